@@ -1,0 +1,84 @@
+# `make demo` and `make test` set up all that they need, and may be run again and again.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Twice quiet: only what went wrong.
+PIP    := -m pip -qq --disable-pip-version-check
+
+# $(call apt,PACKAGES) installs Debian packages where we may, else says what is missing.
+define apt
+{ if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+    echo "installing $(1)"; mkdir -p build; export DEBIAN_FRONTEND=noninteractive; \
+    { apt-get -q update && apt-get -q install -y --no-install-recommends $(1); } \
+      >build/apt.log 2>&1 </dev/null || { tail -n 20 build/apt.log >&2; exit 1; }; \
+  else echo "missing: $(1); install it to run everything" >&2; fi; }
+endef
+
+help:
+	@echo "make demo     the whole encrypted path in one command (STATE=dir keeps its files, KEEP=1 goes on serving)"
+	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
+	@echo "make e2e      only the tests with real peers"
+	@echo "make lint     ruff and mypy"
+	@echo "make install  a virtual environment in $(VENV) for development"
+	@echo "make clean    removes what these made"
+	@echo
+	@echo "PYTHON=python3.12 chooses another Python; 3.11 is the oldest."
+
+install: $(VENV)/.test $(VENV)/.lint
+
+demo: $(VENV)/.demo
+	@$(BIN)/mcpgate demo $(if $(STATE),--state "$(STATE)") $(if $(KEEP),--keep)
+
+test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+e2e: ARGS = tests/e2e
+e2e: test
+
+lint: $(VENV)/.lint
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find mcpgate twisted tests -name __pycache__ -prune -exec rm -rf {} +
+	@rm -f twisted/plugins/dropin.cache
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3 python3-venv)
+	@$(PYTHON) -c 'import sys; sys.exit("mcpgate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# One rule for the extras of setup.cfg: demo, test and lint.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+	@echo "installing mcpgate[$*] into $(VENV)"
+	@$(BIN)/python $(PIP) install -e '.[$*]'
+	@touch $@
+
+# mypy reads what the demo imports.
+$(VENV)/.lint: $(VENV)/.demo
+
+# sslyze wants an older cryptography than we do, so it lives by itself; left to choose, pip would
+# take an ancient sslyze instead.
+build/sslyze/.installed: $(VENV)/.made
+	@echo "installing sslyze into build/sslyze"
+	@$(PYTHON) -m venv build/sslyze
+	@build/sslyze/bin/python $(PIP) install sslyze==6.3.1
+	@touch $@
+
+build/node/.installed: tests/e2e/package.json
+	@command -v node >/dev/null && command -v npm >/dev/null || $(call apt,nodejs npm)
+	@mkdir -p build/node
+	@cp $< build/node/package.json
+	@if command -v npm >/dev/null; then echo "installing the TypeScript SDKs into build/node"; \
+	  npm install --prefix build/node --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null \
+	  && touch $@; fi
+
+build/.tshark:
+	@mkdir -p build
+	@command -v tshark >/dev/null || $(call apt,tshark)
+	@! command -v tshark >/dev/null || touch $@
+
+.PHONY: help install demo test e2e lint clean

@@ -1,0 +1,143 @@
+"""C{mcpgate init}: a directory with everything that a first gate needs, and nothing it must hide.
+
+The local CA is there so that the first try already is a verified one; C{docs/operate.md} says how
+to put certificates of your own in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from shlex import quote
+from string import Template
+
+import click
+
+from mcpgate.cli.exits import Stop
+from mcpgate.cli.text import Written
+from mcpgate.config.endpoint import read_endpoint
+from mcpgate.config.load import parse_config
+from mcpgate.config.url import HTTPS_PORT, Url, read_host, read_url
+from mcpgate.tls.localca import LocalCA, write_pair
+
+#: What the listener's certificate is for, beside the machine's own name and --host.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def _listenable(text: str) -> str:
+    """An endpoint description as it was written, once it has proved to be one."""
+    read_endpoint(text)
+    return text
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--upstream",
+    "url",
+    type=Written("URL", read_url),
+    default="https://mcp.example.com/mcp",
+    show_default=True,
+    help="The MCP server behind the gate.",
+)
+@click.option(
+    "--trust",
+    default="system",
+    show_default=True,
+    metavar="system|FILE",
+    help="Who vouches for it: the system's authorities, or those of a PEM file.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    type=Written("NAME", read_host),
+    multiple=True,
+    help="A further name or address of the gate; the first is the one in its URL.",
+)
+@click.option(
+    "--listen",
+    type=Written("ENDPOINT", _listenable),
+    default="tcp:8443:interface=127.0.0.1",
+    show_default=True,
+    help="Where to listen; tcp:8443 is every address.",
+)
+def command(directory: Path, url: Url, trust: str, hosts: tuple[str, ...], listen: str) -> None:
+    """Write a first configuration, a local CA and a certificate into DIRECTORY.
+
+    Nothing that is there already is overwritten.
+    """
+    upstream = _name_for(url.host)
+    # Without a port (unix, systemd), or with one that the system will choose, there is only a guess.
+    port = int(read_endpoint(listen).arguments.get("port", 0)) or HTTPS_PORT
+    public_url = str(Url(hosts[0] if hosts else "localhost", port, ""))
+    names = tuple(dict.fromkeys((*LOOPBACK, *_machine(), *hosts)))
+    text = Template(files("mcpgate").joinpath("data/init.toml").read_text(encoding="utf-8")).substitute(
+        listen=_toml(listen),
+        public_url=public_url,
+        upstream=upstream,
+        url=url,
+        trust=_toml(trust if trust == "system" else str(Path(trust).absolute())),
+    )
+    file = directory / "mcpgate.toml"
+    # Before anything is written: an option that cannot be used should leave nothing behind.
+    parse_config(text.encode(), file.absolute())
+    authority, key = directory / "ca.pem", directory / "ca.key"
+    tls = directory / "tls"
+    _nothing_in_the_way((file, authority, key, tls / "gate.crt", tls / "gate.key"))
+
+    now = datetime.now(UTC)
+    ca = LocalCA.create("mcpgate local CA", now)
+    pair = ca.server(names, now)
+    for made, mode in ((directory, 0o755), (tls, 0o755), (directory / "state", 0o700)):
+        made.mkdir(mode=mode, parents=True, exist_ok=True)
+    ca.save(authority, key)
+    write_pair(pair, tls / "gate.crt", tls / "gate.key")
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as new:
+        new.write(text)
+
+    config = quote(str(file))
+    click.echo(
+        f"""\
+Wrote {file}, a local CA ({authority}), and a certificate for {", ".join(names)}.
+
+Next:
+  mcpgate check --config {config}
+  mcpgate run --config {config}
+  mcpgate token issue me --config {config}
+
+Then give an MCP client the URL {public_url}/{upstream} and the token as its bearer token,
+and have it trust the CA:
+  SSL_CERT_FILE={quote(str(authority.absolute()))} for Python,
+  NODE_EXTRA_CA_CERTS=... for Node, --cacert ... for curl."""
+    )
+
+
+def _nothing_in_the_way(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise Stop(f"{path} exists and is not overwritten; choose another directory", os.EX_CANTCREAT)
+
+
+def _machine() -> tuple[str, ...]:
+    """The machine's own name, if it is one that a certificate can hold."""
+    try:
+        return (read_host(socket.gethostname()),)
+    except ValueError:
+        return ()
+
+
+def _name_for(host: str) -> str:
+    """A short name for an upstream: C{example} for mcp.example.com, C{upstream} for an address."""
+    labels = [label for label in host.split(".") if label not in ("mcp", "www", "api")]
+    if ":" in host or not labels or labels[-1].isdigit():
+        return "upstream"
+    return labels[-2] if len(labels) > 1 else labels[0]
+
+
+def _toml(text: str) -> str:
+    """Text for inside the quotes of a basic TOML string."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,35 @@
+"""What C{twist mcpgate} calls: its options, and the service they ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from twisted.application.service import IService
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python import usage
+
+from mcpgate.cli.check import judged
+from mcpgate.cli.exits import ends_well
+from mcpgate.cli.process import Process
+from mcpgate.cli.text import DEFAULT_CONFIG
+
+
+class Options(usage.Options):
+    """C{twist mcpgate [--config FILE]}."""
+
+    longdesc = (
+        "Runs a gate for the Model Context Protocol. SIGHUP reads the configuration again. "
+        "The mcpgate command has the other verbs: init, check, status, token, explain."
+    )
+    optParameters = [["config", "c", DEFAULT_CONFIG, "The configuration file."]]
+
+
+def makeService(options: usage.Options) -> IService:
+    """Judge all that C{mcpgate check} would; a fault ends the process before anything starts."""
+    # Here and not above: by now twist has installed the reactor that its --reactor asked for.
+    from twisted.internet import reactor
+
+    with ends_well():
+        source = Path(options["config"])
+        return Process(cast(IReactorFromThreads, reactor), judged(reactor, source), source)

@@ -1,0 +1,124 @@
+"""C{mcpgate token}: issue, list and revoke the bearer tokens that the gate itself accepts."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from mcpgate.cli.exits import Stop
+from mcpgate.cli.text import Written, config_option, format_option, show, table
+from mcpgate.config.load import load_config
+from mcpgate.config.units import read_duration
+from mcpgate.identity.issued import IssuedToken, TokenFile, TokenFileError
+from mcpgate.ops.control import SOCKET, ControlError, ask
+
+
+@click.group("token")
+def command() -> None:
+    """Issue, list and revoke bearer tokens for callers."""
+
+
+@command.command("issue")
+@click.argument("name")
+@click.option(
+    "--lifetime",
+    type=Written("DURATION", read_duration),
+    # A month: long enough to renew by habit, short enough for a leak to end by itself.
+    default="30d",
+    show_default=True,
+    help="How long it is good for.",
+)
+@config_option
+def issue(name: str, lifetime: float, config: Path) -> None:
+    """Issue a token to NAME and print it, this once."""
+    state, file = _opened(config)
+    try:
+        token, text = file.issue(name, lifetime, time.time())
+    except TokenFileError as error:
+        raise _not_changed(error) from error
+    _nudge(state)
+    click.echo(f"Token {token.id} for {token.name}, good until {_day(token.expires)}.", err=True)
+    click.echo("It is not kept and cannot be shown again:", err=True)
+    click.echo(text)
+
+
+@command.command("list")
+@config_option
+@format_option
+def list_tokens(config: Path, form: str) -> None:
+    """List what was issued; the tokens themselves are not kept."""
+    _, file = _opened(config)
+    now = time.time()
+    facts = [
+        {
+            "id": token.id,
+            "name": token.name,
+            "created": _day(token.created),
+            "expires": _day(token.expires),
+            "state": _state(token, now),
+        }
+        for token in file.all()
+    ]
+    heads = ("id", "name", "created", "expires", "state")
+    show(
+        facts,
+        form,
+        lambda: table([f.values() for f in facts], heads=heads) if facts else "No token was issued yet.",
+    )
+
+
+@command.command("revoke")
+@click.argument("id_or_name")
+@config_option
+def revoke(id_or_name: str, config: Path) -> None:
+    """Revoke one token by its id, or all of a name's."""
+    state, file = _opened(config)
+    try:
+        revoked = file.revoke(id_or_name, time.time())
+    except TokenFileError as error:
+        raise _not_changed(error) from error
+    _nudge(state)
+    for token in revoked:
+        click.echo(f"Token {token.id} for {token.name} is revoked.", err=True)
+
+
+def _opened(config: Path) -> tuple[Path, TokenFile]:
+    """The state directory and its token file, once it has proved readable."""
+    state = load_config(config).gate.state
+    file = TokenFile(state / "tokens.json")
+    try:
+        file.all()
+    except TokenFileError as error:
+        raise Stop(str(error), _cause(error, os.EX_NOINPUT)) from error
+    return state, file
+
+
+def _not_changed(error: TokenFileError) -> Stop:
+    # The file was readable a moment ago. What is left is a disk that refuses, or a bad request.
+    return Stop(str(error), _cause(error, os.EX_CANTCREAT if error.__cause__ else os.EX_USAGE))
+
+
+def _cause(error: Exception, otherwise: int) -> int:
+    return os.EX_NOPERM if isinstance(error.__cause__, PermissionError) else otherwise
+
+
+def _nudge(state: Path) -> None:
+    """Have a running gate read the file at once; it looks by itself every C{gate.watch} otherwise."""
+    try:
+        ask(state / SOCKET, "tokens")
+    except ControlError:
+        pass
+
+
+def _state(token: IssuedToken, now: float) -> str:
+    if token.revoked is not None:
+        return "revoked"
+    return "good" if now < token.expires else "expired"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,268 @@
+"""What each reason means to the person who runs the gate, and what they can do about it.
+
+The words for callers are in L{mcpgate.reasons.ANSWERS} and say little on purpose; these are for
+C{mcpgate explain} and the reference page, and say where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcpgate.reasons import Reason
+
+ADVICE: Mapping[Reason, str] = {
+    Reason.TLS_PLAINTEXT: (
+        "A client spoke HTTP in clear text to a TLS port. Give it an https:// URL. If the record says "
+        "that a credential was exposed, revoke it: it crossed the network readable."
+    ),
+    Reason.TLS_NOT_TLS: (
+        "What arrived was neither TLS nor HTTP: a port scan, a health check that only opens the port, "
+        "or a load balancer that sends the PROXY protocol. Nothing was processed."
+    ),
+    Reason.TLS_TIMEOUT: (
+        "The handshake did not finish in time (limits.handshake_timeout inbound, "
+        "upstream.handshake_timeout outbound). Look for a mute peer, packet loss, or a firewall that "
+        "swallows large first packets."
+    ),
+    Reason.TLS_HELLO: (
+        "The client's first message was malformed or larger than any honest client sends. The record "
+        "has its address; if it is a client of yours, its TLS library is broken."
+    ),
+    Reason.TLS_VERSION: (
+        "The two sides have no protocol version in common that the profile allows. Upgrade the peer; "
+        'or, where TLS 1.2 with modern ciphers is acceptable, set profile = "intermediate" on that leg.'
+    ),
+    Reason.TLS_CIPHER: (
+        "The two sides have no cipher suite in common that the profile allows. The record lists what "
+        "the client offered; a peer that has only CBC or RSA key exchange has to be upgraded."
+    ),
+    Reason.TLS_GROUP: (
+        "The two sides have no key exchange group in common, or none that is post-quantum while "
+        "require_pq is set. Upgrade the peer's TLS library (X25519MLKEM768 needs OpenSSL 3.5 or its "
+        "like)."
+    ),
+    Reason.TLS_KEY: (
+        "The peer's certificate has a key below the profile's floor, such as RSA of 1024 bits. Reissue "
+        "it with RSA of 2048 bits or more, or ECDSA P-256."
+    ),
+    Reason.TLS_ALPN: (
+        "The peer insists on another protocol than HTTP/1.1 (ALPN), most often on h2 alone. Allow "
+        "HTTP/1.1 in it."
+    ),
+    Reason.TLS_CHAIN: (
+        "The peer's certificate chain does not verify. The detail has OpenSSL's words; a server that "
+        "does not send its intermediate certificates is the usual cause, and it is mended at that "
+        "server."
+    ),
+    Reason.TLS_UNKNOWN_CA: (
+        "The peer's chain ends at a CA that is not trusted on this leg. Point upstream.trust (or "
+        "listener.client_ca) at the right CA file, once you know why the peer shows this chain."
+    ),
+    Reason.TLS_EXPIRED: (
+        "A certificate of the peer's chain has expired. Renew it there; if it looks valid to you, "
+        "compare clocks."
+    ),
+    Reason.TLS_NOT_YET_VALID: (
+        "A certificate of the peer's chain is not valid yet. Compare the clocks of both machines first."
+    ),
+    Reason.TLS_REVOKED: (
+        "A certificate of the peer's chain is on the revocation list that you configured. Treat its key "
+        "as lost and find out who uses it."
+    ),
+    Reason.TLS_CRL: (
+        "Revocation could not be decided: the list is missing for one of the issuers, expired, or not "
+        "signed by it. Fetch fresh lists for every CA of the chain; until then the leg stays closed."
+    ),
+    Reason.TLS_NAME: (
+        "The certificate is valid, but for other names than the one in the upstream's URL. Correct the "
+        "URL, or the certificate; use upstream.address when only the place to dial differs from the "
+        "name."
+    ),
+    Reason.TLS_NO_SAN: (
+        "The certificate has no subject alternative names; a common name alone is not looked at (RFC "
+        "9525). Reissue it with a SAN."
+    ),
+    Reason.TLS_BAD_SAN: (
+        "The certificate's subject alternative names can't be read or hold only kinds that can't be "
+        "matched, such as urn:. Reissue it with the DNS name or address that callers use."
+    ),
+    Reason.TLS_PIN: (
+        "The chain and name are right, but no certificate in the chain has a pinned key. Either the key "
+        "was rotated (compare 'mcpgate probe URL' from another network, then change upstream.pins) or "
+        "somebody else holds a valid certificate for that name: find out before you change the pin."
+    ),
+    Reason.TLS_RESUMED: (
+        "The leg resumed an earlier session, so the peer's certificate was not shown again. The gate "
+        "never does; seeing this means that something between changed the handshake. Report it."
+    ),
+    Reason.TLS_CLIENT_CERTIFICATE: (
+        "One side wanted a client certificate and got none that it accepts. Inbound: the caller has to "
+        "present one of listener.client_ca. Outbound: set upstream.client_certificate to one that the "
+        "upstream accepts."
+    ),
+    Reason.TLS_ALERT: (
+        "The peer broke off the handshake with the alert in the detail. Its own log says why; 'unknown "
+        "ca' and 'bad certificate' mean that it does not accept our certificate."
+    ),
+    Reason.TLS_CLOSED: (
+        "The peer closed the connection during the handshake without a word. Health checks do that; "
+        "from an upstream it means an overloaded or wrongly configured server, or a firewall."
+    ),
+    Reason.TLS_FAILED: (
+        "The handshake failed in a way that has no code of its own; the detail has OpenSSL's words. If "
+        "it comes back, report it with the record, so that it gets one."
+    ),
+    Reason.FRAME_HEAD: (
+        "The request head breaks HTTP/1.1's grammar. Proxies disagree about such requests, which is how "
+        "smuggling works, so it is refused rather than repaired. The detail names the line's fault."
+    ),
+    Reason.FRAME_HEAD_SIZE: (
+        "The request head is larger than limits.head_size or has over 100 headers. A growing cookie or "
+        "token is the usual cause."
+    ),
+    Reason.FRAME_VERSION: (
+        "The request was not HTTP/1.1: HTTP/1.0 from an old health check, or HTTP/2 without ALPN."
+    ),
+    Reason.FRAME_TARGET: (
+        "The request target is not a plain path. The gate is no forward proxy: clients must not use it "
+        "as one."
+    ),
+    Reason.FRAME_HOST: (
+        "The Host header is missing, repeated or not a host name. Every HTTP/1.1 client sends exactly one."
+    ),
+    Reason.FRAME_MISDIRECTED: (
+        "The Host header names another host than the one the TLS connection was opened for, or one that "
+        "this listener does not serve. Add it to listener.hosts (and to a certificate) if callers "
+        "should use it."
+    ),
+    Reason.FRAME_DUPLICATE_HEADER: (
+        "A header that decides something (Host, Authorization, Mcp-Session-Id, ...) was there twice. "
+        "Gate and upstream might each believe another one, so neither gets to."
+    ),
+    Reason.FRAME_LENGTH: (
+        "The body's length was stated twice, wrongly, or both as Content-Length and as chunked. This is "
+        "what request smuggling looks like; look at what stands between the caller and the gate."
+    ),
+    Reason.FRAME_LENGTH_REQUIRED: (
+        "A POST came without Content-Length or chunked encoding. The client is not an MCP client."
+    ),
+    Reason.FRAME_CHUNK: (
+        "The chunked encoding was malformed, or used extensions or trailers, which no MCP client needs."
+    ),
+    Reason.FRAME_BODY_SIZE: (
+        "The body is larger than limits.body_size. It was refused by its head, before the body was read."
+    ),
+    Reason.FRAME_TIMEOUT: (
+        "The request arrived more slowly than limits.head_timeout or limits.body_timeout allow: a bad "
+        "network, or somebody who tries to hold connections open."
+    ),
+    Reason.FRAME_EXPECT: "The Expect header asked for something other than 100-continue.",
+    Reason.FRAME_METHOD: (
+        "MCP over HTTP uses POST, GET and DELETE. A browser's preflight (OPTIONS) ends here too."
+    ),
+    Reason.FRAME_CONTENT_TYPE: (
+        "The body was not declared as application/json in UTF-8. MCP demands that of every POST."
+    ),
+    Reason.FRAME_CONTENT_ENCODING: (
+        "The body was compressed. MCP servers read it as it is, so it would be judged as one thing and "
+        "understood as another; switch request compression off in the client."
+    ),
+    Reason.FRAME_JSON: "The body was not valid JSON in UTF-8. The detail says where; the body is not kept.",
+    Reason.FRAME_DUPLICATE_KEY: (
+        "A JSON object had two members of the same name, or one that looks like a protocol key to a "
+        "careless parser. Parsers differ in which they believe, so policy could be passed by one and "
+        "read by the other."
+    ),
+    Reason.FRAME_DEPTH: (
+        "The body was nested more than 64 deep, where parsers begin to fail. No tool needs it."
+    ),
+    Reason.FRAME_NUMBER: "A number in the body was too large to mean the same to every parser.",
+    Reason.FRAME_BATCH: (
+        "The body was a list of messages. MCP dropped JSON-RPC batches in 2025-06-18; update the client."
+    ),
+    Reason.FRAME_ENVELOPE: (
+        "The body was JSON, but not exactly one JSON-RPC 2.0 request, notification or response."
+    ),
+    Reason.FRAME_ID: (
+        "The message's id was null, a fraction, out of range or very long. Answers could not be told "
+        "apart by it."
+    ),
+    Reason.FRAME_PARAMS: (
+        "The method needs a name or a URI in its params, and there was none that is a string; what "
+        "can't be named can't be judged."
+    ),
+    Reason.ROUTE_UNKNOWN: (
+        "No [[route]] has this path and host. Paths are compared exactly, byte by byte: a slash at the "
+        "end, or upper case, makes another path."
+    ),
+    Reason.AUTH_MISSING: (
+        "The caller showed neither a bearer token nor a client certificate that this listener accepts. "
+        "Issue one: mcpgate token issue NAME."
+    ),
+    Reason.AUTH_INVALID: (
+        "The token is none that this gate issued: mistyped, cut off, of another gate, or guessed. Many "
+        "of these from one address are an attack."
+    ),
+    Reason.AUTH_EXPIRED: "The token was right but is over. Issue a new one: mcpgate token issue NAME.",
+    Reason.AUTH_REVOKED: (
+        "The token was revoked and somebody still uses it. Find out who: the record has the address."
+    ),
+    Reason.AUTH_CERTIFICATE: (
+        "The client certificate verifies, but has neither exactly one spiffe:// URI nor a DNS name that "
+        "could be the caller's name. Reissue it with one."
+    ),
+    Reason.POLICY_UNLISTED: (
+        'No rule with verdict = "allow" matches this call; what no rule allows is blocked. Add one if '
+        "it should be allowed; the record has the route, method and name."
+    ),
+    Reason.POLICY_BLOCKED: (
+        'A rule with verdict = "block" matches this call; the record names it. Block wins over every allow.'
+    ),
+    Reason.UPSTREAM_UNREACHABLE: (
+        "The upstream's name did not resolve, or nothing answered at its address within "
+        "upstream.connect_timeout. Try mcpgate check --online from this machine."
+    ),
+    Reason.UPSTREAM_BUSY: (
+        "All upstream.connections were in use. Each open stream holds one: raise the number, or find "
+        "out which callers keep streams open."
+    ),
+    Reason.UPSTREAM_TIMEOUT: (
+        "The upstream took the request and did not begin to answer within upstream.answer_timeout. It "
+        "may still be working: the call was perhaps carried out."
+    ),
+    Reason.UPSTREAM_CLOSED: (
+        "The upstream closed the connection before it answered; its own log says why. If it closes idle "
+        "connections early, lower upstream.keepalive below its time."
+    ),
+    Reason.UPSTREAM_FRAMING: (
+        "The upstream's answer was not well-formed HTTP/1.1, or compressed although asked not to be. "
+        "Nothing of it was passed on."
+    ),
+    Reason.UPSTREAM_TRUNCATED: (
+        "The upstream's answer broke off before its end. The caller was told by a broken connection, "
+        "never by an answer that looks complete."
+    ),
+    Reason.UPSTREAM_UNAUTHORIZED: (
+        "The upstream answered 401 to the gate's own credential: it has expired or was revoked there. "
+        "Replace what upstream.credential refers to; callers can't mend this."
+    ),
+    Reason.UPSTREAM_CREDENTIAL: (
+        "What upstream.credential refers to could not be read, so nothing was sent. The detail names "
+        "the reference."
+    ),
+    Reason.CLIENT_GONE: (
+        "The caller closed its connection before the answer was complete; the upstream was told to stop."
+    ),
+    Reason.GATE_DRAINING: (
+        "The gate was shutting down and took no new requests. Seen by callers that a load balancer "
+        "still sends here."
+    ),
+    Reason.GATE_JOURNAL: (
+        "The journal could not be written, and nothing is forwarded off the record. Look at the disk "
+        "that holds gate.state: space, quota, permissions."
+    ),
+    Reason.GATE_ERROR: (
+        "A fault in the gate itself; its log has a traceback with the exchange's id. The request was "
+        "not completed. Please report it."
+    ),
+}

@@ -1,0 +1,308 @@
+"""The forms that single values of the file take: how each is read, checked, and written back.
+
+Reading never coerces: C{5} is no string and C{"abc"} no list. A form raises C{ValueError} with the
+rest of a sentence that begins at the value, and quotes it only where it can't be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from attrs import frozen
+
+from mcpgate.config import endpoint, units, url
+from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.tls.pins import parse_pin
+
+#: Reads one TOML value; the path is the directory that relative paths start from.
+Reader = Callable[[object, Path], object]
+
+
+def toml(value: object) -> str:
+    """A value of a field as it would stand in the file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, int):
+        return str(value)
+    # JSON's escapes are TOML's, except that TOML also wants DEL escaped.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+@frozen
+class Form:
+    """How a value is written. C{said} names it for people: "a duration, such as 30s"."""
+
+    said: str
+    read: Reader
+    show: Callable[..., str] = toml
+    #: A list of such values; C{lone}: a single one may stand without its brackets.
+    many: bool = False
+    lone: bool = False
+
+
+def kind_of(raw: object) -> str:
+    """What TOML calls a value, for messages; never the value."""
+    kinds: dict[type, str] = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "a table",
+    }
+    return kinds.get(type(raw), "a date or time")
+
+
+def a_string(raw: object, said: str) -> str:
+    """A string that is not empty and can be shown on one line."""
+    if not isinstance(raw, str):
+        raise ValueError(f"is {kind_of(raw)}; want a string: {said}")
+    if not raw:
+        raise ValueError(f"is empty; want {said}")
+    if not raw.isprintable():
+        raise ValueError("has a control character or an odd space in it")
+    return raw
+
+
+def text(said: str, read: Callable[[str], object] = str, show: Callable[..., str] = toml) -> Form:
+    """A string, read further by C{read}."""
+    return Form(said, lambda raw, base: read(a_string(raw, said)), show)
+
+
+def many(form: Form, *, lone: bool = False) -> Form:
+    """A list of values of one form."""
+    said = f"a list, each {form.said}" + (" (a single one may stand without brackets)" if lone else "")
+    return Form(said, form.read, form.show, many=True, lone=lone)
+
+
+def switch() -> Form:
+    """C{true} or C{false}."""
+
+    def read(raw: object, base: Path) -> bool:
+        if not isinstance(raw, bool):
+            raise ValueError(f"is {kind_of(raw)}; want true or false")
+        return raw
+
+    return Form("true or false", read)
+
+
+def count(least: int, most: int) -> Form:
+    """A whole number within bounds."""
+    said = f"a whole number from {least} to {most}"
+
+    def read(raw: object, base: Path) -> int:
+        # bool is an int to Python, not to TOML.
+        if not isinstance(raw, int) or isinstance(raw, bool):
+            raise ValueError(f"is {kind_of(raw)}; want {said}")
+        if not least <= raw <= most:
+            raise ValueError(f"is out of range; want {said}")
+        return raw
+
+    return Form(said, read)
+
+
+def duration(least: str, most: str) -> Form:
+    """Seconds, written with a unit, within bounds."""
+    said = f'a duration such as "30s", from {least} to {most}'
+    bounds = units.read_duration(least), units.read_duration(most)
+
+    def read(word: str) -> float:
+        try:
+            seconds = units.read_duration(word)
+        except ValueError as error:
+            raise ValueError(f"{quoted(word)} {error}") from None
+        if not bounds[0] <= seconds <= bounds[1]:
+            raise ValueError(f"{quoted(word)} is out of range; want {said}")
+        return seconds
+
+    return text(said, read, lambda value: toml(units.write_duration(value)))
+
+
+def size(least: str, most: str) -> Form:
+    """Bytes, written with a unit, within bounds."""
+    said = f'a size such as "64KiB", from {least} to {most}'
+    bounds = units.read_size(least), units.read_size(most)
+
+    def read(word: str) -> int:
+        try:
+            amount = units.read_size(word)
+        except ValueError as error:
+            raise ValueError(f"{quoted(word)} {error}") from None
+        if not bounds[0] <= amount <= bounds[1]:
+            raise ValueError(f"{quoted(word)} is out of range; want {said}")
+        return amount
+
+    return text(said, read, lambda value: toml(units.write_size(value)))
+
+
+def word(noun: str, words: Iterable[str]) -> Form:
+    """One of a few words."""
+    words = tuple(words)
+
+    def read(given: str) -> str:
+        if given not in words:
+            raise ValueError(f"no {noun} is named {quoted(given)}{did_you_mean(given, words)}")
+        return given
+
+    return text(" or ".join(toml(each) for each in words), read)
+
+
+def file(said: str = "a path") -> Form:
+    """A path; a relative one starts at the directory of the configuration file."""
+    return Form(said, lambda raw, base: base / a_string(raw, said))
+
+
+def trust() -> Form:
+    """The word C{system}, or a path as text."""
+    said = 'the word "system" or the path of a PEM file'
+
+    def read(raw: object, base: Path) -> str:
+        given = a_string(raw, said)
+        return given if given == "system" else str(base / given)
+
+    return Form(said, read)
+
+
+# No dots: a name stands between dots in the paths of messages. 64 keeps records short.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def name() -> Form:
+    """A name that we give something: it appears in records, messages and metrics."""
+
+    def read(given: str) -> str:
+        if not _NAME.fullmatch(given):
+            raise ValueError(f"{quoted(given)} is not a name; use up to 64 letters, digits, - and _")
+        return given
+
+    return text("a name of letters, digits, - and _", read)
+
+
+def pattern() -> Form:
+    """What a rule matches: exact text, or with C{*} and C{?}."""
+    return text("text, exact or with * and ?")
+
+
+def pin() -> Form:
+    """An RFC 7469 pin."""
+    return text('a pin, "sha256/" and 44 base64 characters', parse_pin)
+
+
+def listen() -> Form:
+    """A Twisted endpoint description, kept as text once it is known to be good."""
+
+    def read(description: str) -> str:
+        endpoint.read_endpoint(description)
+        return description
+
+    return text("an endpoint description, such as tcp:8443", read)
+
+
+def host() -> Form:
+    """A host name or an address, in its canonical form."""
+
+    def read(given: str) -> str:
+        try:
+            return url.read_host(given)
+        except ValueError as error:
+            raise ValueError(f"{quoted(given)} {error}") from None
+
+    return text("a host name, without port", read)
+
+
+def dial() -> Form:
+    """Where to connect to: host:port."""
+
+    def read(given: str) -> str:
+        host, port = url.read_authority(given, None)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    return text("host:port", read)
+
+
+def path() -> Form:
+    """The path of a route."""
+    return text("a path that starts with /", url.read_path)
+
+
+def public_url() -> Form:
+    """The https URL of a listener, without a path."""
+
+    def read(given: str) -> str:
+        found = url.read_url(given)
+        if found.path:
+            raise ValueError(
+                "has a path; a route adds its own, so want only https://HOST or https://HOST:PORT"
+            )
+        return str(found)
+
+    return text("an https URL without a path", read)
+
+
+def upstream_url() -> Form:
+    """The https URL of an upstream. Every other way to reach one is refused by its name."""
+
+    def read(given: str) -> str:
+        scheme = given.partition(":")[0].lower()
+        if scheme == "http":
+            raise ValueError("an upstream is reached over https only; there is no plaintext option")
+        if scheme in ("stdio", "unix", "http+unix", "file"):
+            raise ValueError(
+                f"{scheme} upstreams are not supported: an upstream is reached over https only, "
+                "so put a TLS front before a local server"
+            )
+        found = url.read_url(given)
+        # RFC 9110 4.2.3: an empty path is the same as "/".
+        return str(url.Url(found.host, found.port, found.path or "/"))
+
+    return text("an https URL", read)
+
+
+# RFC 9110 5.6.2: token.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+# What the gate itself decides about each forwarded request.
+_OURS = re.compile(
+    r"(?i)host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|accept.*|proxy-.*|"
+    r"via|forwarded|x-forwarded-.*|origin|last-event-id|mcp-.*"
+)
+
+
+def header() -> Form:
+    """The name of a header that may carry a credential."""
+
+    def read(given: str) -> str:
+        if not _TOKEN.fullmatch(given):
+            raise ValueError(f"{quoted(given)} is not the name of a header")
+        if _OURS.fullmatch(given):
+            raise ValueError(f"{quoted(given)} is a header that the gate sets itself")
+        return given
+
+    return text("the name of a header", read)
+
+
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# systemd.exec(5): the id of a credential is a file name.
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+
+def reference() -> Form:
+    """Where a secret is to be found. Whatever else stands here may be the secret: never quoted."""
+    said = "file:PATH, env:NAME or credential:NAME"
+
+    def read(raw: object, base: Path) -> str:
+        given = a_string(raw, said)
+        kind, colon, rest = given.partition(":")
+        if kind == "file" and colon and rest:
+            return f"file:{base / rest}"
+        if kind == "env" and _ENVIRONMENT.fullmatch(rest):
+            return given
+        if kind == "credential" and _CREDENTIAL.fullmatch(rest) and rest not in (".", ".."):
+            return given
+        raise ValueError(f"is not a reference; a secret never stands in this file, so want {said}")
+
+    return Form(said, read)

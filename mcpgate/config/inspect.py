@@ -1,0 +1,99 @@
+"""What a configuration needs of the world, looked at before anything starts.
+
+Files that are referred to exist and can be read, secrets resolve, the state directory can be used.
+What is inside certificate files is judged by C{tls.material}, where they are loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mcpgate.config.problem import Problem
+from mcpgate.config.schema import Config
+from mcpgate.config.secrets import SecretError, resolve
+
+# Older than this program. A machine without a battery clock starts in 1970 and would find every
+# certificate not yet valid, or an expired one fresh.
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def inspect(config: Config, now: datetime, environ: Mapping[str, str] = os.environ) -> tuple[Problem, ...]:
+    """Everything in the world that keeps this configuration from working, in the file's order."""
+    problems = [*_clock(now), *_state(config), *_files(config), *_secrets(config, environ)]
+    return tuple(sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def _clock(now: datetime) -> Iterator[Problem]:
+    if now < EARLIEST:
+        yield Problem("", None, f"the clock says {now:%Y-%m-%d}: no certificate can be judged; set it first")
+
+
+def _state(config: Config) -> Iterator[Problem]:
+    state = config.gate.state
+    try:
+        found = state.stat()
+    except FileNotFoundError:
+        above = next((parent for parent in state.parents if parent.exists()), Path("/"))
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            yield config.problem("gate.state", f"{state} doesn't exist and can't be created in {above}")
+        return
+    except OSError as error:
+        yield config.problem("gate.state", f"{state}: {error.strerror}")
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        yield config.problem("gate.state", f"{state} is not a directory")
+    elif found.st_uid not in (os.geteuid(), 0):
+        yield config.problem("gate.state", f"{state} belongs to another user (id {found.st_uid})")
+    elif found.st_mode & stat.S_IWOTH:
+        yield config.problem("gate.state", f"{state} can be written by everybody; chmod 0700 it")
+    elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
+        yield config.problem("gate.state", f"{state} can't be written by this user")
+
+
+def _files(config: Config) -> Iterator[Problem]:
+    for listener in config.listeners:
+        path = f"listener.{listener.name}"
+        yield from _readable(config, f"{path}.certificates", listener.certificates, directory=True)
+        yield from _readable(config, f"{path}.client_ca", listener.client_ca)
+        yield from _readable(config, f"{path}.client_crl", listener.client_crl)
+    for upstream in config.upstreams:
+        path = f"upstream.{upstream.name}"
+        if upstream.trust != "system":
+            yield from _readable(config, f"{path}.trust", Path(upstream.trust))
+        yield from _readable(config, f"{path}.crl", upstream.crl)
+        yield from _readable(config, f"{path}.client_certificate", upstream.client_certificate)
+        yield from _readable(config, f"{path}.client_key", upstream.client_key)
+
+
+def _readable(config: Config, path: str, file: Path | None, *, directory: bool = False) -> Iterator[Problem]:
+    if file is None:
+        return
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:
+        yield config.problem(path, f"{file}: {(error.strerror or str(error)).lower()}")
+        return
+    if stat.S_ISDIR(mode) and not directory:
+        yield config.problem(path, f"{file} is a directory; want a file")
+    elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        yield config.problem(path, f"{file} is not a regular file")
+    elif not os.access(file, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
+        yield config.problem(path, f"{file} can't be read by this user")
+
+
+def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
+    for upstream in config.upstreams:
+        if upstream.credential is None:
+            continue
+        for key in ("bearer", "value"):
+            reference = getattr(upstream.credential, key)
+            if reference is None:
+                continue
+            try:
+                resolve(reference, environ)
+            except SecretError as error:
+                yield config.problem(f"upstream.{upstream.name}.credential.{key}", str(error))

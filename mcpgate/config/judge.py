@@ -1,0 +1,145 @@
+"""What must hold between the keys of a configuration: names, references, and combinations (pure).
+
+Each check reads sound values only and reports at the key that somebody would change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mcpgate.config.draft import Draft, Place, Sheet
+from mcpgate.config.endpoint import read_endpoint
+from mcpgate.config.problem import did_you_mean, quoted
+
+Drafts = Mapping[str, Sequence[Draft]]
+
+
+def judge(sheet: Sheet, drafts: Drafts) -> None:
+    """Report everything that is wrong between keys that are each right by themselves."""
+    for kind in ("listener", "route"):
+        if not drafts[kind] and kind not in sheet.unread:
+            what = "accepts" if kind == "listener" else "forwards"
+            sheet.report(Place((), kind, kind), f"there is none, so the gate {what} nothing; add [[{kind}]]")
+    for kind, tables in drafts.items():
+        _names(kind, tables)
+    _sockets(drafts["listener"])
+    for listener in drafts["listener"]:
+        _client_certificates(listener)
+        _somebody_is_asked(listener)
+    for upstream in drafts["upstream"]:
+        _client_key(upstream)
+        if "credential" in upstream.inner:
+            _credential(upstream.inner["credential"])
+    _addresses(drafts["route"])
+    upstreams = [str(upstream.get("name") or "") for upstream in drafts["upstream"]]
+    # Where a name could not be read, any name that is asked for may be that one.
+    if all(upstreams) and "upstream" not in sheet.unread:
+        for route in drafts["route"]:
+            _leads_somewhere(route, upstreams)
+    routes = [route_name(route) for route in drafts["route"]]
+    if all(routes) and "route" not in sheet.unread:
+        for rule in drafts["rule"]:
+            _is_about_routes(rule, routes)
+
+
+def route_name(route: Draft) -> str:
+    """A route's name: its own, else its upstream's; "" when neither is sound."""
+    if route.get("name") is None and route.sound("name", "upstream"):
+        return str(route.get("upstream"))
+    return str(route.get("name") or "")
+
+
+def _names(kind: str, tables: Sequence[Draft]) -> None:
+    first: dict[str, Draft] = {}
+    for table in tables:
+        name = route_name(table) if kind == "route" else str(table.get("name") or "")
+        if not name:
+            continue
+        if name not in first:
+            first[name] = table
+        elif kind == "route" and table.get("name") is None:
+            line = _at(first[name], "upstream")
+            table.report("name", f"is {quoted(name)} by default, like another route's{line}; give it one")
+        else:
+            table.report("name", f"another {kind} is named {quoted(name)}{_at(first[name], 'name')}")
+
+
+def _at(table: Draft, key: str) -> str:
+    line = table.line(key)
+    return f" (line {line})" if line is not None else ""
+
+
+def _sockets(listeners: Iterable[Draft]) -> None:
+    first: dict[str, Draft] = {}
+    for listener in listeners:
+        listen = str(listener.get("listen") or "")
+        if listen and first.setdefault(listen, listener) is not listener:
+            listener.report("listen", f"another listener listens there{_at(first[listen], 'listen')}")
+
+
+def _client_certificates(listener: Draft) -> None:
+    mode, trust = listener.get("client_certificates"), listener.get("client_ca")
+    if listener.sound("client_certificates", "client_ca"):
+        if mode != "off" and trust is None:
+            listener.report("client_certificates", f"{quoted(str(mode))} needs client_ca to check them by")
+        elif mode == "off" and trust is not None:
+            listener.report("client_ca", 'has no effect while client_certificates is "off"; require them')
+    if listener.sound("client_crl", "client_ca") and listener.get("client_crl") is not None and trust is None:
+        listener.report("client_crl", "has no effect without client_ca")
+
+
+def _somebody_is_asked(listener: Draft) -> None:
+    """Off loopback a caller proves who it is, or the listener isn't opened."""
+    if not listener.sound("tokens", "client_certificates") or listener.get("listen") is None:
+        return
+    if listener.get("tokens") is False and listener.get("client_certificates") == "off":
+        if not read_endpoint(str(listener.get("listen"))).loopback:
+            listener.report(
+                "tokens",
+                "is false and client_certificates is off, so anybody who reaches this listener could call; "
+                "ask for one of them, or listen on loopback only (tcp:PORT:interface=127.0.0.1)",
+            )
+
+
+def _client_key(upstream: Draft) -> None:
+    if upstream.sound("client_certificate", "client_key"):
+        if upstream.get("client_key") is not None and upstream.get("client_certificate") is None:
+            upstream.report("client_key", "has no effect without client_certificate")
+
+
+def _credential(credential: Draft) -> None:
+    if credential.unsound:
+        return
+    given = {key for key in ("bearer", "header", "value") if credential.get(key) is not None}
+    if given not in ({"bearer"}, {"header", "value"}):
+        credential.sheet.report(credential.place, "needs either bearer, or header and value")
+
+
+def _addresses(routes: Iterable[Draft]) -> None:
+    first: dict[tuple[str, object], Draft] = {}
+    for route in routes:
+        if route.get("path") is None or not route.sound("host"):
+            continue
+        address = str(route.get("path")), route.get("host")
+        if first.setdefault(address, route) is not route:
+            route.report("path", f"another route has this path and host{_at(first[address], 'path')}")
+
+
+def _leads_somewhere(route: Draft, upstreams: Sequence[str]) -> None:
+    name = route.get("upstream")
+    if name is not None and str(name) not in upstreams:
+        guess = did_you_mean(str(name), upstreams)
+        route.report("upstream", f"no upstream is named {quoted(str(name))}{guess}")
+        route.unsound.add("upstream")
+
+
+def _is_about_routes(rule: Draft, routes: Sequence[str]) -> None:
+    on = rule.inner.get("on")
+    names = on.get("route") if on is not None else None
+    if on is None or not isinstance(names, tuple):
+        return
+    place = on.place.key("route")
+    for index, name in enumerate(names):
+        if name not in routes:
+            at = place.item(index) if len(names) > 1 else place
+            on.sheet.report(at, f"no route is named {quoted(name)}{did_you_mean(name, routes)}")

@@ -1,0 +1,159 @@
+"""The reference of the configuration and of the reasons, made from the schema and from L{Reason}.
+
+Written nowhere by hand, so it can't fall behind: C{mcpgate explain} prints one entry,
+L{reference_page} is the page of the documentation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from textwrap import fill, indent
+
+from attrs import NOTHING, Attribute, Factory, fields
+
+from mcpgate.config import schema
+from mcpgate.config.advice import ADVICE
+from mcpgate.config.problem import nearest
+from mcpgate.reasons import ANSWERS, Reason
+
+# Terminals are at least 80 wide; text this narrow is easy to read.
+WIDTH = 78
+
+
+def explain(word: str) -> str | None:
+    """What a key (C{upstream.pins}), a table (C{upstream}) or a reason (C{tls.pin}) means.
+
+    Paths as messages write them, such as C{upstream.git.pins[0]}, mean their key. C{None} for a word
+    that is none of these.
+    """
+    word = word.strip().lower()
+    # upstream.credential is both a key and a reason.
+    entries = [_of_schema(word), _reason(Reason(word)) if word in set(Reason) else None]
+    return "\n\n".join(entry for entry in entries if entry is not None) or None
+
+
+def _of_schema(word: str) -> str | None:
+    path = re.sub(r"\[[^]]*\]", "", word)
+    tables = dict(_tables())
+    # upstream.git.pins: without the name it is upstream.pins, unless that is a key by itself.
+    for candidate in (path, re.sub(rf"^({'|'.join(schema.REPEATED)})\.[a-z0-9_-]+(?=\.)", r"\1", path)):
+        if candidate in tables:
+            return _table(candidate, tables[candidate])
+        table, _, key = candidate.rpartition(".")
+        for option in _options(tables.get(table)):
+            if option.name == key:
+                return _key(candidate, option)
+    return None
+
+
+def suggestion(word: str) -> str | None:
+    """The word that L{explain} knows and that was probably meant."""
+    return nearest(word, topics())
+
+
+def topics() -> tuple[str, ...]:
+    """Every word that L{explain} knows: tables, their keys, reasons."""
+    names = []
+    for path, cls in _tables():
+        names.append(path)
+        names += [f"{path}.{option.name}" for option in _options(cls) if "form" in option.metadata]
+    return (*names, *(reason.value for reason in Reason))
+
+
+def reference_page() -> str:
+    """The Markdown page of all tables, keys and reasons."""
+    parts = [
+        "# Configuration reference",
+        'Made from the schema by `mcpgate.config.reference`; do not edit. Durations are written `"30s"` '
+        '(ms, s, m, h, d), sizes `"64KiB"` (B, KiB, MiB, GiB). Relative paths start from the directory of '
+        "the configuration file. A secret is referred to by `file:PATH`, `env:NAME` or `credential:NAME`, "
+        "and never stands in the file.",
+    ]
+    for path, cls in _tables():
+        parts.append(f"## {_heading(path)}")
+        parts.append(_sentence(cls))
+        parts.append(_markdown_table(cls))
+    parts += ["# Reasons", "Why something was refused, in records and in answers. The codes are stable."]
+    for reason in Reason:
+        parts.append(f"## {reason.value}\n\n{_answered(reason)}\n\n{ADVICE[reason]}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _tables() -> Iterator[tuple[str, type]]:
+    """Each table with its path, those inside another after it."""
+    for path, cls in (*schema.SINGLE.items(), *schema.REPEATED.items()):
+        yield path, cls
+        for option in _options(cls):
+            if "table" in option.metadata:
+                yield f"{path}.{option.name}", option.metadata["table"]
+
+
+def _options(cls: type | None) -> Iterable[Attribute[object]]:
+    return fields(cls) if cls is not None else ()
+
+
+def _heading(path: str) -> str:
+    if path in schema.SINGLE:
+        return f"[{path}]"
+    return f"[[{path}]]" if path in schema.REPEATED else path
+
+
+def _sentence(cls: type) -> str:
+    """A table class's docstring without the markup of its first words."""
+    words = (cls.__doc__ or "").partition(": ")[2].splitlines()[0]
+    return words[:1].upper() + words[1:]
+
+
+def _default(option: Attribute[object]) -> str:
+    if option.default is NOTHING:
+        return "none: it must be given"
+    if option.default is None or option.default == () or isinstance(option.default, Factory):  # type: ignore[arg-type]
+        return "none"
+    return str(option.metadata["form"].show(option.default))
+
+
+def _said(option: Attribute[object]) -> str:
+    return str(option.metadata["form"].said) if "form" in option.metadata else "a table"
+
+
+def _paragraph(text: str) -> str:
+    return indent(fill(text, WIDTH - 2), "  ")
+
+
+def _key(path: str, option: Attribute[object]) -> str:
+    facts = [
+        f"  want:     {_said(option)}",
+        f"  default:  {_default(option)}",
+        f"  example:  {option.name} = {option.metadata['example']}",
+    ]
+    return "\n".join([path, _paragraph(option.metadata["help"]), "", *facts])
+
+
+def _table(path: str, cls: type) -> str:
+    options = list(_options(cls))
+    width = max(len(option.name) for option in options)
+    keys = [f"  {option.name:<{width}}  {option.metadata['help']}" for option in options]
+    return "\n".join([_heading(path), _paragraph(_sentence(cls)), "", *keys])
+
+
+def _answered(reason: Reason) -> str:
+    if reason is Reason.CLIENT_GONE:
+        return "There is nobody left to be told."
+    answer = ANSWERS[reason]
+    # On its own leg a caller whose handshake failed has no session to be told anything on.
+    outbound = reason.value.startswith("tls.") and reason is not Reason.TLS_PLAINTEXT
+    when = "Where it happens towards the upstream, the caller" if outbound else "The caller"
+    return f"{when} is told: HTTP {answer.status}, JSON-RPC error {answer.code}, {answer.words}"
+
+
+def _reason(reason: Reason) -> str:
+    return "\n".join([reason.value, _paragraph(ADVICE[reason]), "", _paragraph(_answered(reason))])
+
+
+def _markdown_table(cls: type) -> str:
+    rows = ["| key | what it is | want | default |", "|---|---|---|---|"]
+    for option in _options(cls):
+        cells = (f"`{option.name}`", option.metadata["help"], _said(option), _default(option))
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows)

@@ -1,0 +1,357 @@
+"""The configuration as frozen values: one class per table of the file.
+
+Nothing here reads a file. C{config.load} makes these values from TOML and reports every problem at
+once; each field's C{help} and C{form} are what C{mcpgate explain} and the reference page print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import Factory, field, frozen
+
+from mcpgate.config import forms
+from mcpgate.config.forms import Form
+from mcpgate.config.problem import Problem
+
+
+def option(help: str, form: Form, *, example: str = "", **more: Any) -> Any:
+    """A field of the configuration file: the sentence that explains it, and how it is written.
+
+    C{example} is TOML, and not the default: examples show what somebody would change.
+    """
+    return field(metadata={"help": help, "form": form, "example": example}, kw_only=True, **more)
+
+
+def table(help: str, cls: type, *, example: str = "", **more: Any) -> Any:
+    """A field that is a table of its own."""
+    return field(metadata={"help": help, "table": cls, "example": example}, kw_only=True, **more)
+
+
+# Where the floors of durations lie: below 100 ms a timeout only ever hits honest peers.
+SHORTEST = "100ms"
+
+
+@frozen
+class GateTable:
+    """C{[gate]}: what is true of the whole gate."""
+
+    state: Path = option(
+        "Directory for the journal, issued tokens and the control socket.",
+        forms.file("the path of a directory"),
+        example='"/var/lib/mcpgate"',
+    )
+    drain: float = option(
+        "How long in-flight exchanges may take to finish at shutdown.",
+        forms.duration("0s", "1h"),
+        default=30.0,
+        example='"2m"',
+    )
+    watch: float = option(
+        "How often certificate, trust and token files are looked at.",
+        forms.duration(SHORTEST, "1h"),
+        default=2.0,
+        example='"30s"',
+    )
+
+
+@frozen
+class LimitsTable:
+    """C{[limits]}: bounds on what a caller may make the gate hold or wait for."""
+
+    # 10 s: a full TLS 1.3 handshake takes two round trips; even a satellite link needs under 2 s.
+    handshake_timeout: float = option(
+        "From accept to a finished handshake.", forms.duration(SHORTEST, "5m"), default=10.0, example='"5s"'
+    )
+    # nginx's client_header_timeout is 60 s idle; ours is absolute, so it can be shorter.
+    head_timeout: float = option(
+        "From a request's first byte to the end of its head.",
+        forms.duration(SHORTEST, "5m"),
+        default=10.0,
+        example='"5s"',
+    )
+    body_timeout: float = option(
+        "From the end of the head to the end of the body.",
+        forms.duration(SHORTEST, "1h"),
+        default=30.0,
+        example='"2m"',
+    )
+    idle_timeout: float = option(
+        "How long a connection may wait between requests.",
+        forms.duration(SHORTEST, "1d"),
+        default=75.0,
+        example='"5m"',
+    )
+    # The default of nginx (4 x 8 KiB); Python's and Node's servers stop at 16 to 64 KiB.
+    head_size: int = option(
+        "Largest request head, in bytes.", forms.size("1KiB", "1MiB"), default=32 * 1024, example='"16KiB"'
+    )
+    # The official Python and TypeScript servers stop at 4 MiB. A body is held in memory while it is
+    # judged; beyond 256 MiB a handful of callers could exhaust it.
+    body_size: int = option(
+        "Largest request body, in bytes.",
+        forms.size("1KiB", "256MiB"),
+        default=4 * 1024 * 1024,
+        example='"1MiB"',
+    )
+
+
+@frozen
+class ListenerTable:
+    """C{[[listener]]}: an address we accept on, with its certificates and profile."""
+
+    name: str = option("The listener's name in records and messages.", forms.name(), example='"public"')
+    listen: str = option(
+        "A Twisted endpoint description, such as tcp:8443; TLS is always put on it.",
+        forms.listen(),
+        example='"tcp:8443:interface=10.0.0.5"',
+    )
+    certificates: Path = option(
+        "A PEM file, or a directory of PEM pairs chosen by SNI.", forms.file(), example='"/etc/mcpgate/tls"'
+    )
+    public_url: str | None = option(
+        "The https URL by which callers reach this listener.",
+        forms.public_url(),
+        default=None,
+        example='"https://gate.example.com:8443"',
+    )
+    hosts: tuple[str, ...] = option(
+        "Further host names that callers may use, beside public_url's and the certificates'.",
+        forms.many(forms.host()),
+        default=(),
+        example='["mcp.example.com"]',
+    )
+    profile: str = option(
+        "modern (TLS 1.3) or intermediate (adds 1.2 with ECDHE AEAD).",
+        forms.word("profile", ("modern", "intermediate")),
+        default="modern",
+        example='"intermediate"',
+    )
+    require_pq: bool = option(
+        "Accept only post-quantum key exchange.", forms.switch(), default=False, example="true"
+    )
+    client_certificates: str = option(
+        "off, optional or required.",
+        forms.word("client certificate mode", ("off", "optional", "required")),
+        default="off",
+        example='"required"',
+    )
+    client_ca: Path | None = option(
+        "PEM file of the CAs that client certificates must chain to.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/clients.pem"',
+    )
+    client_crl: Path | None = option(
+        "PEM file of revocation lists for client certificates.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/clients.crl"',
+    )
+    tokens: bool = option(
+        "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
+    )
+
+
+@frozen
+class CredentialTable:
+    """C{credential}: what the gate shows the upstream. The value is a reference, never the secret."""
+
+    bearer: str | None = option(
+        "Reference to a bearer token: file:PATH, env:NAME or credential:NAME.",
+        forms.reference(),
+        default=None,
+        example='"file:/etc/mcpgate/secrets/github"',
+    )
+    header: str | None = option(
+        "Name of a header to set instead of Authorization.",
+        forms.header(),
+        default=None,
+        example='"X-Api-Key"',
+    )
+    value: str | None = option(
+        "Reference to that header's value.", forms.reference(), default=None, example='"credential:github"'
+    )
+
+
+@frozen
+class UpstreamTable:
+    """C{[[upstream]]}: an MCP server, and what we demand of it."""
+
+    name: str = option(
+        "The upstream's name in records, rules and messages.", forms.name(), example='"github"'
+    )
+    url: str = option(
+        "The server's https URL; there is no other scheme.",
+        forms.upstream_url(),
+        example='"https://mcp.github.internal/mcp"',
+    )
+    address: str | None = option(
+        "Where to dial, host:port; the name that is checked stays the URL's.",
+        forms.dial(),
+        default=None,
+        example='"10.0.0.7:443"',
+    )
+    trust: str = option(
+        "system, or a PEM file of CAs.", forms.trust(), default="system", example='"/etc/mcpgate/ca.pem"'
+    )
+    crl: Path | None = option(
+        "PEM file of revocation lists; with it, every certificate is checked.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/ca.crl"',
+    )
+    pins: tuple[str, ...] = option(
+        "SPKI pins, sha256/BASE64, on top of chain and name.",
+        forms.many(forms.pin()),
+        default=(),
+        example='["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]',
+    )
+    pin_at: str = option(
+        "Which certificates of the verified chain a pin may match: leaf, issuer or any.",
+        forms.word("place for a pin", ("leaf", "issuer", "any")),
+        default="any",
+        example='"leaf"',
+    )
+    pin_mode: str = option(
+        "enforce, or report_only: a mismatch is recorded but not refused.",
+        forms.word("pin mode", ("enforce", "report_only")),
+        default="enforce",
+        example='"report_only"',
+    )
+    profile: str = option(
+        "modern or intermediate.",
+        forms.word("profile", ("modern", "intermediate")),
+        default="modern",
+        example='"intermediate"',
+    )
+    require_pq: bool = option(
+        "Accept only post-quantum key exchange.", forms.switch(), default=False, example="true"
+    )
+    client_certificate: Path | None = option(
+        "PEM file with the certificate shown to the upstream.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/gate.pem"',
+    )
+    client_key: Path | None = option(
+        "PEM file with its key, where it is not in the same file.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/gate.key"',
+    )
+    credential: CredentialTable | None = table(
+        "What the gate shows the upstream.",
+        CredentialTable,
+        default=None,
+        example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
+    )
+    connect_timeout: float = option(
+        "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
+    )
+    handshake_timeout: float = option(
+        "For the TLS handshake.", forms.duration(SHORTEST, "5m"), default=10.0, example='"5s"'
+    )
+    # Tools may think for minutes; the official Python client waits 300 s.
+    answer_timeout: float = option(
+        "From a forwarded request to the first byte of its answer.",
+        forms.duration(SHORTEST, "1d"),
+        default=300.0,
+        example='"30m"',
+    )
+    # Below uvicorn's and Node's 5 s, so that we close first and never race their close.
+    keepalive: float = option(
+        "How long an unused connection is kept.", forms.duration("0s", "1h"), default=4.0, example='"55s"'
+    )
+    # Every open stream holds one; a pool smaller than the streams would starve calls.
+    connections: int = option(
+        "Most connections to this upstream at once.", forms.count(1, 65535), default=1024, example="64"
+    )
+
+
+@frozen
+class RouteTable:
+    """C{[[route]]}: which path (and host) leads to which upstream."""
+
+    path: str = option("The exact path that callers use.", forms.path(), example='"/github"')
+    upstream: str = option("The upstream's name.", forms.name(), example='"github"')
+    name: str = option(
+        "The route's name in rules and records; the upstream's name by default.",
+        forms.name(),
+        default=Factory(lambda self: self.upstream, takes_self=True),
+        example='"github-read"',
+    )
+    host: str | None = option(
+        "Only requests for this host name.", forms.host(), default=None, example='"mcp.example.com"'
+    )
+
+
+@frozen
+class OnTable:
+    """C{on}: which messages a rule is about; what is left out matches everything."""
+
+    route: tuple[str, ...] = option(
+        "Route names.", forms.many(forms.name(), lone=True), default=(), example='["github", "jira"]'
+    )
+    method: tuple[str, ...] = option(
+        "MCP methods, exact or with * and ?; left out, all that the gate knows.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='"tools/call"',
+    )
+    name: tuple[str, ...] = option(
+        "Tool or prompt names or resource URIs, exact or with * and ?.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='["get_*", "list_*"]',
+    )
+
+
+@frozen
+class RuleTable:
+    """C{[[rule]]}: what may be called. Rules have no order: block beats allow, nothing is default."""
+
+    name: str = option("The rule's name in records.", forms.name(), example='"read-only"')
+    verdict: str = option("allow or block.", forms.word("verdict", ("allow", "block")), example='"allow"')
+    on: OnTable = table(
+        "Which messages it is about.",
+        OnTable,
+        default=Factory(OnTable),
+        example='{ route = "github", method = "tools/call", name = ["get_*", "list_*"] }',
+    )
+
+
+#: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
+SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
+REPEATED: Mapping[str, type] = {
+    "listener": ListenerTable,
+    "upstream": UpstreamTable,
+    "route": RouteTable,
+    "rule": RuleTable,
+}
+
+
+@frozen
+class Config:
+    """A whole configuration file. C{source} is where it came from, for messages.
+
+    C{lines} says on which line a key stands, by its path (C{upstream.git.pins}); it is how a later
+    check can still point into the file.
+    """
+
+    gate: GateTable
+    limits: LimitsTable
+    listeners: tuple[ListenerTable, ...]
+    upstreams: tuple[UpstreamTable, ...]
+    routes: tuple[RouteTable, ...]
+    rules: tuple[RuleTable, ...]
+    source: Path | None = None
+    lines: Mapping[str, int] = field(factory=dict, eq=False, repr=False)
+
+    def problem(self, path: str, message: str) -> Problem:
+        """A problem at a key such as C{listener.public.certificates}, with its line and topic."""
+        head, *rest = path.split(".")
+        topic = ".".join([head, *(rest[1:] if head in REPEATED else rest)])
+        return Problem(path, self.lines.get(path), message, topic)

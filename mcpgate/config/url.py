@@ -1,0 +1,111 @@
+"""Host names, https URLs and host:port pairs, read strictly (RFC 3986, RFC 1123).
+
+C{urllib} accepts almost anything; what is accepted here is what both legs can be checked against.
+A message never repeats the text: a URL is where people leave passwords.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from attrs import frozen
+
+HTTPS_PORT = 443
+
+# Underscores are no host name (RFC 1123 2.1) but are common in private zones.
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::([0-9]{1,5}))?")
+# RFC 3986 3.3: pchar and "/".
+_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+_DOTS = re.compile(r"/(?:\.|%2[Ee]){1,2}(?:/|$)")
+
+
+@frozen
+class Url:
+    """An https URL: C{host} in lower case (an IPv6 address without brackets), its port and path."""
+
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """What a Host header says for it: without the default port (RFC 9110 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == HTTPS_PORT else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"https://{self.authority}{self.path}"
+
+
+def read_host(text: str) -> str:
+    """A DNS name in lower case, or an IP address in its usual form (IPv6 without brackets)."""
+    if ":" in text:
+        try:
+            return str(IPv6Address(text.removeprefix("[").removesuffix("]")))
+        except AddressValueError:
+            raise ValueError("is not a host name or an IP address") from None
+    name = text.lower()
+    last = name.rpartition(".")[2]
+    # WHATWG URL 3.5: a name whose last label is numeric is an IPv4 address, if anything.
+    if last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last):
+        try:
+            return str(IPv4Address(name))
+        except AddressValueError:
+            raise ValueError("is not a host name or an IP address") from None
+    if not name.isascii():
+        raise ValueError("is not a host name; write an international name in its xn-- form")
+    if len(name) > 253 or not _NAME.fullmatch(name):
+        raise ValueError("is not a host name or an IP address")
+    return name
+
+
+def read_authority(text: str, default_port: int | None) -> tuple[str, int]:
+    """C{host:port}, C{[v6]:port}; without a port the default, if there is one."""
+    found = _AUTHORITY.fullmatch(text)
+    if not found:
+        raise ValueError("is not a host name and port, such as mcp.example.com:443")
+    host = read_host(found[1])
+    if found[2] is None:
+        if default_port is None:
+            raise ValueError("has no port; write it as host:port")
+        return host, default_port
+    port = int(found[2])
+    if not 1 <= port <= 65535:
+        raise ValueError("has a port outside 1 to 65535")
+    return host, port
+
+
+def read_url(text: str) -> Url:
+    """An https URL with nothing beside host, port and path; C{ValueError} says what is too much."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        raise ValueError("is not a URL, such as https://mcp.example.com/mcp")
+    if scheme.lower() != "https":
+        raise ValueError("is not an https URL")
+    for mark, meaning in (("?", "a query"), ("#", "a fragment")):
+        if mark in rest:
+            raise ValueError(f"has {meaning}; only host, port and path belong here")
+    authority, slash, path = rest.partition("/")
+    if "@" in authority:
+        raise ValueError("has a user name or password in it; use credential")
+    host, port = read_authority(authority, HTTPS_PORT)
+    return Url(host, port, read_path(slash + path) if slash else "")
+
+
+def read_path(text: str) -> str:
+    """A path that is matched byte by byte, so it may be written in one way only."""
+    if not text.startswith("/"):
+        raise ValueError("does not start with /")
+    for mark, meaning in (("?", "a query"), ("#", "a fragment")):
+        if mark in text:
+            raise ValueError(f"has {meaning}; a path is matched without one")
+    if "//" in text:
+        raise ValueError("has an empty segment (//)")
+    if _DOTS.search(text):
+        raise ValueError("has a dot segment (/./ or /../)")
+    if not _PATH.fullmatch(text):
+        raise ValueError("has a character that a path can't hold; percent-encode it")
+    return text

@@ -1,0 +1,156 @@
+"""What stands before the curtain rises: a CA, an MCP server behind TLS, an impostor of it, and a gate.
+
+::
+
+    official client ──TLS──▶ gate (process) ──TLS──▶ front ──unix socket──▶ MCP server (process)
+    our own client  ──TLS──▶                ──TLS──▶ impostor: same name, same CA, another key
+
+The front and the impostor are threads of this process (C{mcpgate.testing}); all ports are chosen by
+the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from attrs import frozen
+
+from mcpgate.demo.children import Child, Children
+from mcpgate.demo.direct import ADDRESS, HOST
+from mcpgate.demo.promise import DemoFailed
+from mcpgate.demo.records import Records
+from mcpgate.identity.issued import TokenFile
+from mcpgate.ops.control import SOCKET, ControlError, ask
+from mcpgate.testing import TLSFront, TLSPeer, TLSServer
+from mcpgate.tls.localca import LocalCA, write_pair
+from mcpgate.tls.material import Pair
+
+# Seconds until everything serves: two Pythons that import a lot, on a slow machine.
+_PATIENCE = 30.0
+
+#: Seconds that the token is good for: a demonstration that goes on serving may be looked at all day.
+_TOKEN_LIFE = 24 * 3600.0
+
+
+class Impostor(TLSServer):
+    """A server with the right name and a certificate of the right CA, whose key nobody has pinned."""
+
+    def __init__(self, pair: Pair) -> None:
+        super().__init__(pair, self._listen)
+        #: Decrypted bytes that it was sent, ever.
+        self.received = 0
+
+    def _listen(self, peer: TLSPeer) -> None:
+        while octets := peer.receive():
+            self.received += len(octets)
+
+
+@frozen(eq=False)
+class Scene:
+    """Everything, running. C{port} is the gate's; C{pin} is what it demands of the server."""
+
+    directory: Path
+    ca: LocalCA
+    ca_file: Path
+    token: str
+    pin: str
+    server: Child
+    front: TLSFront
+    impostor: Impostor
+    gate: Child
+    port: int
+    records: Records
+    children: Children
+
+    @property
+    def url(self) -> str:
+        """Where callers reach the server, through the gate."""
+        return f"https://{HOST}:{self.port}/weather"
+
+
+@contextmanager
+def set_up(directory: Path) -> Iterator[Scene]:
+    """Start everything in an empty directory; whatever happens, nothing is left running.
+
+    @raise DemoFailed: if a part of it does not start.
+    """
+    with ExitStack() as stack:
+        # Nobody else on this machine may use the socket: the SDK's web server leaves that to the directory.
+        state = directory / "state"
+        state.mkdir(mode=0o700)
+        plain = state / "server.sock"
+        stack.callback(plain.unlink, missing_ok=True)
+        children = Children(directory)
+        stack.callback(children.stop)
+        server = children.start("server", "mcpgate.demo.server", str(plain))
+
+        now = datetime.now(UTC)
+        ca = LocalCA.create("mcpgate demo CA", now)
+        ca.save(directory / "ca.pem", directory / "ca.key")
+        (directory / "tls").mkdir()
+        write_pair(ca.server([HOST, ADDRESS], now), directory / "tls/gate.crt", directory / "tls/gate.key")
+        genuine = ca.server([HOST], now)
+        front = stack.enter_context(TLSFront(genuine, plain))
+        impostor = stack.enter_context(Impostor(ca.server([HOST], now)))
+
+        config = directory / "mcpgate.toml"
+        template = Template(files("mcpgate").joinpath("data/demo.toml").read_text(encoding="utf-8"))
+        pin = genuine.facts.spki_pin
+        config.write_text(
+            template.substitute(weather_port=front.port, impostor_port=impostor.port, weather_pin=pin),
+            encoding="utf-8",
+        )
+        _, token = TokenFile(state / "tokens.json").issue("demo", _TOKEN_LIFE, time.time())
+
+        gate = children.start("gate", "mcpgate", "run", "--config", str(config))
+        _wait(lambda: _running(state / SOCKET), gate)
+        _wait(lambda: _serves(plain), server)
+        yield Scene(
+            directory=directory,
+            ca=ca,
+            ca_file=directory / "ca.pem",
+            token=token,
+            pin=pin,
+            server=server,
+            front=front,
+            impostor=impostor,
+            gate=gate,
+            port=_port(state / SOCKET),
+            records=Records(state / "journal" / "journal-0.jsonl"),
+            children=children,
+        )
+
+
+def _wait(ready: Callable[[], bool], child: Child) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not ready():
+        child.alive()
+        if time.monotonic() > end:
+            raise DemoFailed(f"the {child.name} does not serve after {_PATIENCE:g} s; see {child.complaints}")
+        time.sleep(0.02)
+
+
+def _running(control: Path) -> bool:
+    try:
+        return ask(control, "status")["running"] is True
+    except ControlError:
+        return False
+
+
+def _port(control: Path) -> int:
+    """The port that the gate's only listener was given."""
+    address: str = ask(control, "status")["listeners"][0]["address"]
+    return int(address.rpartition(":")[2])
+
+
+def _serves(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(os.fsencode(path)) == 0

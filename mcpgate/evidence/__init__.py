@@ -1,0 +1,1 @@
+"""What the gate writes down: one line per fact, in an append-only journal."""

@@ -1,0 +1,338 @@
+"""The lines of evidence: facts in, one line of JSON out.
+
+Every line begins with the same four keys: C{v} (the format's version), C{type}, C{id} and C{time} (RFC
+3339, UTC, microseconds); the others follow in the order of the classes below, C{null} where unknown. So
+a line can be read by eye, by C{grep} and by any JSON library.
+
+A line holds printable ASCII only. Everything else is escaped (C{\\u2028} would break lines for some
+readers, C{\\u009b} steers terminals), and what is not Unicode at all (a lone surrogate) becomes
+C{\\ufffd}. No function here takes a header, an argument of a call or a body: what is not passed in
+cannot leak.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum, unique
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+
+from mcpgate.identity.principal import Principal
+from mcpgate.policy.rules import Verdict
+from mcpgate.reasons import Refusal
+from mcpgate.tls.handshake import Certificate, Handshake, Offer
+
+#: The version of these shapes; a reader refuses what it does not know.
+VERSION = 1
+#: Longest text that a peer chose (names, details); the rest is cut and counted. URIs in use are
+#: shorter; without a bound one call could fill the disk.
+TEXT_LENGTH = 1024
+
+Leg = Literal["inbound", "outbound"]
+
+
+@unique
+class Outcome(StrEnum):
+    """How an exchange ended."""
+
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    CLIENT_GONE = "client_gone"
+    UPSTREAM_FAILED = "upstream_failed"
+    UPSTREAM_TRUNCATED = "upstream_truncated"
+    TIMEOUT = "timeout"
+    DRAINED = "drained"
+    FAILED = "failed"
+
+
+class _HandshakeLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "handshake"
+    id: str
+    time: str
+    leg: str
+    outcome: str
+    where: str
+    peer: str
+    local: str
+    reason: str | None
+    detail: str | None
+    handshake: dict[str, object] | None
+    offer: dict[str, object] | None
+    extra: dict[str, object] | None
+
+
+class _OpenLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "open"
+    id: str
+    time: str
+    inbound: str
+    outbound: str | None
+    principal: str | None
+    how: str | None
+    proof: str | None
+    listener: str
+    route: str | None
+    upstream: str | None
+    http: str
+    method: str | None
+    name: str | None
+    verdict: str | None
+    rule: str | None
+
+
+class _CloseLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "close"
+    id: str
+    time: str
+    inbound: str
+    outbound: str | None
+    outcome: str
+    status: int | None
+    reason: str | None
+    detail: str | None
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+
+
+class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "repair"
+    id: str
+    time: str
+    file: str
+    dropped: int
+
+
+def handshake_line(
+    id: str,
+    *,
+    time: float,
+    leg: Leg,
+    outcome: Literal["ok", "refused"],
+    where: str,
+    peer: str,
+    local: str,
+    handshake: Handshake | None = None,
+    offer: Offer | None = None,
+    refusal: Refusal | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> bytes:
+    """One leg's handshake, finished or refused.
+
+    @param time: Unix seconds, here as everywhere below.
+    @param where: The listener's name (inbound) or the upstream's (outbound).
+    @param peer: C{address:port}, like C{local}.
+    @param offer: What the client offered; of a refused handshake often the only facts.
+    @param extra: Further facts that JSON can say.
+    """
+    return _encode(
+        _HandshakeLine(
+            id=id,
+            time=timestamp(time),
+            leg=leg,
+            outcome=outcome,
+            where=where,
+            peer=peer,
+            local=local,
+            reason=refusal.reason.value if refusal else None,
+            detail=_bounded(refusal.detail) if refusal else None,
+            handshake=_handshake(handshake) if handshake else None,
+            offer=_offer(offer) if offer else None,
+            extra=None if extra is None else dict(extra),
+        )
+    )
+
+
+def open_line(
+    id: str,
+    *,
+    time: float,
+    inbound: str,
+    outbound: str | None,
+    principal: Principal | None,
+    listener: str,
+    route: str | None,
+    upstream: str | None,
+    http: str,
+    method: str | None,
+    name: str | None,
+    verdict: Verdict | None,
+) -> bytes:
+    """An exchange begins; written before a byte of it is forwarded.
+
+    @param id: The exchange's id, which its close line repeats.
+    @param inbound: The id of the inbound handshake's line; C{outbound} likewise, C{None} if none was needed.
+    @param http: The HTTP method; C{method} and C{name} are MCP's.
+    """
+    return _encode(
+        _OpenLine(
+            id=id,
+            time=timestamp(time),
+            inbound=inbound,
+            outbound=outbound,
+            principal=principal.name if principal else None,
+            how=principal.how if principal else None,
+            proof=principal.id if principal else None,
+            listener=listener,
+            route=route,
+            upstream=upstream,
+            http=http,
+            method=_bounded(method),
+            name=_bounded(name),
+            verdict=verdict.action.value if verdict else None,
+            rule=verdict.rule if verdict else None,
+        )
+    )
+
+
+def close_line(
+    id: str,
+    *,
+    time: float,
+    inbound: str,
+    outbound: str | None,
+    outcome: Outcome,
+    status: int | None,
+    refusal: Refusal | None,
+    bytes_in: int,
+    bytes_out: int,
+    seconds: float,
+) -> bytes:
+    """An exchange ended.
+
+    @param status: The HTTP status that the caller got; C{None} if it got none.
+    @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
+    @param seconds: From the request's first byte to the answer's last.
+    """
+    return _encode(
+        _CloseLine(
+            id=id,
+            time=timestamp(time),
+            inbound=inbound,
+            outbound=outbound,
+            outcome=outcome,
+            status=status,
+            reason=refusal.reason.value if refusal else None,
+            detail=_bounded(refusal.detail) if refusal else None,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            seconds=round(seconds, 6),
+        )
+    )
+
+
+def repair_line(id: str, *, time: float, file: str, dropped: int) -> bytes:
+    """The journal ended in a part of a line (C{dropped} bytes), which was taken away."""
+    return _encode(_RepairLine(id=id, time=timestamp(time), file=file, dropped=dropped))
+
+
+def parse_line(line: bytes) -> Mapping[str, object]:
+    """A line as a mapping.
+
+    @raise ValueError: It is not a line of this version.
+    """
+    record = msgspec.json.decode(line)
+    if not isinstance(record, dict) or record.get("v") != VERSION:
+        raise ValueError(f"not a record of version {VERSION}")
+    return record
+
+
+def timestamp(time: float) -> str:
+    """Unix seconds as RFC 3339 in UTC, always with six digits of the second."""
+    second, micro = divmod(round(time * 1_000_000), 1_000_000)
+    return f"{_second(second)}.{micro:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    # Thousands of lines share a second; formatting it each time would be half of a line's cost.
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+_encode_json = msgspec.json.Encoder().encode
+
+
+def _encode(line: msgspec.Struct) -> bytes:
+    try:
+        raw = _encode_json(line)
+    except UnicodeEncodeError:
+        raw = b"\x7f"  # a lone surrogate: take the slow way
+    if not raw.isascii() or b"\x7f" in raw:
+        text = json.dumps(_mended(msgspec.to_builtins(line)), separators=(",", ":"))
+        raw = text.replace("\x7f", "\\u007f").encode("ascii")
+    return raw + b"\n"
+
+
+def _mended(value: object) -> object:
+    """The same value with every lone surrogate replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(key): _mended(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    return value
+
+
+def _bounded(text: str | None) -> str | None:
+    if text is None or len(text) <= TEXT_LENGTH:
+        return text
+    return f"{text[:TEXT_LENGTH]}... ({len(text)} characters)"
+
+
+def _certificate(cert: Certificate) -> dict[str, object]:
+    return {
+        "subject": _bounded(cert.subject),
+        "issuer": _bounded(cert.issuer),
+        "serial": cert.serial,
+        "sha256": cert.sha256,
+        "spki_pin": cert.spki_pin,
+        "not_before": timestamp(cert.not_before.timestamp()),
+        "not_after": timestamp(cert.not_after.timestamp()),
+        "key": cert.key,
+        "dns_names": _names(cert.dns_names),
+        "uris": _names(cert.uris),
+        "addresses": _names(cert.addresses),
+    }
+
+
+def _names(names: tuple[str, ...]) -> list[str | None]:
+    # Certificates of hosting companies have some 100 names; the 28 KiB of a chain bound the rest.
+    return [_bounded(name) for name in names]
+
+
+def _handshake(seen: Handshake) -> dict[str, object]:
+    return {
+        "version": seen.version,
+        "cipher": seen.cipher,
+        "cipher_bits": seen.cipher_bits,
+        "group": seen.group,
+        "post_quantum": seen.post_quantum,
+        "alpn": seen.alpn,
+        "sni": _bounded(seen.sni),
+        "peer": seen.peer and _certificate(seen.peer),
+        "peer_chain_pins": list(seen.peer_chain_pins),
+        "pinned": seen.pinned,
+        "own": seen.own and _certificate(seen.own),
+        "exporter_sha256": seen.exporter_sha256,
+        "milliseconds": round(seen.milliseconds, 3),
+        "generation": seen.generation,
+    }
+
+
+def _offer(offer: Offer) -> dict[str, object]:
+    return {
+        "sni": _bounded(offer.sni),
+        "versions": list(offer.versions),
+        "ciphers": list(offer.ciphers),
+        "groups": list(offer.groups),
+        "alpn": list(offer.alpn),
+    }

@@ -1,0 +1,260 @@
+"""A generation: an immutable, numbered set of configuration, TLS contexts and rules.
+
+It is built whole or not at all. Every file that it names is read through one L{Reading}, parsed,
+judged and tried in an in-memory handshake, then read again; a problem in any of them is a
+L{Problem} with the key path that named the file, and nothing of the new generation is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from attrs import frozen
+from OpenSSL import SSL
+
+from mcpgate.config.problem import ConfigError, Problem
+from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
+from mcpgate.config.secrets import SecretError, file_of, resolve
+from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
+from mcpgate.policy.rules import Policy, compile_rules
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.tls import contexts
+from mcpgate.tls.material import Pair, choose, load_pair, load_pairs
+from mcpgate.tls.pins import PinRule
+from mcpgate.tls.profile import PROFILES, Profile, with_pq
+from mcpgate.tls.reading import MaterialError, Reading
+from mcpgate.tls.selftest import try_handshake
+from mcpgate.tls.trust import TrustStore, load_trust
+from mcpgate.upstream.terms import UpstreamTerms
+
+T = TypeVar("T")
+
+
+@frozen(eq=False)
+class ListenerTerms:
+    """What one generation demands of callers on a listener."""
+
+    table: ListenerTable
+    profile: Profile
+    pairs: tuple[Pair, ...]
+    default: Pair
+    contexts: Mapping[Pair, SSL.Context]
+    #: What client certificates must chain to; C{None} when none is asked for.
+    clients: TrustStore | None
+    #: The names this listener answers for: those of its certificates, of its public URL, and others
+    #: that are configured. A wildcard is written as in certificates.
+    hosts: frozenset[str]
+    generation: int
+
+    @property
+    def name(self) -> str:
+        """The listener's name."""
+        return self.table.name
+
+    def pair_for(self, sni: str | None) -> Pair:
+        """The certificate for a server name."""
+        return choose(self.pairs, sni, self.default)
+
+    def judge_host(self, host: str, sni: str | None) -> Refusal | None:
+        """Whether a request for C{host} belongs on a connection opened for C{sni}.
+
+        RFC 9110 7.4: a request that this connection is not authoritative for is misdirected.
+        Without it, one name's certificate and client checks could be used for another's routes.
+        """
+        if sni is not None and host != sni:
+            return Refusal(Reason.FRAME_MISDIRECTED, "Host differs from the TLS server name")
+        if host in self.hosts or f"*.{host.partition('.')[2]}" in self.hosts:
+            return None
+        return Refusal(Reason.FRAME_MISDIRECTED, "Host is not a name of this listener")
+
+
+@frozen(eq=False)
+class RouteTerms:
+    """A route and where it leads."""
+
+    name: str
+    table: RouteTable
+    upstream: UpstreamTerms
+
+
+@frozen(eq=False)
+class Generation:
+    """Everything that is decided by configuration and files, at one moment."""
+
+    number: int
+    config: Config
+    listeners: Mapping[str, ListenerTerms]
+    upstreams: Mapping[str, UpstreamTerms]
+    routes: Mapping[tuple[str | None, bytes], RouteTerms]
+    policy: Policy
+    #: Every file that it was built from, to notice when one changes.
+    reading: Reading
+
+    def route(self, host: str, path: bytes) -> RouteTerms | None:
+        """The route for a host and an exact path; one that names the host comes first."""
+        routes = self.routes
+        return routes.get((host, path)) or routes.get((None, path))
+
+
+class Builder:
+    """Builds one generation and gathers what is wrong on the way."""
+
+    def __init__(self, config: Config, number: int, now: datetime) -> None:
+        self._config = config
+        self._number = number
+        self._now = now
+        self._reading = Reading()
+        self._problems: list[Problem] = []
+
+    def build(self) -> Generation:
+        """
+        @raise ConfigError: with every problem found.
+        """
+        config = self._config
+        listeners = {table.name: self._listener(table) for table in config.listeners}
+        upstreams = {table.name: self._upstream(table) for table in config.upstreams}
+        self._attempt("gate", self._reading.confirm)
+        if self._problems:
+            raise ConfigError(self._problems, config.source)
+        whole = {name: terms for name, terms in upstreams.items() if terms is not None}
+        return Generation(
+            number=self._number,
+            config=config,
+            listeners={name: terms for name, terms in listeners.items() if terms is not None},
+            upstreams=whole,
+            routes={
+                (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
+                for table in config.routes
+            },
+            policy=compile_rules(config.rules),
+            reading=self._reading,
+        )
+
+    def _attempt(self, path: str, step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except (MaterialError, SecretError, SSL.Error, ValueError) as error:
+            self._problems.append(self._config.problem(path, str(error) or "OpenSSL does not accept it"))
+        return None
+
+    def _listener(self, table: ListenerTable) -> ListenerTerms | None:
+        at = f"listener.{table.name}"
+        profile = _profile(table.profile, table.require_pq)
+        pairs = self._attempt(
+            f"{at}.certificates", lambda: load_pairs(self._reading, table.certificates, profile, self._now)
+        )
+        clients: TrustStore | None = None
+        if table.client_certificates != "off":
+            ca = table.client_ca
+            clients = self._attempt(
+                f"{at}.client_ca", lambda: load_trust(self._reading, ca, table.client_crl, self._now)
+            )
+            if clients is None:
+                return None
+        if not pairs:
+            return None
+        made: dict[Pair, SSL.Context] = {}
+        for pair in pairs:
+            context = self._attempt(f"{at}.certificates", partial(_serving, table, profile, pair, clients))
+            if context is not None:
+                made[pair] = context
+        hosts = {*table.hosts, *(name for pair in pairs for name in pair.names)}
+        public = read_url(table.public_url).host if table.public_url else None
+        if public is not None:
+            hosts.add(public)
+        return ListenerTerms(
+            table=table,
+            profile=profile,
+            pairs=pairs,
+            default=choose(pairs, public, pairs[0]),
+            contexts=made,
+            clients=clients,
+            hosts=frozenset(hosts),
+            generation=self._number,
+        )
+
+    def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
+        at = f"upstream.{table.name}"
+        profile = _profile(table.profile, table.require_pq)
+        authorities = None if table.trust == "system" else Path(table.trust)
+        trust = self._attempt(
+            f"{at}.trust", lambda: load_trust(self._reading, authorities, table.crl, self._now)
+        )
+        own: Pair | None = None
+        if table.client_certificate is not None:
+            certificate = table.client_certificate
+            own = self._attempt(
+                f"{at}.client_certificate",
+                lambda: load_pair(self._reading, certificate, table.client_key, self._now),
+            )
+            if own is None:
+                return None
+        credential = self._credential(table)
+        if trust is None or credential is None:
+            return None
+        context = self._attempt(f"{at}.trust", lambda: contexts.client_context(profile, trust, pair=own))
+        if context is None:
+            return None
+        url = read_url(table.url)
+        port = url.port or HTTPS_PORT
+        dial = (url.host, port) if table.address is None else read_authority(table.address, HTTPS_PORT)
+        pins = None
+        if table.pins:
+            report_only = table.pin_mode == "report_only"
+            pins = PinRule(frozenset(table.pins), table.pin_at, report_only=report_only)
+        demanded = repr((dial, url.host, pins, profile, own.facts.sha256 if own else None))
+        return UpstreamTerms(
+            table=table,
+            host=url.host,
+            port=port,
+            authority=url.authority.encode(),
+            target=url.path.encode(),
+            dial_host=dial[0],
+            dial_port=dial[1],
+            profile=profile,
+            pins=pins,
+            context=context,
+            own=own.facts if own else None,
+            credential=credential,
+            fingerprint=hashlib.sha256(demanded.encode() + trust.digest).digest(),
+            generation=self._number,
+        )
+
+    def _credential(self, table: UpstreamTable) -> tuple[tuple[bytes, bytes], ...] | None:
+        asked = table.credential
+        if asked is None:
+            return ()
+        at = f"upstream.{table.name}.credential"
+        if asked.bearer is not None:
+            token = self._attempt(f"{at}.bearer", partial(self._secret, asked.bearer))
+            return None if token is None else ((b"authorization", b"Bearer " + token),)
+        assert asked.header is not None and asked.value is not None
+        value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
+        return None if value is None else ((asked.header.lower().encode(), value),)
+
+    def _secret(self, reference: str) -> bytes:
+        # Read here first, so that a change between the two readings is noticed by confirm.
+        file = file_of(reference)
+        if file is not None:
+            self._reading.read(file)
+        return resolve(reference)
+
+
+def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustStore | None) -> SSL.Context:
+    """A context that was tried before anybody depends on it."""
+    required = table.client_certificates == "required"
+    context = contexts.server_context(profile, pair, clients=clients, require_client=required)
+    refusal = try_handshake(context, pair.names[0].replace("*", "any", 1))
+    if refusal is not None:
+        raise MaterialError(f"{pair.label}: a handshake with it fails: {refusal}")
+    return context
+
+
+def _profile(name: str, require_pq: bool) -> Profile:
+    profile = PROFILES[name]
+    return with_pq(profile) if require_pq else profile

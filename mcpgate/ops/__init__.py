@@ -1,0 +1,1 @@
+"""What operators reach a running gate by."""

@@ -1,0 +1,223 @@
+"""Every reason code, and the one table that says how each is answered.
+
+A refusal is a value: C{Refusal(Reason.TLS_PIN, "none of 2 pins ...")}. The reason is stable and
+documented (``mcpgate explain tls.pin``); the detail is for the record and for operators. The words
+in the table are for callers and never quote what a peer sent. Only C{relay.answer} turns either
+into bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum, unique
+
+from attrs import frozen
+
+#: JSON-RPC error codes of our own. MCP 2026-07-28 (basic, "Error Codes") asks implementations to
+#: stay outside -32768...-32000, which belongs to JSON-RPC and to the MCP specification itself.
+CODE_POLICY = -31403
+CODE_UPSTREAM = -31502
+CODE_GATE = -31503
+CODE_AUTH = -31401
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+
+
+@unique
+class Reason(StrEnum):
+    """Why something was refused, as a dotted code that never changes its meaning."""
+
+    # One leg of TLS; the record's ``leg`` says which.
+    TLS_PLAINTEXT = "tls.plaintext"
+    TLS_NOT_TLS = "tls.not_tls"
+    TLS_TIMEOUT = "tls.timeout"
+    TLS_HELLO = "tls.hello"
+    TLS_VERSION = "tls.version"
+    TLS_CIPHER = "tls.cipher"
+    TLS_GROUP = "tls.group"
+    TLS_KEY = "tls.key"
+    TLS_ALPN = "tls.alpn"
+    TLS_CHAIN = "tls.chain"
+    TLS_UNKNOWN_CA = "tls.unknown_ca"
+    TLS_EXPIRED = "tls.expired"
+    TLS_NOT_YET_VALID = "tls.not_yet_valid"
+    TLS_REVOKED = "tls.revoked"
+    TLS_CRL = "tls.crl"
+    TLS_NAME = "tls.name"
+    TLS_NO_SAN = "tls.no_san"
+    TLS_BAD_SAN = "tls.bad_san"
+    TLS_PIN = "tls.pin"
+    TLS_RESUMED = "tls.resumed"
+    TLS_CLIENT_CERTIFICATE = "tls.client_certificate"
+    TLS_ALERT = "tls.alert"
+    TLS_CLOSED = "tls.closed"
+    TLS_FAILED = "tls.failed"
+
+    # HTTP/1.1 framing and JSON-RPC: what the caller sent.
+    FRAME_HEAD = "frame.head"
+    FRAME_HEAD_SIZE = "frame.head_size"
+    FRAME_VERSION = "frame.version"
+    FRAME_TARGET = "frame.target"
+    FRAME_HOST = "frame.host"
+    FRAME_MISDIRECTED = "frame.misdirected"
+    FRAME_DUPLICATE_HEADER = "frame.duplicate_header"
+    FRAME_LENGTH = "frame.length"
+    FRAME_LENGTH_REQUIRED = "frame.length_required"
+    FRAME_CHUNK = "frame.chunk"
+    FRAME_BODY_SIZE = "frame.body_size"
+    FRAME_TIMEOUT = "frame.timeout"
+    FRAME_EXPECT = "frame.expect"
+    FRAME_METHOD = "frame.method"
+    FRAME_CONTENT_TYPE = "frame.content_type"
+    FRAME_CONTENT_ENCODING = "frame.content_encoding"
+    FRAME_JSON = "frame.json"
+    FRAME_DUPLICATE_KEY = "frame.duplicate_key"
+    FRAME_DEPTH = "frame.depth"
+    FRAME_NUMBER = "frame.number"
+    FRAME_BATCH = "frame.batch"
+    FRAME_ENVELOPE = "frame.envelope"
+    FRAME_ID = "frame.id"
+    FRAME_PARAMS = "frame.params"
+
+    ROUTE_UNKNOWN = "route.unknown"
+
+    AUTH_MISSING = "auth.missing"
+    AUTH_INVALID = "auth.invalid"
+    AUTH_EXPIRED = "auth.expired"
+    AUTH_REVOKED = "auth.revoked"
+    AUTH_CERTIFICATE = "auth.certificate"
+
+    POLICY_UNLISTED = "policy.unlisted"
+    POLICY_BLOCKED = "policy.blocked"
+
+    UPSTREAM_UNREACHABLE = "upstream.unreachable"
+    UPSTREAM_BUSY = "upstream.busy"
+    UPSTREAM_TIMEOUT = "upstream.timeout"
+    UPSTREAM_CLOSED = "upstream.closed"
+    UPSTREAM_FRAMING = "upstream.framing"
+    UPSTREAM_TRUNCATED = "upstream.truncated"
+    UPSTREAM_UNAUTHORIZED = "upstream.unauthorized"
+    UPSTREAM_CREDENTIAL = "upstream.credential"
+
+    CLIENT_GONE = "client.gone"
+    GATE_DRAINING = "gate.draining"
+    GATE_JOURNAL = "gate.journal"
+    GATE_ERROR = "gate.error"
+
+
+@frozen
+class Refusal:
+    """A refusal: the stable reason, and a detail for the record that must never hold a secret."""
+
+    reason: Reason
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
+
+
+@frozen
+class Answer:
+    """How a reason is told to a caller: HTTP status, JSON-RPC error code, and words safe to show."""
+
+    status: int
+    code: int
+    words: str
+
+
+_LEG = "The gate could not reach the upstream over verified TLS; nothing was sent to it."
+
+
+def _legs() -> dict[Reason, Answer]:
+    # A caller only ever hears of a TLS reason when the *outbound* leg failed: on its own leg there
+    # is no session to answer on. It learns that the leg failed, not how (the record says how).
+    return {r: Answer(502, CODE_UPSTREAM, _LEG) for r in Reason if r.value.startswith("tls.")}
+
+
+ANSWERS: Mapping[Reason, Answer] = _legs() | {
+    Reason.TLS_PLAINTEXT: Answer(
+        400,
+        INVALID_REQUEST,
+        "This port accepts only TLS. Your request arrived in clear text and was not processed. "
+        "Use https://, and treat any credential it carried as exposed.",
+    ),
+    Reason.FRAME_HEAD: Answer(400, INVALID_REQUEST, "The request head is not well-formed HTTP/1.1."),
+    Reason.FRAME_HEAD_SIZE: Answer(431, INVALID_REQUEST, "The request head is too large."),
+    Reason.FRAME_VERSION: Answer(505, INVALID_REQUEST, "Only HTTP/1.1 is spoken here."),
+    Reason.FRAME_TARGET: Answer(400, INVALID_REQUEST, "The request target is not acceptable."),
+    Reason.FRAME_HOST: Answer(400, INVALID_REQUEST, "Exactly one valid Host header is needed."),
+    Reason.FRAME_MISDIRECTED: Answer(
+        421, INVALID_REQUEST, "This connection was opened for another host name."
+    ),
+    Reason.FRAME_DUPLICATE_HEADER: Answer(
+        400, INVALID_REQUEST, "A header that must be single was sent twice."
+    ),
+    Reason.FRAME_LENGTH: Answer(400, INVALID_REQUEST, "The body's length is not stated unambiguously."),
+    Reason.FRAME_LENGTH_REQUIRED: Answer(411, INVALID_REQUEST, "A Content-Length is needed."),
+    Reason.FRAME_CHUNK: Answer(400, INVALID_REQUEST, "The chunked body is not well-formed."),
+    Reason.FRAME_BODY_SIZE: Answer(413, INVALID_REQUEST, "The body is larger than this gate accepts."),
+    Reason.FRAME_TIMEOUT: Answer(408, INVALID_REQUEST, "The request took too long to arrive."),
+    Reason.FRAME_EXPECT: Answer(417, INVALID_REQUEST, "Only Expect: 100-continue is understood."),
+    Reason.FRAME_METHOD: Answer(405, INVALID_REQUEST, "Only POST, GET and DELETE are served here."),
+    Reason.FRAME_CONTENT_TYPE: Answer(415, INVALID_REQUEST, "The body must be application/json in UTF-8."),
+    Reason.FRAME_CONTENT_ENCODING: Answer(
+        415, INVALID_REQUEST, "The body must not be compressed (Content-Encoding)."
+    ),
+    Reason.FRAME_JSON: Answer(400, PARSE_ERROR, "The body is not valid JSON in UTF-8."),
+    Reason.FRAME_DUPLICATE_KEY: Answer(
+        400, PARSE_ERROR, "An object in the body has two members with the same or a confusable name."
+    ),
+    Reason.FRAME_DEPTH: Answer(400, PARSE_ERROR, "The body is nested too deeply."),
+    Reason.FRAME_NUMBER: Answer(400, PARSE_ERROR, "A number in the body is out of range."),
+    Reason.FRAME_BATCH: Answer(400, INVALID_REQUEST, "JSON-RPC batches are not accepted."),
+    Reason.FRAME_ENVELOPE: Answer(400, INVALID_REQUEST, "The body is not one JSON-RPC 2.0 message."),
+    Reason.FRAME_ID: Answer(400, INVALID_REQUEST, "The id must be an integer or a short string."),
+    Reason.FRAME_PARAMS: Answer(400, INVALID_PARAMS, "The params do not have the form this method needs."),
+    Reason.ROUTE_UNKNOWN: Answer(404, INVALID_REQUEST, "Nothing is served at this address."),
+    Reason.AUTH_MISSING: Answer(
+        401,
+        CODE_AUTH,
+        "This gate needs a proof of who you are. Send 'Authorization: Bearer TOKEN' with a token that "
+        "the gate's operators issued ('mcpgate token issue NAME'), or a client certificate where the "
+        "listener asks for one.",
+    ),
+    Reason.AUTH_INVALID: Answer(
+        401, CODE_AUTH, "The bearer token is not one that this gate accepts. Ask its operators for a new one."
+    ),
+    Reason.AUTH_EXPIRED: Answer(
+        401, CODE_AUTH, "The bearer token has expired. Ask the gate's operators for a new one."
+    ),
+    Reason.AUTH_REVOKED: Answer(
+        401, CODE_AUTH, "The bearer token was revoked. Ask the gate's operators for a new one."
+    ),
+    Reason.AUTH_CERTIFICATE: Answer(
+        403, CODE_AUTH, "The client certificate is trusted but names no identity that this gate can use."
+    ),
+    Reason.POLICY_UNLISTED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
+    Reason.POLICY_BLOCKED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
+    Reason.UPSTREAM_UNREACHABLE: Answer(502, CODE_UPSTREAM, "The upstream cannot be reached."),
+    Reason.UPSTREAM_BUSY: Answer(
+        503, CODE_UPSTREAM, "Every connection to the upstream is in use; try again."
+    ),
+    Reason.UPSTREAM_TIMEOUT: Answer(504, CODE_UPSTREAM, "The upstream did not answer in time."),
+    Reason.UPSTREAM_CLOSED: Answer(
+        502, CODE_UPSTREAM, "The upstream closed the connection before it answered."
+    ),
+    Reason.UPSTREAM_FRAMING: Answer(502, CODE_UPSTREAM, "The upstream's answer is not well-formed."),
+    Reason.UPSTREAM_TRUNCATED: Answer(502, CODE_UPSTREAM, "The upstream's answer ended too early."),
+    Reason.UPSTREAM_UNAUTHORIZED: Answer(
+        502, CODE_UPSTREAM, "The upstream did not accept the gate's own credential."
+    ),
+    Reason.UPSTREAM_CREDENTIAL: Answer(
+        502, CODE_UPSTREAM, "The gate's credential for the upstream is not available."
+    ),
+    Reason.CLIENT_GONE: Answer(499, CODE_GATE, "The caller went away."),
+    Reason.GATE_DRAINING: Answer(503, CODE_GATE, "The gate is shutting down; try again."),
+    Reason.GATE_JOURNAL: Answer(
+        503, CODE_GATE, "The gate cannot write its evidence and therefore refuses to forward."
+    ),
+    Reason.GATE_ERROR: Answer(500, CODE_GATE, "The gate failed; the request was not completed."),
+}

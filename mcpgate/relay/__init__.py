@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: callers' connections, and the story of one exchange."""

@@ -1,0 +1,313 @@
+"""One HTTP request and its whole response: the story of the gate, top to bottom.
+
+Every step is a call into one room; a step that says no gives a L{Refusal}, and only
+C{relay.answer} turns that into bytes. Nothing here waits in a coroutine: a step that must wait
+(for a connection, for the answer) is a method that whoever was waited for calls.
+
+ 1. L{refuse} or L{judge}: the head was refused or admitted (C{relay.admission});
+ 2. L{judge}: the body is one JSON-RPC message (C{wire.jsonrpc}), a call (C{wire.mcp}), allowed or
+    not (C{policy.decide});
+ 3. L{leased}: a verified connection is there; the C{open} line is written; then, and only then,
+    the bytes that were judged are forwarded;
+ 4. L{begun}, L{more}: the answer goes to the caller as it arrives;
+ 5. L{_close}: the C{close} line is written, once, whatever happened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcpgate.evidence.journal import new_id
+from mcpgate.evidence.record import Outcome
+from mcpgate.policy.decide import decide, reaches
+from mcpgate.policy.rules import Action, Verdict
+from mcpgate.reasons import ANSWERS, Reason, Refusal
+from mcpgate.relay import answer
+from mcpgate.relay.admission import Admission
+from mcpgate.tls.readiness import NEVER
+from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.pool import Pool
+from mcpgate.wire.forward import LAST_CHUNK, chunk
+from mcpgate.wire.http import Framing, RequestHead, ResponseHead
+from mcpgate.wire.jsonrpc import Kind, Message, id_of, parse
+from mcpgate.wire.mcp import Call, call_of
+
+if TYPE_CHECKING:
+    from mcpgate.relay.inbound import Inbound
+
+_OUTCOMES = {
+    Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
+    Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
+    Reason.CLIENT_GONE: Outcome.CLIENT_GONE,
+    Reason.GATE_DRAINING: Outcome.DRAINED,
+    Reason.GATE_ERROR: Outcome.FAILED,
+}
+
+
+class Exchange:
+    """From the end of a request's head to the last byte of its answer."""
+
+    __slots__ = (
+        "began",
+        "id",
+        "_admission",
+        "_body",
+        "_bytes_out",
+        "_call",
+        "_chunked",
+        "_connection",
+        "_head",
+        "_id_json",
+        "_inbound",
+        "_message",
+        "_opened",
+        "_outbound",
+        "_pool",
+        "_size_in",
+        "_status",
+        "_verdict",
+    )
+
+    def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
+        """
+        @param began: when the request's first byte arrived, on the readiness set's clock.
+        @param head: C{None} when it could not be read; the connection then ends with the answer.
+        """
+        self.began = began
+        self.id = new_id("x")
+        self._inbound = inbound
+        self._head = head
+        self._admission: Admission | None = None
+        self._body = b""
+        self._size_in = 0
+        self._id_json: bytes | None = None
+        self._message: Message | None = None
+        self._call: Call | None = None
+        self._verdict: Verdict | None = None
+        self._pool: Pool | None = None
+        self._connection: UpstreamConnection | None = None
+        self._opened = False
+        self._outbound: str | None = None
+        self._chunked = False
+        self._status: int | None = None
+        self._bytes_out = 0
+
+    # 1. and 2.: what the caller sent.
+
+    def judge(self, admission: Admission, body: bytes) -> None:
+        """The request is here, whole."""
+        self._admission = admission
+        self._body = body
+        self._size_in = len(body)
+        if admission.head.method != b"POST":
+            return self._judge_stream(admission)
+        message = parse(body)
+        if isinstance(message, Refusal):
+            known = id_of(body)
+            if known is not None:
+                self._id_json = Message(Kind.REQUEST, known, None, {}).id_json()
+            return self.refuse(message)
+        self._message = message
+        if message.kind is Kind.REQUEST:
+            self._id_json = message.id_json()
+        policy = admission.generation.policy
+        if message.kind is Kind.RESPONSE:
+            # The answer to something that the upstream asked the caller on a stream (up to
+            # 2025-11-25). It names no method; whoever may use the route may answer.
+            if not reaches(policy, admission.route.name):
+                return self._answer(answer.ACCEPTED, 202, Refusal(Reason.POLICY_UNLISTED))
+            return self._lease(admission)
+        call = call_of(message)
+        if isinstance(call, Refusal):
+            return self.refuse(call)
+        self._call = call
+        verdict = self._verdict = decide(policy, admission.route.name, call)
+        if verdict.action is not Action.ALLOW:
+            raw = answer.blocked_bytes(message, call, admission.revision)
+            return self._answer(raw, int(raw[9:12]), Refusal(verdict.reason or Reason.POLICY_BLOCKED))
+        self._lease(admission)
+
+    def _judge_stream(self, admission: Admission) -> None:
+        # GET opens a stream for what the upstream wants to say, DELETE ends a session: both belong
+        # to whoever may use anything on the route.
+        if reaches(admission.generation.policy, admission.route.name):
+            return self._lease(admission)
+        self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
+
+    # 3.: a verified connection, the open line, and only then the bytes.
+
+    def _lease(self, admission: Admission) -> None:
+        pool = self._pool = self._inbound.force.pool(admission.route.upstream)
+        if pool is None:
+            detail = "the upstream was reconfigured while the request arrived"
+            return self.refuse(Refusal(Reason.UPSTREAM_UNREACHABLE, detail))
+        pool.lease(self)
+
+    def lease_overdue(self) -> None:
+        """No connection in the time that one attempt may take."""
+        if self._pool is not None:
+            self._pool.withdraw(self)
+            self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
+
+    def leased(self, connection: UpstreamConnection) -> None:
+        admission = self._admission
+        assert admission is not None
+        self._pool = None
+        self._inbound.stream.deadline = NEVER
+        self._connection = connection
+        self._outbound = connection.record
+        if not self._open():
+            self._connection = None
+            connection.abandon()
+            return self.refuse(Refusal(Reason.GATE_JOURNAL, self._inbound.force.witness.failure or ""))
+        body = self._body
+        self._body = b""
+        if admission.head.method == b"POST":
+            request = b"%bcontent-length: %d\r\n\r\n%b" % (admission.forward, len(body), body)
+        else:
+            request = admission.forward + b"\r\n"
+        connection.send(admission.head.method, request, self)
+
+    def unleased(self, refusal: Refusal, record: str | None = None) -> None:
+        self._pool = None
+        self._outbound = record
+        self.refuse(refusal)
+
+    # 4.: the answer.
+
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+        if head.status in (401, 407):
+            # Its challenge is about our credential, not about the caller's: relaying it would
+            # send the caller to the wrong authorization server (MCP, "Token Passthrough").
+            connection, self._connection = self._connection, None
+            if connection is not None and not finished:
+                connection.abandon()
+            return self.refuse(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"))
+        self._status = head.status
+        self._bytes_out = len(payload)
+        inbound = self._inbound
+        if inbound.stream.congested and not finished:
+            self.paused()
+        if self._last():
+            # RFC 9112 9.6: or the caller might send its next request to nobody.
+            emitted = emitted[:-2] + b"connection: close\r\n\r\n"
+        if head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE:
+            self._chunked = True
+            if payload:
+                emitted += chunk(payload)
+            if finished:
+                emitted += LAST_CHUNK
+        elif payload:
+            emitted += payload
+        inbound.stream.write(emitted)
+        if finished:
+            self._done(None)
+
+    def more(self, payload: bytes, finished: bool) -> None:
+        self._bytes_out += len(payload)
+        if self._chunked:
+            if payload:
+                payload = chunk(payload)
+            if finished:
+                payload += LAST_CHUNK
+        self._inbound.stream.write(payload)
+        if finished:
+            self._done(None)
+
+    def broken(self, refusal: Refusal) -> None:
+        self._connection = None
+        if self._status is None:
+            return self.refuse(refusal)
+        # Half an answer is out: the caller must see that it is half. No last chunk, no
+        # close_notify; whatever is left of it in our buffer goes with it.
+        self._close(refusal)
+        self._inbound.cut()
+
+    # Backpressure: what the caller does not read is not read from the upstream.
+
+    def paused(self) -> None:
+        """The caller reads slowly."""
+        if self._connection is not None:
+            self._connection.stream.pause()
+
+    def resumed(self) -> None:
+        """The caller caught up."""
+        if self._connection is not None:
+            self._connection.stream.resume()
+
+    # 5.: the end, in one of four ways.
+
+    def refuse(self, refusal: Refusal, *, close: bool = False) -> None:
+        """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
+        close = close or self._last()
+        raw = answer.refusal_bytes(refusal, id_json=self._id_json, exchange=self.id, close=close)
+        self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
+
+    def abandon(self, refusal: Refusal) -> None:
+        """The caller is gone, or the gate is going: carry it on to the upstream."""
+        if self._pool is not None:
+            self._pool.withdraw(self)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+        self._close(refusal)
+
+    def _answer(self, raw: bytes, status: int, refusal: Refusal, *, close: bool = False) -> None:
+        self._status = status
+        body = raw.find(b"\r\n\r\n") + 4
+        if self._head is not None and self._head.method == b"HEAD":
+            # RFC 9110 9.3.2: no body follows; sent all the same, it would be read as the next answer.
+            raw = raw[:body]
+        self._bytes_out = len(raw) - body
+        self._open()
+        self._inbound.stream.write(raw)
+        self._done(refusal, close=close)
+
+    def _done(self, refusal: Refusal | None, *, close: bool = False) -> None:
+        self._connection = None
+        self._close(refusal)
+        self._inbound.finished(close or self._last())
+
+    def _last(self) -> bool:
+        """Whether this answer is the last on the connection."""
+        return self._head is None or not self._head.keep_alive or self._inbound.ending
+
+    # Evidence.
+
+    def _open(self) -> bool:
+        if self._opened:
+            return True
+        self._opened = True
+        admission, call = self._admission, self._call
+        return self._inbound.force.witness.opened(
+            self.id,
+            inbound=self._inbound.record,
+            outbound=self._outbound,
+            principal=admission.principal if admission is not None else None,
+            listener=self._inbound.name,
+            route=admission.route.name if admission is not None else None,
+            upstream=admission.route.upstream.name if admission is not None else None,
+            http=self._head.method.decode() if self._head is not None else "",
+            method=call.method if call is not None else None,
+            name=call.name if call is not None else None,
+            verdict=self._verdict,
+        )
+
+    def _close(self, refusal: Refusal | None) -> None:
+        self._open()
+        outcome = Outcome.COMPLETED
+        if refusal is not None:
+            outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
+            if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:
+                outcome = Outcome.UPSTREAM_FAILED
+        self._inbound.force.witness.closed(
+            self.id,
+            inbound=self._inbound.record,
+            outbound=self._outbound,
+            outcome=outcome,
+            status=self._status,
+            refusal=refusal,
+            bytes_in=self._size_in,
+            bytes_out=self._bytes_out,
+            seconds=self._inbound.force.readiness.now - self.began,
+        )

@@ -1,0 +1,46 @@
+"""What is in force now: the one place through which a reload or a revocation reaches the relay."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mcpgate.evidence.witness import Witness
+from mcpgate.generation import Generation
+from mcpgate.identity.issued import IssuedTokens
+from mcpgate.tls.readiness import Readiness
+from mcpgate.upstream.pool import Pool
+from mcpgate.upstream.terms import UpstreamTerms
+
+
+class InForce:
+    """
+    Read anew for every exchange; an exchange keeps the generation that it began with.
+
+    C{draining} ends connections as soon as they have nothing in flight.
+    """
+
+    def __init__(
+        self,
+        readiness: Readiness,
+        witness: Witness,
+        generation: Generation,
+        tokens: IssuedTokens,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.readiness = readiness
+        self.witness = witness
+        self.generation = generation
+        self.tokens = tokens
+        self.pools: dict[tuple[str, bytes], Pool] = {}
+        self.wall = wall
+        self.draining = False
+
+    def pool(self, terms: UpstreamTerms) -> Pool | None:
+        """
+        The connections that were verified under these very terms.
+
+        Never those of another generation's upstream of the same name: the caller's request already
+        carries the credential of this one.
+        """
+        return self.pools.get((terms.name, terms.fingerprint))

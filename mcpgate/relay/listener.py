@@ -1,0 +1,148 @@
+"""A bound listener: it accepts, and knows every connection that came through it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from mcpgate.config.schema import LimitsTable
+from mcpgate.generation import ListenerTerms
+from mcpgate.reasons import Refusal
+from mcpgate.relay.arrival import Arrival
+from mcpgate.relay.force import InForce
+from mcpgate.tls.handshake import Handshake, Offer
+from mcpgate.tls.readiness import NEVER, READ
+from mcpgate.tls.stream import TLSStream
+
+if TYPE_CHECKING:
+    from mcpgate.relay.inbound import Inbound
+
+# Accepted per turn, so that a flood of connections does not hold up those that are served.
+ACCEPT_MOST = 64
+
+
+class Listening:
+    """A bound listener: one socket, the terms in force, and the connections that came through it."""
+
+    def __init__(
+        self,
+        name: str,
+        sock: socket.socket,
+        force: InForce,
+        report: Callable[[str], None],
+    ) -> None:
+        """
+        @param sock: bound and listening; ours to close.
+        @param report: takes a sentence for the operator's log.
+        """
+        self.deadline: float = NEVER
+        self.name = name
+        self.force = force
+        self.connections: set[Inbound] = set()
+        self.arrivals: set[Arrival] = set()
+        self.retired = False
+        self._leaving: set[TLSStream] = set()
+        self._socket = sock
+        self._report = report
+        self._refused = 0
+        sock.setblocking(False)
+
+    @property
+    def terms(self) -> ListenerTerms:
+        """What is demanded of callers now."""
+        return self.force.generation.listeners[self.name]
+
+    @property
+    def limits(self) -> LimitsTable:
+        """The limits in force."""
+        return self.force.generation.config.limits
+
+    @property
+    def refused_handshakes(self) -> int:
+        """How many handshakes were refused since the start."""
+        return self._refused
+
+    def start(self) -> None:
+        """Begin to accept."""
+        # The endpoint's default backlog is 50; the kernel caps ours at somaxconn.
+        self._socket.listen(4096)
+        self.force.readiness.watch(self._socket.fileno(), self, READ)
+
+    def retire(self) -> None:
+        """This listener is no longer configured: its connections end with what is in flight."""
+        self.retired = True
+        self.stop()
+        for connection in list(self.connections):
+            if not connection.busy:
+                connection.close()
+
+    def stop(self) -> None:
+        """Accept no more; connections live on."""
+        if self._socket.fileno() >= 0:
+            self.force.readiness.forget(self._socket.fileno())
+            self._socket.close()
+        for arrival in list(self.arrivals):
+            arrival.drop()
+
+    def gone(self, connection: Inbound) -> None:
+        """A connection is over, but for what its caller has not read yet."""
+        self.connections.discard(connection)
+        if connection.stream.unsent:
+            self._leaving = {connection.stream, *(stream for stream in self._leaving if stream.unsent)}
+
+    @property
+    def flushing(self) -> bool:
+        """Whether the end of an answer is still on its way to a caller that reads slowly."""
+        return any(stream.unsent for stream in self._leaving)
+
+    def readable(self) -> None:
+        for _ in range(ACCEPT_MOST):
+            try:
+                sock, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # Out of descriptors, most likely: wait, instead of being told again at once.
+                self._report(f"listener {self.name}: cannot accept: {error.strerror}")
+                self.force.readiness.change(self._socket.fileno(), 0)
+                self.deadline = monotonic() + 1.0
+                return
+            sock.setblocking(False)
+            if sock.family in (socket.AF_INET, socket.AF_INET6):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Arrival(self, sock, address).start()
+
+    def overdue(self) -> None:
+        self.deadline = NEVER
+        self.force.readiness.change(self._socket.fileno(), READ)
+
+    def writable(self) -> None:
+        """Never asked for."""
+
+    def failed(self) -> None:
+        """One accept failed by a bug of ours; the listener goes on."""
+
+    def refuse(
+        self,
+        refusal: Refusal,
+        *,
+        peer: str,
+        local: str,
+        offer: Offer | None = None,
+        handshake: Handshake | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        """Record a handshake that came to nothing."""
+        self._refused += 1
+        self.force.witness.handshake(
+            leg="inbound",
+            where=self.name,
+            peer=peer,
+            local=local,
+            offer=offer,
+            handshake=handshake,
+            refusal=refusal,
+            extra=extra,
+        )

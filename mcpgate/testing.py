@@ -1,0 +1,247 @@
+"""Public: what a test, or a demonstration, needs around a gate. A CA, and servers that speak TLS.
+
+    ca = LocalCA.create("my tests", datetime.now(UTC))
+    with TLSFront(ca.server(["localhost"], datetime.now(UTC)), Path("/run/mcp.sock")) as front:
+        ...  # the MCP server on that unix socket is now https://localhost:{front.port}/mcp
+
+A L{TLSServer} calls a function for every connection whose handshake was completed, in a thread of
+its own; a L{TLSFront} is one whose function passes bytes to and from a unix socket, so that a server
+which knows no TLS (or no post-quantum groups, as Python's C{ssl}) stands behind ours. They bind
+loopback only, need no reactor and scale to dozens of connections, not more: they are for trying a
+gate out, not for serving.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from select import select
+from threading import Lock, Thread
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from OpenSSL import SSL
+
+from mcpgate.tls.contexts import server_connection, server_context
+from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
+from mcpgate.tls.material import Pair
+from mcpgate.tls.profile import PROFILES, Profile
+from mcpgate.tls.trust import TrustStore
+from mcpgate.tls.verify import Note
+
+__all__ = ["LocalCA", "TLSFront", "TLSPeer", "TLSServer", "certificate_pem", "write_pair"]
+
+# RFC 8446 §5.1: the most that one record carries.
+_RECORD = 16 * 1024
+
+# Both ends are on this machine; longer than this, a test has failed and should say so.
+_PATIENCE = 30.0
+
+
+class TLSPeer:
+    """One connection of a L{TLSServer}, its handshake complete. Only its own thread may use it."""
+
+    def __init__(self, connection: SSL.Connection, sock: socket.socket) -> None:
+        self.connection = connection
+        self.socket = sock
+
+    @property
+    def group(self) -> str | None:
+        """The negotiated key exchange, as OpenSSL names it."""
+        return self.connection.get_group_name()
+
+    def shake(self) -> None:
+        """Shake hands; C{SSL.Error} or C{OSError} when nothing comes of it."""
+        while True:
+            try:
+                return self.connection.do_handshake()
+            except SSL.WantReadError:
+                self._wait(read=True)
+            except SSL.WantWriteError:
+                self._wait(read=False)
+
+    def receive(self, *, wait: bool = True) -> bytes | None:
+        """Some decrypted bytes; empty at the end, C{None} when there are none yet and C{wait} is off.
+
+        @raise ConnectionError: if the connection broke, rather than ended with a close_notify.
+        """
+        while True:
+            try:
+                return self.connection.recv(_RECORD)
+            except SSL.WantReadError:
+                if not wait:
+                    return None
+                self._wait(read=True)
+            except SSL.ZeroReturnError:
+                return b""
+            except (SSL.Error, OSError) as error:
+                raise ConnectionError(f"the peer broke off: {error!r}") from error
+
+    def send(self, octets: bytes) -> None:
+        """Send all of it; C{ConnectionError} when the peer is gone."""
+        view = memoryview(octets)
+        while view:
+            try:
+                view = view[self.connection.send(bytes(view[:_RECORD])) :]
+            except SSL.WantWriteError:
+                self._wait(read=False)
+            except SSL.WantReadError:
+                self._wait(read=True)
+            except (SSL.Error, OSError) as error:
+                raise ConnectionError(f"the peer is gone: {error!r}") from error
+
+    def close(self) -> None:
+        """End in good order. A function that returns without it breaks the connection off instead."""
+        try:
+            self.connection.shutdown()
+            self.socket.shutdown(socket.SHUT_WR)
+        except (SSL.Error, OSError):
+            pass
+
+    def _wait(self, *, read: bool) -> None:
+        ready = select([self.socket] if read else [], [] if read else [self.socket], [], _PATIENCE)
+        if not any(ready):
+            raise TimeoutError(f"the peer did nothing for {_PATIENCE:g} s")
+
+
+class TLSServer:
+    """A TLS server on a loopback port of the kernel's choice, from C{with} until its end."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        serve: Callable[[TLSPeer], None],
+        *,
+        profile: Profile = PROFILES["modern"],
+        clients: TrustStore | None = None,
+        port: int = 0,
+    ) -> None:
+        """
+        @param serve: called with each connection; when it returns, the connection is dropped.
+        @param clients: whom client certificates, which are then required, must chain to.
+        """
+        self.port = port
+        #: Connections accepted so far, whatever became of them; how many of them are over; and the
+        #: groups of finished handshakes.
+        self.accepted = 0
+        self.ended = 0
+        self.groups: list[str | None] = []
+        self._serve = serve
+        self._context = server_context(profile, pair, clients=clients, require_client=clients is not None)
+        self._listening: socket.socket | None = None
+        self._open: set[socket.socket] = set()
+        self._lock = Lock()
+
+    def start(self) -> Self:
+        """Bind and accept; C{port} is known afterwards."""
+        self._listening = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self.port = self._listening.getsockname()[1]
+        Thread(target=self._accept, args=(self._listening,), name="TLSServer", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Accept no more and drop every connection."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            # Wakes the thread that waits in accept; closing alone would leave it there.
+            listening.shutdown(socket.SHUT_RDWR)
+            listening.close()
+            self.drop()
+
+    def drop(self) -> None:
+        """Break off every open connection, as a crash would."""
+        with self._lock:
+            for sock in self._open:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _accept(self, listening: socket.socket) -> None:
+        while self._listening is listening:
+            try:
+                sock, _ = listening.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            Thread(target=self._run, args=(sock,), name="TLSServer connection", daemon=True).start()
+
+    def _run(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            self._open.add(sock)
+        try:
+            peer = TLSPeer(server_connection(self._context, sock, note=Note()), sock)
+            peer.shake()
+            self.groups.append(peer.group)
+            self._serve(peer)
+        except (SSL.Error, OSError):
+            # The peer's refusal or departure is what tests look at from the other side.
+            pass
+        finally:
+            with self._lock:
+                self._open.discard(sock)
+                sock.close()
+                self.ended += 1
+
+
+class TLSFront(TLSServer):
+    """TLS in front of whatever serves on a unix socket, byte for byte and at once."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        target: Path,
+        *,
+        profile: Profile = PROFILES["modern"],
+        clients: TrustStore | None = None,
+        port: int = 0,
+    ) -> None:
+        super().__init__(pair, self._pass, profile=profile, clients=clients, port=port)
+        self._target = target
+
+    def _pass(self, peer: TLSPeer) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as plain:
+            plain.connect(str(self._target))
+            while True:
+                # What OpenSSL holds decrypted already, the kernel does not report.
+                waiting = peer.connection.pending() > 0
+                ready, _, _ = select([peer.socket, plain], [], [], 0 if waiting else None)
+                if waiting or peer.socket in ready:
+                    octets = peer.receive(wait=False)
+                    if octets == b"":
+                        return peer.close()
+                    if octets:
+                        plain.sendall(octets)
+                if plain in ready:
+                    octets = plain.recv(_RECORD)
+                    if not octets:
+                        return peer.close()
+                    peer.send(octets)
+
+
+def wait_for(path: Path, seconds: float = _PATIENCE) -> None:
+    """Wait until somebody serves on a unix socket.
+
+    @raise TimeoutError: if nobody does in time.
+    """
+    end = monotonic() + seconds
+    while monotonic() < end:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                return probe.connect(str(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                # Nothing announces a bind; a fiftieth of a second costs nobody anything.
+                select([], [], [], 0.02)
+    raise TimeoutError(f"nobody serves on {path} after {seconds:g} s")

@@ -1,0 +1,1 @@
+"""TLS on both legs: what is demanded, what was negotiated, and why it was refused."""

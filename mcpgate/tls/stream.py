@@ -1,0 +1,356 @@
+"""TLS on a socket of our own, on the readiness set: one system call and no copy per record.
+
+Theory of operation. pyOpenSSL's C{Connection} sits on the non-blocking socket itself. A stream
+goes through four states and never back::
+
+    SHAKING ──▶ OPEN ──▶ CLOSING ──▶ CLOSED
+       └──────────┴──────────┴─────────▲
+
+- SHAKING: only OpenSSL reads and writes. L{Owner.secured} ends it; until then the owner cannot
+  write, so nothing can leave before the owner has judged the handshake.
+- OPEN: L{TLSStream.write} sends at once; only what the kernel does not take is kept. Above
+  L{HIGH_WATER} the owner is told to stop its source, below L{LOW_WATER} to go on.
+- CLOSING: what is kept is flushed, close_notify and FIN are sent, and what the peer still sends is
+  thrown away for a moment, so that our last words are not lost to a reset (RFC 9112 9.6).
+
+The owner hears L{Owner.lost} exactly once when the peer or the network ended the stream, and never
+when it ended the stream itself. There is no renegotiation and no session ticket; a TLS 1.3 key
+update may make a read want to write and is waited for.
+"""
+
+from __future__ import annotations
+
+import socket
+from enum import Enum, auto
+from typing import Protocol
+
+from OpenSSL import SSL
+
+from mcpgate.tls.binding import clear_errors
+from mcpgate.tls.readiness import NEVER, READ, WRITE, Readiness
+
+# A TLS record carries at most 16 KiB (RFC 8446 5.1); reading less would leave bytes inside OpenSSL
+# that the readiness set cannot see.
+RECORD = 16 * 1024
+
+# Joined records of one turn: 16 full ones. More would let one fast peer hold up the others.
+READ_MOST = 16 * RECORD
+
+# Kept for a slow reader before its source is stopped, and where the source goes on again. Together
+# with one turn's read this bounds the memory of a stream (design: 256 KiB per stream).
+HIGH_WATER = 128 * 1024
+LOW_WATER = 32 * 1024
+
+# How long a peer may go on sending after our FIN: nginx's lingering_timeout is 5 s, two suffice
+# for a peer that is alive.
+LINGER = 2.0
+
+
+class State(Enum):
+    """Where a stream is in its life."""
+
+    SHAKING = auto()
+    OPEN = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+class Owner(Protocol):
+    """Whose stream it is."""
+
+    def secured(self) -> None:
+        """The handshake is complete and not yet judged."""
+
+    def received(self, data: bytes) -> None:
+        """Decrypted bytes, those of one turn joined."""
+
+    def paused(self) -> None:
+        """The peer reads slowly: stop what feeds this stream."""
+
+    def resumed(self) -> None:
+        """The peer caught up."""
+
+    def overdue(self) -> None:
+        """The deadline that the owner set has passed."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The stream is gone. C{None}: the peer said close_notify; else how it broke."""
+
+
+class TLSStream:
+    """One TLS connection. C{deadline} belongs to the owner until the stream is closing."""
+
+    __slots__ = (
+        "connection",
+        "deadline",
+        "joins",
+        "owner",
+        "state",
+        "written",
+        "_descriptor",
+        "_events",
+        "_mute",
+        "_out",
+        "_pausing",
+        "_reading",
+        "_readiness",
+        "_recv",
+        "_retry_read",
+        "_send",
+        "_socket",
+    )
+
+    def __init__(
+        self,
+        readiness: Readiness,
+        sock: socket.socket,
+        connection: SSL.Connection,
+        owner: Owner,
+        *,
+        watched: bool = False,
+    ) -> None:
+        """
+        @param sock: non-blocking and connected.
+        @param connection: made on C{sock}, its accept or connect state already set.
+        @param watched: whether the socket is in the set already (under another thing's name).
+        """
+        self.connection = connection
+        self.deadline: float = NEVER
+        #: Read on while there is more, and hand it over joined: for bodies, not for small requests,
+        #: where the last read would only find nothing.
+        self.joins = False
+        self.state = State.SHAKING
+        self.written = 0
+        self._readiness = readiness
+        self._socket = sock
+        self._descriptor = sock.fileno()
+        self.owner = owner
+        self._out = bytearray()
+        self._mute = False
+        self._pausing = False
+        self._reading = True
+        self._retry_read = False
+        self._recv = connection.recv
+        self._send = connection.send
+        self._events = READ
+        if watched:
+            readiness.hand_over(self._descriptor, self, READ)
+        else:
+            readiness.watch(self._descriptor, self, READ)
+
+    def shake(self) -> None:
+        """Go on with the handshake: call once to start, then the set calls."""
+        try:
+            self.connection.do_handshake()
+        except SSL.WantReadError:
+            self._watch(READ)
+        except SSL.WantWriteError:
+            self._watch(READ | WRITE)
+        except (SSL.Error, OSError) as error:
+            clear_errors()
+            self._lost(error)
+        else:
+            self.state = State.OPEN
+            self._watch(READ)
+            self.owner.secured()
+
+    # What the owner calls.
+
+    def write(self, data: bytes) -> None:
+        """Send C{data}; what the kernel does not take now goes out later, in order."""
+        if self.state is not State.OPEN or self._mute:
+            return
+        self.written += len(data)
+        if self._out:
+            self._out += data
+        else:
+            sent = self._push(data)
+            if sent < len(data):
+                self._out += data[sent:] if sent else data
+                self._watch(self._events | WRITE)
+        if len(self._out) > HIGH_WATER and not self._pausing:
+            self._pausing = True
+            self.owner.paused()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the peer reads so slowly that the source should be stopped."""
+        return self._pausing
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the kernel has not taken all that was written."""
+        return bool(self._out)
+
+    def pause(self) -> None:
+        """Read no more until L{resume}; the kernel's window then slows the peer down."""
+        if self._reading:
+            self._reading = False
+            self._watch(self._events & ~READ)
+
+    def resume(self) -> None:
+        """Read again."""
+        if not self._reading:
+            self._reading = True
+            self._watch(self._events | READ)
+
+    def look(self) -> None:
+        """Read at once what may have arrived, before a write to a peer that is gone can spoil it."""
+        self.readable()
+
+    def close(self) -> None:
+        """Flush, say goodbye, linger; the owner hears nothing more."""
+        if self.state is State.OPEN:
+            self.state = State.CLOSING
+            self.deadline = self._readiness.now + LINGER
+            if not self._out:
+                self._say_goodbye()
+        elif self.state is State.SHAKING:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection now; the peer sees a truncated stream."""
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            self._readiness.forget(self._descriptor)
+            self._socket.close()
+            self._out.clear()
+
+    # What the readiness set calls.
+
+    def readable(self) -> None:
+        if self.state is State.OPEN:
+            if self._reading:
+                self._read()
+            else:
+                # Not asked for: only an error or a full hang-up is reported then.
+                self._lost(ConnectionResetError("connection reset by peer"))
+        elif self.state is State.SHAKING:
+            self.shake()
+        elif self.state is State.CLOSING:
+            self._discard()
+
+    def writable(self) -> None:
+        if self.state is State.SHAKING:
+            return self.shake()
+        if self._retry_read:
+            self._retry_read = False
+            self._watch(self._events & ~WRITE if not self._out else self._events)
+            self._read()
+            if self.state is State.CLOSED:
+                return
+        if not self._out:
+            return self._watch(self._events & ~WRITE)
+        sent = self._push(bytes(self._out))
+        del self._out[:sent]
+        if not self._out:
+            self._watch(self._events & ~WRITE)
+            if self.state is State.CLOSING:
+                return self._say_goodbye()
+        elif self.state is State.CLOSING and sent:
+            self.deadline = self._readiness.now + LINGER
+        if self._pausing and len(self._out) <= LOW_WATER and self.state is State.OPEN:
+            self._pausing = False
+            self.owner.resumed()
+
+    def overdue(self) -> None:
+        if self.state is State.CLOSING:
+            self.abort()
+        elif self.state is not State.CLOSED:
+            self.owner.overdue()
+
+    def failed(self) -> None:
+        self._lost(RuntimeError("a bug in the gate"))
+
+    # The rest is ours.
+
+    def _watch(self, events: int) -> None:
+        if events != self._events and self.state is not State.CLOSED:
+            self._events = events
+            self._readiness.change(self._descriptor, events)
+
+    def _read(self) -> None:
+        end: SSL.Error | OSError | None = None
+        try:
+            data = self._recv(RECORD)
+            if self.joins or len(data) == RECORD:
+                parts = [data]
+                size = len(data)
+                try:
+                    while size < READ_MOST:
+                        part = self._recv(RECORD)
+                        parts.append(part)
+                        size += len(part)
+                except SSL.WantReadError:
+                    pass
+                except (SSL.Error, OSError) as error:
+                    clear_errors()
+                    # The set will not report an end that OpenSSL has already read.
+                    end = error
+                data = b"".join(parts)
+        except SSL.WantReadError:
+            return
+        except SSL.WantWriteError:
+            self._retry_read = True
+            return self._watch(self._events | WRITE)
+        except (SSL.Error, OSError) as error:
+            clear_errors()
+            return self._lost(error)
+        self.owner.received(data)
+        if end is not None:
+            self._lost(end)
+
+    def _push(self, data: bytes) -> int:
+        """How many bytes the kernel took, or need not take any more."""
+        total = len(data)
+        sent = 0
+        try:
+            if total <= RECORD:
+                return self._send(data)
+            view = memoryview(data)
+            while sent < total:
+                sent += self._send(view[sent : sent + RECORD])
+        except (SSL.WantWriteError, SSL.WantReadError):
+            pass
+        except (SSL.Error, OSError):
+            # The peer does not read any more. The next read finds out what there is to say about it;
+            # what it had answered was read before this write, or is lost: OpenSSL is in error now.
+            clear_errors()
+            self._mute = True
+            return total
+        return sent
+
+    def _say_goodbye(self) -> None:
+        self._notify()
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return self.abort()
+        self._watch(READ)
+
+    def _notify(self) -> None:
+        """Send close_notify, if it goes out at once."""
+        try:
+            self.connection.shutdown()
+        except (SSL.Error, OSError):
+            clear_errors()
+
+    def _discard(self) -> None:
+        try:
+            while self._socket.recv(65536):
+                pass
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.abort()
+
+    def _lost(self, error: Exception | None) -> None:
+        closing = self.state is State.CLOSING
+        closed = self.state is State.CLOSED
+        if isinstance(error, SSL.ZeroReturnError):
+            # RFC 8446 6.1: a goodbye is answered by one.
+            self._notify()
+        self.abort()
+        if not closing and not closed:
+            self.owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)

@@ -1,0 +1,1 @@
+"""Reaching MCP servers: verified connections, kept and leased."""

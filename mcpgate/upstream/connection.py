@@ -1,0 +1,239 @@
+"""One kept connection to an upstream: a request goes out, its answer is read and handed on.
+
+The framing of an answer is checked before a byte of it is handed on; payload then goes through as
+it arrives. Answer heads that were judged once are remembered by their bytes, per pool, so that the
+next identical head costs one look-up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.tls.handshake import Handshake
+from mcpgate.tls.readiness import NEVER
+from mcpgate.tls.stream import State, TLSStream
+from mcpgate.wire.chunked import ChunkedReader
+from mcpgate.wire.forward import answer_for_caller
+from mcpgate.wire.http import Framing, ResponseHead, read_response_head
+
+if TYPE_CHECKING:
+    from mcpgate.upstream.pool import Pool
+
+# An answer's head: the same bound as for a request's (nginx: 4 x 8 KiB).
+HEAD_SIZE = 32 * 1024
+
+# 1xx answers before the real one; more is a peer that never answers (security.md 1).
+INTERIM_MOST = 5
+
+# Heads remembered per pool. Date and Content-Length vary, so some turnover is normal.
+HEADS_MOST = 1024
+
+
+class Taker(Protocol):
+    """Who asked, and takes the answer."""
+
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+        """The head, as it may be sent to the caller, and what of the body came with it."""
+
+    def more(self, payload: bytes, finished: bool) -> None:
+        """More of the body."""
+
+    def broken(self, refusal: Refusal) -> None:
+        """The answer will not come, or not to its end."""
+
+
+class UpstreamConnection:
+    """A verified stream, idle in its pool or leased to one exchange at a time."""
+
+    def __init__(self, pool: Pool, stream: TLSStream, handshake: Handshake, record: str) -> None:
+        """
+        @param record: the id of the handshake's record, which every exchange on it names.
+        """
+        self.handshake = handshake
+        self.record = record
+        self.stream = stream
+        self._pool = pool
+        self._fresh = True
+        self._taker: Taker | None = None
+        self._method = b""
+        self._buffer = b""
+        self._interim = 0
+        self._head: ResponseHead | None = None
+        self._left = 0
+        self._chunks: ChunkedReader | None = None
+        self._fresh = True
+        self._ended: Refusal | None = None
+        stream.owner = self
+
+    def send(self, method: bytes, request: bytes, taker: Taker) -> None:
+        """Write a whole request; its answer, or why there is none, goes to C{taker}."""
+        if self._fresh:
+            # An upstream that does not accept our client certificate may have hung up by now, and
+            # OpenSSL reads nothing more once a write has failed: its alert is read now or never.
+            self._fresh = False
+            self.stream.look()
+        if self.stream.state is not State.OPEN:
+            return taker.broken(self._ended or Refusal(Reason.UPSTREAM_CLOSED, "it ended before a request"))
+        self._taker = taker
+        self._method = method
+        self._interim = 0
+        self._head = None
+        stream = self.stream
+        stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
+        stream.write(request)
+
+    def abandon(self) -> None:
+        """The caller is gone: end the connection, which is how HTTP/1.1 carries that on."""
+        self._taker = None
+        self.stream.abort()
+        self._pool.gone(self)
+
+    # What the stream calls.
+
+    def received(self, data: bytes) -> None:
+        taker = self._taker
+        if taker is None:
+            # Nobody asked: an unsolicited answer must never meet the next request.
+            self.stream.abort()
+            return self._pool.gone(self)
+        if self._head is not None:
+            return self._body(taker, self._head, data)
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end == 3:
+                if len(data) > HEAD_SIZE:
+                    return self._break(Refusal(Reason.UPSTREAM_FRAMING, "the answer's head is too large"))
+                self._buffer = data
+                return
+            raw = data[:end]
+            known = self._pool.heads.get(raw)
+            if known is None:
+                if end > HEAD_SIZE:
+                    return self._break(Refusal(Reason.UPSTREAM_FRAMING, "the answer's head is too large"))
+                head = read_response_head(raw, self._method)
+                if isinstance(head, Refusal):
+                    return self._break(head)
+                if head.status < 200:
+                    self._interim += 1
+                    if self._interim > INTERIM_MOST or head.status == 101:
+                        return self._break(
+                            Refusal(Reason.UPSTREAM_FRAMING, f"unexpected interim answer {head.status}")
+                        )
+                    data = data[end:]
+                    continue
+                open_ended = head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE
+                known = (head, answer_for_caller(head, chunked=open_ended))
+                if len(self._pool.heads) >= HEADS_MOST:
+                    self._pool.heads.clear()
+                self._pool.heads[raw] = known
+            return self._begin(taker, *known, data[end:])
+
+    def _begin(self, taker: Taker, head: ResponseHead, emitted: bytes, rest: bytes) -> None:
+        framing = head.framing
+        if framing is Framing.LENGTH:
+            if len(rest) == head.length:
+                self._finish(reusable=head.keep_alive)
+                return taker.begun(head, emitted, rest, True)
+            self._left = head.length
+        elif framing is Framing.NONE:
+            self._finish(reusable=head.keep_alive and not rest)
+            return taker.begun(head, emitted, b"", True)
+        elif framing is Framing.CHUNKED:
+            self._chunks = ChunkedReader(lenient=True)
+        self._head = head
+        self.stream.joins = True
+        # A stream may be quiet for as long as it likes; a body of known length may not stall.
+        self._patience()
+        payload, finished = self._take(head, rest)
+        if payload is None:
+            return
+        taker.begun(head, emitted, payload, finished)
+
+    def _body(self, taker: Taker, head: ResponseHead, data: bytes) -> None:
+        self._patience()
+        payload, finished = self._take(head, data)
+        if payload:
+            taker.more(payload, finished)
+        elif finished:
+            taker.more(b"", True)
+
+    def _take(self, head: ResponseHead, data: bytes) -> tuple[bytes | None, bool]:
+        """The payload in C{data} and whether it is the last; C{None} when the answer broke here."""
+        if head.framing is Framing.LENGTH:
+            extra = len(data) - self._left
+            if extra < 0:
+                self._left -= len(data)
+                return data, False
+            payload = data[: self._left] if extra else data
+            self._finish(reusable=head.keep_alive and not extra)
+            return payload, True
+        if self._chunks is not None:
+            decoded = self._chunks.feed(data)
+            if isinstance(decoded, Refusal):
+                self._break(Refusal(Reason.UPSTREAM_FRAMING, decoded.detail))
+                return None, False
+            if self._chunks.finished:
+                self._finish(reusable=head.keep_alive and not self._chunks.rest)
+                return decoded, True
+            return decoded, False
+        return data, False
+
+    def _patience(self) -> None:
+        assert self._head is not None
+        if self._head.framing is Framing.LENGTH:
+            self.stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
+        else:
+            self.stream.deadline = NEVER
+
+    def _finish(self, reusable: bool) -> None:
+        self._taker = self._head = self._chunks = None
+        stream = self.stream
+        stream.joins = False
+        if reusable:
+            stream.resume()
+            self._pool.give_back(self)
+        else:
+            stream.close()
+            self._pool.gone(self)
+
+    def _break(self, refusal: Refusal) -> None:
+        taker, self._taker = self._taker, None
+        self.stream.abort()
+        self._pool.gone(self)
+        if taker is not None:
+            taker.broken(refusal)
+
+    def lost(self, error: Exception | None) -> None:
+        taker, self._taker = self._taker, None
+        self._pool.gone(self)
+        if taker is None:
+            self._ended = self._pool.late_refusal(self.stream, error)
+            return
+        head = self._head
+        if head is None:
+            taker.broken(self._pool.late_refusal(self.stream, error))
+        elif head.framing is Framing.CLOSE and error is None:
+            # Only a close_notify ends such a body; a bare FIN may be an attacker's cut.
+            taker.more(b"", True)
+        else:
+            taker.broken(Refusal(Reason.UPSTREAM_TRUNCATED, "the connection ended inside the answer"))
+
+    def overdue(self) -> None:
+        if self._taker is None:
+            self.stream.close()
+            return self._pool.gone(self)
+        seconds = self._pool.terms.table.answer_timeout
+        self._break(Refusal(Reason.UPSTREAM_TIMEOUT, f"no byte for {seconds:g} s"))
+
+    def paused(self) -> None:
+        """The upstream reads slowly. Its request is bounded and already judged: nothing to stop."""
+
+    def resumed(self) -> None:
+        """Nothing was stopped."""
+
+    def secured(self) -> None:
+        """The handshake was over before this object was made."""

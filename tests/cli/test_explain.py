@@ -1,0 +1,29 @@
+"""C{mcpgate explain}."""
+
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from mcpgate.cli.explain import command
+from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize("word", ["tls.pin", "upstream.pins", "upstream.git.pins[0]"])
+def test_a_reason_or_a_key_is_explained(word: str) -> None:
+    """Words that messages use are explained, written as the messages write them."""
+    said = CliRunner().invoke(command, [word])
+    assert said.exit_code == 0
+    assert "pin" in said.output
+
+
+def test_without_a_word_it_lists_what_it_knows() -> None:
+    """The list holds keys and reasons."""
+    assert {"tls.pin", "upstream.pins"} <= set(CliRunner().invoke(command, []).output.split())
+
+
+def test_an_unknown_word_is_a_usage_error_with_the_nearest_one(run: Run) -> None:
+    """A typing mistake is answered with what was probably meant."""
+    said = run("explain", "tls.pim")
+    assert said.returncode == os.EX_USAGE
+    assert "did you mean tls.pin?" in said.stderr

@@ -1,0 +1,72 @@
+"""C{mcpgate token}."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from mcpgate.identity.issued import TokenFile
+from mcpgate.identity.principal import Principal
+from mcpgate.ops.control import ask
+from mcpgate.reasons import Reason, Refusal
+from tests.cli.conftest import Run, Start, control
+
+
+def tokens(config: Path) -> TokenFile:
+    """The gate's token file."""
+    return TokenFile(config.parent / "state" / "tokens.json")
+
+
+def test_a_token_is_alone_on_stdout_and_is_good(run: Run, config: Path) -> None:
+    """What is printed can be piped as it is; the words about it are on stderr."""
+    said = run("token", "issue", "ci", "--lifetime", "1h", "--config", config)
+    (token,) = said.stdout.splitlines()
+    assert "ci" in said.stderr and token not in said.stderr
+    judged = tokens(config).load().judge(f"Bearer {token}".encode(), time.time())
+    assert isinstance(judged, Principal) and judged.name == "ci"
+    assert judged.expires is not None and 3500 < judged.expires - time.time() <= 3600
+
+
+def test_the_list_never_shows_a_token(run: Run, config: Path) -> None:
+    """Ids, names and dates are listed, for people and for programs."""
+    token = run("token", "issue", "ci", "--config", config).stdout.strip()
+    text = run("token", "list", "--config", config).stdout
+    facts = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    assert [(fact["name"], fact["state"]) for fact in facts] == [("ci", "good")]
+    assert facts[0]["id"] in text
+    assert token.rpartition("_")[2] not in text + json.dumps(facts)
+
+
+def test_a_revoked_token_is_refused(run: Run, config: Path) -> None:
+    """It stays in the list, and is not good any more."""
+    token = run("token", "issue", "ci", "--config", config).stdout.strip()
+    assert run("token", "revoke", "ci", "--config", config).returncode == os.EX_OK
+    judged = tokens(config).load().judge(f"Bearer {token}".encode(), time.time())
+    assert isinstance(judged, Refusal) and judged.reason is Reason.AUTH_REVOKED
+    assert "revoked" in run("token", "list", "--config", config).stdout
+
+
+def test_requests_that_make_no_sense_are_usage_errors(run: Run, config: Path) -> None:
+    """A bad name, a bad lifetime and an unknown token each end with 64."""
+    for words in (("issue", "two words"), ("issue", "ci", "--lifetime", "30"), ("revoke", "nobody")):
+        said = run("token", *words, "--config", config)
+        assert (said.returncode, said.stdout) == (os.EX_USAGE, "")
+
+
+def test_a_token_file_that_is_not_one_is_never_replaced(run: Run, config: Path) -> None:
+    """A corrupt file is an error that names it, and is left for somebody to look at."""
+    path = config.parent / "state" / "tokens.json"
+    path.write_text("{")
+    path.chmod(0o600)
+    said = run("token", "issue", "ci", "--config", config)
+    assert (said.returncode, said.stdout) == (os.EX_NOINPUT, "")
+    assert str(path) in said.stderr
+    assert path.read_text() == "{"
+
+
+def test_a_running_gate_knows_at_once(run: Run, config: Path, start: Start) -> None:
+    """The gate has been told by the time that the command ends; it need not be waited for."""
+    config.write_text(config.read_text().replace("[gate]", '[gate]\nwatch = "1h"'))
+    start()
+    run("token", "issue", "ci", "--config", config)
+    assert ask(control(config), "status")["tokens"] == 1

@@ -1,0 +1,20 @@
+"""What operators are told about reasons."""
+
+import pytest
+
+from mcpgate.config.advice import ADVICE
+from mcpgate.reasons import Reason
+
+
+def test_no_reason_is_without_advice() -> None:
+    """Whoever adds a reason says what to do about it."""
+    assert set(ADVICE) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_advice_is_a_few_sentences(reason: Reason) -> None:
+    """Enough to act on, not more than is read at three in the morning."""
+    advice = ADVICE[reason]
+    assert advice[0].isupper() and advice.endswith(".")
+    assert 30 < len(advice) < 400
+    assert advice.isprintable() and "  " not in advice

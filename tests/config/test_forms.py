@@ -1,0 +1,131 @@
+"""The forms of single values."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcpgate.config import forms
+from mcpgate.config.forms import Form, toml
+
+BASE = Path("/etc/mcpgate")
+
+FORMS = {
+    "switch": forms.switch(),
+    "count": forms.count(1, 10),
+    "duration": forms.duration("1s", "1h"),
+    "size": forms.size("1KiB", "1MiB"),
+    "word": forms.word("profile", ("modern", "intermediate")),
+    "file": forms.file(),
+    "trust": forms.trust(),
+    "name": forms.name(),
+    "pattern": forms.pattern(),
+    "pin": forms.pin(),
+    "listen": forms.listen(),
+    "host": forms.host(),
+    "dial": forms.dial(),
+    "path": forms.path(),
+    "public_url": forms.public_url(),
+    "upstream_url": forms.upstream_url(),
+    "header": forms.header(),
+    "reference": forms.reference(),
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "raw", "value"),
+    [
+        ("switch", True, True),
+        ("count", 10, 10),
+        ("duration", "90s", 90.0),
+        ("size", "1MiB", 1 << 20),
+        ("file", "a/b.pem", BASE / "a/b.pem"),
+        ("file", "/a.pem", Path("/a.pem")),
+        ("trust", "system", "system"),
+        ("trust", "ca.pem", "/etc/mcpgate/ca.pem"),
+        ("host", "Gate.Example.COM", "gate.example.com"),
+        ("dial", "[2001:db8:0::1]:443", "[2001:db8::1]:443"),
+        ("upstream_url", "https://H", "https://h/"),
+        ("public_url", "https://h:443", "https://h"),
+        ("header", "X-Api-Key", "X-Api-Key"),
+        ("header", "Authorization", "Authorization"),
+        ("reference", "file:secret", "file:/etc/mcpgate/secret"),
+        ("reference", "env:GIT_TOKEN", "env:GIT_TOKEN"),
+        ("reference", "credential:git.token", "credential:git.token"),
+    ],
+)
+def test_a_value_of_the_right_form_is_read(form: str, raw: object, value: object) -> None:
+    """To what the rest of the gate works with."""
+    assert FORMS[form].read(raw, BASE) == value
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMS) - {"switch", "count"}))
+@pytest.mark.parametrize("raw", [5, 5.0, True, ["a"], {"a": 1}, b"a", None, "", "\n", "a\u202eb"])
+def test_what_is_not_a_plain_string_is_never_taken_for_one(name: str, raw: object) -> None:
+    """No number becomes text, and no list its only element."""
+    with pytest.raises(ValueError, match="^(is|has) "):
+        FORMS[name].read(raw, BASE)
+
+
+@pytest.mark.parametrize("raw", [0, 1, "true", "false", "", [], None])
+def test_only_true_and_false_are_switches(raw: object) -> None:
+    """C{1} and C{"true"} are something else."""
+    with pytest.raises(ValueError, match="want true or false"):
+        FORMS["switch"].read(raw, BASE)
+
+
+@pytest.mark.parametrize("raw", [True, "5", 5.0, 0, 11, -1])
+def test_a_count_is_a_whole_number_within_bounds(raw: object) -> None:
+    """A boolean is none, though Python thinks so."""
+    with pytest.raises(ValueError, match="want a whole number from 1 to 10"):
+        FORMS["count"].read(raw, BASE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Host", "content-length", "Content-Type", "transfer-encoding", "connection", "Accept", "accept-encoding"]
+    + ["Mcp-Session-Id", "mcp-anything", "Proxy-Authorization", "X-Forwarded-For", "Expect", "TE", "Via"],
+)
+def test_a_credential_cannot_replace_a_header_that_frames_or_routes(name: str) -> None:
+    """The upstream would understand another request than the one that was judged."""
+    with pytest.raises(ValueError, match="is a header that the gate sets itself"):
+        FORMS["header"].read(name, BASE)
+
+
+@pytest.mark.parametrize("raw", ["x y", "x:y", "a\xe4", "x" * 65])
+def test_a_header_name_is_a_token(raw: str) -> None:
+    """RFC 9110 5.6.2."""
+    with pytest.raises(ValueError, match="is not the name of a header"):
+        FORMS["header"].read(raw, BASE)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["hunter2", "file:", "File:x", "env:", "env:a b", "credential:", "credential:a/b", "credential:.."],
+)
+def test_what_is_no_reference_is_not_repeated(raw: str) -> None:
+    """It may be the secret itself."""
+    with pytest.raises(ValueError) as caught:
+        FORMS["reference"].read(raw, BASE)
+    assert str(caught.value) == (
+        "is not a reference; a secret never stands in this file, "
+        "so want file:PATH, env:NAME or credential:NAME"
+    )
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@given(raw=st.text() | st.integers() | st.booleans() | st.lists(st.text(), max_size=2))
+def test_any_value_is_read_or_refused_in_one_line(form: Form, raw: object) -> None:
+    """Nothing but C{ValueError} is ever raised."""
+    try:
+        form.read(raw, BASE)
+    except ValueError as error:
+        assert str(error).isprintable()
+
+
+@given(st.text())
+def test_a_string_is_written_as_toml_reads_it(text: str) -> None:
+    """For examples and defaults in the reference."""
+    assert tomllib.loads(f"key = {toml(text)}")["key"] == text

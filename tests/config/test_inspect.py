@@ -1,0 +1,114 @@
+"""What a configuration needs of the world."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mcpgate.config.inspect import inspect
+from mcpgate.config.load import parse_config
+from mcpgate.config.schema import Config
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+FILE = """\
+[gate]
+state = "state"
+[[listener]]
+name = "public"
+listen = "tcp:8443"
+certificates = "tls"
+client_certificates = "required"
+client_ca = "clients.pem"
+[[upstream]]
+name = "git"
+url = "https://h/mcp"
+trust = "ca.pem"
+credential = { bearer = "file:token" }
+[[route]]
+path = "/git"
+upstream = "git"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A configuration of which everything is there."""
+    (tmp_path / "tls").mkdir()
+    for name in ("clients.pem", "ca.pem", "token"):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(0o600)
+    return parse_config(FILE.encode(), tmp_path / "mcpgate.toml")
+
+
+def said(config: Config) -> list[str]:
+    """What is found, without the directory of the test."""
+    assert config.source is not None
+    return [str(problem).replace(f"{config.source.parent}/", "") for problem in inspect(config, NOW, {})]
+
+
+def test_when_everything_is_there_nothing_is_said(config: Config, tmp_path: Path) -> None:
+    """The state directory may be there or not yet."""
+    assert said(config) == []
+    (tmp_path / "state").mkdir()
+    assert said(config) == []
+    assert list((tmp_path / "state").iterdir()) == [], "looking leaves nothing behind"
+
+
+def test_everything_that_is_missing_is_said_at_once(config: Config, tmp_path: Path) -> None:
+    """With the key that names it and its line."""
+    (tmp_path / "tls").rmdir()
+    for name in ("clients.pem", "ca.pem", "token"):
+        (tmp_path / name).unlink()
+    assert said(config) == [
+        "listener.public.certificates (line 6): tls: no such file or directory",
+        "listener.public.client_ca (line 8): clients.pem: no such file or directory",
+        "upstream.git.trust (line 12): ca.pem: no such file or directory",
+        "upstream.git.credential.bearer (line 13): file:token: No such file or directory",
+    ]
+
+
+def test_a_directory_is_no_file_and_a_pipe_is_neither(config: Config, tmp_path: Path) -> None:
+    """Only certificates may be a directory."""
+    (tmp_path / "ca.pem").unlink()
+    (tmp_path / "ca.pem").mkdir()
+    (tmp_path / "clients.pem").unlink()
+    os.mkfifo(tmp_path / "clients.pem")
+    assert said(config) == [
+        "listener.public.client_ca (line 8): clients.pem is not a regular file",
+        "upstream.git.trust (line 12): ca.pem is a directory; want a file",
+    ]
+
+
+def test_a_secret_that_others_may_read_is_a_problem(config: Config, tmp_path: Path) -> None:
+    """Before the gate starts with it."""
+    (tmp_path / "token").chmod(0o644)
+    (problem,) = said(config)
+    place = "upstream.git.credential.bearer (line 13): file:token"
+    assert problem.startswith(f"{place}: everybody on this machine may use it")
+
+
+def test_a_state_directory_that_cannot_be_one_is_a_problem(config: Config, tmp_path: Path) -> None:
+    """A file in its place, or one that everybody may write to."""
+    (tmp_path / "state").write_text("")
+    assert said(config) == ["gate.state (line 2): state is not a directory"]
+    (tmp_path / "state").unlink()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    assert said(config) == ["gate.state (line 2): state can be written by everybody; chmod 0700 it"]
+
+
+def test_a_state_directory_below_a_file_can_never_be_made(tmp_path: Path) -> None:
+    """Found before the gate tries."""
+    (tmp_path / "file").write_text("")
+    config = parse_config(FILE.replace('"state"', '"file/state"').encode(), tmp_path / "mcpgate.toml")
+    assert [problem.path for problem in inspect(config, NOW, {}) if problem.path.startswith("gate")] == [
+        "gate.state"
+    ]
+
+
+def test_a_clock_before_this_program_was_written_is_a_problem(config: Config) -> None:
+    """No certificate can be judged by it."""
+    (problem,) = inspect(config, datetime(1970, 1, 1, tzinfo=UTC), {})
+    assert str(problem) == "the clock says 1970-01-01: no certificate can be judged; set it first"

@@ -1,0 +1,84 @@
+"""What must hold between keys."""
+
+from pathlib import Path
+
+import pytest
+
+from mcpgate.config.draft import Draft, Place, Sheet
+from mcpgate.config.judge import judge, route_name
+from mcpgate.config.schema import REPEATED
+
+LISTENER = {"name": "public", "listen": "tcp:1", "certificates": "tls"}
+CERTIFICATES = {"client_certificates": "required", "client_ca": "ca.pem"}
+UPSTREAM = {"name": "git", "url": "https://h"}
+ROUTE = {"path": "/git", "upstream": "git"}
+RULE = {"name": "read", "verdict": "allow"}
+
+
+def judged(**tables: list[dict[str, object]]) -> list[str]:
+    """The paths of the problems of a configuration; tables that are not given are good ones."""
+    given = {"listener": [LISTENER], "upstream": [UPSTREAM], "route": [ROUTE], "rule": [RULE], **tables}
+    sheet = Sheet(Path("/etc/mcpgate"), {})
+    drafts = {
+        kind: [
+            Draft(sheet, Place((kind, index), f"{kind}[{index}]", kind), cls).read(raw)
+            for index, raw in enumerate(given[kind])
+        ]
+        for kind, cls in REPEATED.items()
+    }
+    assert sheet.problems == [], "this is about keys that are right by themselves"
+    judge(sheet, drafts)
+    return [problem.path for problem in sheet.problems]
+
+
+def test_a_good_configuration_has_no_problems() -> None:
+    """The tables that the cases below vary."""
+    assert judged() == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "paths"),
+    [
+        ({"listener": []}, ["listener"]),
+        ({"route": []}, ["route"]),
+        ({"listener": [LISTENER, {**LISTENER, "listen": "tcp:2"}]}, ["listener[1].name"]),
+        ({"listener": [LISTENER, {**LISTENER, "name": "b"}]}, ["listener[1].listen"]),
+        ({"upstream": [UPSTREAM, UPSTREAM, UPSTREAM]}, ["upstream[1].name", "upstream[2].name"]),
+        ({"rule": [RULE, RULE]}, ["rule[1].name"]),
+        ({"route": [ROUTE, {**ROUTE, "path": "/b"}]}, ["route[1].name"]),
+        ({"route": [ROUTE, {**ROUTE, "name": "b"}]}, ["route[1].path"]),
+        ({"route": [ROUTE, {**ROUTE, "name": "b", "host": "h"}]}, []),
+        ({"route": [{**ROUTE, "upstream": "hub"}]}, ["route[0].upstream"]),
+        ({"rule": [{**RULE, "on": {"route": "hub"}}]}, ["rule[0].on.route"]),
+        ({"rule": [{**RULE, "on": {"route": ["git", "hub"]}}]}, ["rule[0].on.route[1]"]),
+        ({"listener": [{**LISTENER, "tokens": False}]}, ["listener[0].tokens"]),
+        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, []),
+        (
+            {"listener": [{**LISTENER, "client_certificates": "optional"}]},
+            ["listener[0].client_certificates"],
+        ),
+        ({"listener": [{**LISTENER, "client_ca": "a"}]}, ["listener[0].client_ca"]),
+        ({"listener": [{**LISTENER, "client_crl": "a"}]}, ["listener[0].client_crl"]),
+        (
+            {"listener": [{**LISTENER, "tokens": False, **CERTIFICATES}]},
+            [],
+        ),
+        ({"upstream": [{**UPSTREAM, "client_key": "a"}]}, ["upstream[0].client_key"]),
+        ({"upstream": [{**UPSTREAM, "client_key": "a", "client_certificate": "b"}]}, []),
+        ({"upstream": [{**UPSTREAM, "credential": {"header": "X"}}]}, ["upstream[0].credential"]),
+        ({"upstream": [{**UPSTREAM, "credential": {"header": "X", "value": "env:A"}}]}, []),
+    ],
+)
+def test_what_does_not_fit_together_is_reported_where_it_would_be_mended(
+    tables: dict[str, list[dict[str, object]]], paths: list[str]
+) -> None:
+    """Each rule, and its neighbour that is fine."""
+    assert judged(**tables) == paths
+
+
+def test_a_route_is_named_by_its_upstream_unless_it_has_a_name() -> None:
+    """As in the finished table."""
+    sheet = Sheet(Path("/"), {})
+    cls = REPEATED["route"]
+    for more, name in (({}, "git"), ({"name": "own"}, "own"), ({"name": 5}, "")):
+        assert route_name(Draft(sheet, Place((), "route[0]", "route"), cls).read({**ROUTE, **more})) == name

@@ -1,0 +1,378 @@
+"""Everything that an end-to-end test puts around a gate: files, peers, and the gate as a process.
+
+A L{Lab} is a directory with a CA, the gate's certificate and a state directory. It writes a
+configuration (L{Lab.config}) and runs the installed command on it (L{Lab.gate}), on a port that the
+kernel chooses. L{McpServer} is a real MCP server in a process of its own, behind a
+L{mcpgate.testing.TLSFront}. Nothing here is a stand-in for a part of the gate.
+
+Every process is ended by its id, whatever happens; what the gate wrote is shown when a test fails
+(C{conftest.py}).
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from mcpgate.evidence.record import parse_line
+from mcpgate.identity.issued import TokenFile
+from mcpgate.ops.control import ControlError, ask
+from mcpgate.testing import LocalCA, TLSFront, wait_for, write_pair
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVERS = Path(__file__).with_name("servers")
+
+#: The command, of the interpreter that runs the tests.
+MCPGATE = (sys.executable, "-m", "mcpgate")
+
+#: The names that the gate's and the upstream's certificates are for.
+HOSTS = ("localhost", "127.0.0.1")
+
+# A start takes half a second on an idle machine; a test machine is not idle.
+START_MOST = 20.0
+VERB_MOST = 60.0
+
+Table = Mapping[str, Any]
+Fact = TypeVar("Fact")
+
+
+def eventually(look: Callable[[], Fact], what: str, seconds: float = 10.0) -> Fact:
+    """Look until there is something to see; fails with C{what} when there is not."""
+    end = time.monotonic() + seconds
+    while True:
+        fact = look()
+        if fact:
+            return fact
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A loopback port that nobody had a moment ago. Port 0 is better wherever it can be asked for."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Lab:
+    """A directory with a CA (C{ca.pem}), the gate's pair (C{tls/}) and its state (C{state/})."""
+
+    def __init__(self, directory: Path, ca: LocalCA | None = None) -> None:
+        self.directory = directory
+        self.state = directory / "state"
+        self.certificates = directory / "tls"
+        self.ca_file = directory / "ca.pem"
+        self.now = datetime.now(UTC)
+        self.ca = ca or LocalCA.create("mcpgate tests", self.now)
+        self.state.mkdir(mode=0o700)
+        self.certificates.mkdir()
+        self.ca.save(self.ca_file, directory / "ca.key")
+        pair = self.ca.server(HOSTS, self.now)
+        write_pair(pair, self.certificates / "gate.crt", self.certificates / "gate.key")
+
+    def token(self, name: str = "test", lifetime: float = 3600.0) -> str:
+        """A new bearer token of the gate's own; one that runs takes it up at its next look."""
+        _, text = TokenFile(self.state / "tokens.json").issue(name, lifetime, time.time())
+        return text
+
+    def config(
+        self,
+        *,
+        upstream: Table | Sequence[Table] = (),
+        listener: Table | Sequence[Table] = (),
+        route: Table | Sequence[Table] = (),
+        rules: Sequence[Table] | None = None,
+        gate: Table | None = None,
+        limits: Table | None = None,
+        file: str = "gate.toml",
+    ) -> Path:
+        """Write a configuration: one listener, upstream C{weather}, route C{/mcp}, and rules that
+        allow everything but C{delete_*}.
+
+        A table changes keys of that default (C{None} takes one away); a sequence of tables is several,
+        each made from the default. C{upstream} needs a C{url}, or a C{port} of this machine.
+        """
+        tables: dict[str, list[Table]] = {
+            "listener": _several(
+                listener,
+                {
+                    "name": "public",
+                    "listen": "tcp:0:interface=127.0.0.1",
+                    "certificates": str(self.certificates),
+                },
+            ),
+            "upstream": [
+                _addressed(one)
+                for one in _several(upstream, {"name": "weather", "trust": str(self.ca_file)})
+            ],
+            "route": _several(route, {"path": "/mcp", "upstream": "weather"}),
+            "rule": list(EVERYTHING_BUT_DELETE if rules is None else rules),
+        }
+        # Looking every 200 ms: tests change files and wait for it.
+        head = {"gate": {"state": str(self.state), "watch": "200ms", "drain": "5s", **(gate or {})}}
+        if limits:
+            head["limits"] = dict(limits)
+        lines = [line for name, table in head.items() for line in (f"[{name}]", *_lines(table), "")]
+        for name, several in tables.items():
+            lines += [line for table in several for line in (f"[[{name}]]", *_lines(table), "")]
+        path = self.directory / file
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return path
+
+    def command(self, *arguments: str | Path, env: Table | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a verb of C{mcpgate} to its end; code, stdout and stderr are the test's to judge."""
+        return subprocess.run(
+            [*MCPGATE, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=VERB_MOST,
+            env={**os.environ, **(env or {})},
+        )
+
+    def gate(self, config: Path | None = None, *, env: Table | None = None, **tables: Any) -> "GateProcess":
+        """A gate, not yet started, for a configuration or for what L{config} makes of C{tables}."""
+        return GateProcess(self, config or self.config(**tables), env=env)
+
+
+#: The rules of a default configuration.
+EVERYTHING_BUT_DELETE: Sequence[Table] = (
+    {"name": "all", "verdict": "allow"},
+    {"name": "never-delete", "on": {"method": "tools/call", "name": "delete_*"}, "verdict": "block"},
+)
+
+
+class GateProcess:
+    """C{mcpgate run} on a configuration, from C{with} (or L{start}) until its end (or L{terminate})."""
+
+    #: Those that run now, for the report of a failed test.
+    running: "list[GateProcess]" = []
+
+    def __init__(self, lab: Lab, config: Path, *, env: Table | None = None) -> None:
+        self.lab = lab
+        self.config = config
+        self.log_file = lab.directory / "gate.log"
+        self.port = 0
+        self.token = ""
+        self._env = {**os.environ, **(env or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Run the command and wait until it serves; fails with its log if it does not."""
+        self.token = self.token or self.lab.token()
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*MCPGATE, "run", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._env,
+            )
+        self.running.append(self)
+        try:
+            eventually(self._serves, "the gate answers on its control socket", START_MOST)
+        except BaseException as error:
+            self.kill()
+            error.add_note(f"what the gate wrote:\n{self.log()}")
+            raise
+        self.port = self.port_of(self.status()["listeners"][0]["name"])
+        return self
+
+    def _serves(self) -> bool:
+        assert self._process is not None
+        code = self._process.poll()
+        if code is not None:
+            raise AssertionError(f"the gate ended with exit code {code} before it served")
+        try:
+            return bool(self.status()["running"])
+        except ControlError:
+            return False
+
+    def port_of(self, listener: str) -> int:
+        """The port that a listener is bound to."""
+        for one in self.status()["listeners"]:
+            if one["name"] == listener:
+                return int(one["address"].rpartition(":")[2])
+        raise AssertionError(f"no listener {listener} is bound")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def url(self) -> str:
+        """The URL of the default route."""
+        return f"https://localhost:{self.port}/mcp"
+
+    def status(self) -> dict[str, Any]:
+        """What C{mcpgate status} would show."""
+        return ask(self.lab.state / "control.sock", "status")
+
+    def issue(self, name: str) -> str:
+        """A token for somebody else, taken up at once; its name is how their records are found."""
+        text = self.lab.token(name)
+        ask(self.lab.state / "control.sock", "tokens")
+        return text
+
+    def hangup(self) -> None:
+        """SIGHUP: reload, and reopen the journal. It is not waited for; C{generation} in L{status} tells."""
+        os.kill(self.pid, signal.SIGHUP)
+
+    def terminate(self, seconds: float = 15.0) -> int:
+        """SIGTERM; the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        code = self._process.wait(seconds)
+        self._forget()
+        return code
+
+    def kill(self) -> None:
+        """End it now, if it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        if self in self.running:
+            self.running.remove(self)
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def journal(self, kind: str | None = None) -> list[Mapping[str, Any]]:
+        """The records so far, in order, of one type if C{kind} is given; a line that is being written
+        at this moment is left out."""
+        records = [
+            parse_line(line)
+            for path in sorted((self.lab.state / "journal").glob("*.jsonl"))
+            for line in path.read_bytes().splitlines(keepends=True)
+            if line.endswith(b"\n")
+        ]
+        return [record for record in records if kind is None or record["type"] == kind]
+
+    def handshakes(self, leg: str) -> list[Mapping[str, Any]]:
+        """The handshake records of one leg, C{inbound} or C{outbound}."""
+        return [record for record in self.journal("handshake") if record["leg"] == leg]
+
+    def exchanges(self, **facts: object) -> list[dict[str, Any]]:
+        """Finished exchanges: each open record with its close record's facts over it, of those that
+        have all these C{facts}, such as C{method="tools/call"}."""
+        begun = {record["id"]: record for record in self.journal("open")}
+        whole = [{**begun[record["id"]], **record} for record in self.journal("close")]
+        return [one for one in whole if all(one[key] == value for key, value in facts.items())]
+
+    def settled(self, **facts: object) -> list[dict[str, Any]]:
+        """Like L{exchanges}, when none that has these facts is open any more."""
+
+        def look() -> bool:
+            closed = {record["id"] for record in self.journal("close")}
+            return all(
+                record["id"] in closed
+                for record in self.journal("open")
+                if all(record[key] == value for key, value in facts.items())
+            )
+
+        eventually(look, f"every exchange with {facts} ends")
+        return self.exchanges(**facts)
+
+    def exchange(self, **facts: object) -> dict[str, Any]:
+        """The latest finished exchange with these facts, waited for: its close record is written when
+        the last byte is, and its caller may be faster."""
+        return eventually(lambda: self.exchanges(**facts), f"an exchange with {facts}")[-1]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
+
+class McpServer:
+    """A program of C{servers/} on a unix socket, behind a TLS front with a certificate of the lab's CA."""
+
+    def __init__(self, directory: Path, ca: LocalCA, program: str = "weather.py") -> None:
+        self.directory = directory
+        self.ca = ca
+        self.socket = directory / "mcp.sock"
+        self.pair = ca.server(HOSTS, datetime.now(UTC))
+        self.front = TLSFront(self.pair, self.socket)
+        self._log = directory / "server.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(SERVERS / program), str(self.socket)], stdout=log, stderr=log
+            )
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.front.port}/mcp"
+
+    @property
+    def pin(self) -> str:
+        """The pin of the front's certificate."""
+        return self.pair.facts.spki_pin
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def __enter__(self) -> Self:
+        try:
+            wait_for(self.socket)
+        except TimeoutError as error:
+            self.__exit__()
+            error.add_note(f"what the server wrote:\n{self.log()}")
+            raise
+        self.front.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.front.stop()
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _several(given: Table | Sequence[Table], default: Table) -> list[Table]:
+    tables = [given] if isinstance(given, Mapping) else list(given) or [{}]
+    merged = [{**default, **table} for table in tables]
+    return [{key: value for key, value in table.items() if value is not None} for table in merged]
+
+
+def _addressed(upstream: Table) -> Table:
+    rest = dict(upstream)
+    port = rest.pop("port", None)
+    return rest if port is None else {"url": f"https://localhost:{port}/mcp", **rest}
+
+
+def _lines(table: Table) -> list[str]:
+    return [f"{key} = {_toml(value)}" for key, value in table.items()]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(_lines(value))} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(one) for one in value)}]"
+    if isinstance(value, Path):
+        value = str(value)
+    # JSON's strings, numbers and booleans are TOML's, too.
+    return json.dumps(value)

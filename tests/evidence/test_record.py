@@ -1,0 +1,305 @@
+"""Lines of evidence: complete, one each, and printable whatever peers send."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcpgate.evidence.record import (
+    TEXT_LENGTH,
+    Outcome,
+    close_line,
+    handshake_line,
+    open_line,
+    parse_line,
+    repair_line,
+    timestamp,
+)
+from mcpgate.identity.principal import Principal
+from mcpgate.policy.rules import Action, Verdict
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.tls.handshake import Certificate, Handshake, Offer
+
+TIME = 1_800_000_000.5
+CERTIFICATE = Certificate(
+    subject="CN=server",
+    issuer="CN=ca",
+    serial="01ab",
+    sha256="cd" * 32,
+    spki_pin="sha256/AAAA",
+    not_before=datetime(2026, 1, 1, tzinfo=UTC),
+    not_after=datetime(2027, 1, 1, tzinfo=UTC),
+    key="EC P-256",
+    dns_names=("server.example",),
+)
+HANDSHAKE = Handshake(
+    version="TLSv1.3",
+    cipher="TLS_AES_256_GCM_SHA384",
+    cipher_bits=256,
+    group="X25519MLKEM768",
+    alpn="http/1.1",
+    sni="server.example",
+    peer=CERTIFICATE,
+    peer_chain_pins=("sha256/AAAA", "sha256/BBBB"),
+    own=None,
+    exporter_sha256="ef" * 32,
+    milliseconds=1.23456,
+    pinned=True,
+    generation=3,
+)
+OFFER = Offer("server.example", ("TLSv1.2",), ("X",), ("P-521",), ("h2",))
+
+
+def shake(**changes: Any) -> bytes:
+    facts: dict[str, Any] = {
+        "time": TIME,
+        "leg": "outbound",
+        "outcome": "ok",
+        "where": "github",
+        "peer": "192.0.2.1:443",
+        "local": "192.0.2.2:55555",
+        "handshake": HANDSHAKE,
+    }
+    return handshake_line("h-1", **(facts | changes))
+
+
+def opened(**changes: Any) -> bytes:
+    facts: dict[str, Any] = {
+        "time": TIME,
+        "inbound": "h-1",
+        "outbound": "h-2",
+        "principal": Principal("ci", "token", "0123456789ab", TIME),
+        "listener": "public",
+        "route": "github",
+        "upstream": "github",
+        "http": "POST",
+        "method": "tools/call",
+        "name": "get_weather",
+        "verdict": Verdict(Action.ALLOW, "reads", None),
+    }
+    return open_line("x-1", **(facts | changes))
+
+
+def closed(**changes: Any) -> bytes:
+    facts: dict[str, Any] = {
+        "time": TIME,
+        "inbound": "h-1",
+        "outbound": "h-2",
+        "outcome": Outcome.COMPLETED,
+        "status": 200,
+        "refusal": None,
+        "bytes_in": 100,
+        "bytes_out": 200,
+        "seconds": 0.0123456789,
+    }
+    return close_line("x-1", **(facts | changes))
+
+
+def test_a_handshake_line_says_everything_that_was_observed() -> None:
+    line = shake()
+    assert list(parse_line(line))[:5] == ["v", "type", "id", "time", "leg"]
+    assert parse_line(line) == {
+        "v": 1,
+        "type": "handshake",
+        "id": "h-1",
+        "time": "2027-01-15T08:00:00.500000Z",
+        "leg": "outbound",
+        "outcome": "ok",
+        "where": "github",
+        "peer": "192.0.2.1:443",
+        "local": "192.0.2.2:55555",
+        "reason": None,
+        "detail": None,
+        "handshake": {
+            "version": "TLSv1.3",
+            "cipher": "TLS_AES_256_GCM_SHA384",
+            "cipher_bits": 256,
+            "group": "X25519MLKEM768",
+            "post_quantum": True,
+            "alpn": "http/1.1",
+            "sni": "server.example",
+            "peer": {
+                "subject": "CN=server",
+                "issuer": "CN=ca",
+                "serial": "01ab",
+                "sha256": "cd" * 32,
+                "spki_pin": "sha256/AAAA",
+                "not_before": "2026-01-01T00:00:00.000000Z",
+                "not_after": "2027-01-01T00:00:00.000000Z",
+                "key": "EC P-256",
+                "dns_names": ["server.example"],
+                "uris": [],
+                "addresses": [],
+            },
+            "peer_chain_pins": ["sha256/AAAA", "sha256/BBBB"],
+            "pinned": True,
+            "own": None,
+            "exporter_sha256": "ef" * 32,
+            "milliseconds": 1.235,
+            "generation": 3,
+        },
+        "offer": None,
+        "extra": None,
+    }
+
+
+def test_no_observed_fact_is_left_out() -> None:
+    """A field added to the observation must be added to the record, or it is no evidence."""
+    seen = parse_line(shake())["handshake"]
+    assert isinstance(seen, dict)
+    assert set(seen) == {field.name for field in Handshake.__attrs_attrs__} | {"post_quantum"}
+    assert set(seen["peer"]) == {field.name for field in Certificate.__attrs_attrs__}
+    offer = parse_line(shake(offer=OFFER))["offer"]
+    assert isinstance(offer, dict)
+    assert set(offer) == {field.name for field in Offer.__attrs_attrs__}
+
+
+def test_a_refused_handshake_says_why_and_what_was_offered() -> None:
+    record = parse_line(
+        shake(
+            leg="inbound",
+            outcome="refused",
+            handshake=None,
+            offer=OFFER,
+            refusal=Refusal(Reason.TLS_VERSION, "TLSv1.2 is below TLSv1.3"),
+            extra={"times": 3},
+        )
+    )
+    assert (record["reason"], record["detail"]) == ("tls.version", "TLSv1.2 is below TLSv1.3")
+    assert record["offer"] == {
+        "sni": "server.example",
+        "versions": ["TLSv1.2"],
+        "ciphers": ["X"],
+        "groups": ["P-521"],
+        "alpn": ["h2"],
+    }
+    assert record["handshake"] is None
+    assert record["extra"] == {"times": 3}
+
+
+def test_an_open_line_says_who_asked_for_what_and_what_was_decided() -> None:
+    assert list(parse_line(opened()).items()) == [
+        ("v", 1),
+        ("type", "open"),
+        ("id", "x-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("inbound", "h-1"),
+        ("outbound", "h-2"),
+        ("principal", "ci"),
+        ("how", "token"),
+        ("proof", "0123456789ab"),
+        ("listener", "public"),
+        ("route", "github"),
+        ("upstream", "github"),
+        ("http", "POST"),
+        ("method", "tools/call"),
+        ("name", "get_weather"),
+        ("verdict", "allow"),
+        ("rule", "reads"),
+    ]
+
+
+def test_an_exchange_that_ended_early_has_the_same_keys() -> None:
+    bare = opened(
+        principal=None, verdict=None, route=None, upstream=None, outbound=None, method=None, name=None
+    )
+    assert list(parse_line(bare)) == list(parse_line(opened()))
+
+
+def test_a_close_line_says_how_it_ended() -> None:
+    assert list(parse_line(closed()).items()) == [
+        ("v", 1),
+        ("type", "close"),
+        ("id", "x-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("inbound", "h-1"),
+        ("outbound", "h-2"),
+        ("outcome", "completed"),
+        ("status", 200),
+        ("reason", None),
+        ("detail", None),
+        ("bytes_in", 100),
+        ("bytes_out", 200),
+        ("seconds", 0.012346),
+    ]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_is_written_as_its_word(outcome: Outcome) -> None:
+    assert parse_line(closed(outcome=outcome))["outcome"] == outcome.value
+
+
+def one_line(line: bytes) -> dict[str, Any]:
+    """Assert that the bytes are one line to every kind of reader; return what a strict one reads."""
+    assert line.endswith(b"}\n")
+    text = line[:-1].decode("ascii")
+    assert text.isprintable() and text.splitlines() == [text]
+    record: dict[str, Any] = json.loads(text)
+    assert parse_line(line) == record
+    return record
+
+
+#: Everything that a C{str} can hold, and often what breaks lines, terminals or encoders.
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30) | st.text(
+    "\ud800\udc00\x7f\x85\u2028\x9b\x1b\n"
+)
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_any_text_makes_exactly_one_line_of_printable_json(first: str, second: str, third: str) -> None:
+    record = one_line(opened(method=first, name=second))
+    assert record["method"] == mended(first) and record["name"] == mended(second)
+    record = one_line(closed(refusal=Refusal(Reason.FRAME_JSON, third)))
+    assert record["detail"] == mended(third)
+    one_line(
+        shake(
+            where=first,
+            handshake=evolve(
+                HANDSHAKE, sni=second, peer=evolve(CERTIFICATE, subject=third, dns_names=(first,))
+            ),
+            offer=evolve(OFFER, sni=third, alpn=(second,)),
+            extra={first: [second, {third: first}]},
+        )
+    )
+
+
+def mended(text: str) -> str:
+    """What a reader gets: the text, with a lone surrogate shown as U+FFFD (a pair is its character)."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace")
+
+
+def test_a_long_name_is_cut_and_counted() -> None:
+    name = parse_line(opened(name="n" * 5_000_000))["name"]
+    assert name == "n" * TEXT_LENGTH + "... (5000000 characters)"
+
+
+def test_a_repair_line_says_how_much_was_lost() -> None:
+    assert parse_line(repair_line("r-1", time=TIME, file="journal-0.jsonl", dropped=7)) == {
+        "v": 1,
+        "type": "repair",
+        "id": "r-1",
+        "time": "2027-01-15T08:00:00.500000Z",
+        "file": "journal-0.jsonl",
+        "dropped": 7,
+    }
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]\n", b"{}\n", b'{"v":2}\n', b'{"v":"1"}\n', b"\xff"])
+def test_what_is_no_record_of_this_version_is_a_value_error(line: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_line(line)
+
+
+@given(st.floats(0, 4_000_000_000))
+def test_times_are_utc_with_microseconds_and_sort_as_text(time: float) -> None:
+    text = timestamp(time)
+    assert len(text) == 27
+    assert abs(datetime.fromisoformat(text).timestamp() - time) < 1e-6
+    assert timestamp(time + 0.001) > text

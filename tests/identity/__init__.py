@@ -1,0 +1,1 @@
+"""Tests of principals, peer certificates and issued tokens."""

@@ -1,0 +1,182 @@
+"""What the end of a head decides: judged on values, without a socket."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mcpgate.config.load import parse_config
+from mcpgate.generation import Builder, Generation
+from mcpgate.identity.issued import IssuedTokens, TokenFile
+from mcpgate.identity.principal import Principal
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.admission import ANONYMOUS, Admission, admit, identify
+from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
+from mcpgate.wire.http import RequestHead, read_request_head
+
+CERTIFIED = Principal("ci.example", "certificate", "00", None)
+
+
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    now = datetime.now(UTC)
+    ca = LocalCA.create("root", now)
+    (tmp_path / "ca.pem").write_bytes(certificate_pem(ca.certificate))
+    write_pair(ca.server(["gate.test", "*.wild.test"], now), tmp_path / "gate.crt", tmp_path / "gate.key")
+    pem = tmp_path / "gate.pem"
+    pem.write_bytes((tmp_path / "gate.crt").read_bytes() + (tmp_path / "gate.key").read_bytes())
+    pem.chmod(0o600)
+    text = f"""
+[gate]
+state = "{tmp_path}"
+[limits]
+body_size = "1KiB"
+[[listener]]
+name = "public"
+listen = "tcp:0:interface=127.0.0.1"
+certificates = "{pem}"
+hosts = ["alias.test"]
+[[listener]]
+name = "open"
+listen = "tcp:0:interface=127.0.0.2"
+certificates = "{pem}"
+tokens = false
+[[upstream]]
+name = "one"
+url = "https://one.test/mcp"
+trust = "{tmp_path}/ca.pem"
+[[route]]
+path = "/one"
+upstream = "one"
+[[route]]
+path = "/one"
+host = "alias.test"
+upstream = "one"
+name = "by-host"
+"""
+    return Builder(parse_config(text.encode(), tmp_path / "gate.toml"), 1, now).build()
+
+
+def head(*lines: str, method: str = "POST", path: str = "/one", host: str = "gate.test") -> RequestHead:
+    form = ["Content-Type: application/json", "Content-Length: 2"] if method == "POST" else []
+    raw = "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", *form, *lines, "", ""])
+    parsed = read_request_head(raw.encode())
+    assert isinstance(parsed, RequestHead), parsed
+    return parsed
+
+
+def judged(
+    generation: Generation,
+    request: RequestHead,
+    *,
+    tokens: IssuedTokens | None = None,
+    sni: str | None = None,
+    certificate: Principal | Refusal | None = CERTIFIED,
+    listener: str = "public",
+) -> Admission | Refusal:
+    return admit(
+        request,
+        terms=generation.listeners[listener],
+        generation=generation,
+        tokens=tokens or IssuedTokens(),
+        sni=sni,
+        certificate=certificate,
+        now=0.0,
+    )
+
+
+def reason(found: Admission | Refusal) -> Reason | None:
+    return found.reason if isinstance(found, Refusal) else None
+
+
+@pytest.mark.parametrize(
+    ("host", "sni", "expected"),
+    [
+        ("gate.test", "gate.test", None),
+        ("gate.test", None, None),
+        ("alias.test", None, None),
+        ("a.wild.test", None, None),
+        ("a.b.wild.test", None, Reason.FRAME_MISDIRECTED),
+        ("alias.test", "gate.test", Reason.FRAME_MISDIRECTED),
+        ("evil.test", None, Reason.FRAME_MISDIRECTED),
+    ],
+)
+def test_a_host_must_be_ours_and_the_one_that_tls_was_opened_for(
+    generation: Generation, host: str, sni: str | None, expected: Reason | None
+) -> None:
+    """RFC 9110 7.4: one name's connection is not another's."""
+    assert reason(judged(generation, head(host=host), sni=sni)) is expected
+
+
+def test_a_route_for_the_host_comes_before_one_for_all(generation: Generation) -> None:
+    """The more exact one."""
+    for host, name in (("gate.test", "one"), ("alias.test", "by-host")):
+        found = judged(generation, head(host=host))
+        assert isinstance(found, Admission)
+        assert found.route.name == name
+
+
+@pytest.mark.parametrize(
+    ("request_head", "expected"),
+    [
+        (head(path="/two"), Reason.ROUTE_UNKNOWN),
+        (head(path="/one?x"), Reason.ROUTE_UNKNOWN),
+        (head(path="/one/"), Reason.ROUTE_UNKNOWN),
+        (head(method="OPTIONS"), Reason.FRAME_METHOD),
+        (head(method="GET"), None),
+        (head(method="DELETE"), None),
+    ],
+)
+def test_routes_are_exact_and_methods_are_three(
+    generation: Generation, request_head: RequestHead, expected: Reason | None
+) -> None:
+    """Nothing is normalised: another spelling is another path."""
+    assert reason(judged(generation, request_head)) is expected
+
+
+def test_the_caller_is_judged_before_the_body_is(generation: Generation) -> None:
+    """A stranger learns nothing about limits."""
+    raw = b"POST /one HTTP/1.1\r\nHost: gate.test\r\n"
+    raw += b"Content-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
+    request = read_request_head(raw)
+    assert isinstance(request, RequestHead)
+    assert reason(judged(generation, request, certificate=None)) is Reason.AUTH_MISSING
+    assert reason(judged(generation, request)) is Reason.FRAME_BODY_SIZE
+
+
+def test_who_the_caller_is(generation: Generation, tmp_path: Path) -> None:
+    """A presented token decides; else the certificate; else nobody, unless nobody is asked."""
+    _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 60, 0.0)
+    tokens = TokenFile(tmp_path / "tokens.json").load()
+    public, open_to_all = generation.listeners["public"], generation.listeners["open"]
+    good, bad = f"Bearer {text}".encode(), b"Bearer nonsense"
+    nameless = Refusal(Reason.AUTH_CERTIFICATE)
+
+    found = identify(good, public, tokens, CERTIFIED, 1.0)
+    assert isinstance(found, Principal) and (found.name, found.how) == ("ci", "token")
+    assert identify(None, public, tokens, CERTIFIED, 1.0) is CERTIFIED
+    assert identify(None, public, tokens, nameless, 1.0) is nameless
+    assert identify(None, open_to_all, tokens, None, 1.0) is ANONYMOUS
+    for authorization, certificate, expected in (
+        (bad, CERTIFIED, Reason.AUTH_INVALID),
+        (None, None, Reason.AUTH_MISSING),
+    ):
+        refused = identify(authorization, public, tokens, certificate, 1.0)
+        assert isinstance(refused, Refusal) and refused.reason is expected
+    late = identify(good, public, tokens, CERTIFIED, 61.0)
+    assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
+
+
+def test_an_admission_holds_only_while_nothing_changed(generation: Generation) -> None:
+    """Another generation, other tokens or the end of the proof: it is judged again."""
+    tokens = IssuedTokens()
+    short = Principal("ci", "token", "0", expires=10.0)
+    found = judged(generation, head(), tokens=tokens, certificate=short)
+    assert isinstance(found, Admission)
+    assert found.still_good(generation, tokens, 9.9)
+    assert not found.still_good(generation, tokens, 10.0)
+    assert not found.still_good(generation, IssuedTokens(), 9.9)
+    assert found.forward.endswith(b"\r\n") and not found.forward.endswith(b"\r\n\r\n")
+    assert b"content-length" not in found.forward.lower()

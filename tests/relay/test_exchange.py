@@ -1,0 +1,348 @@
+"""One exchange: what the upstream sees, what the caller gets, what is written down."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from typing import Any
+
+from tests.running import Request, World, call, sized
+
+MODERN = "MCP-Protocol-Version: 2026-07-28"
+
+
+def test_an_allowed_call_reaches_the_upstream_byte_for_byte(world: World) -> None:
+    """What policy judged is what the upstream gets, spacing and number forms included."""
+    world.start()
+    body = (
+        b'{ "method":"tools/call","id" : 1,"jsonrpc":"2.0","params":{"name":"get_x","arguments":{"n":1.10}}}'
+    )
+    with world.caller() as caller:
+        status, answer = caller.post(body).json()
+    assert (status, answer) == (200, {"jsonrpc": "2.0", "id": 1, "result": {}})
+    assert world.upstream.requests[0].body == body
+    assert world.upstream.requests[0].line == b"POST /upstream/mcp HTTP/1.1"
+
+
+def test_the_callers_credentials_cookies_and_claims_stay_at_the_gate(world: World) -> None:
+    """The upstream sees the gate's credential and nothing that the caller proved itself with."""
+    secret = world.directory / "secret"
+    secret.write_text("upstream-secret\n")
+    secret.chmod(0o600)
+    world.start(world.config(upstream=f'credential = {{ bearer = "file:{secret}" }}'))
+    with world.caller() as caller:
+        caller.post(
+            call("get_x"), "Cookie: a=b", "X-Forwarded-For: 1.2.3.4", "Forwarded: for=x", "X-Kept: yes"
+        )
+        assert caller.json()[0] == 200
+    (seen,) = world.upstream.requests
+    assert seen.headers[b"authorization"] == b"Bearer upstream-secret"
+    assert seen.headers[b"host"] == f"localhost:{world.upstream.port}".encode()
+    assert seen.headers[b"x-kept"] == b"yes"
+    assert not {b"cookie", b"x-forwarded-for", b"forwarded"} & set(seen.headers)
+    assert world.token.encode() not in seen.head
+
+
+def test_an_unlisted_tool_and_a_blocked_one_are_answered_alike_as_unknown(world: World) -> None:
+    """A refusal does not tell whether the tool exists; the record does."""
+    world.start()
+    with world.caller() as caller:
+        answers = [caller.post(call(name, id="q")).json() for name in ("rm", "get_secret")]
+    for (status, answer), name in zip(answers, ("rm", "get_secret"), strict=True):
+        assert status == 200
+        assert answer == {
+            "jsonrpc": "2.0",
+            "id": "q",
+            "error": {"code": -32602, "message": f"Unknown tool: {name}"},
+        }
+    assert world.upstream.requests == []
+    closed = world.closes(2)
+    assert [record["reason"] for record in closed] == ["policy.unlisted", "policy.blocked"]
+    assert world.records("open")[1]["rule"] == "never"
+
+
+def test_block_answers_follow_the_revision(world: World) -> None:
+    """Unknown methods and resources are told as each era tells them."""
+    world.start()
+    unknown = {"jsonrpc": "2.0", "id": 0, "method": "acme/extra"}
+    read = {"jsonrpc": "2.0", "id": 0, "method": "resources/read", "params": {"uri": "file:///etc/passwd"}}
+    with world.caller() as caller:
+        assert caller.post(unknown).json() == (
+            200,
+            {
+                "jsonrpc": "2.0",
+                "id": 0,
+                "error": {"code": -32601, "message": "Method not found", "data": "acme/extra"},
+            },
+        )
+        assert caller.post(unknown, MODERN).json()[0] == 404
+        assert caller.post(read).json()[1]["error"]["code"] == -32002
+        assert caller.post(read, MODERN).json()[1]["error"]["code"] == -32602
+
+
+def test_a_blocked_notification_is_accepted_and_dropped(world: World) -> None:
+    """A notification has no answer in which it could be refused."""
+    world.start()
+    with world.caller() as caller:
+        status, _, body = caller.post({"jsonrpc": "2.0", "method": "notifications/acme"}).answer()
+    assert (status, body) == (202, b"")
+    assert world.upstream.requests == []
+
+
+def test_every_exchange_has_an_open_line_before_and_a_close_line_after(world: World) -> None:
+    """Both name the handshakes of both legs, which are in the journal before them."""
+    order: list[str] = []
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        order.extend(record["type"] for record in world.records())
+        sock.sendall(sized(2) + b"{}")
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x")).answer()
+        world.closes(1)
+    assert order == ["handshake", "handshake", "open"]
+    inbound, outbound, opened, closed = world.records()
+    assert (inbound["leg"], outbound["leg"]) == ("inbound", "outbound")
+    assert (opened["inbound"], opened["outbound"]) == (inbound["id"], outbound["id"])
+    assert (closed["id"], closed["outbound"]) == (opened["id"], outbound["id"])
+    assert (opened["principal"], opened["method"], opened["name"], opened["rule"]) == (
+        "ci",
+        "tools/call",
+        "get_x",
+        "some",
+    )
+    assert (closed["outcome"], closed["status"], closed["bytes_out"]) == ("completed", 200, 2)
+
+
+def test_an_event_stream_is_handed_on_event_by_event(world: World) -> None:
+    """The first event is with the caller while the upstream has not written the second."""
+    events = [b"event: message\ndata: %d\n\n" % number for number in range(3)]
+    received: list[bytes] = []
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        for number, event in enumerate(events):
+            sock.sendall(b"%x\r\n%b\r\n" % (len(event), event))
+            world.wait_for(lambda number=number: len(received) > number)
+        sock.sendall(b"0\r\n\r\n")
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        status, headers = caller.post(call("get_x")).read_head()
+        assert (status, headers[b"content-type"]) == (200, b"text/event-stream")
+        for _ in events:
+            received.append(caller.read_chunk())
+        assert caller.read_chunk() == b""
+        assert received == events
+        # The connection is clean: it serves the next request.
+        world.upstream.behave = _ok
+        assert caller.post(call("get_x")).answer()[0] == 200
+    assert world.upstream.connections == 1
+
+
+def test_a_caller_that_goes_away_ends_the_upstreams_work(world: World) -> None:
+    """A disconnect is carried across, and the record says whose it was."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        assert sock.recv(1) == b""
+
+    world.upstream.behave = behave
+    world.start()
+    caller = world.caller()
+    caller.post(call("get_x")).read_head()
+    caller.sock.close()
+    assert world.upstream.gone.wait(20)
+    (closed,) = world.closes(1)
+    assert (closed["outcome"], closed["reason"]) == ("client_gone", "client.gone")
+
+
+def test_an_answer_that_breaks_off_is_seen_to_be_broken(world: World) -> None:
+    """Neither a cut length nor a missing last chunk ever looks whole."""
+    cut = {
+        b"length": b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"a"',
+        b"chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    }
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(cut[request.headers[b"x-how"]])
+        sock.unwrap()
+
+    world.upstream.behave = behave
+    world.start()
+    for how in ("length", "chunked"):
+        with world.caller() as caller:
+            _, headers = caller.post(call("get_x"), f"X-How: {how}").read_head()
+            try:
+                caller.read_body(headers)
+            except (EOFError, ssl.SSLError, ConnectionError):
+                pass
+            else:
+                raise AssertionError(f"{how}: half an answer looked whole")
+    assert {record["outcome"] for record in world.closes(2)} == {"upstream_truncated"}
+
+
+def test_a_body_without_length_ends_only_by_close_notify(world: World) -> None:
+    """A bare FIN may be an attacker's cut (RFC 8446 6.1)."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}")
+        if request.headers[b"x-how"] == b"notify":
+            sock.unwrap()
+        raise OSError("done")
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        assert caller.post(call("get_x"), "X-How: notify").answer()[2] == b"{}"
+    with world.caller() as caller:
+        _, headers = caller.post(call("get_x"), "X-How: fin").read_head()
+        try:
+            caller.read_body(headers)
+        except (EOFError, ssl.SSLError, ConnectionError):
+            return
+    raise AssertionError("a truncated body looked whole")
+
+
+def test_an_upstreams_own_challenge_never_reaches_the_caller(world: World) -> None:
+    """Its 401 is about the gate's credential; the caller hears of a bad gateway."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(
+            b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer resource_metadata="https://up/"\r\n'
+            b"Content-Length: 0\r\n\r\n"
+        )
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        status, headers, body = caller.post(call("get_x", id=7)).answer()
+    assert status == 502
+    assert b"www-authenticate" not in headers
+    assert json.loads(body)["id"] == 7
+    assert json.loads(body)["error"]["data"]["reason"] == "upstream.unauthorized"
+
+
+def test_an_upstream_that_cannot_be_reached_is_a_502_with_the_requests_id(world: World) -> None:
+    """The reason is in the answer and in the record."""
+    world.start()
+    world.upstream.close()
+    with world.caller() as caller:
+        status, answer = caller.post(call("get_x", id=9)).json()
+    assert (status, answer["id"]) == (502, 9)
+    assert answer["error"]["data"]["reason"] == "upstream.unreachable"
+
+
+def test_answers_that_are_not_http_are_refused(world: World) -> None:
+    """A malformed answer reaches nobody."""
+    for raw in (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        b"HTTP/1.1 +200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"SSH-2.0-x\r\n\r\n",
+    ):
+        world.upstream.behave = lambda sock, request, raw=raw: sock.sendall(raw)  # type: ignore[misc]
+        if world.gate is None:
+            world.start()
+        with world.caller() as caller:
+            status, answer = caller.post(call("get_x")).json()
+        assert (status, answer["error"]["data"]["reason"]) == (502, "upstream.framing"), raw
+
+
+def test_bytes_that_nobody_asked_for_never_meet_the_next_request(world: World) -> None:
+    """An upstream cannot put an answer in store for somebody else."""
+    ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    world.upstream.behave = lambda sock, request: sock.sendall(ok + ok.replace(b"{}", b"[]"))
+    world.start()
+    with world.caller() as caller:
+        for _ in range(3):
+            assert caller.post(call("get_x")).answer()[2] == b"{}"
+    assert world.upstream.connections == 3
+
+
+def test_get_and_delete_are_relayed_for_callers_who_may_use_anything(world: World) -> None:
+    """Legacy streams and the end of a session."""
+    world.upstream.behave = _ok
+    world.start()
+    with world.caller() as caller:
+        for method in ("GET", "DELETE"):
+            caller.send(
+                f"{method} /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: s\r\n"
+                f"Authorization: Bearer {world.token}\r\n\r\n".encode()
+            )
+            assert caller.answer()[0] == 200
+    assert [request.line.split()[0] for request in world.upstream.requests] == [b"GET", b"DELETE"]
+
+
+def test_a_route_without_any_allowing_rule_offers_nothing(world: World) -> None:
+    """Not even a stream: 405, as from a server that has none."""
+    text = world.config().replace('verdict = "allow"', 'verdict = "block"')
+    world.start(text)
+    with world.caller() as caller:
+        caller.send(
+            b"GET /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %b\r\n\r\n" % world.token.encode()
+        )
+        status, headers, _ = caller.answer()
+    assert (status, headers[b"allow"]) == (405, b"POST")
+    assert world.upstream.requests == []
+
+
+def test_a_slow_reader_stops_the_upstream_and_loses_nothing(world: World) -> None:
+    """What is not read is not fetched: memory stays bounded, order and content stay."""
+    # Several times what all the buffers on the way can hold.
+    size = 48 * 1024 * 1024
+    sent: list[int] = [0]
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % size
+        )
+        block = bytes(range(256)) * 256
+        while sent[0] < size:
+            sock.sendall(block)
+            sent[0] += len(block)
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        _, headers = caller.post(call("get_x")).read_head()
+        # Wait until the upstream is stuck: it does not get further while nobody reads.
+        before = -1
+        while before != sent[0] or not sent[0]:
+            before = sent[0]
+            time.sleep(0.3)
+        assert sent[0] < size // 2
+        body = caller.read_body(headers)
+    assert len(body) == size
+    assert body == bytes(range(256)) * (size // 256)
+
+
+def test_a_stuck_journal_stops_forwarding(world: World) -> None:
+    """Nothing happens off the record: without an open line there is no request."""
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    witness: Any = world.gate.force.witness
+    journal = witness._journal
+    with world.caller() as caller:
+        caller.post(call("get_x")).answer()
+        descriptor, journal._fd = journal._fd, 10_000
+        status, answer = caller.post(call("get_x")).json()
+        assert (status, answer["error"]["data"]["reason"]) == (503, "gate.journal")
+        assert len(world.upstream.requests) == 1
+        journal._fd = descriptor
+        assert caller.post(call("get_x")).answer()[0] == 200
+    # What was owed is there now, in order.
+    reasons = [record["reason"] for record in world.closes(3)]
+    assert reasons == [None, "gate.journal", None]
+
+
+def _ok(sock: ssl.SSLSocket, request: Request) -> None:
+    sock.sendall(sized(2) + b"{}")

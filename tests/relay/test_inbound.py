@@ -1,0 +1,284 @@
+"""A caller's connection: requests cut out of bytes, in order, each judged anew when it must be."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+
+import pytest
+
+from mcpgate.identity.issued import TokenFile
+from tests.running import PATIENCE, Request, World, call
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+
+def test_pipelined_requests_are_answered_in_order(world: World) -> None:
+    """Twenty at once, each answer with its own id."""
+    world.start()
+    with world.caller() as caller:
+        caller.send(b"".join(world.post(call("get_x", id=number)) for number in range(20)))
+        assert [caller.json()[1]["id"] for _ in range(20)] == list(range(20))
+    assert world.upstream.connections == 1
+
+
+def test_a_request_may_come_one_byte_at_a_time(world: World) -> None:
+    """Whatever TLS records it is cut into, it is the same request."""
+    world.start()
+    with world.caller() as caller:
+        for byte in world.post(call("get_x")):
+            caller.send(bytes([byte]))
+        assert caller.json()[0] == 200
+
+
+def test_the_connection_is_kept_between_requests_on_both_legs(world: World) -> None:
+    """One handshake on each leg serves many calls."""
+    world.start()
+    with world.caller() as caller:
+        for number in range(5):
+            assert caller.post(call("get_x", id=number)).json() == (
+                200,
+                {"jsonrpc": "2.0", "id": number, "result": {}},
+            )
+    assert world.upstream.connections == 1
+    assert len(world.records("handshake")) == 2
+
+
+def test_connection_close_is_honoured(world: World) -> None:
+    """After the answer nothing more is served."""
+    world.start()
+    with world.caller() as caller:
+        caller.send(world.post(PING, "Connection: close") + world.post(PING))
+        assert caller.json()[0] == 200
+        assert caller.closed()
+    assert len(world.upstream.requests) == 1
+
+
+def test_without_a_token_the_answer_says_how_to_get_in(world: World) -> None:
+    """A 401 with a challenge and words; nothing reaches the upstream; the record says why."""
+    world.start()
+    with world.caller() as caller:
+        status, headers, body = caller.post(PING, token=False).answer()
+        assert status == 401
+        assert headers[b"www-authenticate"].startswith(b"Bearer ")
+        error = json.loads(body)["error"]
+        assert "mcpgate token issue" in error["message"]
+        assert error["data"]["reason"] == "auth.missing"
+        # The body was small and well-framed, so the connection lives on.
+        assert caller.post(PING).json()[0] == 200
+    assert len(world.upstream.requests) == 1
+    assert world.closes(2)[0]["reason"] == "auth.missing"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer mcpgate_aaaaaaaaaaaa_" + "b" * 43, "Bearer x", "Basic eDp5"])
+def test_a_wrong_token_is_refused(world: World, scheme: str) -> None:
+    """Whatever it looks like."""
+    world.start()
+    with world.caller() as caller:
+        status, headers, _ = caller.post(PING, f"Authorization: {scheme}", token=False).answer()
+    assert status == 401
+    assert b"www-authenticate" in headers
+
+
+def test_a_revoked_token_is_refused_on_a_connection_that_used_it(world: World) -> None:
+    """What was judged before is judged again when the tokens change."""
+    world.start()
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+        TokenFile(world.state / "tokens.json").revoke("ci", time.time())
+        world.look()
+        status, answer = caller.post(PING).json()
+    assert (status, answer["error"]["data"]["reason"]) == (401, "auth.revoked")
+
+
+def test_a_token_expires_on_a_connection_that_used_it(world: World) -> None:
+    """Being judged once does not outlive the token."""
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+        world.gate.force.wall = lambda: world.issued.expires + 1
+        status, answer = caller.post(PING).json()
+    assert (status, answer["error"]["data"]["reason"]) == (401, "auth.expired")
+
+
+def test_a_host_other_than_the_server_name_is_misdirected(world: World) -> None:
+    """421, also when the gate has that name on another certificate."""
+    world.start()
+    with world.caller(sni="localhost") as caller:
+        raw = world.post(PING).replace(b"Host: localhost", b"Host: gate.test")
+        status, answer = caller.send(raw).json()
+    assert (status, answer["error"]["data"]["reason"]) == (421, "frame.misdirected")
+
+
+def test_a_host_that_is_not_ours_is_misdirected(world: World) -> None:
+    """Which is what a page that rebinds DNS would send."""
+    world.start()
+    with world.caller() as caller:
+        raw = world.post(PING).replace(b"Host: localhost", b"Host: evil.example")
+        assert caller.send(raw).json()[0] == 421
+
+
+def test_an_oversized_body_is_refused_before_it_is_sent(world: World) -> None:
+    """At the end of the head: no 100 Continue, no reading on."""
+    world.start(world.config(more='[limits]\nbody_size = "1KiB"'))
+    with world.caller() as caller:
+        head = world.post(b"x" * 4096, "Expect: 100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        status, answer = caller.send(head).json()
+        assert (status, answer["error"]["data"]["reason"]) == (413, "frame.body_size")
+        assert caller.closed()
+
+
+def test_an_unknown_caller_is_not_invited_to_send_its_body(world: World) -> None:
+    """401 comes in place of 100 Continue."""
+    world.start()
+    with world.caller() as caller:
+        head = world.post(PING, "Expect: 100-continue", token=False).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        assert caller.send(head).json()[0] == 401
+
+
+def test_a_known_caller_is_invited_to_send_its_body(world: World) -> None:
+    """100 Continue, then the answer."""
+    world.start()
+    with world.caller() as caller:
+        head, _, body = world.post(PING, "Expect: 100-continue").partition(b"\r\n\r\n")
+        assert caller.send(head + b"\r\n\r\n").read_head()[0] == 100
+        assert caller.send(body).json()[0] == 200
+    assert b"expect" not in world.upstream.requests[0].headers
+
+
+def test_a_chunked_body_reaches_the_upstream_with_its_length(world: World) -> None:
+    """The framing is the gate's, the bytes are the caller's."""
+    world.start()
+    body = json.dumps(PING).encode()
+    head = world.post(PING).partition(b"\r\n\r\n")[0].rpartition(b"\r\n")[0]
+    with world.caller() as caller:
+        caller.send(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for byte in body:
+            caller.send(b"1\r\n%c\r\n" % byte)
+        caller.send(b"0\r\n\r\n")
+        assert caller.json()[0] == 200
+    (seen,) = world.upstream.requests
+    assert seen.body == body
+    assert b"transfer-encoding" not in seen.headers
+
+
+def test_a_chunked_body_beyond_the_limit_is_refused(world: World) -> None:
+    """Its size is only known as it comes."""
+    world.start(world.config(more='[limits]\nbody_size = "1KiB"'))
+    head = world.post(PING).partition(b"\r\n\r\n")[0].rpartition(b"\r\n")[0]
+    with world.caller() as caller:
+        caller.send(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n500\r\n" + b"x" * 0x500)
+        assert caller.json()[0] == 413
+        assert caller.closed()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "code"),
+    [
+        (b'{"jsonrpc":"2.0","id":5,"method":"ping","method":"tools/call"}', "frame.duplicate_key", -32700),
+        (b'{"jsonrpc":"2.0","id":5,"method":"ping",}', "frame.json", -32700),
+        (b'[{"jsonrpc":"2.0","id":5,"method":"ping"}]', "frame.batch", -32600),
+        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', "frame.id", -32600),
+        (b'{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{}}', "frame.params", -32602),
+    ],
+)
+def test_a_body_that_two_parsers_could_read_differently_is_refused(
+    world: World, body: bytes, reason: str, code: int
+) -> None:
+    """400 with a JSON-RPC error, and the upstream saw nothing."""
+    world.start()
+    with world.caller() as caller:
+        status, answer = caller.post(body).json()
+    assert status == 400
+    assert (answer["error"]["code"], answer["error"]["data"]["reason"]) == (code, reason)
+    # The request's own id wherever it is beyond doubt, so that its caller does not wait for ever.
+    assert answer["id"] == (5 if reason == "frame.params" else None)
+    assert world.upstream.requests == []
+
+
+def test_a_head_that_never_ends_is_refused_at_its_limit(world: World) -> None:
+    """431 after the limit, not after the memory is full."""
+    world.start()
+    with world.caller() as caller:
+        caller.send(b"POST /mcp HTTP/1.1\r\nX: " + b"a" * 40_000)
+        assert caller.json()[0] == 431
+        assert caller.closed()
+
+
+def test_slow_heads_and_bodies_end_at_their_deadline(world: World) -> None:
+    """The deadline is absolute: a byte now and then does not move it."""
+    world.start(world.config(more='[limits]\nhead_timeout = "300ms"\nbody_timeout = "300ms"'))
+    with world.caller() as caller:
+        caller.send(b"POST /mcp HTTP/1.1\r\n")
+        assert caller.json()[0] == 408
+    with world.caller() as caller:
+        caller.send(world.post(PING)[:-1])
+        assert caller.json()[0] == 408
+    reasons = [record["reason"] for record in world.closes(2)]
+    assert reasons == ["frame.timeout", "frame.timeout"]
+
+
+def test_an_idle_connection_is_closed_in_good_order(world: World) -> None:
+    """With close_notify, after the idle timeout."""
+    world.start(world.config(more='[limits]\nidle_timeout = "300ms"'))
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+        assert caller.sock.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("PUT /mcp", 405),
+        ("OPTIONS /mcp", 405),
+        ("GET /other", 404),
+        ("GET /mcp?x=1", 404),
+        ("GET /mcp/", 404),
+    ],
+)
+def test_what_is_not_served_is_told_plainly(world: World, line: str, status: int) -> None:
+    """Routing is by exact match, and only three methods are served."""
+    world.start()
+    with world.caller() as caller:
+        caller.send(world.bare(*line.split()))
+        assert caller.answer()[0] == status
+    assert world.upstream.requests == []
+
+
+def test_a_refused_head_request_is_answered_without_a_body(world: World) -> None:
+    """A body would be taken for the next answer."""
+    world.start()
+    with world.caller() as caller:
+        caller.send(
+            f"HEAD /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {world.token}\r\n\r\n".encode()
+        )
+        assert caller.read_head()[0] == 405
+        assert caller.post(PING).json()[0] == 200
+
+
+def test_a_caller_that_pipelines_and_does_not_read_is_held_back(world: World) -> None:
+    """Its answers do not pile up in the gate, and none is lost once it reads."""
+    body = b"x" * 60_000
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
+
+    world.upstream.behave = behave
+    world.start()
+    count = 400
+    with world.caller() as caller:
+        sender = threading.Thread(target=caller.send, args=(world.post(PING) * count,), daemon=True)
+        sender.start()
+        seen = -1
+        while seen != len(world.upstream.requests):
+            seen = len(world.upstream.requests)
+            time.sleep(0.3)
+        assert seen < count
+        for _ in range(count):
+            assert len(caller.answer()[2]) == len(body)
+        sender.join(PATIENCE)

@@ -1,0 +1,150 @@
+"""Which room may import what: read top to bottom it is the architecture.
+
+Imports point inward only: values and rules know nothing of sockets, clocks and files; the relay
+knows nothing of the process it runs in. The rules are given as data below, judged by reading the
+import statements of every source file, and the judge itself is tested at the end.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "mcpgate").rglob("*.py"))
+
+#: Bytes and values in, values out. A name ending in / is a whole room.
+PURE = (
+    "mcpgate/reasons.py",
+    "mcpgate/wire/",
+    "mcpgate/policy/",
+    "mcpgate/tls/profile.py",
+    "mcpgate/tls/handshake.py",
+    "mcpgate/tls/pins.py",
+    "mcpgate/tls/names.py",
+    "mcpgate/tls/hello.py",
+    "mcpgate/tls/codepoints.py",
+    "mcpgate/tls/certificate.py",
+    "mcpgate/identity/principal.py",
+    "mcpgate/identity/peer.py",
+    "mcpgate/evidence/record.py",
+    "mcpgate/config/schema.py",
+    "mcpgate/config/forms.py",
+    "mcpgate/config/units.py",
+    "mcpgate/config/url.py",
+    "mcpgate/config/endpoint.py",
+    "mcpgate/config/problem.py",
+    "mcpgate/config/locate.py",
+)
+#: What reaches sockets, clocks, files or threads.
+OUTSIDE = frozenset(
+    "twisted treq OpenSSL socket ssl select time os asyncio threading subprocess".split()
+)
+#: Reading a certificate that somebody else loaded is arithmetic on a value.
+READS_CERTIFICATES = ("mcpgate/tls/certificate.py", "mcpgate/tls/pins.py", "mcpgate/tls/names.py")
+#: The only maker of C{SSL.Context}: what we demand of TLS is stated in one place.
+CONTEXTS = "mcpgate/tls/contexts.py"
+
+def imports(source: str) -> Iterator[str]:
+    """The dotted name of every module that a source file imports, wherever the statement stands.
+
+    C{from a.b import c} gives both C{a.b} and C{a.b.c}, as c may be a module.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, module: str) -> bool:
+    """Whether a dotted name is that module or something inside it."""
+    return name == module or name.startswith(module + ".")
+
+
+def is_in(path: str, places: tuple[str, ...]) -> bool:
+    """Whether a file is one of the places, or inside one that ends in /."""
+    return any(path == place or (place.endswith("/") and path.startswith(place)) for place in places)
+
+
+def file_of(name: str) -> str | None:
+    """Which of our files a dotted name stands for or in: C{mcpgate.reasons.Reason} is in reasons.py."""
+    while name:
+        path = name.replace(".", "/") + ".py"
+        if path in SOURCES:
+            return path
+        name = name.rpartition(".")[0]
+    return None
+
+
+def faults(path: str, source: str) -> list[str]:
+    """What is wrong with one file: each import that points outward, and each context it makes."""
+    found = []
+    pure = is_in(path, PURE)
+    process = is_in(path, ("mcpgate/cli/", "mcpgate/__main__.py"))
+    for name in sorted(set(imports(source))):
+        ours = file_of(name)
+        if name.startswith("."):
+            found.append(f"{name}: imports are absolute")
+        if pure and name.partition(".")[0] in OUTSIDE:
+            found.append(f"{name}: the file is pure")
+        if pure and within(name, "cryptography") and path not in READS_CERTIFICATES:
+            found.append(f"{name}: the file is pure and reads no certificates")
+        if pure and ours is not None and not is_in(ours, PURE):
+            found.append(f"{name}: the file is pure and that one is not")
+        if within(name, "mcpgate.cli") and not process:
+            found.append(f"{name}: only the process knows its command line")
+        if within(name, "twisted.internet.reactor") and not process:
+            found.append(f"{name}: the reactor is a parameter")
+        if any(within(name, lax) for lax in ("ssl", "twisted.internet.ssl", "twisted.protocols.tls")):
+            found.append(f"{name}: TLS is pyOpenSSL's, on the transport of mcpgate/tls/stream.py")
+    calls = (ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    if path != CONTEXTS and not {"Context", "SSL.Context", "OpenSSL.SSL.Context"}.isdisjoint(calls):
+        found.append(f"SSL.Context(): contexts are made in {CONTEXTS}")
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_imports_point_inward(path: str) -> None:
+    """Each file imports only what its ring may know."""
+    assert faults(path, (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("place", PURE)
+def test_every_rule_is_about_a_file_that_exists(place: str) -> None:
+    """A file that was renamed does not slip out of the rules."""
+    assert any(is_in(path, (place,)) for path in SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("mcpgate/wire/http.py", "import time"),
+        ("mcpgate/wire/http.py", "import os.path"),
+        ("mcpgate/wire/http.py", "def late():\n    from twisted.internet.defer import Deferred"),
+        ("mcpgate/wire/http.py", "from mcpgate.evidence.journal import Journal"),
+        ("mcpgate/policy/decide.py", "from cryptography import x509"),
+        ("mcpgate/policy/decide.py", "from . import rules"),
+        ("mcpgate/tls/pins.py", "from OpenSSL import SSL"),
+        ("mcpgate/relay/exchange.py", "from mcpgate import cli"),
+        ("mcpgate/relay/exchange.py", "from mcpgate.cli.text import table"),
+        ("mcpgate/relay/exchange.py", "from twisted.internet import reactor"),
+        ("mcpgate/upstream/pool.py", "from twisted.internet import ssl"),
+        ("mcpgate/upstream/pool.py", "import ssl"),
+        ("mcpgate/upstream/pool.py", "from OpenSSL import SSL\ncontext = SSL.Context(SSL.TLS_METHOD)"),
+    ],
+)
+def test_an_offender_is_caught(path: str, source: str) -> None:
+    """The judge itself works: one of each kind of offence is named."""
+    assert faults(path, source) != []
+
+
+def test_what_is_allowed_passes() -> None:
+    """The judge is not merely strict: what the rings allow is not an offence."""
+    assert faults("mcpgate/tls/pins.py", "from cryptography import x509") == []
+    assert faults("mcpgate/relay/exchange.py", "from twisted.internet.defer import Deferred") == []
+    assert faults("mcpgate/cli/tap.py", "from twisted.internet import reactor") == []
+    assert faults(CONTEXTS, "from OpenSSL import SSL\ncontext = SSL.Context(SSL.TLS_METHOD)") == []
