@@ -31,10 +31,10 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Builder, Generation, ListenerTerms
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
 from mcpgate.ops.control import ControlSocket
+from mcpgate.ops.status import describe
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.force import InForce
 from mcpgate.relay.listener import Listening
-from mcpgate.status import describe
 from mcpgate.tls.readiness import Readiness
 from mcpgate.tls.selftest import self_test
 from mcpgate.tls.trust import recheck
@@ -396,7 +396,11 @@ class Gate(Service):
 
     def status(self) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""
-        return describe(self)
+        force = self.force
+        if force is None:
+            return {"running": False}
+        listening = [bound.listening for bound in self.bound.values()]
+        return describe(force, listening, self.problems.values(), self.config.source)
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

@@ -100,7 +100,8 @@ def test_live_connections_go_on_over_a_reload_and_the_next_request_meets_the_new
     with world.caller() as caller:
         assert works(caller)
         assert "Unknown tool" in caller.post(call("fetch_x")).answer()[2].decode()
-        world.reload(world.config(more='[[rule]]\nname = "more"\non = { name = "fetch_*" }\nverdict = "allow"'))
+        more = '[[rule]]\nname = "more"\non = { name = "fetch_*" }\nverdict = "allow"'
+        world.reload(world.config(more=more))
         assert caller.post(call("fetch_x")).json() == (200, {"jsonrpc": "2.0", "id": 1, "result": {}})
     assert world.status()["generation"] == 2
     opened = world.records("open")
@@ -250,10 +251,11 @@ def test_a_new_revocation_list_ends_the_revoked_caller_and_nobody_else(world: Wo
     crl = world.directory / "clients.crl"
     crl.write_bytes(world.ca.crl([], now).public_bytes(Encoding.PEM))
     world.start(world.config(listener=OPTIONAL.format(ca=world.authority, crl=crl)))
-    good, bad = (world.ca.client(name, now) for name in ("good.example", "bad.example"))
+    bad = world.ca.client("bad.example", now)
+    files = client(world, bad)
     with (
-        world.caller(client=client(world, good)) as stays,
-        world.caller(client=client(world, bad)) as goes,
+        world.caller(client=client(world, world.ca.client("good.example", now))) as stays,
+        world.caller(client=files) as goes,
         world.caller() as bearer,
     ):
         # It says nothing, and listens whether somebody still waits for it.
@@ -273,7 +275,7 @@ def test_a_new_revocation_list_ends_the_revoked_caller_and_nobody_else(world: Wo
     assert refused["reason"] == "tls.revoked"
     assert refused["extra"] == {"ended": closed["inbound"]}
     with pytest.raises((ssl.SSLError, ConnectionError, EOFError)):
-        with world.caller(client=(world.directory / "bad.example.crt", world.directory / "bad.example.key")) as again:
+        with world.caller(client=files) as again:
             works(again, token=False)
 
 
@@ -443,7 +445,7 @@ def test_a_stopped_gate_can_be_started_again_on_the_same_port_at_once(world: Wor
             assert caller.post(PING).json()[0] == 200
 
 
-def test_a_second_gate_in_the_process_cannot_take_the_port_and_leaves_nothing(world: World, tmp_path: Path) -> None:
+def test_a_second_gate_cannot_take_the_port_and_leaves_nothing(world: World, tmp_path: Path) -> None:
     """Its journal is closed again, so that it can be started when the port is free."""
     world.start()
     elsewhere = tmp_path / "elsewhere"

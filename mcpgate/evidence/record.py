@@ -234,6 +234,14 @@ def repair_line(id: str, *, time: float, file: str, dropped: int) -> bytes:
     return _encode(_RepairLine(id=id, time=timestamp(time), file=file, dropped=dropped))
 
 
+def where(address: object) -> str:
+    """A socket address as C{host:port}, for records."""
+    if not isinstance(address, tuple):
+        return str(address or "unix")
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def parse_line(line: bytes) -> Mapping[str, object]:
     """A line as a mapping.
 

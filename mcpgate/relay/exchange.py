@@ -228,12 +228,12 @@ class Exchange:
     def paused(self) -> None:
         """The caller reads slowly."""
         if self._connection is not None:
-            self._connection.stream.pause()
+            self._connection.pause()
 
     def resumed(self) -> None:
         """The caller caught up."""
         if self._connection is not None:
-            self._connection.stream.resume()
+            self._connection.resume()
 
     # 5.: the end, in one of four ways.
 

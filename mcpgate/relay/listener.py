@@ -15,6 +15,7 @@ from mcpgate.relay.force import InForce
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.readiness import NEVER, READ
 from mcpgate.tls.stream import TLSStream
+from mcpgate.upstream.connect import where
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -58,6 +59,11 @@ class Listening:
     def limits(self) -> LimitsTable:
         """The limits in force."""
         return self.force.generation.config.limits
+
+    @property
+    def address(self) -> str:
+        """Where it is bound, with the port that the kernel chose; empty once it is not any more."""
+        return where(self._socket.getsockname()) if self._socket.fileno() >= 0 else ""
 
     @property
     def refused_handshakes(self) -> int:

@@ -19,6 +19,7 @@ from OpenSSL import SSL
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
+from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls import contexts
 from mcpgate.tls.failure import failure
@@ -40,14 +41,6 @@ class Dialer(Protocol):
 
     def refused(self, refusal: Refusal, handshake: Handshake | None, peer: str) -> None:
         """It does not; nothing was written and the connection is closed."""
-
-
-def where(address: Any) -> str:
-    """A socket address as C{host:port}, for records."""
-    if not isinstance(address, tuple):
-        return str(address or "unix")
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def late_refusal(error: Exception | None) -> Refusal:

@@ -83,6 +83,16 @@ class UpstreamConnection:
         stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
         stream.write(request)
 
+    def pause(self) -> None:
+        """The caller reads slowly: read no more, and do not hold its slowness against the upstream."""
+        self.stream.pause()
+        self.stream.deadline = NEVER
+
+    def resume(self) -> None:
+        """The caller caught up."""
+        self.stream.resume()
+        self._patience()
+
     def abandon(self) -> None:
         """The caller is gone: end the connection, which is how HTTP/1.1 carries that on."""
         self._taker = None
@@ -146,7 +156,6 @@ class UpstreamConnection:
             self._chunks = ChunkedReader(lenient=True)
         self._head = head
         self.stream.joins = True
-        # A stream may be quiet for as long as it likes; a body of known length may not stall.
         self._patience()
         payload, finished = self._take(head, rest)
         if payload is None:
@@ -183,11 +192,12 @@ class UpstreamConnection:
         return data, False
 
     def _patience(self) -> None:
-        assert self._head is not None
-        if self._head.framing is Framing.LENGTH:
-            self.stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
-        else:
+        # An event stream may be quiet for as long as it likes; any other answer may not stall.
+        head = self._head
+        if head is not None and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
             self.stream.deadline = NEVER
+        else:
+            self.stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
 
     def _finish(self, reusable: bool) -> None:
         self._taker = self._head = self._chunks = None

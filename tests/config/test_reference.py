@@ -102,3 +102,12 @@ def test_the_page_has_every_key_and_every_reason() -> None:
             assert f"| `{option.name}` | {option.metadata['help']} |" in page
     for reason in Reason:
         assert f"\n## {reason}\n" in page
+
+
+def test_the_page_in_the_documentation_is_current() -> None:
+    """It is generated; run the command in its place when a key changes."""
+    page = Path(__file__).parents[2] / "docs" / "configuration.md"
+    assert page.read_text() == reference_page(), (
+        "python -c 'from mcpgate.config.reference import reference_page as p; print(p(), end=str())'"
+        " > docs/configuration.md"
+    )

@@ -38,6 +38,8 @@ name = "public"
 listen = "tcp:0:interface=127.0.0.1"
 certificates = "{pem}"
 hosts = ["alias.test"]
+client_certificates = "optional"
+client_ca = "{tmp_path}/ca.pem"
 [[listener]]
 name = "open"
 listen = "tcp:0:interface=127.0.0.2"

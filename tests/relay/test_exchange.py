@@ -7,7 +7,9 @@ import ssl
 import time
 from typing import Any
 
-from tests.running import Request, World, call, sized
+import pytest
+
+from tests.running import STREAM, Request, World, call, sized
 
 MODERN = "MCP-Protocol-Version: 2026-07-28"
 
@@ -123,9 +125,7 @@ def test_an_event_stream_is_handed_on_event_by_event(world: World) -> None:
     received: list[bytes] = []
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        sock.sendall(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        sock.sendall(STREAM)
         for number, event in enumerate(events):
             sock.sendall(b"%x\r\n%b\r\n" % (len(event), event))
             world.wait_for(lambda number=number: len(received) > number)
@@ -150,9 +150,7 @@ def test_a_caller_that_goes_away_ends_the_upstreams_work(world: World) -> None:
     """A disconnect is carried across, and the record says whose it was."""
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        sock.sendall(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        sock.sendall(STREAM)
         assert sock.recv(1) == b""
 
     world.upstream.behave = behave
@@ -259,7 +257,7 @@ def test_answers_that_are_not_http_are_refused(world: World) -> None:
 
 def test_bytes_that_nobody_asked_for_never_meet_the_next_request(world: World) -> None:
     """An upstream cannot put an answer in store for somebody else."""
-    ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    ok = sized(2) + b"{}"
     world.upstream.behave = lambda sock, request: sock.sendall(ok + ok.replace(b"{}", b"[]"))
     world.start()
     with world.caller() as caller:
@@ -302,9 +300,7 @@ def test_a_slow_reader_stops_the_upstream_and_loses_nothing(world: World) -> Non
     sent: list[int] = [0]
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        sock.sendall(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % size
-        )
+        sock.sendall(sized(size))
         block = bytes(range(256)) * 256
         while sent[0] < size:
             sock.sendall(block)
@@ -346,3 +342,51 @@ def test_a_stuck_journal_stops_forwarding(world: World) -> None:
 
 def _ok(sock: ssl.SSLSocket, request: Request) -> None:
     sock.sendall(sized(2) + b"{}")
+
+
+def test_an_answer_that_stalls_is_cut_at_the_answer_timeout(world: World) -> None:
+    """Whatever its framing; the record says that it was the upstream."""
+    heads = {
+        "length": sized(10),
+        "chunked": sized(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"2\r\n",
+        "close": sized(0).replace(b"Content-Length: 0\r\n", b""),
+    }
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(heads[request.headers[b"x-how"].decode()] + b"{")
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start(world.config(upstream='answer_timeout = "300ms"'))
+    for how in heads:
+        with world.caller() as caller:
+            _, headers = caller.post(call("get_x"), f"X-How: {how}").read_head()
+            with pytest.raises((EOFError, ssl.SSLError, ConnectionError)):
+                caller.read_body(headers)
+    assert {record["reason"] for record in world.closes(3)} == {"upstream.timeout"}
+
+
+def test_a_quiet_event_stream_is_not_cut(world: World) -> None:
+    """Its silence says nothing: the next event may take hours."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM)
+        time.sleep(1.0)
+        sock.sendall(b"1\r\nx\r\n0\r\n\r\n")
+
+    world.upstream.behave = behave
+    world.start(world.config(upstream='answer_timeout = "300ms"'))
+    with world.caller() as caller:
+        assert caller.post(call("get_x")).answer()[2] == b"x"
+
+
+def test_a_slow_caller_is_not_held_against_the_upstream(world: World) -> None:
+    """While the caller does not read, the upstream is not read either: it cannot be late."""
+    size = 24 * 1024 * 1024
+    world.upstream.behave = lambda sock, request: sock.sendall(sized(size) + b"x" * size)
+    world.start(world.config(upstream='answer_timeout = "300ms"'))
+    with world.caller() as caller:
+        _, headers = caller.post(call("get_x")).read_head()
+        time.sleep(1.2)
+        assert len(caller.read_body(headers)) == size
+    assert world.closes(1)[0]["outcome"] == "completed"

@@ -25,7 +25,8 @@ class Server:
 
     A connection that begins as TLS is answered with TLS if there is a pair; any other is answered
     with C{clear}, or closed if that is None. A mute server accepts and says nothing. One with
-    C{hold} judges no client certificate before that is set.
+    C{hold} judges no client certificate, and gives no hasty answer, before that is set. C{hasty} is
+    an answer that is given to the first bytes of a request; the rest is not read.
 
     C{told} is every decrypted byte, C{overheard} every byte that came in clear.
     """
@@ -40,6 +41,7 @@ class Server:
         clear: bytes | None = None,
         mute: bool = False,
         hold: threading.Event | None = None,
+        hasty: bytes | None = None,
     ) -> None:
         self.told = b""
         self.overheard = b""
@@ -49,6 +51,8 @@ class Server:
         self._context = None if pair is None else _context(pair, ciphers, newest, clients, hold)
         self._clear = clear
         self._mute = mute
+        self._hasty = hasty
+        self._hold = hold
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -90,6 +94,11 @@ class Server:
         self.client = connection.get_peer_certificate(as_cryptography=True)
         while True:
             self.told += connection.recv(65536)
+            if self._hasty is not None:
+                if self._hold is not None:
+                    self._hold.wait(PATIENCE)
+                connection.sendall(self._hasty)
+                return
             if self.told.endswith(b"\r\n\r\n"):
                 connection.sendall(OK)
 

@@ -3,48 +3,44 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from attrs import asdict
 
-from mcpgate.generation import ListenerTerms
+from mcpgate.relay.force import InForce
+from mcpgate.relay.listener import Listening
 from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.upstream.pool import Pool
 
-if TYPE_CHECKING:
-    from mcpgate.gate import Gate
 
+def describe(
+    force: InForce, listening: Iterable[Listening], problems: Iterable[str], source: Path | None
+) -> dict[str, Any]:
+    """
+    A running gate.
 
-def describe(gate: Gate) -> dict[str, Any]:
-    """A running gate. C{problem} is why the last change was not taken, if it was not."""
-    force = gate.force
-    if force is None:
-        return {"running": False}
+    @param problems: why the last change of each kind was not taken, where it was not.
+    @param source: the configuration file.
+    """
     return {
         "running": True,
         "process": os.getpid(),
         "draining": force.draining,
         "generation": force.generation.number,
-        "problem": "\n".join(gate.problems.values()) or None,
-        "configuration": str(gate.config.source) if gate.config.source else None,
+        "problem": "\n".join(problems) or None,
+        "configuration": str(source) if source else None,
         "journal": {"failure": force.witness.failure, "dropped": force.witness.dropped},
         "tokens": len(force.tokens.all()),
-        "limits": asdict(gate.config.limits),
-        "listeners": [
-            {
-                **_listener(force.generation.listeners[name]),
-                "address": _address(bound.port.getHost()),
-                "connections": len(bound.listening.connections),
-                "handshakes_in_progress": len(bound.listening.arrivals),
-                "handshakes_refused": bound.listening.refused_handshakes,
-            }
-            for name, bound in gate.bound.items()
-        ],
+        "limits": asdict(force.generation.config.limits),
+        "listeners": [_listener(one) for one in listening],
         "upstreams": [_upstream(pool) for pool in force.pools.values()],
     }
 
 
-def _listener(terms: ListenerTerms) -> dict[str, Any]:
+def _listener(listening: Listening) -> dict[str, Any]:
+    terms = listening.terms
     return {
         "name": terms.name,
         "listen": terms.table.listen,
@@ -52,6 +48,10 @@ def _listener(terms: ListenerTerms) -> dict[str, Any]:
         "require_pq": terms.profile.require_pq,
         "client_certificates": terms.table.client_certificates,
         "certificates": [_certificate(pair.facts) for pair in terms.pairs],
+        "address": listening.address,
+        "connections": len(listening.connections),
+        "handshakes_in_progress": len(listening.arrivals),
+        "handshakes_refused": listening.refused_handshakes,
     }
 
 
@@ -90,7 +90,3 @@ def _handshake(handshake: Handshake | None) -> dict[str, Any] | None:
         "pinned": handshake.pinned,
     }
 
-
-def _address(address: Any) -> str:
-    host = getattr(address, "host", None)
-    return f"{host}:{address.port}" if host is not None else str(address)

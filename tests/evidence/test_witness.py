@@ -1,0 +1,106 @@
+"""What the relay tells is in the journal, in order, or owed and told later."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpgate.evidence import witness as module
+from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.evidence.record import Outcome
+from mcpgate.evidence.witness import Witness
+
+
+class FailingJournal(Journal):
+    """A journal whose disk can be filled and emptied."""
+
+    full = False
+
+    def append(self, line: bytes) -> None:
+        if self.full:
+            raise JournalError("the disk is full")
+        super().append(line)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> FailingJournal:
+    return FailingJournal(tmp_path)
+
+
+def lines(journal: Journal) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.path.read_bytes().splitlines()]
+
+
+def opened(witness: Witness, id: str) -> bool:
+    return witness.opened(
+        id,
+        inbound="h-0",
+        outbound=None,
+        principal=None,
+        listener="public",
+        route=None,
+        upstream=None,
+        http="POST",
+        method=None,
+        name=None,
+        verdict=None,
+    )
+
+
+def closed(witness: Witness, id: str) -> None:
+    witness.closed(
+        id,
+        inbound="h-0",
+        outbound=None,
+        outcome=Outcome.COMPLETED,
+        status=200,
+        refusal=None,
+        bytes_in=0,
+        bytes_out=0,
+        seconds=0.0,
+    )
+
+
+def test_what_is_told_is_written_in_order(journal: FailingJournal) -> None:
+    """With the time of the wall, and an id that the caller may name."""
+    witness = Witness(journal, lambda: 0.0)
+    id = witness.handshake(leg="inbound", where="public", peer="a:1", local="b:2")
+    assert opened(witness, "x-1")
+    closed(witness, "x-1")
+    written = lines(journal)
+    assert [line["type"] for line in written] == ["handshake", "open", "close"]
+    assert written[0]["id"] == id
+    assert written[0]["time"].startswith("1970-01-01T00:00:00")
+    assert witness.failure is None
+
+
+def test_what_cannot_be_written_is_owed_and_nothing_is_opened_meanwhile(journal: FailingJournal) -> None:
+    """Nothing is lost, and nothing overtakes."""
+    witness = Witness(journal, lambda: 0.0)
+    journal.full = True
+    assert not opened(witness, "x-1")
+    closed(witness, "x-1")
+    assert witness.failure == "the disk is full"
+    assert lines(journal) == []
+    journal.full = False
+    assert opened(witness, "x-2")
+    assert [line["id"] for line in lines(journal)] == ["x-1", "x-1", "x-2"]
+    assert witness.failure is None
+
+
+def test_the_debt_is_bounded_and_what_is_dropped_is_counted(
+    journal: FailingJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of refusals on a full disk does not fill the memory."""
+    monkeypatch.setattr(module, "OWED_MOST", 3)
+    witness = Witness(journal, lambda: 0.0)
+    journal.full = True
+    for number in range(5):
+        closed(witness, f"x-{number}")
+    assert witness.dropped == 2
+    journal.full = False
+    witness.close()
+    assert [line["id"] for line in lines(journal)] == ["x-0", "x-1", "x-2"]
