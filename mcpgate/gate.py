@@ -248,7 +248,7 @@ class Gate(Service):
         for pool in retired:
             pool.close()
         self._fading = [pool for pool in (*self._fading, *retired) if any(pool.counts().values())]
-        self._leaving = [listening for listening in self._leaving if listening.connections]
+        self._leaving = [one for one in self._leaving if one.connections or one.flushing]
         # Both were judged together, whichever of them changed.
         self.problems.pop("files", None)
         for name, bound in self.bound.items():

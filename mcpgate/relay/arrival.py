@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
 
+from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.inbound import Inbound
@@ -26,7 +27,6 @@ from mcpgate.tls.observe import after_handshake, observe
 from mcpgate.tls.readiness import READ
 from mcpgate.tls.stream import LINGER, TLSStream
 from mcpgate.tls.verify import Note
-from mcpgate.upstream.connect import where
 
 if TYPE_CHECKING:
     from mcpgate.relay.listener import Listening

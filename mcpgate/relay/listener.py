@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mcpgate.config.schema import LimitsTable
+from mcpgate.evidence.record import where
 from mcpgate.generation import ListenerTerms
 from mcpgate.reasons import Refusal
 from mcpgate.relay.arrival import Arrival
@@ -15,7 +16,6 @@ from mcpgate.relay.force import InForce
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.readiness import NEVER, READ
 from mcpgate.tls.stream import TLSStream
-from mcpgate.upstream.connect import where
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound

@@ -14,7 +14,7 @@ from time import monotonic
 
 from attrs import frozen
 
-from mcpgate.upstream.connect import where
+from mcpgate.evidence.record import where
 
 #: Where HTTP in clear text lives (RFC 9110 4.2.1).
 HTTP_PORT = 80
@@ -93,5 +93,5 @@ def _judge(port: int, answer: bytes | None, speaks_tls: bool) -> InClear:
         return InClear(port, status, False, f"sends clear text to https ({status})")
     if speaks_tls and status in _REFUSALS:
         return InClear(port, status, False, f"refuses clear text with {status}")
-    where = "on the same port" if speaks_tls else f"on port {port}"
-    return InClear(port, status, True, f"answers HTTP in clear text {where} (status {status})")
+    place = "on the same port" if speaks_tls else f"on port {port}"
+    return InClear(port, status, True, f"answers HTTP in clear text {place} (status {status})")

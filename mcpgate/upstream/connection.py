@@ -54,7 +54,6 @@ class UpstreamConnection:
         self.record = record
         self.stream = stream
         self._pool = pool
-        self._fresh = True
         self._taker: Taker | None = None
         self._method = b""
         self._buffer = b""

@@ -18,6 +18,7 @@ from attrs import frozen
 from cryptography import x509
 from OpenSSL import SSL
 
+from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.failure import failure
 from mcpgate.tls.handshake import Handshake
@@ -27,7 +28,6 @@ from mcpgate.tls.profile import PROFILES, Profile, judge, with_pq
 from mcpgate.tls.trust import TrustStore
 from mcpgate.tls.verify import Note
 from mcpgate.upstream.clear import HTTP_PORT, InClear, ask_in_clear
-from mcpgate.upstream.connect import where
 
 # The defaults of an upstream's connect_timeout and handshake_timeout.
 CONNECT_TIMEOUT = 5.0

@@ -30,7 +30,7 @@ class Caller:
     def post(self, message: object, headers: Mapping[str, str] | None = None) -> HTTPResponse:
         """Send a message; the answer, of which only the head has been read."""
         self.begin(message, headers)
-        return self._http.getresponse()
+        return self.receive()
 
     def begin(self, message: object, headers: Mapping[str, str] | None = None) -> None:
         """Send a message and wait for nothing."""
@@ -39,6 +39,10 @@ class Caller:
         if self._token is not None:
             fixed["Authorization"] = f"Bearer {self._token}"
         self._http.request("POST", "/mcp", body, fixed | headers_of(message) | dict(headers or {}))
+
+    def receive(self) -> HTTPResponse:
+        """The answer to what was begun, of which only the head has been read."""
+        return self._http.getresponse()
 
     def leave(self) -> None:
         """Break the connection off, as a crash would."""

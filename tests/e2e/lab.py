@@ -229,8 +229,12 @@ class GateProcess:
 
     def terminate(self, seconds: float = 15.0) -> int:
         """SIGTERM; the exit code."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 15.0) -> int:
+        """The exit code, once there is one."""
         assert self._process is not None
-        self._process.terminate()
         code = self._process.wait(seconds)
         self._forget()
         return code

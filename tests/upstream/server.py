@@ -75,6 +75,9 @@ class Server:
             except OSError:
                 return
             self.connections += 1
+            # Else a last word could wait for an acknowledgement of an earlier one, and a close with
+            # bytes unread would throw it away.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
             self._threads.append(thread)
             thread.start()
