@@ -542,6 +542,27 @@ def test_a_stop_waits_for_what_is_in_flight_on_a_listener_that_was_removed(world
     assert closed["outcome"] == "completed"
 
 
+def test_a_stop_gives_up_a_dial_to_an_upstream_that_was_reconfigured(world: World) -> None:
+    """It belongs to no terms that are in force; it is let go of without being called a failure."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        mute.settimeout(PATIENCE)
+        text = world.config().replace(str(world.upstream.port), str(mute.getsockname()[1]))
+        world.start(text)
+        with world.caller() as caller:
+            caller.post(call("get_x"))
+            accepted, _ = mute.accept()
+            with accepted:
+                accepted.settimeout(PATIENCE)
+                assert accepted.recv(65536)
+                world.reload(text.replace('name = "server"', f'name = "server"\npins = ["{world.pin}"]', 1))
+                world.stop_gate()
+                assert accepted.recv(65536) == b""
+            assert ended(caller)
+    assert [record for record in world.records("handshake") if record["leg"] == "outbound"] == []
+    (closed,) = world.records("close")
+    assert closed["outcome"] == "drained"
+
+
 # Embedding.
 
 EMBEDDED = """

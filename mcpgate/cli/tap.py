@@ -20,7 +20,7 @@ class Options(usage.Options):
 
     longdesc = (
         "Runs a gate for the Model Context Protocol. SIGHUP reads the configuration again. "
-        "The mcpgate command has the other verbs: init, check, status, token, explain."
+        "The mcpgate command has the other verbs; mcpgate --help lists them."
     )
     optParameters = [["config", "c", DEFAULT_CONFIG, "The configuration file."]]
 

@@ -202,7 +202,11 @@ class UpstreamConnection:
         self._taker = self._head = self._chunks = None
         stream = self.stream
         stream.joins = False
-        if reusable:
+        if stream.unsent:
+            # Answered before it had read all of the request: the rest is of no use to anybody.
+            stream.abort()
+            self._pool.gone(self)
+        elif reusable:
             stream.resume()
             self._pool.give_back(self)
         else:

@@ -11,7 +11,7 @@ import pytest
 
 from mcpgate.testing import LocalCA, TLSPeer
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import HOSTS, GateProcess, Lab, eventually
+from tests.e2e.lab import HOSTS, Lab, eventually
 from tests.e2e.recording import OK, RESULT, Received, RecordingUpstream
 
 #: How a process ends that Twisted ends for a signal: by that signal, when all is in order.

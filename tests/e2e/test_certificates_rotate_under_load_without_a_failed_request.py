@@ -104,6 +104,11 @@ class Load:
         for thread in self._threads:
             thread.join(30)
 
+    def goes_on(self, requests: int) -> None:
+        """Return when so many more have been answered."""
+        enough = self.answered + requests
+        eventually(lambda: self.answered >= enough or self.failures, "requests go on", 30)
+
     def _run(self, call: Callable[[str], None], token: str) -> None:
         try:
             call(token)
@@ -157,6 +162,17 @@ def shown(gate: GateProcess) -> int:
         connection.close()
 
 
+def await_problem(gate: GateProcess, words: str) -> None:
+    """Return when C{status} says so."""
+    eventually(lambda: words in (gate.status()["problem"] or ""), f"status says {words!r}")
+
+
+def await_certificate(gate: GateProcess, pair: Pair) -> None:
+    """Return when new connections are shown that certificate and nothing is wrong any more."""
+    eventually(lambda: shown(gate) == serial(pair), "the new certificate is shown")
+    eventually(lambda: gate.status()["problem"] is None, "the problem is over")
+
+
 def test_a_thousand_requests_over_ten_replacements(lab: Lab, ca: LocalCA) -> None:
     """New handshakes show what was replaced well; C{status} says what was not, until it is mended."""
     now = datetime.now(UTC)
@@ -191,16 +207,14 @@ def test_a_thousand_requests_over_ten_replacements(lab: Lab, ca: LocalCA) -> Non
         assert shown(gate) == serial(serving)
         with Load(gate) as load:
             for replace, expected in replacements:
-                before = load.answered
                 replace()
                 if isinstance(expected, str):
-                    eventually(lambda: expected in (gate.status()["problem"] or ""), expected)
+                    await_problem(gate, expected)
                 else:
                     serving = expected
-                    eventually(lambda: shown(gate) == serial(serving), "the new certificate is shown")
-                    eventually(lambda: gate.status()["problem"] is None, "the problem is over")
+                    await_certificate(gate, serving)
                 # Some looks at the files later nothing is different.
-                eventually(lambda: load.answered >= before + REQUESTS // 5, "requests go on", 30)
+                load.goes_on(REQUESTS // 5)
                 assert {shown(gate) for _ in range(3)} == {serial(serving)}
                 assert load.failures == []
         assert load.failures == []

@@ -59,7 +59,9 @@ class Mistake:
 AGAIN = '[[route]]\nname = "again"\npath = "/mcp"\nupstream = "weather"\n'
 
 MISTAKES = {
-    "misspelt key": Mistake("listener.public.profil", 'did you mean "profile"?', listener={"profil": "modern"}),
+    "misspelt key": Mistake(
+        "listener.public.profil", 'did you mean "profile"?', listener={"profil": "modern"}
+    ),
     "wrong type": Mistake("listener.public.certificates", "is a number", listener={"certificates": 5}),
     "short pin": Mistake("upstream.weather.pins[0]", "32", upstream={"pins": ["sha256/c2hvcnQ="]}),
     "missing file": Mistake("upstream.weather.trust", "absent.pem", upstream={"trust": "absent.pem"}),
