@@ -7,71 +7,34 @@ process without knowing of each other. What only a process may do is in C{cli.pr
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from mcpgate.config.problem import ConfigError
-from mcpgate.config.schema import Config, ListenerTable
+from mcpgate.config.problem import ConfigError, Problem
+from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import Journal, JournalError
 from mcpgate.evidence.witness import Witness
-from mcpgate.generation import Builder, Generation, ListenerTerms
+from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
 from mcpgate.ops.control import ControlSocket
 from mcpgate.ops.status import describe
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.bound import Bound, ListenError, bind
 from mcpgate.relay.force import InForce
 from mcpgate.relay.listener import Listening
 from mcpgate.tls.readiness import Readiness
 from mcpgate.tls.selftest import self_test
-from mcpgate.tls.trust import recheck
 from mcpgate.upstream.pool import Pool
 
 #: What became of a change that is no good.
 KEPT = "What was in force stays in force."
-
-
-class ListenError(Exception):
-    """An address cannot be listened on; one line says which and why."""
-
-
-class _Silent(Factory):
-    """What the endpoint is given. It never makes anything: we accept ourselves."""
-
-    noisy = False
-
-    def logPrefix(self) -> str:
-        return "mcpgate"
-
-
-@define(eq=False)
-class _Bound:
-    """A listener with the Twisted port that bound its address (and will unbind it)."""
-
-    table: ListenerTable
-    port: Any
-    listening: Listening
-    _closed: Deferred[Any] | None = field(default=None, init=False)
-
-    def close(self) -> Deferred[Any]:
-        """Accept no more and give the address back; fires when it is free."""
-        self.listening.stop()
-        if self._closed is None:
-            self._closed = maybeDeferred(self.port.stopListening)
-        return self._closed
 
 
 class Gate(Service):
@@ -92,8 +55,7 @@ class Gate(Service):
         self.config = config
         #: Why the last change of each kind was not taken: configuration, files, tokens.
         self.problems: dict[str, str] = {}
-        self.began = wall()
-        self.bound: dict[str, _Bound] = {}
+        self.bound: dict[str, Bound] = {}
         self.force: InForce | None = None
         # What is no longer configured, until the last of its exchanges is over.
         self._leaving: list[Listening] = []
@@ -128,7 +90,7 @@ class Gate(Service):
         self.force = InForce(readiness, witness, generation, tokens, self._wall)
         try:
             for table in self.config.listeners:
-                self.bound[table.name] = self._bind(table, self.force)
+                self.bound[table.name] = bind(self._reactor, table, self.force, self._report)
             self._control = ControlSocket(
                 self._reactor,
                 self.config.gate.state / "control.sock",
@@ -146,6 +108,7 @@ class Gate(Service):
         for bound in self.bound.values():
             bound.listening.start()
         self._watching = self._reactor.callLater(self.config.gate.watch, self._watch)
+        self._tell(self.bound.values())
         super().startService()
 
     def _load_tokens(self) -> IssuedTokens:
@@ -154,23 +117,17 @@ class Gate(Service):
         except TokenFileError as error:
             raise ConfigError([self.config.problem("gate.state", str(error))], self.config.source) from None
 
-    def _bind(self, table: ListenerTable, force: InForce) -> _Bound:
-        # The endpoint binds, so every kind that Twisted knows works (tcp, tcp6, unix, systemd);
-        # we accept, so that a connection is ours from its first byte.
-        outcome: list[Any] = []
-        serverFromString(self._reactor, table.listen).listen(_Silent()).addBoth(outcome.append)
-        if not outcome:
-            raise ListenError(f"listener {table.name}: {table.listen} is not bound at once")
-        port = outcome[0]
-        if isinstance(port, Failure):
-            error = port.value
-            why = str(error)
-            if isinstance(error, CannotListenError) and isinstance(error.socketError, OSError):
-                why = error.socketError.strerror or why
-            raise ListenError(f"listener {table.name}: cannot listen on {table.listen}: {why}")
-        port.stopReading()
-        sock = socket.socket(fileno=os.dup(port.fileno()))
-        return _Bound(table, port, Listening(table.name, sock, force, self._report))
+    def _tell(self, fresh: Iterable[Bound]) -> None:
+        assert self.force is not None
+        for bound in fresh:
+            terms = bound.listening.terms
+            self.log.info(
+                "listener {name} accepts TLS on {address}, profile {profile}",
+                name=terms.name,
+                address=bound.listening.address,
+                profile=terms.profile.name,
+            )
+        self.log.info("generation {number} is in force", number=self.force.generation.number)
 
     def _report(self, sentence: str) -> None:
         self.log.warn("{sentence}", sentence=sentence)
@@ -186,6 +143,8 @@ class Gate(Service):
         force = self.force
         assert force is not None, "a gate must run to be reloaded"
         try:
+            if force.draining:
+                raise ConfigError([Problem("", None, "the gate is stopping")], config.source)
             if config.gate.state != self.config.gate.state:
                 problem = "the state directory cannot change while the gate runs; restart it"
                 raise ConfigError([config.problem("gate.state", problem)], config.source)
@@ -206,15 +165,16 @@ class Gate(Service):
         self._adopt(generation)
         for bound in fresh.values():
             bound.listening.start()
+        self._tell(fresh.values())
         self.take_up_tokens()
 
-    def _bind_new(self, config: Config, force: InForce) -> dict[str, _Bound]:
-        fresh: dict[str, _Bound] = {}
+    def _bind_new(self, config: Config, force: InForce) -> dict[str, Bound]:
+        fresh: dict[str, Bound] = {}
         try:
             for table in config.listeners:
                 known = self.bound.get(table.name)
                 if known is None or known.table.listen != table.listen:
-                    fresh[table.name] = self._bind(table, force)
+                    fresh[table.name] = bind(self._reactor, table, force, self._report)
         except ListenError as error:
             for bound in fresh.values():
                 bound.close()
@@ -233,7 +193,6 @@ class Gate(Service):
         """The one step in which a generation comes into force."""
         force = self.force
         assert force is not None
-        before = force.generation
         pools: dict[tuple[str, bytes], Pool] = {}
         for terms in generation.upstreams.values():
             key = (terms.name, terms.fingerprint)
@@ -251,32 +210,8 @@ class Gate(Service):
         self._leaving = [one for one in self._leaving if one.connections or one.flushing]
         # Both were judged together, whichever of them changed.
         self.problems.pop("files", None)
-        for name, bound in self.bound.items():
-            self._judge_again(bound.listening, before.listeners.get(name), generation.listeners[name])
-
-    def _judge_again(self, listening: Listening, old: ListenerTerms | None, new: ListenerTerms) -> None:
-        """A changed client CA, CRL or demand counts for those who are already inside."""
-        if new.clients is None or old is None:
-            return
-        believed = old.clients.digest if old.clients is not None else None
-        demanded = old.table.client_certificates
-        if (believed, demanded) == (new.clients.digest, new.table.client_certificates):
-            return
-        for connection in list(listening.connections):
-            refusal: Refusal | None = None
-            if connection.chain:
-                refusal = recheck(new.clients, connection.chain)
-            elif new.table.client_certificates == "required":
-                refusal = Refusal(Reason.TLS_CLIENT_CERTIFICATE, "a client certificate is now required")
-            if refusal is not None:
-                listening.refuse(
-                    refusal,
-                    peer=connection.peer,
-                    local=connection.local,
-                    handshake=connection.handshake,
-                    extra={"ended": connection.record},
-                )
-                connection.end(refusal)
+        for listening in (*self._leaving, *(bound.listening for bound in self.bound.values())):
+            listening.judge_again()
 
     # Watching files.
 
@@ -292,6 +227,7 @@ class Gate(Service):
         """See whether a file changed, and put what is new in force if it is good."""
         force = self.force
         assert force is not None
+        force.witness.look()
         self.take_up_tokens()
         if force.generation.reading.changed() is None:
             # As they are in force: if they were broken meanwhile, somebody has put them back.
@@ -322,8 +258,9 @@ class Gate(Service):
 
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
-        if problem != self.problems.get(kind):
-            self.problems[kind] = problem
+        known = problem in self.problems.values()
+        self.problems[kind] = problem
+        if not known:
             self.log.error("{problem}", problem=problem)
 
     # Stop.
@@ -400,7 +337,9 @@ class Gate(Service):
         if force is None:
             return {"running": False}
         listening = [bound.listening for bound in self.bound.values()]
-        return describe(force, listening, self.problems.values(), self.config.source)
+        # The same broken file may be in the way of both, a reload and a change of files.
+        problems = dict.fromkeys(self.problems.values())
+        return describe(force, listening, problems, self.config.source)
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

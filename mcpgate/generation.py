@@ -8,13 +8,14 @@ L{Problem} with the key path that named the file, and nothing of the new generat
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from attrs import frozen
+from cryptography import x509
 from OpenSSL import SSL
 
 from mcpgate.config.problem import ConfigError, Problem
@@ -29,7 +30,7 @@ from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import PROFILES, Profile, with_pq
 from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
-from mcpgate.tls.trust import TrustStore, load_trust
+from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import UpstreamTerms
 
 T = TypeVar("T")
@@ -59,6 +60,21 @@ class ListenerTerms:
     def pair_for(self, sni: str | None) -> Pair:
         """The certificate for a server name."""
         return choose(self.pairs, sni, self.default)
+
+    @property
+    def client_demand(self) -> tuple[object, ...]:
+        """What is demanded of client certificates, to be compared with another generation's."""
+        return self.table.client_certificates, self.clients.digest if self.clients is not None else None
+
+    def judge_client(self, chain: Sequence[x509.Certificate]) -> Refusal | None:
+        """Whether a live connection's client may stay, by the verified chain it came with, if any."""
+        if self.clients is None:
+            return None
+        if chain:
+            return recheck(self.clients, chain)
+        if self.table.client_certificates == "required":
+            return Refusal(Reason.TLS_CLIENT_CERTIFICATE, "a client certificate is now required")
+        return None
 
     def judge_host(self, host: str, sni: str | None) -> Refusal | None:
         """Whether a request for C{host} belongs on a connection opened for C{sni}.

@@ -100,7 +100,6 @@ class Reason(StrEnum):
     UPSTREAM_FRAMING = "upstream.framing"
     UPSTREAM_TRUNCATED = "upstream.truncated"
     UPSTREAM_UNAUTHORIZED = "upstream.unauthorized"
-    UPSTREAM_CREDENTIAL = "upstream.credential"
 
     CLIENT_GONE = "client.gone"
     GATE_DRAINING = "gate.draining"
@@ -128,6 +127,15 @@ class Answer:
     words: str
 
 
+#: What somebody is told who speaks HTTP in clear to a TLS port: the one TLS reason that is told on the
+#: leg that it is about, in clear, because there is no other way.
+PLAINTEXT = Answer(
+    400,
+    INVALID_REQUEST,
+    "This port accepts only TLS. Your request arrived in clear text and was not processed. "
+    "Use https://, and treat any credential it carried as exposed.",
+)
+
 _LEG = "The gate could not reach the upstream over verified TLS; nothing was sent to it."
 
 
@@ -138,12 +146,6 @@ def _legs() -> dict[Reason, Answer]:
 
 
 ANSWERS: Mapping[Reason, Answer] = _legs() | {
-    Reason.TLS_PLAINTEXT: Answer(
-        400,
-        INVALID_REQUEST,
-        "This port accepts only TLS. Your request arrived in clear text and was not processed. "
-        "Use https://, and treat any credential it carried as exposed.",
-    ),
     Reason.FRAME_HEAD: Answer(400, INVALID_REQUEST, "The request head is not well-formed HTTP/1.1."),
     Reason.FRAME_HEAD_SIZE: Answer(431, INVALID_REQUEST, "The request head is too large."),
     Reason.FRAME_VERSION: Answer(505, INVALID_REQUEST, "Only HTTP/1.1 is spoken here."),
@@ -188,7 +190,9 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
         401, CODE_AUTH, "The bearer token is not one that this gate accepts. Ask its operators for a new one."
     ),
     Reason.AUTH_EXPIRED: Answer(
-        401, CODE_AUTH, "The bearer token has expired. Ask the gate's operators for a new one."
+        401,
+        CODE_AUTH,
+        "The bearer token or client certificate has expired. Ask the gate's operators for a new one.",
     ),
     Reason.AUTH_REVOKED: Answer(
         401, CODE_AUTH, "The bearer token was revoked. Ask the gate's operators for a new one."
@@ -210,9 +214,6 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.UPSTREAM_TRUNCATED: Answer(502, CODE_UPSTREAM, "The upstream's answer ended too early."),
     Reason.UPSTREAM_UNAUTHORIZED: Answer(
         502, CODE_UPSTREAM, "The upstream did not accept the gate's own credential."
-    ),
-    Reason.UPSTREAM_CREDENTIAL: Answer(
-        502, CODE_UPSTREAM, "The gate's credential for the upstream is not available."
     ),
     Reason.CLIENT_GONE: Answer(499, CODE_GATE, "The caller went away."),
     Reason.GATE_DRAINING: Answer(503, CODE_GATE, "The gate is shutting down; try again."),

@@ -25,10 +25,9 @@ from twisted.python.failure import Failure
 from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
 from mcpgate.identity.issued import TokenFile
+from mcpgate.relay.listener import Listening
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
-
-#: Far beyond what anything here takes: a test that waits so long has failed.
-PATIENCE = 20.0
+from tests.waiting import PATIENCE, eventually
 
 
 class Loop:
@@ -104,12 +103,19 @@ def answer_json(sock: ssl.SSLSocket, request: Request) -> None:
 class ScriptedUpstream:
     """A TLS server whose answers are a function. C{requests} is what it saw, in order."""
 
-    def __init__(self, certificate: Path, key: Path, behave: Behaviour = answer_json) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        behave: Behaviour = answer_json,
+        *,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self.behave = behave
         self.requests: list[Request] = []
         self.connections = 0
         self.gone = threading.Event()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -139,6 +145,8 @@ class ScriptedUpstream:
             self.gone.set()
 
     def _converse(self, raw: socket.socket) -> None:
+        # Else the end of an answer waits 40 ms for the acknowledgement of what came before it.
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._context.wrap_socket(raw, server_side=True) as sock:
             sock.settimeout(PATIENCE)
             self.connections += 1
@@ -169,12 +177,20 @@ class Caller:
         sni: str = "localhost",
         client: tuple[Path, Path] | None = None,
         trust: Path | None = None,
+        receive_buffer: int = 0,
     ) -> None:
+        """
+        @param receive_buffer: bytes, for a caller whose kernel takes little before it reads.
+        """
         context = ssl.create_default_context(cafile=str(trust or world.authority))
         if client is not None:
             context.load_cert_chain(*client)
         context.set_alpn_protocols(["http/1.1"])
-        raw = socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE)
+        raw = socket.socket()
+        raw.settimeout(PATIENCE)
+        if receive_buffer:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        raw.connect(("127.0.0.1", world.port))
         self.sock = context.wrap_socket(raw, server_hostname=sni)
         self._buffer = b""
         self._world = world
@@ -326,6 +342,17 @@ verdict = "block"
         self.port = self.loop.call(self.gate.address, "public").port
         return self
 
+    @property
+    def listening(self) -> Listening:
+        """The gate's listener, with its connections."""
+        assert self.gate is not None
+        return self.gate.bound["public"].listening
+
+    @property
+    def congested(self) -> bool:
+        """Whether the gate has stopped feeding a caller that does not read."""
+        return bool(self.loop.call(lambda: any(each.stream.congested for each in self.listening.connections)))
+
     def reload(self, text: str) -> None:
         """Give the gate another configuration."""
         assert self.gate is not None
@@ -387,13 +414,7 @@ verdict = "block"
 
     def wait_for(self, found: Callable[[], Any]) -> Any:
         """Wait until something is true: for what happens after an answer was sent."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            result = found()
-            if result:
-                return result
-            assert time.monotonic() < end, "it never became true"
-            time.sleep(0.01)
+        return eventually(found, "it becomes true")
 
 
 def call(name: str, id: Any = 1, **arguments: Any) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from mcpgate.config.problem import ConfigError
 from mcpgate.gate import Gate, ListenError
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.tls.material import Pair
-from tests.running import PATIENCE, Caller, Request, ScriptedUpstream, World, answer_json, call
+from tests.running import Caller, Request, ScriptedUpstream, World, answer_json, call
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -588,3 +589,90 @@ def test_a_gate_needs_no_reactor_but_the_one_it_is_given(tmp_path: Path) -> None
         [sys.executable, "-c", EMBEDDED, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
+def test_a_renewed_client_certificate_is_shown_to_the_upstream_on_new_connections(world: World) -> None:
+    """Taken from disk while the gate runs; connections that were made with the old one are not reused."""
+    now = datetime.now(UTC)
+    shown: list[str] = []
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        shown.append((sock.getpeercert() or {})["serialNumber"].lower().lstrip("0"))
+        answer_json(sock, request)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(world.directory / "upstream.crt", world.directory / "upstream.key")
+    context.load_verify_locations(world.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    world.upstream.close()
+    world.upstream = ScriptedUpstream(
+        world.directory / "upstream.crt", world.directory / "upstream.key", behave, context=context
+    )
+    old, new = (world.ca.client("gate.example", now) for _ in range(2))
+    certificate, key = client(world, old)
+    world.start(world.config(upstream=f'{KEPT}\nclient_certificate = "{certificate}"\nclient_key = "{key}"'))
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+        write_pair(new, world.directory / "new.crt", world.directory / "new.key")
+        # In between, certificate and key do not match: the old pair stays.
+        replace(certificate, (world.directory / "new.crt").read_bytes())
+        world.look()
+        assert "does not belong" in world.status()["problem"]
+        assert caller.post(PING).json()[0] == 200
+        replace(key, (world.directory / "new.key").read_bytes())
+        world.look()
+        assert world.status()["problem"] is None
+        assert caller.post(PING).json()[0] == 200
+    serials = [pair.facts.serial.lstrip("0") for pair in (old, old, new)]
+    assert shown == serials
+    assert world.upstream.connections == 2
+
+
+def test_a_gate_that_is_stopping_takes_no_other_configuration(world: World) -> None:
+    """It would open what the stop has just closed."""
+    world.start()
+    assert world.gate is not None
+    release = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        release.wait(PATIENCE)
+        answer_json(sock, request)
+
+    world.upstream.behave = behave
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        drained: list[bool] = []
+        world.loop.call(lambda: world.gate.drain(PATIENCE).addCallback(drained.append) and None)  # type: ignore[union-attr]
+        with pytest.raises(ConfigError, match="stopping"):
+            world.reload(world.config())
+        release.set()
+        assert caller.json()[0] == 200
+    world.wait_for(lambda: drained == [True])
+
+
+def test_a_revocation_reaches_connections_of_a_listener_that_moved(world: World) -> None:
+    """They came through an address that is no longer listened on, and are judged all the same."""
+    now = datetime.now(UTC)
+    pair = world.ca.client("moved.example", now)
+    crl = world.directory / "crl.pem"
+    crl.write_bytes(world.ca.crl([], now).public_bytes(Encoding.PEM))
+    demand = f'client_certificates = "required"\nclient_ca = "{world.authority}"\nclient_crl = "{crl}"'
+    release = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        release.wait(PATIENCE)
+
+    world.upstream.behave = behave
+    text = world.config(listener=demand)
+    world.start(text)
+    try:
+        with world.caller(client=client(world, pair)) as caller:
+            caller.post(call("get_x")).read_head()
+            world.reload(text.replace("interface=127.0.0.1", "interface=127.0.0.2"))
+            crl.write_bytes(world.ca.crl([pair.chain[0]], now).public_bytes(Encoding.PEM))
+            world.look()
+            assert ended(caller)
+    finally:
+        release.set()

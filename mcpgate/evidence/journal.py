@@ -75,15 +75,34 @@ class Journal:
     def reopen(self) -> None:
         """Go on in the file that has the journal's name now; on an error, in the old one."""
         fd = self._open()
-        os.close(self._fd)
+        self._drop()
         self._fd, self._whole = fd, None
+
+    def look(self) -> None:
+        """Begin a new file if somebody deleted this one; renamed, it is written on until L{reopen}.
+
+        @raise JournalError: if there can be no new file; nothing is appended then, rather than to a
+            file that nobody will ever see.
+        """
+        if self._lock < 0 or (self._fd >= 0 and os.fstat(self._fd).st_nlink):
+            return
+        try:
+            self.reopen()
+        except JournalError:
+            self._drop()
+            raise
 
     def close(self) -> None:
         """Close the file and let go of the state directory. Closing twice does nothing."""
+        self._drop()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _drop(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-            os.close(self._lock)
-            self._fd = self._lock = -1
+            self._fd = -1
 
     def _undo(self, written: int) -> None:
         if self._whole is None and written:

@@ -11,9 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from mcpgate.evidence.journal import Journal, JournalError, new_id
-from mcpgate.evidence.record import Leg, Outcome, close_line, handshake_line, open_line
-from mcpgate.identity.principal import Principal
-from mcpgate.policy.rules import Verdict
+from mcpgate.evidence.record import Leg, handshake_line
 from mcpgate.reasons import Refusal
 from mcpgate.tls.handshake import Handshake, Offer
 
@@ -46,7 +44,7 @@ class Witness:
     ) -> str:
         """Record a leg's handshake, finished or refused; returns the record's id."""
         id = new_id("h")
-        self._write(
+        self.write(
             handshake_line(
                 id,
                 time=self._wall(),
@@ -63,81 +61,12 @@ class Witness:
         )
         return id
 
-    def opened(
-        self,
-        id: str,
-        *,
-        inbound: str,
-        outbound: str | None,
-        principal: Principal | None,
-        listener: str,
-        route: str | None,
-        upstream: str | None,
-        http: str,
-        method: str | None,
-        name: str | None,
-        verdict: Verdict | None,
-    ) -> bool:
-        """Record that an exchange begins. C{False}: it is not in the journal, so do not forward."""
-        return self._write(
-            open_line(
-                id,
-                time=self._wall(),
-                inbound=inbound,
-                outbound=outbound,
-                principal=principal,
-                listener=listener,
-                route=route,
-                upstream=upstream,
-                http=http,
-                method=method,
-                name=name,
-                verdict=verdict,
-            )
-        )
+    def now(self) -> float:
+        """Unix seconds, for the time of a line."""
+        return self._wall()
 
-    def closed(
-        self,
-        id: str,
-        *,
-        inbound: str,
-        outbound: str | None,
-        outcome: Outcome,
-        status: int | None,
-        refusal: Refusal | None,
-        bytes_in: int,
-        bytes_out: int,
-        seconds: float,
-    ) -> None:
-        """Record that an exchange is over."""
-        self._write(
-            close_line(
-                id,
-                time=self._wall(),
-                inbound=inbound,
-                outbound=outbound,
-                outcome=outcome,
-                status=status,
-                refusal=refusal,
-                bytes_in=bytes_in,
-                bytes_out=bytes_out,
-                seconds=seconds,
-            )
-        )
-
-    def reopen(self) -> None:
-        """Go on in a new file, after the old one was moved away.
-
-        @raise JournalError: it cannot be opened; the old one is kept.
-        """
-        self._journal.reopen()
-
-    def close(self) -> None:
-        """Write what is owed, if that is possible now, and close the journal."""
-        self._settle()
-        self._journal.close()
-
-    def _write(self, line: bytes) -> bool:
+    def write(self, line: bytes) -> bool:
+        """Write a line after all that is owed. C{False}: it is owed itself now, so do not forward."""
         if self._owed and not self._settle():
             self._owe(line)
             return False
@@ -148,6 +77,25 @@ class Witness:
             self._owe(line)
             return False
         return True
+
+    def reopen(self) -> None:
+        """Go on in a new file, after the old one was moved away.
+
+        @raise JournalError: it cannot be opened; the old one is kept.
+        """
+        self._journal.reopen()
+
+    def look(self) -> None:
+        """See whether the journal is still where it was, and begin a new one if it was deleted."""
+        try:
+            self._journal.look()
+        except JournalError as error:
+            self.failure = str(error)
+
+    def close(self) -> None:
+        """Write what is owed, if that is possible now, and close the journal."""
+        self._settle()
+        self._journal.close()
 
     def _owe(self, line: bytes) -> None:
         if len(self._owed) < OWED_MOST:

@@ -57,6 +57,9 @@ def _judge(here: RouteRules, method: str, name: str | None) -> Verdict:
     return UNLISTED
 
 
-def reaches(policy: Policy, route: str) -> bool:
-    """Whether anything at all is allowed on this route."""
-    return bool(policy.at(route).allows)
+def reaches(policy: Policy, route: str) -> Verdict:
+    """The verdict on what names no method: a stream, its end, an answer to the upstream's question.
+
+    It needs a route on which anything at all is allowed.
+    """
+    return NEEDED if policy.at(route).allows else UNLISTED

@@ -1,4 +1,4 @@
-"""What the end of a request's head decides, before a byte of the body is read (pure).
+"""What the end of a request's head decides, before a byte of the body is read.
 
 Host, route, caller, then the form of the body: a caller that cannot be served is told so before it
 has sent anything, and before C{100 Continue} invites it to.
@@ -38,6 +38,15 @@ class Admission:
         return self.generation is generation and self.tokens is tokens and (expires is None or now < expires)
 
 
+@frozen(eq=False)
+class Denial:
+    """A head that was refused, and what had been found by then, for the record."""
+
+    refusal: Refusal
+    route: RouteTerms | None = None
+    principal: Principal | None = None
+
+
 def admit(
     head: RequestHead,
     *,
@@ -47,7 +56,7 @@ def admit(
     sni: str | None,
     certificate: Principal | Refusal | None,
     now: float,
-) -> Admission | Refusal:
+) -> Admission | Denial:
     """
     Judge a head.
 
@@ -56,16 +65,16 @@ def admit(
     """
     misdirected = terms.judge_host(head.host.decode("latin-1"), sni)
     if misdirected is not None:
-        return misdirected
+        return Denial(misdirected)
     route = generation.route(head.host.decode("latin-1"), head.path)
     if route is None:
-        return Refusal(Reason.ROUTE_UNKNOWN)
+        return Denial(Refusal(Reason.ROUTE_UNKNOWN))
     principal = identify(head.get(b"authorization"), terms, tokens, certificate, now)
     if isinstance(principal, Refusal):
-        return principal
+        return Denial(principal, route)
     refusal = _judge_body(head, generation)
     if refusal is not None:
-        return refusal
+        return Denial(refusal, route, principal)
     upstream = route.upstream
     forward = request_for_upstream(
         head, target=upstream.target, host=upstream.authority, credential=upstream.credential, length=None
@@ -94,6 +103,12 @@ def identify(
     asked = terms.table.client_certificates != "off"
     # A connection that is older than the configuration may have one that nobody asks for any more.
     if certificate is not None and asked:
+        if (
+            isinstance(certificate, Principal)
+            and certificate.expires is not None
+            and now >= certificate.expires
+        ):
+            return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
         return certificate
     if terms.table.tokens or asked:
         return Refusal(Reason.AUTH_MISSING)

@@ -1,8 +1,8 @@
 """The only writer of refusals: a reason becomes HTTP and JSON-RPC here and nowhere else.
 
 What a policy blocks is answered as if it did not exist, byte for byte the same whether a rule
-blocks it or none allows it, so that refusals cannot be used to map what is there (design 5). No
-answer repeats what a caller sent, but for the name that the protocol itself repeats, as JSON.
+blocks it or none allows it, so that refusals cannot be used to map what is there. No answer repeats
+what a caller sent, but for the name that the protocol itself repeats, as JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, Reason, Refusal
+from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
 from mcpgate.wire.jsonrpc import Kind, Message
 from mcpgate.wire.mcp import MODERN, Call, Nature
 
@@ -40,20 +40,7 @@ def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, clo
     @param id_json: the request's id as JSON; C{None} when it is not known.
     @param exchange: the exchange's id, by which an operator finds the record.
     """
-    answer = ANSWERS[refusal.reason]
-    error = {
-        "code": answer.code,
-        "message": answer.words,
-        "data": {"reason": refusal.reason.value, "exchange": exchange},
-    }
-    more: list[bytes] = []
-    if answer.status == 401:
-        more = [b"www-authenticate: " + _CHALLENGE[refusal.reason]]
-    elif answer.status == 405:
-        more = [b"allow: POST, GET, DELETE"]
-    elif answer.status == 503:
-        more = [b"retry-after: 1"]
-    return _response(answer.status, _envelope(id_json, error), more, close)
+    return _refusal(ANSWERS[refusal.reason], refusal.reason, id_json, exchange, close)
 
 
 def blocked_bytes(message: Message, call: Call, revision: bytes | None) -> bytes:
@@ -88,7 +75,23 @@ def no_stream_bytes() -> bytes:
 
 def plaintext_bytes() -> bytes:
     """To somebody who spoke HTTP in clear to a TLS port."""
-    return refusal_bytes(Refusal(Reason.TLS_PLAINTEXT), id_json=None, exchange="", close=True)
+    return _refusal(PLAINTEXT, Reason.TLS_PLAINTEXT, None, "", True)
+
+
+def _refusal(answer: Answer, reason: Reason, id_json: bytes | None, exchange: str, close: bool) -> bytes:
+    error = {
+        "code": answer.code,
+        "message": answer.words,
+        "data": {"reason": reason.value, "exchange": exchange},
+    }
+    more: list[bytes] = []
+    if answer.status == 401:
+        more = [b"www-authenticate: " + _CHALLENGE[reason]]
+    elif answer.status == 405:
+        more = [b"allow: POST, GET, DELETE"]
+    elif answer.status == 503:
+        more = [b"retry-after: 1"]
+    return _response(answer.status, _envelope(id_json, error), more, close)
 
 
 def _envelope(id_json: bytes | None, error: dict[str, object]) -> bytes:

@@ -2,13 +2,15 @@
 
 An arrival is looked at before OpenSSL sees a byte (C{MSG_PEEK}; nothing is consumed): until its
 ClientHello is complete the kernel is told to wait for as many bytes as the hello says it has
-(C{SO_RCVLOWAT}), so a dribbling client costs nothing. So the record of a failed handshake says
+(C{SO_RCVLOWAT}), so a dribbling client costs nothing; and to tell of new bytes only, since those that
+were looked at are still there. So the record of a failed handshake says
 what was offered, the certificate is chosen before the handshake begins, and HTTP in clear is
 recognised and told so.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -23,9 +25,9 @@ from mcpgate.tls import contexts
 from mcpgate.tls.failure import failure
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.hello import MAX_HELLO, HelloError, missing, plaintext_request, read_offer
-from mcpgate.tls.observe import after_handshake, observe
-from mcpgate.tls.readiness import READ
-from mcpgate.tls.stream import LINGER, TLSStream
+from mcpgate.tls.observe import after_handshake, observe, verified_chain
+from mcpgate.tls.readiness import NEW, READ
+from mcpgate.tls.stream import LINGER, Bug, TLSStream, discard
 from mcpgate.tls.verify import Note
 
 if TYPE_CHECKING:
@@ -43,6 +45,13 @@ _CREDENTIALS = (
     b"access_token=",
     b"mcpgate_",
 )
+
+
+def _hung_up(sock: socket.socket) -> bool:
+    """Whether the peer has sent FIN or a reset; bytes that are only peeked at hide both."""
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 class Arrival:
@@ -70,7 +79,14 @@ class Arrival:
     def start(self) -> None:
         """Watch the socket."""
         self._listening.arrivals.add(self)
-        self._readiness.watch(self._socket.fileno(), self, READ)
+        self._readiness.watch(self._socket.fileno(), self, READ | NEW)
+
+    def give_up(self, refusal: Refusal) -> None:
+        """The gate ends this before its time."""
+        if self._answered:
+            self.drop()
+        else:
+            self._refuse(refusal)
 
     def drop(self) -> None:
         """Close without a word or a record."""
@@ -85,15 +101,16 @@ class Arrival:
 
     def readable(self) -> None:
         if self._answered:
-            return self._discard()
+            if discard(self._socket):
+                self.drop()
+            return
         try:
             peeked = self._socket.recv(MAX_HELLO, socket.MSG_PEEK)
         except BlockingIOError:
             return
         except OSError:
             peeked = b""
-        if not peeked or len(peeked) == self._peeked:
-            # Woken without more than before: the peer sent FIN or a reset.
+        if not peeked or (len(peeked) == self._peeked and _hung_up(self._socket)):
             if self._plain:
                 return self._answer_plaintext(peeked)
             detail = f"closed after {len(peeked)} bytes of a ClientHello"
@@ -128,7 +145,7 @@ class Arrival:
         """Never asked for."""
 
     def failed(self) -> None:
-        self.drop()
+        self.give_up(Refusal(Reason.GATE_ERROR, "a bug in the gate"))
 
     def _plaintext(self, peeked: bytes) -> None:
         """HTTP in clear. Wait for its head (bounded), say what is wrong, and process nothing."""
@@ -155,18 +172,8 @@ class Arrival:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             return self.drop()
-        self._discard()
-
-    def _discard(self) -> None:
-        # Read what still comes, so that our answer is not lost to a reset.
-        try:
-            while self._socket.recv(65536):
-                pass
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self.drop()
+        # What still comes is read and thrown away, so that our answer is not lost to a reset.
+        self._readiness.change(self._socket.fileno(), READ)
 
     # TLS.
 
@@ -189,10 +196,14 @@ class Arrival:
             milliseconds=(monotonic() - self._began) * 1000,
             generation=terms.generation,
         )
+        listening = self._listening
         refusal = after_handshake(stream.connection, terms.profile, None, None, handshake)
+        current = listening.terms
+        if refusal is None and current is not terms:
+            # A reload came in the middle: what it demands of those who are inside counts here too.
+            refusal = current.judge_client(verified_chain(stream.connection))
         if refusal is not None:
             return self._refuse(refusal, handshake=handshake)
-        listening = self._listening
         listening.arrivals.discard(self)
         record = listening.force.witness.handshake(
             leg="inbound",
@@ -202,13 +213,13 @@ class Arrival:
             handshake=handshake,
             offer=self._offer,
         )
-        inbound = Inbound(
-            listening, stream, peer=self._peer, local=self._local, offer=self._offer, sni=handshake.sni
-        )
+        inbound = Inbound(listening, stream, peer=self._peer, local=self._local, sni=handshake.sni)
         listening.connections.add(inbound)
         inbound.begin(handshake, record)
 
     def lost(self, error: Exception | None) -> None:
+        if isinstance(error, Bug):
+            return self._refuse(Refusal(Reason.GATE_ERROR, str(error)))
         problem = error if isinstance(error, SSL.Error | OSError) else SSL.ZeroReturnError()
         self._refuse(failure(problem, self._note, leg="inbound"))
 

@@ -18,12 +18,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import Outcome
+from mcpgate.evidence.record import Outcome, close_line, open_line
+from mcpgate.generation import RouteTerms
+from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import decide, reaches
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission
+from mcpgate.relay.admission import Admission, Denial
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
@@ -63,6 +65,8 @@ class Exchange:
         "_opened",
         "_outbound",
         "_pool",
+        "_principal",
+        "_route",
         "_size_in",
         "_status",
         "_verdict",
@@ -78,6 +82,8 @@ class Exchange:
         self._inbound = inbound
         self._head = head
         self._admission: Admission | None = None
+        self._route: RouteTerms | None = None
+        self._principal: Principal | None = None
         self._body = b""
         self._size_in = 0
         self._id_json: bytes | None = None
@@ -94,9 +100,17 @@ class Exchange:
 
     # 1. and 2.: what the caller sent.
 
+    def deny(self, denial: Denial | Refusal, *, close: bool) -> None:
+        """The head was refused."""
+        if isinstance(denial, Denial):
+            self._route, self._principal = denial.route, denial.principal
+            denial = denial.refusal
+        self.refuse(denial, close=close)
+
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
         self._admission = admission
+        self._route, self._principal = admission.route, admission.principal
         self._body = body
         self._size_in = len(body)
         if admission.head.method != b"POST":
@@ -114,7 +128,8 @@ class Exchange:
         if message.kind is Kind.RESPONSE:
             # The answer to something that the upstream asked the caller on a stream (up to
             # 2025-11-25). It names no method; whoever may use the route may answer.
-            if not reaches(policy, admission.route.name):
+            self._verdict = reaches(policy, admission.route.name)
+            if self._verdict.action is not Action.ALLOW:
                 return self._answer(answer.ACCEPTED, 202, Refusal(Reason.POLICY_UNLISTED))
             return self._lease(admission)
         call = call_of(message)
@@ -130,7 +145,8 @@ class Exchange:
     def _judge_stream(self, admission: Admission) -> None:
         # GET opens a stream for what the upstream wants to say, DELETE ends a session: both belong
         # to whoever may use anything on the route.
-        if reaches(admission.generation.policy, admission.route.name):
+        self._verdict = reaches(admission.generation.policy, admission.route.name)
+        if self._verdict.action is Action.ALLOW:
             return self._lease(admission)
         self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
 
@@ -186,7 +202,10 @@ class Exchange:
         self._status = head.status
         self._bytes_out = len(payload)
         inbound = self._inbound
-        if inbound.stream.congested and not finished:
+        if finished:
+            # It is somebody else's by now: a slow caller of ours must not stop it.
+            self._connection = None
+        elif inbound.stream.congested:
             self.paused()
         if self._last():
             # RFC 9112 9.6: or the caller might send its next request to nobody.
@@ -205,6 +224,8 @@ class Exchange:
 
     def more(self, payload: bytes, finished: bool) -> None:
         self._bytes_out += len(payload)
+        if finished:
+            self._connection = None
         if self._chunked:
             if payload:
                 payload = chunk(payload)
@@ -278,20 +299,23 @@ class Exchange:
         if self._opened:
             return True
         self._opened = True
-        admission, call = self._admission, self._call
-        return self._inbound.force.witness.opened(
+        route, call = self._route, self._call
+        witness = self._inbound.force.witness
+        line = open_line(
             self.id,
+            time=witness.now(),
             inbound=self._inbound.record,
             outbound=self._outbound,
-            principal=admission.principal if admission is not None else None,
+            principal=self._principal,
             listener=self._inbound.name,
-            route=admission.route.name if admission is not None else None,
-            upstream=admission.route.upstream.name if admission is not None else None,
+            route=route.name if route is not None else None,
+            upstream=route.upstream.name if route is not None else None,
             http=self._head.method.decode() if self._head is not None else "",
             method=call.method if call is not None else None,
             name=call.name if call is not None else None,
             verdict=self._verdict,
         )
+        return witness.write(line)
 
     def _close(self, refusal: Refusal | None) -> None:
         self._open()
@@ -300,8 +324,10 @@ class Exchange:
             outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
             if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:
                 outcome = Outcome.UPSTREAM_FAILED
-        self._inbound.force.witness.closed(
+        witness = self._inbound.force.witness
+        line = close_line(
             self.id,
+            time=witness.now(),
             inbound=self._inbound.record,
             outbound=self._outbound,
             outcome=outcome,
@@ -311,3 +337,4 @@ class Exchange:
             bytes_out=self._bytes_out,
             seconds=self._inbound.force.readiness.now - self.began,
         )
+        witness.write(line)

@@ -17,11 +17,11 @@ from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, admit
+from mcpgate.relay.admission import Admission, Denial, admit
 from mcpgate.relay.exchange import Exchange
-from mcpgate.tls.handshake import Handshake, Offer
+from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
-from mcpgate.tls.stream import State, TLSStream
+from mcpgate.tls.stream import Bug, State, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.http import Framing, RequestHead, judge_unfinished, read_request_head
 
@@ -57,7 +57,6 @@ class Inbound:
         *,
         peer: str,
         local: str,
-        offer: Offer | None,
         sni: str | None,
     ) -> None:
         self.force = listening.force
@@ -69,7 +68,6 @@ class Inbound:
         self.handshake: Handshake | None = None
         #: The client's verified chain, leaf first; kept to be judged again when trust changes.
         self.chain: tuple[x509.Certificate, ...] = ()
-        self.offer = offer
         self.sni = sni
         self._listening = listening
         self._certificate: Principal | Refusal | None = None
@@ -116,7 +114,7 @@ class Inbound:
         self._buffer = data
         if self._exchange is not None or self.stream.congested:
             if len(data) > AHEAD_MOST:
-                self.stream.pause()
+                self.stream.pause(unless_gone=True)
         else:
             self._advance()
 
@@ -128,6 +126,7 @@ class Inbound:
         if self._exchange is not None:
             self._exchange.resumed()
         else:
+            self._rest()
             self._go_on()
 
     def overdue(self) -> None:
@@ -145,9 +144,7 @@ class Inbound:
         self._listening.gone(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.abandon(
-                Refusal(Reason.CLIENT_GONE, "the connection ended" if error is None else "reset")
-            )
+            exchange.abandon(_why(error))
 
     def secured(self) -> None:
         """The handshake was over before this object was made."""
@@ -243,7 +240,7 @@ class Inbound:
             begin, after = match.span(1)
             key = raw[:begin] + raw[after:]
             length = int(match[1])
-            known = self._heads.get(key)
+            known = self._heads.get(key) if length else None
             if known is not None and length <= self._listening.limits.body_size:
                 if known.still_good(force.generation, force.tokens, force.wall()):
                     self._buffer = buffer[end:]
@@ -263,10 +260,13 @@ class Inbound:
             certificate=self._certificate,
             now=force.wall(),
         )
-        if isinstance(admission, Refusal):
+        if isinstance(admission, Denial):
             self._refuse_head(head, admission)
             return True
-        if key is not None and end <= HEAD_MOST and not head.expects_continue:
+        # Only what does not depend on the digits that the key leaves out: a GET may have a length of
+        # zero and no other, and an expectation of nothing is none.
+        lasting = head.framing is Framing.LENGTH and head.length > 0 and head.get(b"expect") is None
+        if key is not None and lasting and end <= HEAD_MOST:
             if len(self._heads) >= HEADS_MOST:
                 self._heads.clear()
             self._heads[key] = admission
@@ -327,15 +327,15 @@ class Inbound:
     def _judge(self, admission: Admission, body: bytes) -> bool:
         exchange = self._exchange = Exchange(self, self._began, admission.head)
         upstream = admission.route.upstream.table
-        self.stream.deadline = (
-            self.force.readiness.now + upstream.connect_timeout + upstream.handshake_timeout + 1
-        )
+        # The longest that one attempt may take (the name, TCP, TLS), and a little.
+        wait = 2 * upstream.connect_timeout + upstream.handshake_timeout + 1
+        self.stream.deadline = self.force.readiness.now + wait
         exchange.judge(admission, body)
         if self._exchange is None and self._buffer:
             self._first_byte()
         return True
 
-    def _refuse_head(self, head: RequestHead | None, refusal: Refusal) -> None:
+    def _refuse_head(self, head: RequestHead | None, refusal: Refusal | Denial) -> None:
         """Refuse before the body. What follows is only read on when it is known where it ends."""
         exchange = self._exchange = Exchange(self, self._began, head)
         skip = self._skippable(head)
@@ -343,7 +343,9 @@ class Inbound:
             taken = min(skip, len(self._buffer))
             self._buffer = self._buffer[taken:]
             self._skip = skip - taken
-        exchange.refuse(refusal, close=skip is None)
+        exchange.deny(refusal, close=skip is None)
+        if self._exchange is None and self._buffer:
+            self._first_byte()
 
     def _skippable(self, head: RequestHead | None) -> int | None:
         if head is None or head.expects_continue:
@@ -353,3 +355,14 @@ class Inbound:
         if head.framing is Framing.LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None
+
+
+def _why(error: Exception | None) -> Refusal:
+    """Why a caller's connection is gone, by what its stream says."""
+    if error is None:
+        return Refusal(Reason.CLIENT_GONE, "the caller closed the connection")
+    if isinstance(error, Bug):
+        return Refusal(Reason.GATE_ERROR, str(error))
+    if isinstance(error, TimeoutError):
+        return Refusal(Reason.CLIENT_GONE, f"the caller does not read: {error}")
+    return Refusal(Reason.CLIENT_GONE, "the connection broke")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from mcpgate.config.schema import LimitsTable
 from mcpgate.evidence.record import where
 from mcpgate.generation import ListenerTerms
-from mcpgate.reasons import Refusal
+from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.arrival import Arrival
 from mcpgate.relay.force import InForce
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.readiness import NEVER, READ
-from mcpgate.tls.stream import TLSStream
+from mcpgate.tls.stream import TLSStream, tune
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -45,6 +45,8 @@ class Listening:
         self.arrivals: set[Arrival] = set()
         self.retired = False
         self._leaving: set[TLSStream] = set()
+        self._terms: ListenerTerms | None = None
+        self._judged: ListenerTerms | None = None
         self._socket = sock
         self._report = report
         self._refused = 0
@@ -52,8 +54,11 @@ class Listening:
 
     @property
     def terms(self) -> ListenerTerms:
-        """What is demanded of callers now."""
-        return self.force.generation.listeners[self.name]
+        """What is demanded of callers now; of a listener that is no longer configured, what was last."""
+        terms = self.force.generation.listeners.get(self.name, self._terms)
+        assert terms is not None, "a listener is used before the generation that knows it"
+        self._terms = terms
+        return terms
 
     @property
     def limits(self) -> LimitsTable:
@@ -72,9 +77,28 @@ class Listening:
 
     def start(self) -> None:
         """Begin to accept."""
+        self._judged = self.terms
         # The endpoint's default backlog is 50; the kernel caps ours at somaxconn.
         self._socket.listen(4096)
         self.force.readiness.watch(self._socket.fileno(), self, READ)
+
+    def judge_again(self) -> None:
+        """A changed client CA, CRL or demand counts for those who are already inside."""
+        old, new = self._judged, self.terms
+        self._judged = new
+        if old is None or old.client_demand == new.client_demand:
+            return
+        for connection in list(self.connections):
+            refusal = new.judge_client(connection.chain)
+            if refusal is not None:
+                self.refuse(
+                    refusal,
+                    peer=connection.peer,
+                    local=connection.local,
+                    handshake=connection.handshake,
+                    extra={"ended": connection.record},
+                )
+                connection.end(refusal)
 
     def retire(self) -> None:
         """This listener is no longer configured: its connections end with what is in flight."""
@@ -90,7 +114,7 @@ class Listening:
             self.force.readiness.forget(self._socket.fileno())
             self._socket.close()
         for arrival in list(self.arrivals):
-            arrival.drop()
+            arrival.give_up(Refusal(Reason.GATE_DRAINING, "the listener was closed during the handshake"))
 
     def gone(self, connection: Inbound) -> None:
         """A connection is over, but for what its caller has not read yet."""
@@ -115,9 +139,7 @@ class Listening:
                 self.force.readiness.change(self._socket.fileno(), 0)
                 self.deadline = monotonic() + 1.0
                 return
-            sock.setblocking(False)
-            if sock.family in (socket.AF_INET, socket.AF_INET6):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tune(sock)
             Arrival(self, sock, address).start()
 
     def overdue(self) -> None:

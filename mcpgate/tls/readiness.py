@@ -24,6 +24,10 @@ from zope.interface import implementer
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
+#: The peer's FIN, for those who do not read at the moment.
+GONE = select.EPOLLRDHUP
+#: Tell of new bytes, not of old ones that are still there: for those who look without reading.
+NEW = select.EPOLLET
 
 #: No deadline.
 NEVER = inf
@@ -77,7 +81,10 @@ class Readiness:
         """Stop watching, and let go of what is left, such as a stream that lingers after its end; the
         set cannot be started again."""
         for thing in list(self._watched.values()):
-            thing.failed()
+            try:
+                thing.failed()
+            except Exception:
+                self.log.failure("a connection could not be dropped cleanly")
         self._reactor.removeReader(self)
         if self._tick is not None and self._tick.active():
             self._tick.cancel()

@@ -21,13 +21,15 @@ update may make a read want to write and is waited for.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol
+from errno import EBADF
+from typing import Any, NoReturn, Protocol
 
 from OpenSSL import SSL
 
 from mcpgate.tls.binding import clear_errors
-from mcpgate.tls.readiness import NEVER, READ, WRITE, Readiness
+from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
 
 # A TLS record carries at most 16 KiB (RFC 8446 5.1); reading less would leave bytes inside OpenSSL
 # that the readiness set cannot see.
@@ -37,13 +39,56 @@ RECORD = 16 * 1024
 READ_MOST = 16 * RECORD
 
 # Kept for a slow reader before its source is stopped, and where the source goes on again. Together
-# with one turn's read this bounds the memory of a stream (design: 256 KiB per stream).
+# with one turn's read this bounds the memory of a stream.
 HIGH_WATER = 128 * 1024
 LOW_WATER = 32 * 1024
+
+# A peer that takes nothing of what is written to it for so long is dropped: it would hold memory,
+# and whatever feeds the stream, for ever. nginx's send_timeout is 60 s; security guides ask for 30.
+STALL = 30.0
+
+# Reads thrown away per turn while lingering, so that a flood after our last word holds up nobody.
+DISCARD_MOST = 16
+
+# A peer that vanished without a FIN is found within a minute: probes after 30 s of silence, every
+# 10 s, three of them (the kernel's own default is two hours).
+_PROBES = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    # Answers and requests go out in one piece each; waiting to join them only adds delay.
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+)
 
 # How long a peer may go on sending after our FIN: nginx's lingering_timeout is 5 s, two suffice
 # for a peer that is alive.
 LINGER = 2.0
+
+
+class Bug(Exception):
+    """Not the peer's fault: the stream was dropped because of a bug in the gate."""
+
+
+def tune(sock: socket.socket) -> None:
+    """Set a new connection's socket up, on either leg."""
+    sock.setblocking(False)
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        for level, option, value in _PROBES:
+            sock.setsockopt(level, option, value)
+
+
+def discard(sock: socket.socket) -> bool:
+    """Throw away what has arrived, a bounded amount of it; whether the connection is over."""
+    try:
+        for _ in range(DISCARD_MOST):
+            if not sock.recv(65536):
+                return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 class State(Enum):
@@ -83,6 +128,7 @@ class TLSStream:
     __slots__ = (
         "connection",
         "deadline",
+        "ended",
         "joins",
         "owner",
         "state",
@@ -119,6 +165,8 @@ class TLSStream:
         #: Read on while there is more, and hand it over joined: for bodies, not for small requests,
         #: where the last read would only find nothing.
         self.joins = False
+        #: The peer's end has been read, and comes after the bytes that are being handed over.
+        self.ended = False
         self.state = State.SHAKING
         self.written = 0
         self._readiness = readiness
@@ -130,8 +178,8 @@ class TLSStream:
         self._pausing = False
         self._reading = True
         self._retry_read = False
-        self._recv = connection.recv
-        self._send = connection.send
+        self._recv: Callable[[int], bytes] = connection.recv
+        self._send: Callable[[Any], int] = connection.send
         self._events = READ
         if watched:
             readiness.hand_over(self._descriptor, self, READ)
@@ -170,6 +218,7 @@ class TLSStream:
                 self._watch(self._events | WRITE)
         if len(self._out) > HIGH_WATER and not self._pausing:
             self._pausing = True
+            self.deadline = self._readiness.now + STALL
             self.owner.paused()
 
     @property
@@ -182,17 +231,22 @@ class TLSStream:
         """Whether the kernel has not taken all that was written."""
         return bool(self._out)
 
-    def pause(self) -> None:
-        """Read no more until L{resume}; the kernel's window then slows the peer down."""
+    def pause(self, *, unless_gone: bool = False) -> None:
+        """
+        Read no more until L{resume}; the kernel's window then slows the peer down.
+
+        @param unless_gone: the owner wants to hear of the peer's FIN all the same, and does without
+            what was sent before it.
+        """
         if self._reading:
             self._reading = False
-            self._watch(self._events & ~READ)
+            self._watch(self._events & ~READ | (GONE if unless_gone else 0))
 
     def resume(self) -> None:
         """Read again."""
         if not self._reading:
             self._reading = True
-            self._watch(self._events | READ)
+            self._watch(self._events & ~GONE | READ)
 
     def look(self) -> None:
         """Read at once what may have arrived, before a write to a peer that is gone can spoil it."""
@@ -214,6 +268,8 @@ class TLSStream:
             self.state = State.CLOSED
             self._readiness.forget(self._descriptor)
             self._socket.close()
+            # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
+            self._recv = self._send = _closed
             self._out.clear()
 
     # What the readiness set calls.
@@ -249,18 +305,23 @@ class TLSStream:
                 return self._say_goodbye()
         elif self.state is State.CLOSING and sent:
             self.deadline = self._readiness.now + LINGER
+        elif self._pausing and sent:
+            self.deadline = self._readiness.now + STALL
         if self._pausing and len(self._out) <= LOW_WATER and self.state is State.OPEN:
             self._pausing = False
+            self.deadline = NEVER
             self.owner.resumed()
 
     def overdue(self) -> None:
         if self.state is State.CLOSING:
             self.abort()
+        elif self._pausing:
+            self._lost(TimeoutError(f"the peer took nothing for {STALL:g} s"))
         elif self.state is not State.CLOSED:
             self.owner.overdue()
 
     def failed(self) -> None:
-        self._lost(RuntimeError("a bug in the gate"))
+        self._lost(Bug("a bug in the gate"))
 
     # The rest is ours.
 
@@ -281,12 +342,13 @@ class TLSStream:
                         part = self._recv(RECORD)
                         parts.append(part)
                         size += len(part)
-                except SSL.WantReadError:
+                except (SSL.WantReadError, SSL.WantWriteError):
                     pass
                 except (SSL.Error, OSError) as error:
                     clear_errors()
                     # The set will not report an end that OpenSSL has already read.
                     end = error
+                    self.ended = True
                 data = b"".join(parts)
         except SSL.WantReadError:
             return
@@ -297,7 +359,7 @@ class TLSStream:
             clear_errors()
             return self._lost(error)
         self.owner.received(data)
-        if end is not None:
+        if end is not None and self.state is not State.CLOSED:
             self._lost(end)
 
     def _push(self, data: bytes) -> int:
@@ -336,21 +398,20 @@ class TLSStream:
             clear_errors()
 
     def _discard(self) -> None:
-        try:
-            while self._socket.recv(65536):
-                pass
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self.abort()
+        if discard(self._socket):
+            self.abort()
 
     def _lost(self, error: Exception | None) -> None:
+        if self.state is State.CLOSED:
+            return
         closing = self.state is State.CLOSING
-        closed = self.state is State.CLOSED
         if isinstance(error, SSL.ZeroReturnError):
             # RFC 8446 6.1: a goodbye is answered by one.
             self._notify()
         self.abort()
-        if not closing and not closed:
+        if not closing:
             self.owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
+
+
+def _closed(_: object) -> NoReturn:
+    raise SSL.SysCallError(EBADF, "the stream is closed")

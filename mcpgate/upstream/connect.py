@@ -26,7 +26,7 @@ from mcpgate.tls.failure import failure
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import after_handshake, observe
 from mcpgate.tls.readiness import NEVER, WRITE, Readiness
-from mcpgate.tls.stream import TLSStream
+from mcpgate.tls.stream import TLSStream, tune
 from mcpgate.tls.verify import Note
 from mcpgate.upstream.terms import UpstreamTerms
 
@@ -127,10 +127,8 @@ class Dial:
         family, address = self._left.pop(0)
         self._peer = where(address)
         try:
-            self._socket = sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A peer that vanished is noticed although nothing is sent to it.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self._socket = sock = socket.socket(family, socket.SOCK_STREAM)
+            tune(sock)
             error = sock.connect_ex(address)
         except OSError as problem:
             self._drop()

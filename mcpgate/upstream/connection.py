@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import State, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
 # An answer's head: the same bound as for a request's (nginx: 4 x 8 KiB).
 HEAD_SIZE = 32 * 1024
 
-# 1xx answers before the real one; more is a peer that never answers (security.md 1).
+# 1xx answers before the real one; more is a peer that never answers or one that wears us out.
 INTERIM_MOST = 5
 
-# Heads remembered per pool. Date and Content-Length vary, so some turnover is normal.
-HEADS_MOST = 1024
+# Heads remembered per pool, and their size: half a MiB at the most. Date and Content-Length vary, so
+# some turnover is normal.
+HEADS_MOST = 256
+HEAD_MOST = 2 * 1024
 
 
 class Taker(Protocol):
@@ -46,12 +47,13 @@ class Taker(Protocol):
 class UpstreamConnection:
     """A verified stream, idle in its pool or leased to one exchange at a time."""
 
-    def __init__(self, pool: Pool, stream: TLSStream, handshake: Handshake, record: str) -> None:
+    def __init__(self, pool: Pool, stream: TLSStream, record: str) -> None:
         """
         @param record: the id of the handshake's record, which every exchange on it names.
         """
-        self.handshake = handshake
         self.record = record
+        #: Why it ended while nobody used it.
+        self.ended: Refusal | None = None
         self.stream = stream
         self._pool = pool
         self._taker: Taker | None = None
@@ -62,18 +64,30 @@ class UpstreamConnection:
         self._left = 0
         self._chunks: ChunkedReader | None = None
         self._fresh = True
-        self._ended: Refusal | None = None
+        self._free_since = pool.now
         stream.owner = self
+
+    def ready(self) -> bool:
+        """
+        Whether it can take a request.
+
+        Where no turn has passed since it became free, it is looked at once more: an answer that
+        nobody asked for, the upstream's goodbye, or (TLS 1.3) its refusal of our client certificate
+        may be here already. OpenSSL reads nothing more once a write has failed, so what is not read
+        now is lost.
+        """
+        if self._free_since == self._pool.now:
+            self.stream.look()
+        return self.stream.state is State.OPEN
 
     def send(self, method: bytes, request: bytes, taker: Taker) -> None:
         """Write a whole request; its answer, or why there is none, goes to C{taker}."""
         if self._fresh:
-            # An upstream that does not accept our client certificate may have hung up by now, and
-            # OpenSSL reads nothing more once a write has failed: its alert is read now or never.
+            # Once more: the refusal of our certificate comes about now, a round trip after the handshake.
             self._fresh = False
             self.stream.look()
         if self.stream.state is not State.OPEN:
-            return taker.broken(self._ended or Refusal(Reason.UPSTREAM_CLOSED, "it ended before a request"))
+            return taker.broken(self.ended or Refusal(Reason.UPSTREAM_CLOSED, "it ended before a request"))
         self._taker = taker
         self._method = method
         self._interim = 0
@@ -136,41 +150,54 @@ class UpstreamConnection:
                     continue
                 open_ended = head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE
                 known = (head, answer_for_caller(head, chunked=open_ended))
-                if len(self._pool.heads) >= HEADS_MOST:
-                    self._pool.heads.clear()
-                self._pool.heads[raw] = known
+                if end <= HEAD_MOST:
+                    if len(self._pool.heads) >= HEADS_MOST:
+                        self._pool.heads.clear()
+                    self._pool.heads[raw] = known
             return self._begin(taker, *known, data[end:])
 
     def _begin(self, taker: Taker, head: ResponseHead, emitted: bytes, rest: bytes) -> None:
-        framing = head.framing
-        if framing is Framing.LENGTH:
-            if len(rest) == head.length:
-                self._finish(reusable=head.keep_alive)
-                return taker.begun(head, emitted, rest, True)
-            self._left = head.length
-        elif framing is Framing.NONE:
-            self._finish(reusable=head.keep_alive and not rest)
-            return taker.begun(head, emitted, b"", True)
-        elif framing is Framing.CHUNKED:
-            self._chunks = ChunkedReader(lenient=True)
         self._head = head
-        self.stream.joins = True
-        self._patience()
+        if head.framing is Framing.CHUNKED:
+            self._chunks = ChunkedReader(lenient=True)
+        self._left = head.length
         payload, finished = self._take(head, rest)
         if payload is None:
             return
-        taker.begun(head, emitted, payload, finished)
+        if not finished:
+            self.stream.joins = True
+            self._patience()
+        try:
+            taker.begun(head, emitted, payload, finished)
+        except Exception:
+            self._fault(taker)
+            raise
 
     def _body(self, taker: Taker, head: ResponseHead, data: bytes) -> None:
-        self._patience()
         payload, finished = self._take(head, data)
-        if payload:
-            taker.more(payload, finished)
-        elif finished:
-            taker.more(b"", True)
+        if payload is None:
+            return
+        if not finished:
+            self._patience()
+        if payload or finished:
+            try:
+                taker.more(payload, finished)
+            except Exception:
+                self._fault(taker)
+                raise
+
+    def _fault(self, taker: Taker) -> None:
+        # A bug of ours: the caller and the record hear of it, and the connection is not used again.
+        self._taker = None
+        self.stream.abort()
+        self._pool.gone(self)
+        taker.broken(Refusal(Reason.GATE_ERROR, "a bug in the gate while it relayed the answer"))
 
     def _take(self, head: ResponseHead, data: bytes) -> tuple[bytes | None, bool]:
         """The payload in C{data} and whether it is the last; C{None} when the answer broke here."""
+        if head.framing is Framing.NONE:
+            self._finish(reusable=head.keep_alive and not data)
+            return b"", True
         if head.framing is Framing.LENGTH:
             extra = len(data) - self._left
             if extra < 0:
@@ -206,7 +233,8 @@ class UpstreamConnection:
             # Answered before it had read all of the request: the rest is of no use to anybody.
             stream.abort()
             self._pool.gone(self)
-        elif reusable:
+        elif reusable and not stream.ended:
+            self._free_since = self._pool.now
             stream.resume()
             self._pool.give_back(self)
         else:
@@ -224,11 +252,11 @@ class UpstreamConnection:
         taker, self._taker = self._taker, None
         self._pool.gone(self)
         if taker is None:
-            self._ended = self._pool.late_refusal(self.stream, error)
+            self.ended = self._pool.late_refusal(error)
             return
         head = self._head
         if head is None:
-            taker.broken(self._pool.late_refusal(self.stream, error))
+            taker.broken(self._pool.late_refusal(error))
         elif head.framing is Framing.CLOSE and error is None:
             # Only a close_notify ends such a body; a bare FIN may be an attacker's cut.
             taker.more(b"", True)
@@ -246,7 +274,7 @@ class UpstreamConnection:
         """The upstream reads slowly. Its request is bounded and already judged: nothing to stop."""
 
     def resumed(self) -> None:
-        """Nothing was stopped."""
+        self._patience()
 
     def secured(self) -> None:
         """The handshake was over before this object was made."""

@@ -9,11 +9,15 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.readiness import Readiness
-from mcpgate.tls.stream import State, TLSStream
+from mcpgate.tls.stream import TLSStream
 from mcpgate.upstream.connect import Dial, late_refusal
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.terms import UpstreamTerms
 from mcpgate.wire.http import ResponseHead
+
+# Callers that may wait for a connection at once: each holds its request's body, and none waits longer
+# than one dial may take.
+WAITING_MOST = 1024
 
 
 class Leaser(Protocol):
@@ -41,6 +45,7 @@ class Pool:
         self._leased: set[UpstreamConnection] = set()
         self._dials: set[Dialing] = set()
         self._waiting: deque[Leaser] = deque()
+        self._arriving: UpstreamConnection | None = None
         self._closed = False
 
     @property
@@ -59,16 +64,14 @@ class Pool:
 
     def lease(self, leaser: Leaser) -> None:
         """Give C{leaser} a connection: at once if one is idle."""
-        if self._idle:
+        while self._idle:
             # The one used last: the others can grow old and go.
             connection = self._idle.pop()
-            self._leased.add(connection)
-            return leaser.leased(connection)
-        room = self.terms.table.connections - len(self._leased)
-        if len(self._waiting) >= max(room, 0) + self.terms.table.connections:
-            return leaser.unleased(
-                Refusal(Reason.UPSTREAM_BUSY, f"{self.terms.table.connections} connections are in use")
-            )
+            if connection.ready():
+                self._leased.add(connection)
+                return leaser.leased(connection)
+        if len(self._waiting) >= WAITING_MOST:
+            return leaser.unleased(Refusal(Reason.UPSTREAM_BUSY, f"{WAITING_MOST} callers are waiting"))
         self._waiting.append(leaser)
         self._dial()
 
@@ -102,7 +105,10 @@ class Pool:
     def give_back(self, connection: UpstreamConnection) -> None:
         """An exchange is done and its connection is clean."""
         if self._waiting:
-            return self._waiting.popleft().leased(connection)
+            # One that is not ready is gone by now, and another was dialed for those who wait.
+            if connection.ready():
+                self._waiting.popleft().leased(connection)
+            return
         self._leased.discard(connection)
         if self._closed:
             connection.stream.close()
@@ -115,10 +121,10 @@ class Pool:
         self._leased.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if self._waiting:
+        if self._waiting and connection is not self._arriving:
             self._dial()
 
-    def late_refusal(self, stream: TLSStream, error: Exception | None) -> Refusal:
+    def late_refusal(self, error: Exception | None) -> Refusal:
         """Why a verified connection ended before any answer; C{status} shows it if it is about us."""
         refusal = late_refusal(error)
         if refusal.reason is Reason.TLS_CLIENT_CERTIFICATE:
@@ -144,10 +150,14 @@ class Pool:
         record = self._witness.handshake(
             leg="outbound", where=self.terms.name, peer=peer, local=local, handshake=handshake
         )
-        connection = UpstreamConnection(self, stream, handshake, record)
-        self._leased.add(connection)
-        assert stream.state is State.OPEN
-        self.give_back(connection)
+        connection = self._arriving = UpstreamConnection(self, stream, record)
+        ready = connection.ready()
+        self._arriving = None
+        if ready:
+            self._leased.add(connection)
+            self.give_back(connection)
+        else:
+            self._tell(connection.ended or Refusal(Reason.UPSTREAM_CLOSED, "it ended at once"), record)
 
     def undialed(self, dialing: Dialing, refusal: Refusal, handshake: Handshake | None, peer: str) -> None:
         """A connection was refused; whoever has waited longest is told."""
@@ -156,8 +166,14 @@ class Pool:
         record = self._witness.handshake(
             leg="outbound", where=self.terms.name, peer=peer, local="", handshake=handshake, refusal=refusal
         )
-        if self._waiting:
-            self._waiting.popleft().unleased(refusal, record)
+        self._tell(refusal, record)
+
+    def _tell(self, refusal: Refusal, record: str) -> None:
+        """A dial came to nothing: whoever has waited longest is told, and all if no other is on its way."""
+        count = 1 if self._dials else len(self._waiting)
+        told = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        for leaser in told:
+            leaser.unleased(refusal, record)
 
 
 class Dialing:

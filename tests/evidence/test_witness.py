@@ -10,7 +10,7 @@ import pytest
 
 from mcpgate.evidence import witness as module
 from mcpgate.evidence.journal import Journal, JournalError
-from mcpgate.evidence.record import Outcome
+from mcpgate.evidence.record import Outcome, close_line, open_line
 from mcpgate.evidence.witness import Witness
 
 
@@ -35,8 +35,9 @@ def lines(journal: Journal) -> list[dict[str, Any]]:
 
 
 def opened(witness: Witness, id: str) -> bool:
-    return witness.opened(
+    line = open_line(
         id,
+        time=witness.now(),
         inbound="h-0",
         outbound=None,
         principal=None,
@@ -48,11 +49,13 @@ def opened(witness: Witness, id: str) -> bool:
         name=None,
         verdict=None,
     )
+    return witness.write(line)
 
 
 def closed(witness: Witness, id: str) -> None:
-    witness.closed(
+    line = close_line(
         id,
+        time=witness.now(),
         inbound="h-0",
         outbound=None,
         outcome=Outcome.COMPLETED,
@@ -62,6 +65,7 @@ def closed(witness: Witness, id: str) -> None:
         bytes_out=0,
         seconds=0.0,
     )
+    witness.write(line)
 
 
 def test_what_is_told_is_written_in_order(journal: FailingJournal) -> None:

@@ -12,7 +12,7 @@ from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.admission import ANONYMOUS, Admission, admit, identify
+from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, admit, identify
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.wire.http import RequestHead, read_request_head
 
@@ -77,7 +77,7 @@ def judged(
     sni: str | None = None,
     certificate: Principal | Refusal | None = CERTIFIED,
     listener: str = "public",
-) -> Admission | Refusal:
+) -> Admission | Denial:
     return admit(
         request,
         terms=generation.listeners[listener],
@@ -89,8 +89,8 @@ def judged(
     )
 
 
-def reason(found: Admission | Refusal) -> Reason | None:
-    return found.reason if isinstance(found, Refusal) else None
+def reason(found: Admission | Denial) -> Reason | None:
+    return found.refusal.reason if isinstance(found, Denial) else None
 
 
 @pytest.mark.parametrize(
@@ -182,3 +182,22 @@ def test_an_admission_holds_only_while_nothing_changed(generation: Generation) -
     assert not found.still_good(generation, IssuedTokens(), 9.9)
     assert found.forward.endswith(b"\r\n") and not found.forward.endswith(b"\r\n\r\n")
     assert b"content-length" not in found.forward.lower()
+
+
+def test_what_was_found_before_a_denial_is_kept_for_the_record(generation: Generation) -> None:
+    """The route of a caller that is not known, and the caller whose body is too large."""
+    stranger = judged(generation, head(), certificate=None)
+    assert isinstance(stranger, Denial)
+    assert stranger.route is not None and stranger.route.name == "one"
+    assert stranger.principal is None
+    known = judged(generation, head(method="OPTIONS"))
+    assert isinstance(known, Denial) and known.principal is CERTIFIED
+
+
+def test_a_client_certificate_counts_until_it_expires(generation: Generation) -> None:
+    """Also on a connection whose handshake was made before."""
+    short = Principal("ci.example", "certificate", "00", expires=10.0)
+    public = generation.listeners["public"]
+    assert identify(None, public, IssuedTokens(), short, 9.9) is short
+    late = identify(None, public, IssuedTokens(), short, 10.0)
+    assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mcpgate.identity.peer import principal_of
 from mcpgate.tls.localca import write_pair
-from tests.running import PATIENCE, World, call
+from tests.running import World, call
+from tests.waiting import PATIENCE
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
@@ -208,3 +209,48 @@ def test_a_revoked_client_certificate_is_refused(world: World) -> None:
             caller.post(PING).json()
     (record,) = world.wait_for(world.records)
     assert record["reason"] == "tls.revoked"
+
+
+def test_a_reload_in_the_middle_of_a_handshake_counts_for_it(world: World) -> None:
+    """A certificate that is revoked meanwhile does not slip in with the old trust."""
+    now = datetime.now(UTC)
+    pair = world.ca.client("ci.example", now)
+    files = world.directory / "client.crt", world.directory / "client.key"
+    write_pair(pair, *files)
+    crl = world.directory / "crl.pem"
+    crl.write_bytes(world.ca.crl([], now).public_bytes(Encoding.PEM))
+    world.start(world.config(listener=asking(world, "required") + f'\nclient_crl = "{crl}"'))
+    context = ssl.create_default_context(cafile=str(world.authority))
+    context.load_cert_chain(*files)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with connect(world) as sock:
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        sock.sendall(outgoing.read())
+        incoming.write(sock.recv(65536))
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                incoming.write(sock.recv(65536))
+        # Our last flight, with the certificate, is not sent yet.
+        crl.write_bytes(world.ca.crl([pair.chain[0]], now).public_bytes(Encoding.PEM))
+        world.look()
+        sock.sendall(outgoing.read())
+        drain(sock)
+    (record,) = world.wait_for(world.records)
+    assert (record["outcome"], record["reason"]) == ("refused", "tls.revoked")
+
+
+def test_handshakes_that_the_gate_gives_up_are_recorded(world: World) -> None:
+    """Nothing happens off the record, not even at the end."""
+    world.start()
+    with connect(world) as sock:
+        sock.sendall(b"\x16\x03\x01\x02")
+        world.wait_for(lambda: world.listening.arrivals)
+        world.stop()
+        assert drain(sock) == b""
+    (record,) = world.records()
+    assert (record["outcome"], record["reason"]) == ("refused", "gate.draining")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
+import socket
 import ssl
+import threading
 import time
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
+from OpenSSL import SSL
 
-from tests.running import STREAM, Request, World, call, sized
+from mcpgate.tls import stream
+from tests.running import STREAM, Request, World, answer_json, call, sized
+from tests.waiting import PATIENCE
 
 MODERN = "MCP-Protocol-Version: 2026-07-28"
 
@@ -310,11 +317,8 @@ def test_a_slow_reader_stops_the_upstream_and_loses_nothing(world: World) -> Non
     world.start()
     with world.caller() as caller:
         _, headers = caller.post(call("get_x")).read_head()
-        # Wait until the upstream is stuck: it does not get further while nobody reads.
-        before = -1
-        while before != sent[0] or not sent[0]:
-            before = sent[0]
-            time.sleep(0.3)
+        # The upstream does not get further than the buffers on the way, while nobody reads.
+        world.wait_for(lambda: world.congested)
         assert sent[0] < size // 2
         body = caller.read_body(headers)
     assert len(body) == size
@@ -324,20 +328,30 @@ def test_a_slow_reader_stops_the_upstream_and_loses_nothing(world: World) -> Non
 def test_a_stuck_journal_stops_forwarding(world: World) -> None:
     """Nothing happens off the record: without an open line there is no request."""
     world.start()
-    assert world.gate is not None and world.gate.force is not None
-    witness: Any = world.gate.force.witness
-    journal = witness._journal
     with world.caller() as caller:
         caller.post(call("get_x")).answer()
-        descriptor, journal._fd = journal._fd, 10_000
-        status, answer = caller.post(call("get_x")).json()
+        world.closes(1)
+        (journal,) = (world.state / "journal").glob("*.jsonl")
+        with file_size_limit(journal.stat().st_size):
+            status, answer = caller.post(call("get_x")).json()
+            assert world.status()["journal"]["failure"] is not None
         assert (status, answer["error"]["data"]["reason"]) == (503, "gate.journal")
         assert len(world.upstream.requests) == 1
-        journal._fd = descriptor
         assert caller.post(call("get_x")).answer()[0] == 200
     # What was owed is there now, in order.
     reasons = [record["reason"] for record in world.closes(3)]
     assert reasons == [None, "gate.journal", None]
+
+
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Meanwhile no file of this process can grow beyond that, as with a full disk or a quota."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def _ok(sock: ssl.SSLSocket, request: Request) -> None:
@@ -387,6 +401,148 @@ def test_a_slow_caller_is_not_held_against_the_upstream(world: World) -> None:
     world.start(world.config(upstream='answer_timeout = "300ms"'))
     with world.caller() as caller:
         _, headers = caller.post(call("get_x")).read_head()
-        time.sleep(1.2)
+        world.wait_for(lambda: world.congested)
+        # Longer than the upstream's time, and the tick by which time is told.
+        time.sleep(0.7)
         assert len(caller.read_body(headers)) == size
     assert world.closes(1)[0]["outcome"] == "completed"
+
+
+def test_a_slow_caller_does_not_stop_the_connection_of_the_next_one(world: World) -> None:
+    """Once its answer is complete the connection is somebody else's, however much is still unread."""
+
+    def full(_: object) -> int:
+        raise SSL.WantWriteError
+
+    # The last record, and no other, fills the caller's buffer above the mark.
+    size = stream.HIGH_WATER + 60
+    world.upstream.behave = lambda sock, request: sock.sendall(sized(size) + b"x" * size)
+    world.start(world.config(upstream='answer_timeout = "2s"'))
+    with world.caller() as slow:
+        (inbound,) = world.wait_for(lambda: list(world.listening.connections))
+        inbound.stream._send = full
+        slow.post(call("get_x"))
+        world.wait_for(lambda: inbound.stream.congested and not inbound.busy)
+        world.upstream.behave = answer_json
+        with world.caller() as caller:
+            assert caller.post(call("get_x")).json()[0] == 200
+    assert world.upstream.connections == 1
+
+
+def test_a_second_answer_in_the_same_breath_reaches_nobody(world: World) -> None:
+    """Not even the caller that waited for the connection."""
+    release = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        if json.loads(request.body)["id"] != "A":
+            return answer_json(sock, request)
+        release.wait(PATIENCE)
+        # Two records that arrive together.
+        sock.sendall(sized(7) + b'{"A":1}')
+        sock.sendall(sized(12) + b'{"A":"again"}'[:12])
+
+    world.upstream.behave = behave
+    world.start(world.config(upstream="connections = 1"))
+    with world.caller() as first, world.caller() as second:
+        first.post(call("get_x", id="A"))
+        world.wait_for(lambda: len(world.upstream.requests) == 1)
+        second.post(call("get_x", id="B"))
+        world.wait_for(lambda: world.status()["upstreams"][0]["connections"]["waiting"] == 1)
+        # Both records are in the kernel before the gate looks: its reactor is busy meanwhile.
+        world.loop.reactor.callFromThread(lambda: (release.set(), time.sleep(0.3)))
+        assert first.answer()[2] == b'{"A":1}'
+        status, answer = second.json()
+    assert (status, answer["id"]) == (200, "B")
+
+
+def test_an_upstream_that_closes_with_its_answer_gets_no_further_request(world: World) -> None:
+    """The next caller's request goes over another connection, not into the void."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        answer_json(sock, request)
+        raise OSError("goodbye")
+
+    world.upstream.behave = behave
+    world.start(world.config(upstream="connections = 1"))
+    callers = [world.caller() for _ in range(6)]
+    for number, caller in enumerate(callers):
+        caller.post(call("get_x", id=number))
+    for number, caller in enumerate(callers):
+        assert caller.json() == (200, {"jsonrpc": "2.0", "id": number, "result": {}})
+        caller.sock.close()
+
+
+def test_all_who_wait_hear_when_the_only_dial_fails(world: World) -> None:
+    """Each with the reason of the dial, none left to a timeout."""
+    world.start(world.config(upstream="connections = 1"))
+    world.upstream.close()
+    callers = [world.caller() for _ in range(3)]
+    for caller in callers:
+        caller.post(call("get_x"))
+    for caller in callers:
+        status, answer = caller.json()
+        assert (status, answer["error"]["data"]["reason"]) == (502, "upstream.unreachable")
+        caller.sock.close()
+
+
+def test_an_upstream_in_clear_is_not_told_to_the_caller_as_its_own_fault(world: World) -> None:
+    """The caller spoke TLS; it hears of a bad gateway, the record of plaintext."""
+    world.start()
+    world.upstream.close()
+    port = world.upstream.port
+    with socket.create_server(("127.0.0.1", port)) as clear:
+
+        def serve() -> None:
+            sock, _ = clear.accept()
+            with sock:
+                sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        with world.caller() as caller:
+            status, answer = caller.post(call("get_x")).json()
+    assert (status, answer["error"]["data"]["reason"]) == (502, "tls.plaintext")
+    assert "clear text" not in answer["error"]["message"]
+
+
+def test_a_caller_that_takes_nothing_is_dropped_after_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold the upstream's connection for ever."""
+    monkeypatch.setattr(stream, "STALL", 0.5)
+    size = 48 * 1024 * 1024
+    world.upstream.behave = lambda sock, request: sock.sendall(sized(size) + b"x" * size)
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x")).read_head()
+        (closed,) = world.closes(1)
+    assert (closed["outcome"], closed["reason"]) == ("client_gone", "client.gone")
+    assert "does not read" in closed["detail"]
+
+
+def test_a_deleted_journal_is_begun_anew(world: World) -> None:
+    """Rather than written on where nobody will ever see it."""
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x")).answer()
+        world.closes(1)
+        (journal,) = (world.state / "journal").glob("*.jsonl")
+        journal.unlink()
+        world.look()
+        caller.post(call("get_x")).answer()
+        assert [
+            record["type"] for record in world.wait_for(lambda: len(world.records()) == 2 and world.records())
+        ]
+
+
+def test_refusals_and_streams_are_recorded_with_all_that_is_known(world: World) -> None:
+    """The route of a stranger's request, and the verdict on a stream."""
+    world.upstream.behave = _ok
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x"), token=False).answer()
+        caller.send(world.bare("GET")).answer()
+        world.closes(2)
+    stranger, stream_opened = world.records("open")
+    assert (stranger["route"], stranger["upstream"], stranger["principal"]) == ("server", "server", None)
+    assert (stream_opened["http"], stream_opened["verdict"]) == ("GET", "allow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -10,7 +11,8 @@ import time
 import pytest
 
 from mcpgate.identity.issued import TokenFile
-from tests.running import PATIENCE, Request, World, call
+from tests.running import STREAM, Request, World, call, sized
+from tests.waiting import PATIENCE
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
@@ -262,23 +264,58 @@ def test_a_refused_head_request_is_answered_without_a_body(world: World) -> None
 def test_a_caller_that_pipelines_and_does_not_read_is_held_back(world: World) -> None:
     """Its answers do not pile up in the gate, and none is lost once it reads."""
     body = b"x" * 60_000
-
-    def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        sock.sendall(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        )
-
-    world.upstream.behave = behave
+    world.upstream.behave = lambda sock, request: sock.sendall(sized(len(body)) + body)
     world.start()
-    count = 400
-    with world.caller() as caller:
+    count = 200
+    with world.caller(receive_buffer=16 * 1024) as caller:
         sender = threading.Thread(target=caller.send, args=(world.post(PING) * count,), daemon=True)
         sender.start()
-        seen = -1
-        while seen != len(world.upstream.requests):
-            seen = len(world.upstream.requests)
-            time.sleep(0.3)
-        assert seen < count
+        world.wait_for(lambda: world.congested)
+        assert len(world.upstream.requests) < count
         for _ in range(count):
             assert len(caller.answer()[2]) == len(body)
         sender.join(PATIENCE)
+
+
+def test_a_remembered_head_does_not_stand_for_one_with_another_framing(world: World) -> None:
+    """A GET may have a length of zero and no other: its body would be read as the next request."""
+    world.start()
+    smuggled = world.post(call("get_smuggled"))
+    head = world.bare("GET").removesuffix(b"\r\n") + b"Content-Length: %d\r\n\r\n"
+    with world.caller() as caller:
+        assert caller.send(head % 0).answer()[0] != 400
+        status, answer = caller.send(head % len(smuggled) + smuggled).json()
+    assert (status, answer["error"]["data"]["reason"]) == (400, "frame.length")
+    assert all(b"get_smuggled" not in request.body for request in world.upstream.requests)
+
+
+def test_an_expectation_of_nothing_is_not_remembered(world: World) -> None:
+    """The next request with that head has a body, and waits for its invitation."""
+    world.start()
+    body = json.dumps(PING).encode()
+    head = world.post(b"", "Expect: 100-continue").removesuffix(b"0\r\n\r\n") + b"%d\r\n\r\n"
+    with world.caller() as caller:
+        assert caller.send(head % 0).json()[0] == 400
+        assert caller.send(head % len(body)).read_head()[0] == 100
+        assert caller.send(body).json()[0] == 200
+
+
+def test_a_caller_that_sent_much_ahead_is_still_noticed_when_it_leaves(world: World) -> None:
+    """While it is not read, its FIN ends what it asked for."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM)
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start()
+    caller = world.caller()
+    caller.post(call("get_x")).read_head()
+    caller.send(world.post(PING) * 200)
+    (inbound,) = world.listening.connections
+    world.wait_for(lambda: not inbound.stream._reading)
+    # A FIN and no more: a reset would be told whether one reads or not.
+    caller.sock.shutdown(socket.SHUT_WR)
+    assert world.upstream.gone.wait(PATIENCE)
+    assert world.closes(1)[0]["reason"] == "client.gone"
+    caller.sock.close()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,8 @@ from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.readiness import NEVER, Readiness
 from mcpgate.tls.stream import HIGH_WATER, State, TLSStream
 from mcpgate.tls.verify import Note
-from tests.running import PATIENCE, Loop
+from tests.running import Loop
+from tests.waiting import PATIENCE, eventually
 
 
 class Owner:
@@ -31,14 +31,12 @@ class Owner:
         self.heard: list[str] = []
         self.data = bytearray()
         self.error: Exception | None = None
-        self.event = threading.Event()
 
     def secured(self) -> None:
         self._hear("secured")
 
     def received(self, data: bytes) -> None:
         self.data += data
-        self.event.set()
 
     def paused(self) -> None:
         self._hear("paused")
@@ -55,14 +53,9 @@ class Owner:
 
     def _hear(self, what: str) -> None:
         self.heard.append(what)
-        self.event.set()
 
     def wait(self, found: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while found not in self.heard:
-            assert time.monotonic() < end, (found, self.heard)
-            self.event.wait(0.1)
-            self.event.clear()
+        eventually(lambda: found in self.heard, f"the owner hears {found!r}")
 
 
 class Link:
@@ -114,10 +107,7 @@ def test_bytes_go_both_ways(link: Link) -> None:
     link.write(b"hello")
     assert link.read(5) == b"hello"
     link.peer.sendall(b"x" * 100_000)
-    end = time.monotonic() + PATIENCE
-    while len(link.owner.data) < 100_000 and time.monotonic() < end:
-        link.owner.event.wait(0.05)
-        link.owner.event.clear()
+    eventually(lambda: len(link.owner.data) >= 100_000, "all has arrived")
     assert bytes(link.owner.data) == b"x" * 100_000
 
 
@@ -154,13 +144,17 @@ def test_pausing_stops_reading_and_resuming_loses_nothing(link: Link) -> None:
     """What arrives meanwhile waits in the kernel."""
     link.loop.call(link.stream.pause)
     link.peer.sendall(b"later")
-    time.sleep(0.2)
-    assert link.owner.data == b""
+
+
+    def turn() -> bytes:
+        # The bytes are there to be read, and everybody who wants to reads.
+        assert select.select([link.stream.connection], [], [], 0)[0]
+        link.readiness.doRead()
+        return bytes(link.owner.data)
+
+    assert link.loop.call(turn) == b""
     link.loop.call(link.stream.resume)
-    end = time.monotonic() + PATIENCE
-    while link.owner.data != b"later":
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    eventually(lambda: link.owner.data == b"later", "what waited is read")
 
 
 def test_close_flushes_everything_and_says_goodbye(link: Link) -> None:
@@ -222,10 +216,7 @@ def test_the_deadline_is_the_owners(link: Link) -> None:
 def test_a_peer_that_never_closes_is_dropped_after_a_while(link: Link) -> None:
     """Lingering has an end."""
     link.loop.call(link.stream.close)
-    end = time.monotonic() + PATIENCE
-    while link.stream.state is not State.CLOSED:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually(lambda: link.stream.state is State.CLOSED, "it is dropped")
 
 
 def test_one_peers_reset_leaves_no_error_for_anothers_read(link: Link, loop: Loop, tmp_path: Path) -> None:
@@ -249,3 +240,26 @@ def test_one_peers_reset_leaves_no_error_for_anothers_read(link: Link, loop: Loo
     assert "lost" not in link.owner.heard
     loop.call(other.stream.abort)
     loop.call(other.readiness.stop)
+
+
+def test_nothing_reaches_openssl_once_the_stream_is_closed(link: Link) -> None:
+    """The number of its descriptor is another's by then."""
+
+    def end_in_the_middle() -> None:
+        link.owner.received = lambda data: link.stream.abort()  # type: ignore[method-assign]
+        link.stream.joins = True
+        link.stream.resume()
+        link.stream.look()
+
+    link.loop.call(link.stream.pause)
+    link.peer.sendall(b"last words")
+    link.peer.setblocking(False)
+    with contextlib.suppress(ssl.SSLError):
+        link.peer.unwrap()
+    shutdowns: list[int] = []
+    notify = link.stream.connection.shutdown
+    link.stream.connection.shutdown = lambda: shutdowns.append(1) or notify()  # type: ignore[method-assign]
+    link.loop.call(end_in_the_middle)
+    assert link.stream.state is State.CLOSED
+    assert shutdowns == []
+    assert "lost" not in link.owner.heard

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from mcpgate.tls.material import Pair
 from mcpgate.tls.trust import TrustStore
-from tests.running import PATIENCE
+from tests.waiting import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -28,7 +28,8 @@ class Server:
     C{hold} judges no client certificate, and gives no hasty answer, before that is set. C{hasty} is
     an answer that is given to the first bytes of a request; the rest is not read.
 
-    C{told} is every decrypted byte, C{overheard} every byte that came in clear.
+    C{told} is every decrypted byte, C{overheard} every byte that came in clear; C{goodbyes} counts the
+    connections that the peer ended with close_notify.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Server:
         self.overheard = b""
         self.handshakes = 0
         self.connections = 0
+        self.goodbyes = 0
         self.client: x509.Certificate | None = None
         self._context = None if pair is None else _context(pair, ciphers, newest, clients, hold)
         self._clear = clear
@@ -96,7 +98,11 @@ class Server:
         self.handshakes += 1
         self.client = connection.get_peer_certificate(as_cryptography=True)
         while True:
-            self.told += connection.recv(65536)
+            try:
+                self.told += connection.recv(65536)
+            except SSL.ZeroReturnError:
+                self.goodbyes += 1
+                return
             if self._hasty is not None:
                 if self._hold is not None:
                     self._hold.wait(PATIENCE)

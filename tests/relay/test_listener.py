@@ -1,0 +1,172 @@
+"""A listener takes every connection that comes, survives having no room, and lets go in good order."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcpgate.relay.listener import ACCEPT_MOST
+from tests.running import Caller, Request, World, answer_json, call
+from tests.waiting import PATIENCE
+
+ROOT = Path(__file__).resolve().parents[2]
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+
+def connect(world: World) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def held(world: World) -> Iterator[threading.Event]:
+    """The upstream answers once that is set."""
+    release = threading.Event()
+
+    def behave(sock: socket.socket, request: Request) -> None:
+        release.wait(PATIENCE)
+        answer_json(sock, request)  # type: ignore[arg-type]
+
+    world.upstream.behave = behave
+    yield release
+    release.set()
+
+
+def asking(world: World, caller: Caller) -> Caller:
+    """A caller whose request is with the upstream."""
+    caller.post(call("get_x"))
+    world.wait_for(lambda: world.upstream.requests)
+    return caller
+
+
+def test_more_connections_than_one_turn_takes_are_all_taken(world: World) -> None:
+    """They came while the reactor was busy."""
+    world.start()
+    count = ACCEPT_MOST + 20
+    with contextlib.ExitStack() as stack:
+
+        def all_at_once() -> None:
+            for _ in range(count):
+                stack.enter_context(connect(world))
+
+        world.loop.call(all_at_once)
+        world.wait_for(lambda: len(world.listening.arrivals) == count)
+        assert world.status()["listeners"][0]["handshakes_in_progress"] == count
+    world.wait_for(lambda: not world.listening.arrivals)
+    assert len(world.records("handshake")) == world.listening.refused_handshakes == count
+
+
+def test_connections_are_known_from_their_handshake_to_their_end(world: World) -> None:
+    world.start()
+    with world.caller() as first, world.caller() as second:
+        first.post(PING).answer()
+        second.post(PING).answer()
+        assert len(world.listening.connections) == 2
+        assert not world.listening.arrivals
+    world.wait_for(lambda: not world.listening.connections)
+
+
+def test_a_listener_that_stops_accepts_no_more_and_serves_whom_it_has(world: World) -> None:
+    """A handshake that is not finished is ended, with a record that says why."""
+    world.start()
+    with world.caller() as caller, connect(world) as silent:
+        caller.post(PING).answer()
+        world.wait_for(lambda: world.listening.arrivals)
+        world.loop.call(world.listening.stop)
+        world.loop.call(world.listening.stop)
+        assert silent.recv(1) == b""
+        assert world.listening.address == ""
+        assert caller.post(PING).json()[0] == 200
+    (record,) = [record for record in world.records("handshake") if record["outcome"] == "refused"]
+    assert record["reason"] == "gate.draining"
+
+
+def test_a_retired_listener_ends_idle_connections_and_lets_the_others_finish(world: World) -> None:
+    """The answer in flight says that it is the last."""
+    world.start()
+    with world.caller() as idle, world.caller() as busy, held(world) as release:
+        idle.post(PING, token=False).answer()
+        asking(world, busy)
+        world.loop.call(world.listening.retire)
+        assert idle.sock.recv(1) == b""
+        release.set()
+        status, headers, _ = busy.answer()
+        assert (status, headers[b"connection"]) == (200, b"close")
+        assert busy.closed()
+    assert world.closes(2)[1]["outcome"] == "completed"
+
+
+def test_no_connection_is_left_when_a_listener_is_gone(world: World) -> None:
+    """A reload without it: its address is free, its connections end, the others do not notice."""
+    second = f"""
+[[listener]]
+name = "second"
+listen = "tcp:0:interface=127.0.0.1"
+certificates = "{world.certificates}"
+"""
+    world.start(world.config(more=second))
+    assert world.gate is not None
+    listening = world.gate.bound["second"].listening
+    port, world.port = world.port, world.loop.call(world.gate.address, "second").port
+    with world.caller() as there:
+        there.post(PING).answer()
+        world.port = port
+        with world.caller() as here:
+            here.post(PING).answer()
+            world.reload(world.config())
+            assert there.sock.recv(1) == b""
+            assert here.post(PING).json()[0] == 200
+    assert not listening.connections and not listening.arrivals
+
+
+# In a process of its own, whose descriptors can be used up to the last.
+NO_ROOM = """
+import os, resource, socket, ssl, sys
+from pathlib import Path
+from twisted.logger import globalLogPublisher
+from tests.running import Loop, World, call
+
+loop = Loop()
+world = World(loop, Path(sys.argv[1]))
+world.start()
+said = []
+globalLogPublisher.addObserver(
+    lambda event: said.append(1) if "cannot accept" in event.get("sentence", "") else None
+)
+with world.caller() as caller:
+    assert caller.post(call("get_x")).json()[0] == 200
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    late = socket.socket()
+    taken = []
+    try:
+        while True:
+            taken.append(os.dup(0))
+    except OSError:
+        pass
+    late.connect(("127.0.0.1", world.port))
+    world.wait_for(lambda: said)
+    # Who is inside is served, and the reactor does not go in circles: it would say so every time.
+    for _ in range(50):
+        assert caller.post(call("get_x")).json()[0] == 200
+    assert len(said) <= 3, len(said)
+    for descriptor in taken:
+        os.close(descriptor)
+    context = ssl.create_default_context(cafile=str(world.authority))
+    late.settimeout(20)
+    context.wrap_socket(late, server_hostname="localhost").close()
+world.stop()
+loop.stop()
+print("done")
+"""
+
+
+def test_without_free_descriptors_it_waits_and_takes_the_connection_later(tmp_path: Path) -> None:
+    """Once a second, with a word for the operator; nobody is turned away."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)

@@ -1,0 +1,339 @@
+"""Sockets and deadlines in one set: who is told, when, and what one thing's bug costs the others."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import pytest
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogEvent, globalLogPublisher
+
+from mcpgate.tls.readiness import EVENTS_PER_TURN, GONE, NEVER, NEW, READ, TICK, WRITE, Readiness
+
+Then = Callable[[str], object]
+
+
+def nothing(what: str) -> None:
+    """What most things do."""
+
+
+class Thing:
+    """Writes down what it is told, and then does what the test wants."""
+
+    def __init__(self, name: str, heard: list[str], then: Then = nothing) -> None:
+        self.deadline = NEVER
+        self._name = name
+        self._heard = heard
+        self._then = then
+
+    def readable(self) -> None:
+        self._hear("readable")
+
+    def writable(self) -> None:
+        self._hear("writable")
+
+    def overdue(self) -> None:
+        self._hear("overdue")
+
+    def failed(self) -> None:
+        self._hear("failed")
+
+    def _hear(self, what: str) -> None:
+        self._heard.append(f"{self._name} {what}")
+        self._then(what)
+
+
+class Bench:
+    """A set on a reactor whose turns and ticks are the test's, and sockets to watch."""
+
+    def __init__(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.set = Readiness(self.reactor)
+        self.heard: list[str] = []
+        self._sockets: list[socket.socket] = []
+
+    def thing(self, name: str, then: Then = nothing) -> Thing:
+        """Something to watch sockets for."""
+        return Thing(name, self.heard, then)
+
+    def pair(self) -> tuple[socket.socket, socket.socket]:
+        """Our end and the peer's."""
+        ours, theirs = socket.socketpair()
+        self._sockets += ours, theirs
+        ours.setblocking(False)
+        return ours, theirs
+
+    def watched(self, thing: Thing, events: int = READ) -> tuple[socket.socket, socket.socket]:
+        """A new pair, our end of it in the set."""
+        ours, theirs = self.pair()
+        self.set.watch(ours.fileno(), thing, events)
+        return ours, theirs
+
+    def turn(self) -> list[str]:
+        """One turn of the reactor, and what was heard in it."""
+        self.heard.clear()
+        self.set.doRead()
+        return list(self.heard)
+
+    def tick(self) -> list[str]:
+        """One tick of the clock, and what was heard in it."""
+        self.heard.clear()
+        self.reactor.advance(TICK)
+        return list(self.heard)
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for sock in self._sockets:
+            sock.close()
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    bench.set.start()
+    yield bench
+    if bench.reactor.getReaders():
+        bench.set.stop()
+    bench.close()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[LogEvent]]:
+    """What was logged meanwhile."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
+
+
+# Events.
+
+
+def test_a_thing_is_told_of_bytes_until_they_are_read(bench: Bench) -> None:
+    """Of its own socket's, not of another's."""
+    ours, theirs = bench.watched(bench.thing("a"))
+    bench.watched(bench.thing("b"))
+    assert bench.turn() == []
+    theirs.send(b"x")
+    assert bench.turn() == bench.turn() == ["a readable"]
+    ours.recv(1)
+    assert bench.turn() == []
+
+
+def test_what_arrived_comes_before_what_can_be_written(bench: Bench) -> None:
+    """A peer's last words are read before a write to it can fail."""
+    _, theirs = bench.watched(bench.thing("a"), READ | WRITE)
+    assert bench.turn() == ["a writable"]
+    theirs.send(b"x")
+    assert bench.turn() == ["a readable", "a writable"]
+
+
+def test_a_thing_that_lets_go_while_it_reads_is_not_told_to_write(bench: Bench) -> None:
+    """Its socket may be closed by then, and the number somebody else's."""
+    ours, theirs = bench.watched(bench.thing("a", lambda what: bench.set.forget(ours.fileno())), READ | WRITE)
+    theirs.send(b"x")
+    assert bench.turn() == ["a readable"]
+
+
+def test_only_the_events_that_were_asked_for_are_told(bench: Bench) -> None:
+    ours, theirs = bench.watched(bench.thing("a"), READ)
+    theirs.send(b"x")
+    bench.set.change(ours.fileno(), 0)
+    assert bench.turn() == []
+    bench.set.change(ours.fileno(), WRITE)
+    assert bench.turn() == ["a writable"]
+    bench.set.change(ours.fileno(), READ)
+    assert bench.turn() == ["a readable"]
+
+
+def test_a_peers_end_is_told_to_those_who_do_not_read(bench: Bench) -> None:
+    """If they asked for it; bytes before it are not waited for."""
+    ours, theirs = bench.watched(bench.thing("a"), GONE)
+    theirs.send(b"unread")
+    assert bench.turn() == []
+    theirs.shutdown(socket.SHUT_WR)
+    assert bench.turn() == ["a readable"]
+    bench.set.change(ours.fileno(), 0)
+    assert bench.turn() == []
+
+
+def test_one_who_only_looks_is_told_of_new_bytes_once(bench: Bench) -> None:
+    _, theirs = bench.watched(bench.thing("a"), READ | NEW)
+    theirs.send(b"x")
+    assert bench.turn() == ["a readable"]
+    assert bench.turn() == []
+    theirs.send(b"y")
+    assert bench.turn() == ["a readable"]
+
+
+def test_one_turn_is_bounded_and_the_next_one_goes_on(bench: Bench) -> None:
+    """However many sockets are ready, the reactor gets its turn, and none is forgotten."""
+    count = EVENTS_PER_TURN + 10
+    for number in range(count):
+        bench.watched(bench.thing(str(number)), WRITE)
+    first = bench.turn()
+    assert len(first) == EVENTS_PER_TURN
+    assert len(set(first) | set(bench.turn())) == count
+
+
+def test_the_time_of_the_turn_is_there_for_everybody(bench: Bench) -> None:
+    before = monotonic()
+    bench.turn()
+    assert before <= bench.set.now <= monotonic()
+
+
+# Who is in the set.
+
+
+def test_a_forgotten_descriptor_is_not_watched_any_more(bench: Bench) -> None:
+    """Forgetting twice does nothing; the number can be watched anew."""
+    ours, theirs = bench.watched(bench.thing("a"))
+    theirs.send(b"x")
+    assert len(bench.set) == 1
+    bench.set.forget(ours.fileno())
+    bench.set.forget(ours.fileno())
+    assert len(bench.set) == 0
+    assert bench.turn() == []
+    bench.set.watch(ours.fileno(), bench.thing("b"), READ)
+    assert bench.turn() == ["b readable"]
+
+
+def test_a_descriptor_that_was_forgotten_in_the_same_turn_is_passed_over(bench: Bench) -> None:
+    """Two were ready; whoever came first ended the other."""
+    ends: list[int] = []
+
+
+    def ending(other: int) -> Then:
+        return lambda what: bench.set.forget(ends[other])
+
+    for other in (1, 0):
+        mine, theirs = bench.watched(bench.thing("it", ending(other)))
+        ends.append(mine.fileno())
+        theirs.send(b"x")
+    assert bench.turn() == ["it readable"]
+    assert len(bench.set) == 1
+
+
+def test_a_descriptor_can_be_handed_over(bench: Bench) -> None:
+    """The next one is told, for events of its own, and the first one no more, of its deadline neither."""
+    first, second = bench.thing("first"), bench.thing("second")
+    ours, theirs = bench.watched(first)
+    first.deadline = 0.0
+    bench.set.hand_over(ours.fileno(), second, READ | WRITE)
+    theirs.send(b"x")
+    assert len(bench.set) == 1
+    assert bench.turn() == ["second readable", "second writable"]
+    assert bench.tick() == []
+
+
+def test_after_a_hand_over_in_the_middle_the_events_of_the_turn_are_not_the_next_ones(bench: Bench) -> None:
+    """What was due belonged to the one before it."""
+    second = bench.thing("second")
+    ours, theirs = bench.watched(
+        bench.thing("first", lambda what: bench.set.hand_over(ours.fileno(), second, READ)), READ | WRITE
+    )
+    theirs.send(b"x")
+    assert bench.turn() == ["first readable"]
+    assert bench.turn() == ["second readable"]
+
+
+# Deadlines.
+
+
+def test_a_deadline_that_passed_is_told_every_tick_until_it_is_moved(bench: Bench) -> None:
+    thing, other = bench.thing("a"), bench.thing("b")
+    bench.watched(thing)
+    bench.watched(other)
+    assert bench.tick() == []
+    thing.deadline = bench.set.now
+    other.deadline = bench.set.now + 3600
+    assert bench.tick() == bench.tick() == ["a overdue"]
+    thing.deadline = NEVER
+    assert bench.tick() == []
+
+
+def test_one_that_lets_go_at_its_deadline_spoils_nobody_elses(bench: Bench) -> None:
+    """The set is changed while it is gone through."""
+    ours = []
+    for name in "abc":
+        thing = bench.thing(name, nothing if ours else lambda what: bench.set.forget(ours[0].fileno()))
+        ours.append(bench.watched(thing)[0])
+        thing.deadline = 0.0
+    assert bench.tick() == ["a overdue", "b overdue", "c overdue"]
+    assert bench.tick() == ["b overdue", "c overdue"]
+
+
+# Bugs.
+
+
+def broken(word: str) -> Then:
+    """Raises when it is told that, and only then."""
+
+    def then(what: str) -> None:
+        if what == word:
+            raise LookupError("a bug of the test")
+
+    return then
+
+
+@pytest.mark.parametrize("word", ["readable", "writable"])
+def test_one_that_raises_is_dropped_and_the_others_are_served(
+    bench: Bench, logged: list[LogEvent], word: str
+) -> None:
+    """In the same turn, whichever came first; and the log has the traceback."""
+    for name in "abc":
+        _, theirs = bench.watched(bench.thing(name, broken(word) if name == "b" else nothing), READ | WRITE)
+        theirs.send(b"x")
+    heard = bench.turn()
+    assert {f"{name} {what}" for name in "ac" for what in ("readable", "writable")} <= set(heard)
+    assert [line for line in heard if line.startswith("b")][-2:] == [f"b {word}", "b failed"]
+    (event,) = [event for event in logged if "log_failure" in event]
+    assert event["log_failure"].check(LookupError)
+
+
+def test_one_that_raises_at_its_deadline_is_dropped_and_the_clock_goes_on(bench: Bench) -> None:
+    for name in "ab":
+        thing = bench.thing(name, broken("overdue") if name == "a" else nothing)
+        bench.watched(thing)
+        thing.deadline = 0.0
+    assert bench.tick() == ["a overdue", "a failed", "b overdue"]
+    assert "b overdue" in bench.tick()
+
+
+def test_one_that_cannot_even_be_dropped_costs_nobody_else(bench: Bench, logged: list[LogEvent]) -> None:
+    def then(what: str) -> None:
+        raise LookupError(what)
+
+    for name in "ab":
+        _, theirs = bench.watched(bench.thing(name, then if name == "a" else nothing))
+        theirs.send(b"x")
+    assert set(bench.turn()) == {"a readable", "a failed", "b readable"}
+    assert len([event for event in logged if "log_failure" in event]) == 2
+
+
+# The end.
+
+
+def test_the_reactor_has_one_reader_and_one_timer_from_start_to_stop(bench: Bench) -> None:
+    """However many sockets there are."""
+    for name in "abc":
+        bench.watched(bench.thing(name))
+    assert bench.reactor.getReaders() == [bench.set]
+    assert len(bench.reactor.getDelayedCalls()) == 1
+    bench.tick()
+    assert len(bench.reactor.getDelayedCalls()) == 1
+    bench.set.stop()
+    assert bench.reactor.getReaders() == []
+    assert bench.reactor.getDelayedCalls() == []
+
+
+def test_a_stop_lets_go_of_everything_that_is_left(bench: Bench) -> None:
+    """Each of them is told, and may leave the set by itself; one that raises keeps nobody else."""
+    ours, _ = bench.watched(bench.thing("a", lambda what: bench.set.forget(ours.fileno())))
+    bench.watched(bench.thing("b", broken("failed")))
+    bench.watched(bench.thing("c"))
+    bench.set.stop()
+    assert bench.heard == ["a failed", "b failed", "c failed"]
+    assert bench.reactor.getReaders() == []
