@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from select import select
 from threading import Lock, Thread
-from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -229,19 +228,3 @@ class TLSFront(TLSServer):
                     if not octets:
                         return peer.close()
                     peer.send(octets)
-
-
-def wait_for(path: Path, seconds: float = _PATIENCE) -> None:
-    """Wait until somebody serves on a unix socket.
-
-    @raise TimeoutError: if nobody does in time.
-    """
-    end = monotonic() + seconds
-    while monotonic() < end:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            try:
-                return probe.connect(str(path))
-            except (FileNotFoundError, ConnectionRefusedError):
-                # Nothing announces a bind; a fiftieth of a second costs nobody anything.
-                select([], [], [], 0.02)
-    raise TimeoutError(f"nobody serves on {path} after {seconds:g} s")

@@ -2,7 +2,9 @@
 
 Imports point inward only: values and rules know nothing of sockets, clocks and files; the relay
 knows nothing of the process it runs in. The rules are given as data below, judged by reading the
-import statements of every source file, and the judge itself is tested at the end.
+import statements of every source file and the calls that need none, such as C{open}; the judge itself
+is tested at the end. What a file does with a value that it is given, such as a clock or a path, is
+not seen from here.
 """
 
 import ast
@@ -35,16 +37,28 @@ PURE = (
     "mcpgate/config/url.py",
     "mcpgate/config/endpoint.py",
     "mcpgate/config/problem.py",
+    "mcpgate/config/draft.py",
+    "mcpgate/config/judge.py",
+    "mcpgate/config/advice.py",
+    "mcpgate/config/reference.py",
     "mcpgate/config/locate.py",
 )
-#: What reaches sockets, clocks, files or threads.
+#: What reaches sockets, clocks, files, threads, other processes or chance.
 OUTSIDE = frozenset(
-    "twisted treq OpenSSL socket ssl select time os asyncio threading subprocess".split()
+    "twisted treq OpenSSL socket ssl select selectors asyncio time os io fcntl mmap shutil tempfile glob "
+    "sys signal threading concurrent multiprocessing subprocess secrets random uuid".split()
+)
+#: What does so without an import of its own: builtins, and methods of what a pure file may name.
+CLOCKS = frozenset("datetime.now datetime.utcnow datetime.today date.today".split())
+FILES = frozenset(
+    "open read_bytes read_text write_bytes write_text exists is_file is_dir is_symlink stat lstat iterdir "
+    "absolute expanduser cwd mkdir unlink touch chmod".split()
 )
 #: Reading a certificate that somebody else loaded is arithmetic on a value.
 READS_CERTIFICATES = ("mcpgate/tls/certificate.py", "mcpgate/tls/pins.py", "mcpgate/tls/names.py")
 #: The only maker of C{SSL.Context}: what we demand of TLS is stated in one place.
 CONTEXTS = "mcpgate/tls/contexts.py"
+
 
 def imports(source: str) -> Iterator[str]:
     """The dotted name of every module that a source file imports, wherever the statement stands.
@@ -101,7 +115,14 @@ def faults(path: str, source: str) -> list[str]:
             found.append(f"{name}: the reactor is a parameter")
         if any(within(name, lax) for lax in ("ssl", "twisted.internet.ssl", "twisted.protocols.tls")):
             found.append(f"{name}: TLS is pyOpenSSL's, on the transport of mcpgate/tls/stream.py")
-    calls = (ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+        if within(name, "signal") and not process:
+            found.append(f"{name}: signals belong to the process")
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
+    for call in sorted(calls) if pure else ():
+        if call in CLOCKS or call.removeprefix("datetime.") in CLOCKS:
+            found.append(f"{call}(): the file is pure, and now is a parameter")
+        if call.rpartition(".")[2] in FILES:
+            found.append(f"{call}(): the file is pure")
     if path != CONTEXTS and not {"Context", "SSL.Context", "OpenSSL.SSL.Context"}.isdisjoint(calls):
         found.append(f"SSL.Context(): contexts are made in {CONTEXTS}")
     return found
@@ -124,6 +145,15 @@ def test_every_rule_is_about_a_file_that_exists(place: str) -> None:
     [
         ("mcpgate/wire/http.py", "import time"),
         ("mcpgate/wire/http.py", "import os.path"),
+        ("mcpgate/evidence/record.py", "import fcntl"),
+        ("mcpgate/identity/principal.py", "from secrets import token_hex"),
+        ("mcpgate/policy/decide.py", "from datetime import datetime\nnow = datetime.now()"),
+        ("mcpgate/policy/decide.py", "import datetime\nnow = datetime.datetime.now(datetime.UTC)"),
+        ("mcpgate/policy/decide.py", "import datetime\ntoday = datetime.date.today()"),
+        ("mcpgate/config/judge.py", "text = open('/etc/mcpgate/mcpgate.toml').read()"),
+        ("mcpgate/config/judge.py", "from pathlib import Path\ntext = Path('x').read_text()"),
+        ("mcpgate/relay/exchange.py", "import signal"),
+        ("mcpgate/gate.py", "from signal import SIGHUP"),
         ("mcpgate/wire/http.py", "def late():\n    from twisted.internet.defer import Deferred"),
         ("mcpgate/wire/http.py", "from mcpgate.evidence.journal import Journal"),
         ("mcpgate/policy/decide.py", "from cryptography import x509"),
@@ -147,4 +177,9 @@ def test_what_is_allowed_passes() -> None:
     assert faults("mcpgate/tls/pins.py", "from cryptography import x509") == []
     assert faults("mcpgate/relay/exchange.py", "from twisted.internet.defer import Deferred") == []
     assert faults("mcpgate/cli/tap.py", "from twisted.internet import reactor") == []
+    assert faults("mcpgate/cli/process.py", "import signal") == []
+    assert (
+        faults("mcpgate/policy/decide.py", "from datetime import datetime\nat = datetime(2026, 1, 1)") == []
+    )
+    assert faults("mcpgate/evidence/journal.py", "import fcntl\nopen('journal')") == []
     assert faults(CONTEXTS, "from OpenSSL import SSL\ncontext = SSL.Context(SSL.TLS_METHOD)") == []

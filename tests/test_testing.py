@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.testing import LocalCA, TLSFront, TLSPeer, TLSServer, certificate_pem, wait_for
+from mcpgate.testing import LocalCA, TLSFront, TLSPeer, TLSServer, certificate_pem
 from mcpgate.tls.contexts import client_connection, client_context
 from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.verify import Note
@@ -55,7 +55,6 @@ def dial(server: TLSServer, ca: LocalCA) -> ssl.SSLSocket:
 
 def test_a_front_passes_every_byte_both_ways(ca: LocalCA, shouting: Path) -> None:
     """However much it is, and in order."""
-    wait_for(shouting)
     with TLSFront(ca.server(["localhost"], datetime.now(UTC)), shouting) as front, dial(front, ca) as client:
         sender = threading.Thread(target=client.sendall, args=(MUCH,))
         sender.start()
@@ -108,9 +107,3 @@ def test_stopping_drops_connections(ca: LocalCA, shouting: Path) -> None:
             raise ConnectionError("ended")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", front.port))
-
-
-def test_waiting_for_nobody_ends(tmp_path: Path) -> None:
-    """With an error that names the place."""
-    with pytest.raises(TimeoutError, match="nobody.sock"):
-        wait_for(tmp_path / "nobody.sock", 0.1)

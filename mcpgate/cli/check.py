@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from mcpgate.cli.exits import complain
+from mcpgate.cli.judged import judged
 from mcpgate.cli.online import visit
 from mcpgate.cli.text import cell, config_option, format_option, outline, show
-from mcpgate.config.inspect import inspect
-from mcpgate.config.load import load_config
-from mcpgate.config.problem import ConfigError
-from mcpgate.gate import Gate
 from mcpgate.generation import Generation
 
 
-@click.command()
+@click.command(short_help="Judge the configuration and all files that it names.")
 @config_option
 @format_option
 @click.option("--online", is_flag=True, help="Also shake hands with every upstream, as the gate would.")
@@ -39,26 +35,6 @@ def command(config: Path, form: str, online: bool) -> None:
         raise SystemExit(os.EX_UNAVAILABLE)
 
 
-def judged(reactor: Any, path: Path) -> Gate:
-    """A gate that is ready to start.
-
-    @raise ConfigError: with every problem of the file, of the world it names (secrets, the state
-        directory), and of what is in the certificate files.
-    """
-    config = load_config(path)
-    gate = Gate(reactor, config)
-    problems = list(inspect(config, datetime.now(UTC)))
-    try:
-        gate.prepare()
-    except ConfigError as error:
-        # A missing file is seen by both; once is enough.
-        known = {problem.path for problem in problems}
-        problems += [problem for problem in error.problems if problem.path not in known]
-    if problems:
-        raise ConfigError(problems, path)
-    return gate
-
-
 def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
     """What a good configuration amounts to, as values that JSON can say."""
     config = generation.config
@@ -69,6 +45,7 @@ def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
                 "name": terms.name,
                 "listen": terms.table.listen,
                 "profile": terms.profile.name,
+                "require_pq": terms.profile.require_pq,
                 "client_certificates": terms.table.client_certificates,
                 "tokens": terms.table.tokens,
             }
@@ -78,8 +55,8 @@ def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
             {
                 "listener": terms.name,
                 "names": [*pair.facts.dns_names, *pair.facts.addresses],
-                "expires": pair.facts.not_after.isoformat(),
-                "days": (pair.facts.not_after - now).days,
+                "not_after": pair.facts.not_after.isoformat(),
+                "days_left": (pair.facts.not_after - now).days,
             }
             for terms in generation.listeners.values()
             for pair in terms.pairs
@@ -89,6 +66,7 @@ def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
                 "name": table.name,
                 "url": table.url,
                 "profile": table.profile,
+                "require_pq": table.require_pq,
                 "trust": table.trust,
                 "pins": list(table.pins),
             }

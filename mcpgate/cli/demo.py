@@ -39,7 +39,7 @@ SDK = (2, 3)
 _DIRECTORY_MOST = 107 - len("/state/control.sock")
 
 
-@click.command()
+@click.command(short_help="Show the whole encrypted path on this machine.")
 @click.option(
     "--state",
     "kept",
@@ -78,7 +78,7 @@ def _tell(scene: Scene, kept: bool) -> None:
     _rows(
         ("CA", f"made just now; {scene.ca_file}" if kept else "made just now, and gone afterwards"),
         ("server", f"the official Python SDK's, mcp {version('mcp')}, process {scene.server.pid}"),
-        ("", "on a unix socket: that hop is in clear, behind its own TLS front and never on a network"),
+        ("", "on a unix socket: a connection in clear, behind its own TLS front and never on a network"),
         ("front", f"TLS for that server, https://localhost:{scene.front.port}"),
         ("gate", f"mcpgate run, process {scene.gate.pid}, {scene.url}"),
         ("", f"pins the server's key: {scene.pin}"),

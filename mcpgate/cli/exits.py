@@ -1,8 +1,9 @@
 """How the process ends: which exit code, and which words, for what a person can mend.
 
 The codes are those of sysexits.h, the ones that service managers and scripts know: 64 usage, 66
-cannot read, 69 cannot listen or reach, 73 cannot create, 77 no permission, 78 configuration. An
-error that is not listed here is a defect of ours and keeps its traceback.
+cannot read, 69 cannot listen or reach, 70 a demonstration that failed, 73 cannot create (also a state
+directory that is in use), 77 no permission, 78 configuration. An error that is not listed here is a
+defect of ours and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def stop_for(error: BaseException) -> Stop | None:
 
 def complain(message: str) -> None:
     """Tell the person, on stderr, under our own name."""
-    print(message if message.startswith("mcpgate: ") else f"mcpgate: {message}", file=sys.stderr)
+    print(f"mcpgate: {message}", file=sys.stderr)
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from mcpgate.config.problem import quoted
 from mcpgate.config.reference import explain, suggestion, topics
 
 
-@click.command()
+@click.command(short_help="Explain a reason or a key of the configuration.")
 @click.argument("word", required=False)
 def command(word: str | None) -> None:
     """Explain WORD: a reason such as tls.pin, or a key such as upstream.pins.
 
+    A table, such as upstream, lists its keys; what reasons begin with, such as tls, lists them.
     Without a WORD, list all that can be explained.
     """
     if word is None:

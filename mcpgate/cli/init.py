@@ -34,7 +34,7 @@ def _listenable(text: str) -> str:
     return text
 
 
-@click.command()
+@click.command(short_help="Write a first configuration, a local CA and a certificate.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--upstream",
@@ -72,7 +72,8 @@ def command(directory: Path, url: Url, trust: str, hosts: tuple[str, ...], liste
     """
     upstream = _name_for(url.host)
     # Without a port (unix, systemd), or with one that the system will choose, there is only a guess.
-    port = int(read_endpoint(listen).arguments.get("port", 0)) or HTTPS_PORT
+    endpoint = read_endpoint(listen)
+    port = int(endpoint.arguments.get("port", 0)) or HTTPS_PORT
     public_url = str(Url(hosts[0] if hosts else "localhost", port, ""))
     names = tuple(dict.fromkeys((*LOOPBACK, *_machine(), *hosts)))
     text = Template(files("mcpgate").joinpath("data/init.toml").read_text(encoding="utf-8")).substitute(
@@ -109,11 +110,18 @@ Next:
   mcpgate run --config {config}
   mcpgate token issue me --config {config}
 
-Then give an MCP client the URL {public_url}/{upstream} and the token as its bearer token,
+Then give the client the token, as its bearer token, and the URL {public_url}/{upstream};
 and have it trust the CA:
   SSL_CERT_FILE={quote(str(authority.absolute()))} for Python,
   NODE_EXTRA_CA_CERTS=... for Node, --cacert ... for curl."""
     )
+    if endpoint.loopback and hosts and hosts[0] not in LOOPBACK:
+        click.echo(
+            f"""
+So far only this machine reaches the gate, whatever its URL says: it listens on {listen}.
+For clients elsewhere, write this into {file}, for every address of the machine:
+  listen = "tcp:{port}\""""
+        )
 
 
 def _nothing_in_the_way(paths: Iterable[Path]) -> None:

@@ -22,7 +22,7 @@ from mcpgate.tls.trust import load_trust
 from mcpgate.upstream.probe import Report, Seen, Unreachable, probe
 
 
-@click.command()
+@click.command(short_help="Show what a server negotiates, its chain and its pins.")
 @click.argument("url", type=Written("URL", read_url))
 @click.option(
     "--address",

@@ -12,6 +12,7 @@ where the application is nothing but the gate:
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
-from mcpgate.cli.exits import ends_well, stop_for
+from mcpgate.cli.exits import Stop, ends_well, stop_for
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError
+from mcpgate.config.units import write_duration
 from mcpgate.gate import KEPT, Gate
+from mcpgate.ops.control import ControlError
 
 
 class Process(Service):
@@ -40,7 +43,12 @@ class Process(Service):
     def startService(self) -> None:
         """Start the gate, or end the process with the code that says why it cannot."""
         with ends_well():
-            self._gate.startService()
+            try:
+                self._gate.startService()
+            except ControlError as error:
+                # At a start this is no gate that cannot be reached, but a socket that cannot be made:
+                # as with the journal's lock, mostly because another gate has the state directory.
+                raise Stop(str(error), os.EX_CANTCREAT) from error
         super().startService()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.hang_up))
 
@@ -51,7 +59,8 @@ class Process(Service):
         # Twisted's own answer to a second signal is a complaint that it is stopping already.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._reactor.callFromThread(self.hurry))
-        self.log.info("stopping; exchanges may finish for {seconds} s", seconds=self._gate.config.gate.drain)
+        drain = write_duration(self._gate.config.gate.drain)
+        self.log.info("stopping; exchanges may finish for {drain}", drain=drain)
         return self._gate.stopService()
 
     def hang_up(self) -> None:

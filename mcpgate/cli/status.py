@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from attrs import fields_dict
 
-from mcpgate.cli.text import config_option, format_option, outline, show
-from mcpgate.config.load import load_config
+from mcpgate.cli.state import state_options
+from mcpgate.cli.text import format_option, outline, show
+from mcpgate.config.schema import LimitsTable
 from mcpgate.ops.control import SOCKET, ask
 
 
-@click.command()
-@config_option
+@click.command(short_help="Show what the running gate does.")
+@state_options
 @format_option
-def command(config: Path, form: str) -> None:
+def command(state: Path, form: str) -> None:
     """Show what the running gate does: listeners, certificates, upstreams, the last reload."""
-    facts = ask(load_config(config).gate.state / SOCKET, "status")
-    show(facts, form, lambda: outline(facts))
+    facts = ask(state / SOCKET, "status")
+    show(facts, form, lambda: outline(as_configured(facts)))
+
+
+def as_configured(facts: Mapping[str, object]) -> dict[str, object]:
+    """The facts with durations and sizes as the configuration file has them: 10s, 32KiB."""
+    match facts:
+        case {"limits": dict() as limits}:
+            return {**facts, "limits": {key: _as_written(key, value) for key, value in limits.items()}}
+    return dict(facts)
+
+
+def _as_written(key: str, value: object) -> object:
+    option = fields_dict(LimitsTable).get(key)
+    # The gate that answers may be of another version, with limits that this one does not know.
+    return value if option is None else str(option.metadata["form"].show(value)).strip('"')

@@ -9,8 +9,8 @@ from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python import usage
 
-from mcpgate.cli.check import judged
 from mcpgate.cli.exits import ends_well
+from mcpgate.cli.judged import judged
 from mcpgate.cli.process import Process
 from mcpgate.cli.text import DEFAULT_CONFIG
 

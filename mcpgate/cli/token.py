@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 
 from mcpgate.cli.exits import Stop
-from mcpgate.cli.text import Written, config_option, format_option, show, table
-from mcpgate.config.load import load_config
+from mcpgate.cli.state import state_options
+from mcpgate.cli.text import Written, format_option, show, table
 from mcpgate.config.units import read_duration
 from mcpgate.identity.issued import IssuedToken, TokenFile, TokenFileError
 from mcpgate.ops.control import SOCKET, ControlError, ask
 
 
-@click.group("token")
+@click.group("token", short_help="Issue, list and revoke bearer tokens for callers.")
 def command() -> None:
     """Issue, list and revoke bearer tokens for callers."""
 
@@ -32,26 +32,34 @@ def command() -> None:
     show_default=True,
     help="How long it is good for.",
 )
-@config_option
-def issue(name: str, lifetime: float, config: Path) -> None:
+@state_options
+@format_option
+def issue(name: str, lifetime: float, state: Path, form: str) -> None:
     """Issue a token to NAME and print it, this once."""
-    state, file = _opened(config)
+    file = _opened(state)
+    try:
+        # Before the gate's first start there is no directory yet; it is made as the gate would.
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_CANTCREAT
+        raise Stop(f"{state}: {error.strerror}", code) from error
     try:
         token, text = file.issue(name, lifetime, time.time())
     except TokenFileError as error:
         raise _not_changed(error) from error
     _nudge(state)
+    facts = {"id": token.id, "name": token.name, "expires": _day(token.expires), "token": text}
     click.echo(f"Token {token.id} for {token.name}, good until {_day(token.expires)}.", err=True)
     click.echo("It is not kept and cannot be shown again:", err=True)
-    click.echo(text)
+    show(facts, form, lambda: text)
 
 
 @command.command("list")
-@config_option
+@state_options
 @format_option
-def list_tokens(config: Path, form: str) -> None:
+def list_tokens(state: Path, form: str) -> None:
     """List what was issued; the tokens themselves are not kept."""
-    _, file = _opened(config)
+    file = _opened(state)
     now = time.time()
     facts = [
         {
@@ -73,10 +81,10 @@ def list_tokens(config: Path, form: str) -> None:
 
 @command.command("revoke")
 @click.argument("id_or_name")
-@config_option
-def revoke(id_or_name: str, config: Path) -> None:
+@state_options
+def revoke(id_or_name: str, state: Path) -> None:
     """Revoke one token by its id, or all of a name's."""
-    state, file = _opened(config)
+    file = _opened(state)
     try:
         revoked = file.revoke(id_or_name, time.time())
     except TokenFileError as error:
@@ -86,15 +94,14 @@ def revoke(id_or_name: str, config: Path) -> None:
         click.echo(f"Token {token.id} for {token.name} is revoked.", err=True)
 
 
-def _opened(config: Path) -> tuple[Path, TokenFile]:
-    """The state directory and its token file, once it has proved readable."""
-    state = load_config(config).gate.state
+def _opened(state: Path) -> TokenFile:
+    """The token file of a state directory, once it has proved readable."""
     file = TokenFile(state / "tokens.json")
     try:
         file.all()
     except TokenFileError as error:
         raise Stop(str(error), _cause(error, os.EX_NOINPUT)) from error
-    return state, file
+    return file
 
 
 def _not_changed(error: TokenFileError) -> Stop:

@@ -83,7 +83,7 @@ ADVICE: Mapping[Reason, str] = {
         "9525). Reissue it with a SAN."
     ),
     Reason.TLS_BAD_SAN: (
-        "The certificate's subject alternative names can't be read or hold only kinds that can't be "
+        "The certificate's subject alternative names cannot be read or hold only kinds that cannot be "
         "matched, such as urn:. Reissue it with the DNS name or address that callers use."
     ),
     Reason.TLS_PIN: (
@@ -147,7 +147,8 @@ ADVICE: Mapping[Reason, str] = {
         "A POST came without Content-Length or chunked encoding. The client is not an MCP client."
     ),
     Reason.FRAME_CHUNK: (
-        "The chunked encoding was malformed, or used extensions or trailers, which no MCP client needs."
+        "The chunked encoding was malformed, or used extensions or trailers, which no MCP client needs. "
+        "Look for a proxy between the client and the gate that adds them."
     ),
     Reason.FRAME_BODY_SIZE: (
         "The body is larger than limits.body_size. It was refused by its head, before the body was read."
@@ -156,7 +157,10 @@ ADVICE: Mapping[Reason, str] = {
         "The request arrived more slowly than limits.head_timeout or limits.body_timeout allow: a bad "
         "network, or somebody who tries to hold connections open."
     ),
-    Reason.FRAME_EXPECT: "The Expect header asked for something other than 100-continue.",
+    Reason.FRAME_EXPECT: (
+        "The Expect header asked for something other than 100-continue, the only expectation that "
+        "HTTP/1.1 defines. Have the client leave it out."
+    ),
     Reason.FRAME_METHOD: (
         "MCP over HTTP uses POST, GET and DELETE. A browser's preflight (OPTIONS) ends here too."
     ),
@@ -176,12 +180,16 @@ ADVICE: Mapping[Reason, str] = {
     Reason.FRAME_DEPTH: (
         "The body was nested more than 64 deep, where parsers begin to fail. No tool needs it."
     ),
-    Reason.FRAME_NUMBER: "A number in the body was too large to mean the same to every parser.",
+    Reason.FRAME_NUMBER: (
+        "A number in the body was too large to mean the same to every parser. Have the client send it "
+        "as a string."
+    ),
     Reason.FRAME_BATCH: (
         "The body was a list of messages. MCP dropped JSON-RPC batches in 2025-06-18; update the client."
     ),
     Reason.FRAME_ENVELOPE: (
-        "The body was JSON, but not exactly one JSON-RPC 2.0 request, notification or response."
+        "The body was JSON, but not exactly one JSON-RPC 2.0 request, notification or response. Check "
+        "that the client speaks MCP over Streamable HTTP, and that nothing wraps its messages."
     ),
     Reason.FRAME_ID: (
         "The message's id was null, a fraction, out of range or very long. Answers could not be told "
@@ -189,7 +197,7 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.FRAME_PARAMS: (
         "The method needs a name or a URI in its params, and there was none that is a string; what "
-        "can't be named can't be judged."
+        "cannot be named cannot be judged."
     ),
     Reason.ROUTE_UNKNOWN: (
         "No [[route]] has this path and host. Paths are compared exactly, byte by byte: a slash at the "
@@ -244,11 +252,7 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.UPSTREAM_UNAUTHORIZED: (
         "The upstream answered 401 to the gate's own credential: it has expired or was revoked there. "
-        "Replace what upstream.credential refers to; callers can't mend this."
-    ),
-    Reason.UPSTREAM_CREDENTIAL: (
-        "What upstream.credential refers to could not be read, so nothing was sent. The detail names "
-        "the reference."
+        "Replace what upstream.credential refers to; callers cannot mend this."
     ),
     Reason.CLIENT_GONE: (
         "The caller closed its connection before the answer was complete; the upstream was told to stop."

@@ -128,7 +128,9 @@ class Draft:
         if guess is not None:
             # It was meant, so it is neither missing nor left at its default.
             self.unsound.add(guess)
-        words = f"no key is named {quoted(key)} here{did_you_mean(key, options)}"
+        # A table with more keys than a line can list is explained on a page of its own.
+        hint = did_you_mean(key, options) or f"; mcpgate explain {self.place.topic} lists them"
+        words = f"no key is named {quoted(key)} here{hint}"
         self.sheet.report(self.place.key(key), words, self.place.topic)
 
     def _take(self, name: str, option: Attribute[object], raw: object) -> None:

@@ -33,6 +33,11 @@ class Endpoint:
     arguments: Mapping[str, str]
 
     @property
+    def chosen_later(self) -> bool:
+        """Whether the system chooses the port (0), so that two such listeners are not in one place."""
+        return "port" in self.arguments and int(self.arguments["port"]) == 0
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it. What cannot be told counts as reachable."""
         if self.kind == "unix":

@@ -1,7 +1,7 @@
 """The forms that single values of the file take: how each is read, checked, and written back.
 
 Reading never coerces: C{5} is no string and C{"abc"} no list. A form raises C{ValueError} with the
-rest of a sentence that begins at the value, and quotes it only where it can't be a secret.
+rest of a sentence that begins at the value, and quotes it only where it cannot be a secret.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def _state(config: Config) -> Iterator[Problem]:
     except FileNotFoundError:
         above = next((parent for parent in state.parents if parent.exists()), Path("/"))
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-            yield config.problem("gate.state", f"{state} doesn't exist and can't be created in {above}")
+            yield config.problem("gate.state", f"{state} does not exist and cannot be created in {above}")
         return
     except OSError as error:
         yield config.problem("gate.state", f"{state}: {error.strerror}")
@@ -51,7 +51,7 @@ def _state(config: Config) -> Iterator[Problem]:
     elif found.st_mode & stat.S_IWOTH:
         yield config.problem("gate.state", f"{state} can be written by everybody; chmod 0700 it")
     elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
-        yield config.problem("gate.state", f"{state} can't be written by this user")
+        yield config.problem("gate.state", f"{state} cannot be written by this user")
 
 
 def _files(config: Config) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def _readable(config: Config, path: str, file: Path | None, *, directory: bool =
     elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         yield config.problem(path, f"{file} is not a regular file")
     elif not os.access(file, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
-        yield config.problem(path, f"{file} can't be read by this user")
+        yield config.problem(path, f"{file} cannot be read by this user")
 
 
 def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -20,7 +20,8 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         if not drafts[kind] and kind not in sheet.unread:
             what = "accepts" if kind == "listener" else "forwards"
             sheet.report(Place((), kind, kind), f"there is none, so the gate {what} nothing; add [[{kind}]]")
-    for kind, tables in drafts.items():
+    # A route that is there twice most often has its name twice too, by default: that is one mistake.
+    for kind, tables in {**drafts, "route": _addressed(drafts["route"])}.items():
         _names(kind, tables)
     _sockets(drafts["listener"])
     for listener in drafts["listener"]:
@@ -30,7 +31,6 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         _client_key(upstream)
         if "credential" in upstream.inner:
             _credential(upstream.inner["credential"])
-    _addresses(drafts["route"])
     upstreams = [str(upstream.get("name") or "") for upstream in drafts["upstream"]]
     # Where a name could not be read, any name that is asked for may be that one.
     if all(upstreams) and "upstream" not in sheet.unread:
@@ -73,7 +73,9 @@ def _sockets(listeners: Iterable[Draft]) -> None:
     first: dict[str, Draft] = {}
     for listener in listeners:
         listen = str(listener.get("listen") or "")
-        if listen and first.setdefault(listen, listener) is not listener:
+        if not listen or read_endpoint(listen).chosen_later:
+            continue
+        if first.setdefault(listen, listener) is not listener:
             listener.report("listen", f"another listener listens there{_at(first[listen], 'listen')}")
 
 
@@ -89,7 +91,7 @@ def _client_certificates(listener: Draft) -> None:
 
 
 def _somebody_is_asked(listener: Draft) -> None:
-    """Off loopback a caller proves who it is, or the listener isn't opened."""
+    """Off loopback a caller proves who it is, or the listener is not opened."""
     if not listener.sound("tokens", "client_certificates") or listener.get("listen") is None:
         return
     if listener.get("tokens") is False and listener.get("client_certificates") == "off":
@@ -115,14 +117,19 @@ def _credential(credential: Draft) -> None:
         credential.sheet.report(credential.place, "needs either bearer, or header and value")
 
 
-def _addresses(routes: Iterable[Draft]) -> None:
+def _addressed(routes: Iterable[Draft]) -> Sequence[Draft]:
+    """The routes whose names count: all but those that stand at another's address by a default name."""
     first: dict[tuple[str, object], Draft] = {}
+    count = []
     for route in routes:
-        if route.get("path") is None or not route.sound("host"):
-            continue
         address = str(route.get("path")), route.get("host")
-        if first.setdefault(address, route) is not route:
+        known = route.get("path") is not None and route.sound("host")
+        if known and first.setdefault(address, route) is not route:
             route.report("path", f"another route has this path and host{_at(first[address], 'path')}")
+            if route.get("name") is None:
+                continue
+        count.append(route)
+    return count
 
 
 def _leads_somewhere(route: Draft, upstreams: Sequence[str]) -> None:

@@ -27,21 +27,33 @@ FILE_MOST = 1 << 20
 
 
 def load_config(path: Path) -> Config:
-    """The configuration in a file. Raises L{ConfigError}, L{ConfigUnreadable} if it can't be read."""
+    """The configuration in a file.
+
+    @raise ConfigUnreadable: if the file cannot be read.
+    @raise ConfigError: if anything is wrong with what is in it, with every problem.
+    """
     source = path.absolute()
+    return parse_config(read_whole(source), source)
+
+
+def read_whole(source: Path) -> bytes:
+    """The bytes of a configuration file; of one that is too large, enough to see that.
+
+    @raise ConfigUnreadable: if there are none to be had.
+    """
     try:
         with source.open("rb") as file:
-            text = file.read(FILE_MOST + 1)
+            return file.read(FILE_MOST + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise ConfigUnreadable([Problem("", None, f"the file can't be read: {reason}")], source) from None
-    return parse_config(text, source)
+        raise ConfigUnreadable([Problem("", None, f"the file cannot be read: {reason}")], source) from None
 
 
 def parse_config(text: bytes, source: Path) -> Config:
-    """The configuration in the bytes of a file; pure. Raises L{ConfigError} and nothing else.
+    """The configuration in the bytes of a file; pure.
 
-    C{source} is the file's path: relative paths in it start from its directory.
+    @param source: the file's path: relative paths in it start from its directory.
+    @raise ConfigError: if anything is wrong with it, with every problem; nothing else is raised.
     """
     try:
         if len(text) > FILE_MOST:
@@ -58,7 +70,7 @@ def parse_config(text: bytes, source: Path) -> Config:
         raise ConfigError([Problem("", None, "the file is nested too deeply")], source) from None
     except ValueError as error:
         # Such as an integer of thousands of digits, which tomllib hands to int() as it is.
-        raise ConfigError([Problem("", None, f"the file can't be understood: {error}")], source) from None
+        raise ConfigError([Problem("", None, f"the file cannot be understood: {error}")], source) from None
     drafts = _read(sheet, raw)
     judge(sheet, {kind: drafts[kind] for kind in schema.REPEATED})
     if sheet.problems:

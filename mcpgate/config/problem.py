@@ -19,8 +19,9 @@ BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # A quoted word is there to be recognised; more would push the reason off the line.
 QUOTE_MOST = 60
 
-# The same for words to choose from: a table has at most twenty keys, a site may have many routes.
-LIST_MOST = 20
+# The same for words to choose from: more than eight are no hint but a page, and C{mcpgate explain}
+# prints that better.
+LIST_MOST = 8
 
 
 @frozen
@@ -43,7 +44,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that can't be used, with every problem that was found in it."""
+    """A configuration that cannot be used, with every problem that was found in it."""
 
     def __init__(self, problems: Iterable[Problem], source: Path | None) -> None:
         self.problems = tuple(problems)
@@ -51,11 +52,14 @@ class ConfigError(Exception):
         super().__init__(self.problems, source)
 
     def told(self, consequence: str) -> str:
-        """All problems, and what they led to: nothing started, or the old configuration kept."""
+        """All problems, and what they led to: nothing started, or the old configuration kept.
+
+        Without our name before it: whoever prints it to a person adds that, and a log has it already.
+        """
         count = len(self.problems)
         # A configuration that was made in memory has no file to name.
         what = self.source or "the configuration"
-        lines = [f"mcpgate: {what} can't be used ({count} problem{'s' if count != 1 else ''})"]
+        lines = [f"{what} cannot be used ({count} problem{'s' if count != 1 else ''})"]
         lines += [f"  {problem}" for problem in self.problems]
         topic = next((problem.topic for problem in self.problems if problem.topic), None)
         lines.append(f"{consequence}  More: mcpgate explain {topic}" if topic else consequence)
@@ -66,7 +70,7 @@ class ConfigError(Exception):
 
 
 class ConfigUnreadable(ConfigError):
-    """The file itself can't be read (C{EX_NOINPUT} rather than C{EX_CONFIG} for a process)."""
+    """The file itself cannot be read (C{EX_NOINPUT} rather than C{EX_CONFIG} for a process)."""
 
 
 def quoted(word: str) -> str:

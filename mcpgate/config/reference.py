@@ -1,6 +1,6 @@
 """The reference of the configuration and of the reasons, made from the schema and from L{Reason}.
 
-Written nowhere by hand, so it can't fall behind: C{mcpgate explain} prints one entry,
+Written nowhere by hand, so it cannot fall behind: C{mcpgate explain} prints one entry,
 L{reference_page} is the page of the documentation.
 """
 
@@ -15,7 +15,7 @@ from attrs import NOTHING, Attribute, Factory, fields
 from mcpgate.config import schema
 from mcpgate.config.advice import ADVICE
 from mcpgate.config.problem import nearest
-from mcpgate.reasons import ANSWERS, Reason
+from mcpgate.reasons import ANSWERS, PLAINTEXT, Answer, Reason
 
 # Terminals are at least 80 wide; text this narrow is easy to read.
 WIDTH = 78
@@ -24,12 +24,12 @@ WIDTH = 78
 def explain(word: str) -> str | None:
     """What a key (C{upstream.pins}), a table (C{upstream}) or a reason (C{tls.pin}) means.
 
-    Paths as messages write them, such as C{upstream.git.pins[0]}, mean their key. C{None} for a word
-    that is none of these.
+    The first part of reasons (C{tls}) means all of them. Paths as messages write them, such as
+    C{upstream.git.pins[0]}, mean their key. C{None} for a word that is none of these.
     """
     word = word.strip().lower()
-    # upstream.credential is both a key and a reason.
-    entries = [_of_schema(word), _reason(Reason(word)) if word in set(Reason) else None]
+    # A word may be several: upstream is a table, and what reasons begin with.
+    entries = [_of_schema(word), _reason(Reason(word)) if word in set(Reason) else None, _reasons(word)]
     return "\n\n".join(entry for entry in entries if entry is not None) or None
 
 
@@ -53,12 +53,13 @@ def suggestion(word: str) -> str | None:
 
 
 def topics() -> tuple[str, ...]:
-    """Every word that L{explain} knows: tables, their keys, reasons."""
+    """Every word that L{explain} knows: tables, their keys, kinds of reasons, reasons."""
     names = []
     for path, cls in _tables():
         names.append(path)
         names += [f"{path}.{option.name}" for option in _options(cls) if "form" in option.metadata]
-    return (*names, *(reason.value for reason in Reason))
+    kinds = dict.fromkeys(reason.value.partition(".")[0] for reason in Reason)
+    return tuple(dict.fromkeys((*names, *kinds, *(reason.value for reason in Reason))))
 
 
 def reference_page() -> str:
@@ -140,15 +141,35 @@ def _table(path: str, cls: type) -> str:
 def _answered(reason: Reason) -> str:
     if reason is Reason.CLIENT_GONE:
         return "There is nobody left to be told."
-    answer = ANSWERS[reason]
+    if reason is Reason.TLS_PLAINTEXT:
+        # The one that can be told on its own leg, as the caller waits for an answer in clear text.
+        return f"The caller is told: {_told(PLAINTEXT)}"
     # On its own leg a caller whose handshake failed has no session to be told anything on.
-    outbound = reason.value.startswith("tls.") and reason is not Reason.TLS_PLAINTEXT
+    outbound = reason.value.startswith("tls.")
     when = "Where it happens towards the upstream, the caller" if outbound else "The caller"
-    return f"{when} is told: HTTP {answer.status}, JSON-RPC error {answer.code}, {answer.words}"
+    return f"{when} is told: {_told(ANSWERS[reason])}"
+
+
+def _told(answer: Answer) -> str:
+    return f"HTTP {answer.status}, JSON-RPC error {answer.code}, {answer.words}"
 
 
 def _reason(reason: Reason) -> str:
     return "\n".join([reason.value, _paragraph(ADVICE[reason]), "", _paragraph(_answered(reason))])
+
+
+def _reasons(prefix: str) -> str | None:
+    """All reasons of one kind, each with the first sentence of what it means."""
+    found = [reason for reason in Reason if reason.value.startswith(f"{prefix}.")]
+    if not found:
+        return None
+    width = max(len(reason.value) for reason in found)
+    lines = [f"  {reason.value:<{width}}  {_first_sentence(ADVICE[reason])}" for reason in found]
+    return "\n".join([f"Reasons that begin with {prefix}.", "", *lines])
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].rstrip(".") + "."
 
 
 def _markdown_table(cls: type) -> str:

@@ -20,13 +20,15 @@ _VALUE = re.compile(rb"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 
 class SecretError(Exception):
-    """A secret that can't be had. The message says which reference and why."""
+    """A secret that cannot be had. The message says which reference and why."""
 
 
 def resolve(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
     """The secret that C{file:PATH}, C{env:NAME} or C{credential:NAME} refers to.
 
-    Line ends after it are dropped, as editors and C{echo} leave one. Raises L{SecretError}.
+    Line ends after it are dropped, as editors and C{echo} leave one.
+
+    @raise SecretError: if it cannot be had, or cannot be sent in a header.
     """
     kind, _, rest = reference.partition(":")
     if kind == "file":
@@ -50,7 +52,7 @@ def resolve(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
     if len(secret) > SECRET_MOST:
         raise SecretError(f"{reference}: it is longer than {SECRET_MOST} bytes")
     if not _VALUE.fullmatch(secret):
-        raise SecretError(f"{reference}: it has characters in it that a header can't carry")
+        raise SecretError(f"{reference}: it has characters in it that a header cannot carry")
     return secret
 
 

@@ -107,5 +107,5 @@ def read_path(text: str) -> str:
     if _DOTS.search(text):
         raise ValueError("has a dot segment (/./ or /../)")
     if not _PATH.fullmatch(text):
-        raise ValueError("has a character that a path can't hold; percent-encode it")
+        raise ValueError("has a character that a path cannot hold; percent-encode it")
     return text

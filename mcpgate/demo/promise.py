@@ -27,13 +27,13 @@ def promise(kept: bool, sentence: str) -> None:
         raise DemoFailed(sentence)
 
 
-def soon(look: Callable[[], _Found | None], sentence: str) -> _Found:
+def soon(look: Callable[[], _Found | None], sentence: str, seconds: float = _PATIENCE) -> _Found:
     """What C{look} finds, as soon as it does.
 
     @param sentence: what is wrong if it finds nothing in time.
     @raise DemoFailed: then.
     """
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + seconds
     while (found := look()) is None:
         promise(time.monotonic() < end, sentence)
         time.sleep(_PAUSE)

@@ -25,7 +25,7 @@ from attrs import frozen
 
 from mcpgate.demo.children import Child, Children
 from mcpgate.demo.direct import ADDRESS, HOST
-from mcpgate.demo.promise import DemoFailed
+from mcpgate.demo.promise import soon
 from mcpgate.demo.records import Records
 from mcpgate.identity.issued import TokenFile
 from mcpgate.ops.control import SOCKET, ControlError, ask
@@ -130,12 +130,12 @@ def set_up(directory: Path) -> Iterator[Scene]:
 
 
 def _wait(ready: Callable[[], bool], child: Child) -> None:
-    end = time.monotonic() + _PATIENCE
-    while not ready():
+    def look() -> bool | None:
         child.alive()
-        if time.monotonic() > end:
-            raise DemoFailed(f"the {child.name} does not serve after {_PATIENCE:g} s; see {child.complaints}")
-        time.sleep(0.02)
+        return ready() or None
+
+    late = f"the {child.name} does not serve after {_PATIENCE:g} s; see {child.complaints}"
+    soon(look, late, _PATIENCE)
 
 
 def _running(control: Path) -> bool:

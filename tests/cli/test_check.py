@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Start
 
 
 def test_a_good_configuration_is_good(run: Run, config: Path) -> None:
@@ -22,7 +22,20 @@ def test_facts_for_programs(run: Run, config: Path) -> None:
     """C{--format json} is one document."""
     facts = json.loads(run("check", "--config", config, "--format", "json").stdout)
     assert facts["listeners"][0]["name"] == "main"
-    assert 80 < facts["certificates"][0]["days"] < 91
+    assert 80 < facts["certificates"][0]["days_left"] < 91
+
+
+def test_check_and_status_call_the_same_facts_by_the_same_names(run: Run, config: Path, start: Start) -> None:
+    """A program that watches one can read the other."""
+    start()
+    checked = json.loads(run("check", "--config", config, "--format", "json").stdout)
+    running = json.loads(run("status", "--config", config, "--format", "json").stdout)
+    for key in ("name", "listen", "profile", "require_pq", "client_certificates"):
+        assert checked["listeners"][0][key] == running["listeners"][0][key]
+    for key in ("name", "url", "profile", "require_pq"):
+        assert checked["upstreams"][0][key] == running["upstreams"][0][key]
+    for key in ("names", "not_after"):
+        assert checked["certificates"][0][key] == running["listeners"][0]["certificates"][0][key]
 
 
 def edit(old: str, new: str) -> Callable[[Path], None]:
@@ -57,6 +70,11 @@ MISTAKES = {
     "key that does not match": (other_key, "listener.main.certificates", "gate."),
     "key readable by others": (open_key, "listener.main.certificates", "gate.key"),
     "http upstream": (edit('"https://mcp', '"http://mcp'), "upstream.example.url", "https"),
+    "duplicate route by default names": (
+        edit("# What no rule", ROUTE.replace('name = "again"\n', "") + "# What no rule"),
+        "route.example.path",
+        "another route",
+    ),
     "duplicate route": (edit("# What no rule", ROUTE + "# What no rule"), "route.again", "another route"),
     "unknown profile": (edit('"modern"', '"moderm"'), "listener.main.profile", '"modern"'),
     "bad duration": (edit("[gate]", "[limits]\nbody_timeout = 30\n[gate]"), "limits.body_timeout", "30s"),
@@ -72,7 +90,7 @@ def test_a_mistake_is_one_line_with_its_key_path(
     said = run("check", "--config", config)
     assert (said.returncode, said.stdout) == (os.EX_CONFIG, "")
     first, problem, *rest = said.stderr.splitlines()
-    assert first == f"mcpgate: {config} can't be used (1 problem)"
+    assert first == f"mcpgate: {config} cannot be used (1 problem)"
     assert problem.startswith(f"  {path}") and words in problem
     assert len(rest) == 1 and rest[0].startswith("Nothing was started.")
 

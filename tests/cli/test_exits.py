@@ -19,7 +19,7 @@ FILE = Path("/etc/mcpgate/mcpgate.toml")
     ("error", "code"),
     [
         (click.UsageError("no such option"), os.EX_USAGE),
-        (ConfigUnreadable([Problem("", None, "the file can't be read")], FILE), os.EX_NOINPUT),
+        (ConfigUnreadable([Problem("", None, "the file cannot be read")], FILE), os.EX_NOINPUT),
         (FileNotFoundError(2, "No such file or directory", "/x"), os.EX_NOINPUT),
         (ListenError("listener main: address in use"), os.EX_UNAVAILABLE),
         (NoGate("no gate is running"), os.EX_UNAVAILABLE),
@@ -42,12 +42,13 @@ def test_what_a_person_can_mend_is_one_message_and_a_code(
     assert said.err and "Traceback" not in said.err
 
 
-def test_a_message_names_us_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every message begins with our name, also one that already did."""
-    for message in ("gone", "mcpgate: gone"):
-        with pytest.raises(SystemExit), ends_well():
-            raise Stop(message, 1)
-    assert capsys.readouterr().err == "mcpgate: gone\nmcpgate: gone\n"
+@pytest.mark.parametrize("error", [Stop("gone", 1), ConfigError([Problem("", None, "gone")], FILE)])
+def test_a_message_names_us_once(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every message begins with our name, which whoever raised it left to us."""
+    with pytest.raises(SystemExit), ends_well():
+        raise error
+    said = capsys.readouterr().err
+    assert said.startswith("mcpgate: ") and said.count("mcpgate: ") == 1
 
 
 def test_a_defect_of_ours_keeps_its_traceback() -> None:

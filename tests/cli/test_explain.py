@@ -9,12 +9,22 @@ from mcpgate.cli.explain import command
 from tests.cli.conftest import Run
 
 
-@pytest.mark.parametrize("word", ["tls.pin", "upstream.pins", "upstream.git.pins[0]"])
-def test_a_reason_or_a_key_is_explained(word: str) -> None:
-    """Words that messages use are explained, written as the messages write them."""
+@pytest.mark.parametrize(
+    ("word", "first", "words"),
+    [
+        ("tls.pin", "tls.pin", "HTTP 502"),
+        ("upstream.pins", "upstream.pins", "example:  pins = ["),
+        ("upstream.git.pins[0]", "upstream.pins", "example:  pins = ["),
+        ("upstream", "[[upstream]]", "pin_at"),
+        ("tls", "Reasons that begin with tls.", "tls.pin"),
+    ],
+)
+def test_a_reason_or_a_key_is_explained(word: str, first: str, words: str) -> None:
+    """Words that messages use are explained, written as the messages write them; so is a group of them."""
     said = CliRunner().invoke(command, [word])
     assert said.exit_code == 0
-    assert "pin" in said.output
+    assert said.output.splitlines()[0] == first
+    assert words in said.output
 
 
 def test_without_a_word_it_lists_what_it_knows() -> None:

@@ -52,6 +52,33 @@ def test_the_certificate_names_the_machine_and_what_was_asked_for(tmp_path: Path
     assert addresses == {"127.0.0.1", "::1", "10.0.0.7"}
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), False),
+        (("--host", "127.0.0.1"), False),
+        (("--host", "gate.example.org"), True),
+        (("--host", "gate.example.org", "--listen", "tcp:8443"), False),
+    ],
+)
+def test_a_url_that_nobody_reaches_is_told_with_what_to_change(
+    tmp_path: Path, options: tuple[str, ...], told: bool
+) -> None:
+    """A public name is of no use to a listener on loopback."""
+    made = CliRunner().invoke(command, [str(tmp_path / "g"), *options])
+    assert made.exit_code == 0
+    assert ('  listen = "tcp:8443"' in made.output) is told
+
+
+def test_comments_line_up_whatever_the_options(tmp_path: Path) -> None:
+    """Nothing that an option changes pushes a comment out of its column."""
+    options = ["--trust", str(tmp_path / "authorities-of-mcp.pem"), "--listen", "tcp:1"]
+    CliRunner().invoke(command, [str(tmp_path / "g"), *options], catch_exceptions=False)
+    lines = (tmp_path / "g" / "mcpgate.toml").read_text().splitlines()
+    # Lines that are comments as a whole begin with the sign; a second sign in them is in the column too.
+    assert len({line.rindex(" # ") for line in lines if " # " in line}) == 1
+
+
 @pytest.mark.parametrize("name", ["mcpgate.toml", "ca.pem", "ca.key", "tls/gate.crt", "tls/gate.key"])
 def test_nothing_is_overwritten(tmp_path: Path, name: str) -> None:
     """A file that is in the way stays as it is, and nothing is written beside it."""

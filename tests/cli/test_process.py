@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,6 +34,17 @@ def test_status_says_what_runs(run: Run, config: Path, start: Start) -> None:
     facts = json.loads(run("status", "--config", config, "--format", "json").stdout)
     assert (facts["process"], facts["generation"]) == (gate.pid, 1)
     assert "127.0.0.1:" in run("status", "--config", config).stdout
+
+
+def test_status_is_had_while_the_configuration_is_broken(run: Run, config: Path, start: Start) -> None:
+    """By the file, of which the rest does not matter, or by the state directory itself."""
+    start()
+    config.write_text(config.read_text() + "\n[nonsense\n")
+    for words in (("--config", config), ("--state", config.parent / "state")):
+        said = run("status", *words)
+        assert (said.returncode, said.stderr) == (os.EX_OK, "")
+    assert re.search(r"^  head timeout +10s$", said.stdout, re.MULTILINE)
+    assert re.search(r"^  head size +32KiB$", said.stdout, re.MULTILINE)
 
 
 def test_status_without_a_gate_is_69(run: Run, config: Path) -> None:
@@ -89,6 +102,48 @@ def test_two_gates_cannot_share_a_state_directory(run: Run, config: Path, start:
     assert answers(config)
 
 
+def test_two_gates_that_do_not_share_a_journal_cannot_share_a_socket(run: Run, config: Path) -> None:
+    """The control socket is the second thing that keeps them apart, with the same code as the first."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(control(config)))
+        other.listen()
+        said = run("run", "--config", config)
+    assert said.returncode == os.EX_CANTCREAT
+    (line,) = said.stderr.splitlines()
+    assert line.startswith("mcpgate: ") and "already running" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--reactor", "bogus"), os.EX_USAGE, "epoll"),
+        (("--log-level", "bogus"), os.EX_USAGE, "debug"),
+        (
+            ("--log-file", "/absent/log"),
+            os.EX_CANTCREAT,
+            "mcpgate: the log file /absent/log cannot be opened",
+        ),
+    ],
+)
+def test_options_of_run_are_judged_in_our_words(
+    run: Run, config: Path, words: tuple[str, str], code: int, told: str
+) -> None:
+    """The usage of twist is nothing that somebody who typed mcpgate should have to read."""
+    said = run("run", *words, "--config", config)
+    assert (said.returncode, said.stdout) == (code, "")
+    assert told in said.stderr and "twist" not in said.stderr
+
+
+def test_the_log_speaks_of_the_gate_only(config: Path, start: Start) -> None:
+    """Of Twisted there is nothing below a warning."""
+    gate = start(COMMAND, "run", "--config", config, "--log-format", "json")
+    gate.send_signal(signal.SIGTERM)
+    said, _ = gate.communicate(timeout=60)
+    events = [json.loads(line.lstrip("\x1e")) for line in said.strip().split("\n")]
+    assert events
+    assert [event for event in events if not event["log_namespace"].startswith("mcpgate.")] == []
+
+
 def test_run_judges_as_check_does(run: Run, config: Path) -> None:
     """A bad configuration starts nothing: 78, with the same words."""
     config.write_text(config.read_text().replace('"modern"', '"moderm"'))
@@ -102,3 +157,19 @@ def test_usage_is_64(run: Run) -> None:
     for words in (["fly"], ["run", "--fast"], ["token"]):
         said = run(*words)
         assert (said.returncode, said.stdout) == (os.EX_USAGE, ""), words
+
+
+def test_the_summary_of_no_verb_is_cut(run: Run) -> None:
+    """On a terminal of usual width."""
+    for words in (["--help"], ["token", "--help"]):
+        assert not [line for line in run(*words).stdout.splitlines()[1:] if line.endswith("...")]
+
+
+def test_running_a_gate_loads_nothing_that_looks_at_servers() -> None:
+    """What only C{check --online} and C{probe} need is not in the process that serves."""
+    code = (
+        "import sys, mcpgate.cli.tap\n"
+        "print([name for name in sys.modules if name in ('mcpgate.cli.online', 'mcpgate.upstream.probe')])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"

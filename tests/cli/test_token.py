@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -25,6 +26,47 @@ def test_a_token_is_alone_on_stdout_and_is_good(run: Run, config: Path) -> None:
     judged = tokens(config).load().judge(f"Bearer {token}".encode(), time.time())
     assert isinstance(judged, Principal) and judged.name == "ci"
     assert judged.expires is not None and 3500 < judged.expires - time.time() <= 3600
+
+
+def test_a_token_for_programs_is_one_document(run: Run, config: Path) -> None:
+    """C{--format json} has what is needed to store it and to revoke it."""
+    said = run("token", "issue", "ci", "--format", "json", "--config", config)
+    facts = json.loads(said.stdout)
+    assert set(facts) == {"id", "name", "expires", "token"}
+    (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    assert {key: listed[key] for key in ("id", "name", "expires")} == {
+        key: facts[key] for key in ("id", "name", "expires")
+    }
+    assert isinstance(
+        tokens(config).load().judge(f"Bearer {facts['token']}".encode(), time.time()), Principal
+    )
+
+
+def test_the_first_token_may_come_before_the_first_start(run: Run, tmp_path: Path) -> None:
+    """The state directory is made as the gate makes it: for its owner alone."""
+    state = tmp_path / "state"
+    assert run("token", "issue", "ci", "--state", state).returncode == os.EX_OK
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+def test_a_broken_configuration_is_in_nobodys_way(run: Run, config: Path) -> None:
+    """In an emergency the file may be half edited; only where the state is matters."""
+    broken = config.read_text().replace("[[listener]]", "[[listener]")
+    config.write_text(broken)
+    assert run("token", "issue", "ci", "--config", config).returncode == os.EX_OK
+    assert "ci" in run("token", "list", "--config", config).stdout
+    assert run("token", "revoke", "ci", "--config", config).returncode == os.EX_OK
+    config.write_text(broken.replace("state =", "stat ="))
+    said = run("token", "revoke", "ci", "--config", config)
+    assert said.returncode == os.EX_CONFIG
+    assert "Nothing was started" not in said.stderr
+    assert "--state DIR" in said.stderr
+
+
+def test_the_state_directory_is_named_in_one_way(run: Run, config: Path) -> None:
+    """Two answers to one question are a usage error."""
+    said = run("token", "list", "--config", config, "--state", config.parent / "state")
+    assert (said.returncode, said.stdout) == (os.EX_USAGE, "")
 
 
 def test_the_list_never_shows_a_token(run: Run, config: Path) -> None:

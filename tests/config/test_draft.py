@@ -69,3 +69,11 @@ def test_a_default_that_is_made_with_the_table_is_no_value_yet() -> None:
     assert table.get("name") is None and table.sound("name")
     built = table.build()
     assert isinstance(built, RouteTable) and built.name == "git"
+
+
+def test_an_unknown_key_of_a_long_table_is_explained_elsewhere() -> None:
+    """The nearest key if one is near; a list of eighteen would be none that anybody reads."""
+    assert said(draft(UpstreamTable, {"name": "git", "url": "https://h", "zzz": 1, "pinz": 2})) == [
+        'upstream.git.zzz (line 7): no key is named "zzz" here; mcpgate explain upstream lists them',
+        'upstream.git.pinz (line 7): no key is named "pinz" here; did you mean "pins"?',
+    ]

@@ -67,6 +67,15 @@ def test_what_cannot_be_listened_on_is_refused(text: str, words: str) -> None:
         read_endpoint(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "later"),
+    [("tcp:0", True), ("tcp:00:interface=10.0.0.1", True), ("tcp:8443", False), ("unix:/g", False)],
+)
+def test_port_0_is_chosen_later(text: str, later: bool) -> None:
+    """So it is another one for each listener."""
+    assert read_endpoint(text).chosen_later is later
+
+
 @given(
     st.from_regex(r"(tcp|tcp6|unix)(:[a-z0-9/\\=.:]{0,12}){0,3}", fullmatch=True)
     | st.text(alphabet="tcp:8443\\=interface./", max_size=30)

@@ -502,7 +502,7 @@ def test_every_mistake_is_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_config(text.encode(), SOURCE)
     assert str(caught.value) == (
-        "mcpgate: /etc/mcpgate/mcpgate.toml can't be used (2 problems)\n"
+        "/etc/mcpgate/mcpgate.toml cannot be used (2 problems)\n"
         '  listener.public.profile (line 7): no profile is named "moderm"; did you mean "modern"?\n'
         "  upstream.git.pins[0] (line 14): a pin holds 32 bytes, and this one 1: 'sha256/YQ=='\n"
         "Nothing was started.  More: mcpgate explain listener.profile"
@@ -559,8 +559,8 @@ def test_routes_may_share_a_path_on_different_hosts() -> None:
         (b"\xef\xbb\xbf[gate]\n", "this is not TOML: "),
         (b"# ok\n# \xff\n", "line 2: this is not UTF-8"),
         (b"a = " + b"[" * 100_000, "the file is nested too deeply"),
-        (b"a = " + b"9" * 10_000, "the file can't be understood: "),
-        (b" " * ((1 << 20) + 1), "the file can't be understood: the file is larger than 1 MiB"),
+        (b"a = " + b"9" * 10_000, "the file cannot be understood: "),
+        (b" " * ((1 << 20) + 1), "the file cannot be understood: the file is larger than 1 MiB"),
     ],
 )
 def test_what_is_no_toml_is_one_problem(text: bytes, said: str) -> None:
@@ -602,9 +602,7 @@ def test_a_file_that_cannot_be_read_is_told_apart_from_a_bad_one(tmp_path: Path)
         with pytest.raises(ConfigUnreadable) as caught:
             load_config(path)
         assert str(caught.value) == (
-            f"mcpgate: {path} can't be used (1 problem)\n"
-            f"  the file can't be read: {reason}\n"
-            "Nothing was started."
+            f"{path} cannot be used (1 problem)\n  the file cannot be read: {reason}\nNothing was started."
         )
 
 

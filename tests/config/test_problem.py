@@ -31,7 +31,7 @@ def test_the_topic_of_the_first_problem_that_has_one_is_offered() -> None:
 def test_a_configuration_without_a_file_is_named_as_such() -> None:
     """An embedding application may make its own."""
     error = ConfigError([Problem("", None, "a")], None)
-    assert str(error).startswith("mcpgate: the configuration can't be used (1 problem)")
+    assert str(error).startswith("the configuration cannot be used (1 problem)")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_configuration_without_a_file_is_named_as_such() -> None:
     [("a", '"a"'), ('a"b\n', '"a\\"b\\n"'), ("é", '"é"'), ("a\x7fb\u202e", '"a\\u007fb\\u202e"')],
 )
 def test_a_quoted_word_is_printable(word: str, shown: str) -> None:
-    """A terminal that shows it can't be led astray."""
+    """A terminal that shows it cannot be led astray."""
     assert quoted(word) == shown
     assert quoted(word).isprintable()
 

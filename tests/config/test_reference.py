@@ -55,11 +55,26 @@ def test_a_path_as_messages_write_it_is_understood(path: str, topic: str) -> Non
     assert explain(path) == explain(topic)
 
 
-def test_a_word_that_is_both_a_key_and_a_reason_is_explained_as_both() -> None:
-    """C{upstream.credential} is one."""
-    text = explain("upstream.credential")
+def test_what_reasons_begin_with_lists_them() -> None:
+    """Each with one sentence."""
+    text = explain("auth")
     assert text is not None
-    assert "bearer" in text and "HTTP 502" in text
+    head, _, *lines = text.splitlines()
+    assert head == "Reasons that begin with auth."
+    assert [line.split()[0] for line in lines] == [reason for reason in Reason if reason.startswith("auth.")]
+    assert all(line.endswith(".") for line in lines)
+
+
+def test_a_word_that_is_both_a_table_and_a_kind_of_reasons_is_explained_as_both() -> None:
+    """C{upstream} is one."""
+    both = explain("upstream")
+    assert both is not None and "[[upstream]]" in both and "upstream.unreachable" in both
+
+
+def test_clear_text_is_answered_on_the_leg_that_it_is_about() -> None:
+    """The one reason of a handshake that the caller itself can be told."""
+    text = explain("tls.plaintext")
+    assert text is not None and "HTTP 400" in text and "HTTP 502" not in text
 
 
 @pytest.mark.parametrize("word", ["", "nonsense", "upstream.nonsense", "[]", "upstream..", "tls.", "a.b.c.d"])

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.lab import MCPGATE, eventually
+from tests.e2e.lab import MCPGATE
+from tests.waiting import eventually
 
 #: It takes about five seconds; the promise is a minute.
 DEMO_MOST = 60.0

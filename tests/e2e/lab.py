@@ -16,15 +16,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from mcpgate.evidence.record import parse_line
 from mcpgate.identity.issued import TokenFile
 from mcpgate.ops.control import ControlError, ask
-from mcpgate.testing import LocalCA, TLSFront, wait_for, write_pair
+from mcpgate.testing import LocalCA, TLSFront, write_pair
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = Path(__file__).with_name("servers")
@@ -40,19 +41,6 @@ START_MOST = 20.0
 VERB_MOST = 60.0
 
 Table = Mapping[str, Any]
-Fact = TypeVar("Fact")
-
-
-def eventually(look: Callable[[], Fact], what: str, seconds: float = 10.0) -> Fact:
-    """Look until there is something to see; fails with C{what} when there is not."""
-    end = time.monotonic() + seconds
-    while True:
-        fact = look()
-        if fact:
-            return fact
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
 
 
 def free_port() -> int:
@@ -337,8 +325,8 @@ class McpServer:
 
     def __enter__(self) -> Self:
         try:
-            wait_for(self.socket)
-        except TimeoutError as error:
+            eventually(lambda: _serves(self.socket), f"somebody serves on {self.socket}", START_MOST)
+        except AssertionError as error:
             self.__exit__()
             error.add_note(f"what the server wrote:\n{self.log()}")
             raise
@@ -353,6 +341,11 @@ class McpServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _serves(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _several(given: Table | Sequence[Table], default: Table) -> list[Table]:

@@ -5,8 +5,9 @@ from uuid import uuid4
 
 from mcpgate.testing import TLSPeer
 from tests.e2e.caller import PATIENCE, Caller, call
-from tests.e2e.lab import GateProcess, Lab, McpServer, eventually
+from tests.e2e.lab import GateProcess, Lab, McpServer
 from tests.e2e.recording import Received, RecordingUpstream
+from tests.waiting import eventually
 
 
 def test_the_tool_is_cancelled(gate: GateProcess, weather: McpServer) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from mcpgate.identity.issued import TokenFile
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import GateProcess, eventually
+from tests.e2e.lab import GateProcess
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(

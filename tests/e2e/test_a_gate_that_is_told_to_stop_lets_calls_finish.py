@@ -11,8 +11,9 @@ import pytest
 
 from mcpgate.testing import LocalCA, TLSPeer
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import HOSTS, Lab, eventually
+from tests.e2e.lab import HOSTS, Lab
 from tests.e2e.recording import OK, RESULT, Received, RecordingUpstream
+from tests.waiting import eventually
 
 #: How a process ends that Twisted ends for a signal: by that signal, when all is in order.
 TERMINATED = -signal.SIGTERM

@@ -8,8 +8,9 @@ import pytest
 from mcpgate.evidence.record import parse_line
 from mcpgate.testing import LocalCA
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import HOSTS, GateProcess, Lab, eventually
+from tests.e2e.lab import HOSTS, GateProcess, Lab
 from tests.e2e.recording import RecordingUpstream
+from tests.waiting import eventually
 
 ALLOW_ALL = {"name": "all", "verdict": "allow"}
 

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mcpgate.testing import LocalCA, certificate_pem
 from mcpgate.tls.material import Pair
-from tests.e2e.lab import HOSTS, GateProcess, Lab, eventually
+from tests.e2e.lab import HOSTS, GateProcess, Lab
 from tests.e2e.recording import RESULT, RecordingUpstream
+from tests.waiting import eventually
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_weather"}}'
 

@@ -23,7 +23,7 @@ import pytest
 from mcpgate.evidence.record import parse_line
 from mcpgate.relay.answer import plaintext_bytes
 from tests.e2e.demo import kept_demo
-from tests.e2e.lab import eventually
+from tests.waiting import eventually
 
 MARKER = b"mcpgate-demo-plaintext-marker"
 

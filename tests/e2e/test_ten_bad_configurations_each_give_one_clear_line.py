@@ -94,7 +94,7 @@ def test_exit_78_one_line_and_nothing_started(mistake: Mistake, tmp_path: Path, 
     code, out, complaint = outcomes[0]
     assert (code, out) == (os.EX_CONFIG, "")
     head, problem, consequence = complaint.splitlines()
-    assert head == f"mcpgate: {config} can't be used (1 problem)"
+    assert head == f"mcpgate: {config} cannot be used (1 problem)"
     where, _, message = problem.strip().partition(": ")
     assert where.split(" ")[0] == mistake.path
     assert mistake.words in message

@@ -22,7 +22,8 @@ from mcpgate.testing import LocalCA, TLSPeer
 from mcpgate.tls.contexts import client_connection, client_context
 from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.verify import Note
-from tests.e2e.lab import Lab, McpServer, eventually
+from tests.e2e.lab import Lab, McpServer
+from tests.waiting import eventually
 
 #: What a person who embeds gates would write; it is a whole .tac file.
 TAC = """

@@ -1,0 +1,382 @@
+"""A generation is built whole from files that hold still, or every reason why not is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from mcpgate import generation as module
+from mcpgate.config.load import parse_config
+from mcpgate.config.problem import ConfigError
+from mcpgate.generation import Builder, Generation
+from mcpgate.reasons import Reason
+from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
+from mcpgate.upstream.terms import UpstreamTerms
+
+NOW = datetime.now(UTC)
+
+
+class Files:
+    """A directory with everything that a configuration may name, and a configuration that names it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.ca = LocalCA.create("root", NOW)
+        self.other = LocalCA.create("another root", NOW)
+        self.ca.save(directory / "ca.pem", directory / "ca.key")
+        (directory / "two.pem").write_bytes(certificate_pem(self.ca.certificate, self.other.certificate))
+        crl = self.ca.crl([], NOW)
+        (directory / "crl.pem").write_bytes(crl.public_bytes(Encoding.PEM))
+        (directory / "tls").mkdir()
+        self.pair("tls/gate", self.ca.server(["gate.test", "*.wild.test"], NOW))
+        for name in ("client", "client2"):
+            self.pair(name, self.ca.client(name, NOW))
+        for name in ("secret", "secret2"):
+            (directory / name).write_text(f"{name}-value\n")
+            (directory / name).chmod(0o600)
+
+    def pair(self, name: str, pair: Any) -> None:
+        """Write a certificate and its key."""
+        write_pair(pair, self.directory / f"{name}.crt", self.directory / f"{name}.key")
+
+    def text(self, *, listener: str = "", upstream: str = "", more: str = "", **named: str) -> str:
+        """The configuration, with lines added, and some values changed."""
+        value = {"url": "https://up.test/mcp", "trust": "ca.pem", "certificates": "tls", **named}
+        return f"""
+[gate]
+state = "{self.directory}"
+[[listener]]
+name = "public"
+listen = "tcp:0:interface=127.0.0.1"
+certificates = "{value["certificates"]}"
+{listener}
+[[upstream]]
+name = "up"
+url = "{value["url"]}"
+trust = "{value["trust"]}"
+{upstream}
+[[route]]
+path = "/mcp"
+upstream = "up"
+{more}
+"""
+
+    def build(self, text: str | None = None) -> Generation:
+        """A generation of it."""
+        config = parse_config((text or self.text()).encode(), self.directory / "gate.toml")
+        return Builder(config, 3, NOW).build()
+
+    def upstream(self, **named: str) -> UpstreamTerms:
+        """The upstream's terms."""
+        return self.build(self.text(**named)).upstreams["up"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def line_of(text: str, words: str) -> int:
+    """Where a text has these words first, counted from 1."""
+    return text[: text.index(words)].count("\n") + 1
+
+
+# All or nothing.
+
+
+def test_every_problem_is_told_at_once_with_its_key_and_line(files: Files) -> None:
+    """In a listener, a credential, a client certificate and a trust file, in one go."""
+    (files.directory / "empty.pem").write_bytes(b"")
+    text = files.text(
+        certificates="nowhere",
+        upstream='credential = { bearer = "file:no-secret" }\n',
+        more="""
+[[upstream]]
+name = "second"
+url = "https://second.test/mcp"
+trust = "empty.pem"
+[[upstream]]
+name = "third"
+url = "https://third.test/mcp"
+trust = "ca.pem"
+client_certificate = "client.crt"
+client_key = "client2.key"
+""",
+    )
+    with pytest.raises(ConfigError) as caught:
+        files.build(text)
+    problems = {problem.path: problem for problem in caught.value.problems}
+    assert {path: problem.line for path, problem in problems.items()} == {
+        "listener.public.certificates": line_of(text, "certificates ="),
+        "upstream.up.credential.bearer": line_of(text, "credential ="),
+        "upstream.second.trust": line_of(text, 'trust = "empty.pem"'),
+        "upstream.third.client_certificate": line_of(text, "client_certificate ="),
+    }
+    assert "empty.pem" in problems["upstream.second.trust"].message
+    assert caught.value.source == files.directory / "gate.toml"
+
+
+def test_a_pair_that_cannot_shake_hands_is_told_of_as_a_certificate(files: Files) -> None:
+    """Built and tried before anybody depends on it: another key than the certificate's is noticed."""
+    (files.directory / "tls/gate.key").write_bytes((files.directory / "client.key").read_bytes())
+    with pytest.raises(ConfigError) as caught:
+        files.build()
+    (problem,) = caught.value.problems
+    assert problem.path == "listener.public.certificates"
+    assert "gate.key" in problem.message
+
+
+def test_what_is_wrong_with_a_secret_is_told_without_the_secret(files: Files) -> None:
+    (files.directory / "secret").write_text("hush-hush\x00\n")
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(upstream='credential = { header = "X-Key", value = "file:secret" }'))
+    (problem,) = caught.value.problems
+    assert problem.path == "upstream.up.credential.value"
+    assert "hush" not in str(caught.value)
+
+
+def test_dates_are_judged_at_the_given_moment(files: Files) -> None:
+    """Not at that of the clock: a generation is as good as when it was made."""
+    config = parse_config(files.text().encode(), files.directory / "gate.toml")
+    with pytest.raises(ConfigError, match="expired"):
+        Builder(config, 1, NOW + timedelta(days=365)).build()
+
+
+# Reading twice.
+
+
+def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Do something after everything was read once, and before it is read again."""
+    real = module.contexts.client_context
+
+    def client_context(*arguments: Any, **named: Any) -> Any:
+        act()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(module.contexts, "client_context", client_context)
+
+
+@pytest.mark.parametrize("name", ["tls/gate.crt", "tls/gate.key", "ca.pem", "client.crt", "secret"])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    files: Files, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whichever it is: what was judged may never have been there together."""
+    path = files.directory / name
+
+    def touch() -> None:
+        octets = path.read_bytes()
+        path.write_bytes(octets + b"\n")
+
+    between(monkeypatch, touch)
+    upstream = (
+        'client_certificate = "client.crt"\nclient_key = "client.key"\n'
+        'credential = { bearer = "file:secret" }'
+    )
+    with pytest.raises(ConfigError, match="changed while it was being read") as caught:
+        files.build(files.text(upstream=upstream))
+    assert str(path) in str(caught.value)
+    monkeypatch.undo()
+    assert files.build(files.text(upstream=upstream)).number == 3
+
+
+def test_a_file_that_comes_or_goes_while_they_are_read_is_refused(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory of certificates is read as a whole."""
+    between(monkeypatch, (files.directory / "tls/new.crt").touch)
+    with pytest.raises(ConfigError, match="changed while it was being read"):
+        files.build()
+
+
+def test_a_generation_notices_when_any_of_its_files_changes(files: Files) -> None:
+    """Which is what the watch asks it."""
+    reading = files.build(files.text(upstream='credential = { bearer = "file:secret" }')).reading
+    assert reading.changed() is None
+    (files.directory / "secret").write_text("new\n")
+    assert reading.changed() == files.directory / "secret"
+
+
+# The fingerprint of an upstream.
+
+PIN = 'pins = ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]'
+
+DEMANDED = {
+    "nothing more": {},
+    "name": {"url": "https://other.test/mcp"},
+    "port": {"url": "https://up.test:8443/mcp"},
+    "address": {"upstream": 'address = "127.0.0.1:443"'},
+    "trust": {"trust": "two.pem"},
+    "crl": {"upstream": 'crl = "crl.pem"'},
+    "profile": {"upstream": 'profile = "intermediate"'},
+    "post-quantum": {"upstream": "require_pq = true"},
+    "pins": {"upstream": PIN},
+    "pins that are only reported": {"upstream": f'{PIN}\npin_mode = "report_only"'},
+    "pins for the leaf": {"upstream": f'{PIN}\npin_at = "leaf"'},
+    "client": {"upstream": 'client_certificate = "client.crt"\nclient_key = "client.key"'},
+    "another client": {"upstream": 'client_certificate = "client2.crt"\nclient_key = "client2.key"'},
+}
+
+
+def test_every_demand_on_a_connection_has_its_own_fingerprint(files: Files) -> None:
+    """A connection that was verified under one of them is never used under another."""
+    found = {name: files.upstream(**named).fingerprint for name, named in DEMANDED.items()}
+    assert len(set(found.values())) == len(found), found
+
+
+@pytest.mark.parametrize(
+    "upstream",
+    [
+        'connect_timeout = "3s"',
+        'handshake_timeout = "3s"',
+        'answer_timeout = "3s"',
+        'keepalive = "3s"',
+        "connections = 3",
+        'credential = { bearer = "file:secret" }',
+    ],
+)
+def test_time_limits_counts_and_credentials_are_not_demands_on_a_connection(
+    files: Files, upstream: str
+) -> None:
+    """What was verified is still verified; connections are kept over such a reload."""
+    assert files.upstream(upstream=upstream).fingerprint == files.upstream().fingerprint
+
+
+def test_a_path_is_no_demand_on_a_connection(files: Files) -> None:
+    terms = files.upstream(url="https://up.test/other")
+    assert terms.fingerprint == files.upstream().fingerprint
+    assert terms.target == b"/other"
+
+
+# What an upstream is sent, and where.
+
+
+@pytest.mark.parametrize(
+    ("upstream", "credential"),
+    [
+        ("", ()),
+        ('credential = { bearer = "file:secret" }', ((b"authorization", b"Bearer secret-value"),)),
+        ('credential = { header = "X-Key", value = "file:secret2" }', ((b"x-key", b"secret2-value"),)),
+    ],
+)
+def test_a_credential_is_a_header_that_is_ready_to_send(
+    files: Files, upstream: str, credential: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    assert files.upstream(upstream=upstream).credential == credential
+
+
+def test_an_address_says_where_to_dial_and_the_url_whom_to_expect(files: Files) -> None:
+    terms = files.upstream(url="https://up.test:8443/mcp", upstream='address = "127.0.0.1:9"')
+    assert (terms.dial_host, terms.dial_port) == ("127.0.0.1", 9)
+    assert (terms.host, terms.port, terms.authority) == ("up.test", 8443, b"up.test:8443")
+
+
+# Routes and hosts.
+
+
+def test_routes_are_found_by_host_and_exact_path(files: Files) -> None:
+    """One that names the host comes first; one that names none is for all."""
+    generation = files.build(
+        files.text(
+            listener='hosts = ["alias.test"]',
+            more="""
+[[route]]
+path = "/mcp"
+host = "alias.test"
+upstream = "up"
+name = "by-host"
+[[route]]
+path = "/only"
+host = "alias.test"
+upstream = "up"
+name = "only"
+""",
+        )
+    )
+
+    def name(host: str, path: bytes) -> str | None:
+        route = generation.route(host, path)
+        return route.name if route is not None else None
+
+    assert name("alias.test", b"/mcp") == "by-host"
+    assert name("gate.test", b"/mcp") not in (None, "by-host")
+    assert name("alias.test", b"/only") == "only"
+    for host, path in (
+        ("gate.test", b"/only"),
+        ("gate.test", b"/mcp/"),
+        ("gate.test", b"/MCP"),
+        ("gate.test", b"/mcp?"),
+        ("gate.test", b"/"),
+    ):
+        assert name(host, path) is None, (host, path)
+
+
+def test_a_listener_answers_for_its_certificates_names_its_public_url_and_others_it_is_given(
+    files: Files,
+) -> None:
+    files.pair("tls/second", files.ca.server(["second.test", "127.0.0.1"], NOW))
+    lines = 'hosts = ["alias.test"]\npublic_url = "https://second.test:8443"'
+    terms = files.build(files.text(listener=lines)).listeners["public"]
+    for host in ("gate.test", "second.test", "127.0.0.1", "alias.test", "any.wild.test"):
+        assert terms.judge_host(host, None) is None, host
+        assert terms.judge_host(host, host) is None, host
+    for host in ("wild.test", "two.any.wild.test", "evil.test", "", "127.0.0.2"):
+        refusal = terms.judge_host(host, None)
+        assert refusal is not None and refusal.reason is Reason.FRAME_MISDIRECTED, host
+    assert terms.judge_host("alias.test", "gate.test") is not None
+
+
+def test_without_a_server_name_the_public_urls_certificate_is_shown(files: Files) -> None:
+    """And with one, that name's; the first of the directory when nothing else is said."""
+    files.pair("tls/second", files.ca.server(["second.test"], NOW))
+    terms = files.build(files.text(listener='public_url = "https://second.test"')).listeners["public"]
+    assert "second.test" in terms.pair_for(None).names
+    assert "gate.test" in terms.pair_for("gate.test").names
+    assert "gate.test" in terms.pair_for("x.wild.test").names
+    assert set(terms.contexts) == set(terms.pairs)
+    first = files.build().listeners["public"]
+    assert first.pair_for(None) is first.pairs[0]
+
+
+# Clients who are inside already.
+
+
+def test_what_is_demanded_of_clients_changes_with_the_mode_and_the_authorities(files: Files) -> None:
+    demands = [
+        files.build(files.text(listener=lines)).listeners["public"].client_demand
+        for lines in (
+            "",
+            'client_certificates = "optional"\nclient_ca = "ca.pem"',
+            'client_certificates = "required"\nclient_ca = "ca.pem"',
+            'client_certificates = "required"\nclient_ca = "two.pem"',
+        )
+    ]
+    assert len(set(demands)) == len(demands)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "reason"),
+    [
+        ("off", "none", None),
+        ("off", "strange", None),
+        ("optional", "none", None),
+        ("optional", "ours", None),
+        ("optional", "strange", Reason.TLS_UNKNOWN_CA),
+        ("required", "none", Reason.TLS_CLIENT_CERTIFICATE),
+        ("required", "ours", None),
+        ("required", "strange", Reason.TLS_UNKNOWN_CA),
+    ],
+)
+def test_a_client_stays_if_it_would_be_let_in_now(
+    files: Files, mode: str, kind: str, reason: Reason | None
+) -> None:
+    lines = "" if mode == "off" else f'client_certificates = "{mode}"\nclient_ca = "ca.pem"'
+    terms = files.build(files.text(listener=lines)).listeners["public"]
+    authority = files.other if kind == "strange" else files.ca
+    chain = () if kind == "none" else (*authority.client("c", NOW).chain, authority.certificate)
+    refusal = terms.judge_client(chain)
+    assert (refusal.reason if refusal is not None else None) is reason
