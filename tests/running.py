@@ -167,6 +167,22 @@ class ScriptedUpstream:
                 self.behave(sock, request)
 
 
+@contextlib.contextmanager
+def held(upstream: ScriptedUpstream) -> Iterator[Callable[[], None]]:
+    """The upstream answers nothing until the function is called, at the latest at the end."""
+    release = threading.Event()
+
+    def wait(sock: ssl.SSLSocket, request: Request) -> None:
+        release.wait(PATIENCE)
+        answer_json(sock, request)
+
+    upstream.behave = wait
+    try:
+        yield release.set
+    finally:
+        release.set()
+
+
 class Caller:
     """A caller's TLS connection, on which any bytes can be sent."""
 

@@ -10,8 +10,6 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from mcpgate.config.problem import ConfigError
 from mcpgate.gate import Gate, ListenError
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.tls.material import Pair
-from tests.running import Caller, Request, ScriptedUpstream, World, answer_json, call
+from tests.running import Caller, Request, ScriptedUpstream, World, answer_json, call, held
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,22 +72,6 @@ def free() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-@contextmanager
-def held(upstream: ScriptedUpstream) -> Iterator[Callable[[], None]]:
-    """The upstream answers nothing until the function is called, at the latest at the end."""
-    release = threading.Event()
-
-    def wait(sock: ssl.SSLSocket, request: Request) -> None:
-        release.wait(PATIENCE)
-        answer_json(sock, request)
-
-    upstream.behave = wait
-    try:
-        yield release.set
-    finally:
-        release.set()
 
 
 # Reload.

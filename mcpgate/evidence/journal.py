@@ -39,7 +39,9 @@ class Journal:
         self.path = directory / f"journal-{worker}.jsonl"
         self._clock = clock
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # In two steps: mkdir gives its mode to the last directory only.
+            directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise JournalError(f"{directory}: {error.strerror}") from error
         # A file of its own: the journal is renamed when it is rotated, and its lock would go with it.

@@ -38,7 +38,7 @@ REQUEST_MOST = 64 * 1024
 ANSWER_MOST = 16 * 1024 * 1024
 # A client that says nothing is a mistake; it should not hold a descriptor for ever.
 SILENCE_MOST = 60.0
-# A verb that takes longer than this has something to say meanwhile, which this protocol can't.
+# A verb that takes longer than this has something to say meanwhile, which this protocol cannot.
 ANSWER_TIMEOUT = 30.0
 # unix(7): sun_path is 108 bytes, the last of them zero.
 PATH_MOST = 107
@@ -65,7 +65,7 @@ class ControlSocket:
         self._door: _Door | None = None
 
     def start(self) -> None:
-        """Listen. Raises L{ControlError} if a gate already does, or if it can't be."""
+        """Listen. Raises L{ControlError} if a gate already does, or if it cannot be."""
         _refuse_if_taken(self._path)
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -83,7 +83,7 @@ class ControlSocket:
             listening.close()
             with contextlib.suppress(OSError):
                 fresh.unlink()
-            raise ControlError(f"the control socket {self._path} can't be made: {_reason(error)}") from None
+            raise ControlError(f"the control socket {self._path} cannot be made: {_reason(error)}") from None
         self._door = _Door(self._reactor, listening, self._factory, inode)
         self._reactor.addReader(self._door)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -315,3 +316,46 @@ def test_a_forked_child_makes_other_ids_than_its_parent() -> None:
     os.close(read)
     os.close(write)
     assert theirs.split("-")[1] != new_id("x").split("-")[1]
+
+
+def test_the_state_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    """The one that is named in the configuration, and the one inside it."""
+    old = os.umask(0o022)
+    try:
+        Journal(tmp_path / "state" / "journal").close()
+    finally:
+        os.umask(old)
+    for directory in (tmp_path / "state", tmp_path / "state" / "journal"):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_deleted_journal_is_begun_anew_and_a_renamed_one_is_written_on(tmp_path: Path) -> None:
+    """Deleted, its lines would go where nobody can read them; renamed, they are where somebody put them."""
+    journal = Journal(tmp_path)
+    journal.append(b"{}\n")
+    moved = tmp_path / "moved"
+    journal.path.rename(moved)
+    journal.look()
+    journal.append(b"{}\n")
+    assert moved.read_bytes() == b"{}\n{}\n"
+    moved.unlink()
+    journal.look()
+    journal.append(b"{}\n")
+    assert journal.path.read_bytes() == b"{}\n"
+    journal.close()
+
+
+def test_a_deleted_journal_that_cannot_be_begun_anew_takes_nothing_until_it_can(tmp_path: Path) -> None:
+    """Fail closed, and recover by itself."""
+    journal = Journal(tmp_path)
+    journal.path.unlink()
+    journal.path.mkdir()
+    with pytest.raises(JournalError):
+        journal.look()
+    with pytest.raises(JournalError):
+        journal.append(b"{}\n")
+    journal.path.rmdir()
+    journal.look()
+    journal.append(b"{}\n")
+    assert journal.path.read_bytes() == b"{}\n"
+    journal.close()

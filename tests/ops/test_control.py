@@ -261,7 +261,7 @@ def test_a_file_in_the_way_is_left_alone(running: Running, path: Path) -> None:
 def test_a_socket_that_cannot_be_made_is_told_in_words(running: Running, tmp_path: Path) -> None:
     """A directory that is not there, or a path beyond what the system can name."""
     for place, words in (
-        (tmp_path / "none" / SOCKET, "can't be made"),
+        (tmp_path / "none" / SOCKET, "cannot be made"),
         (tmp_path / ("x" * 120) / SOCKET, "too long"),
     ):
         with pytest.raises(ControlError, match=words):

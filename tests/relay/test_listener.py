@@ -6,12 +6,10 @@ import contextlib
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from mcpgate.relay.listener import ACCEPT_MOST
-from tests.running import Caller, Request, World, answer_json, call
+from tests.running import Caller, World, call, held
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,20 +18,6 @@ PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 def connect(world: World) -> socket.socket:
     return socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE)
-
-
-@contextlib.contextmanager
-def held(world: World) -> Iterator[threading.Event]:
-    """The upstream answers once that is set."""
-    release = threading.Event()
-
-    def behave(sock: socket.socket, request: Request) -> None:
-        release.wait(PATIENCE)
-        answer_json(sock, request)  # type: ignore[arg-type]
-
-    world.upstream.behave = behave
-    yield release
-    release.set()
 
 
 def asking(world: World, caller: Caller) -> Caller:
@@ -88,12 +72,12 @@ def test_a_listener_that_stops_accepts_no_more_and_serves_whom_it_has(world: Wor
 def test_a_retired_listener_ends_idle_connections_and_lets_the_others_finish(world: World) -> None:
     """The answer in flight says that it is the last."""
     world.start()
-    with world.caller() as idle, world.caller() as busy, held(world) as release:
+    with world.caller() as idle, world.caller() as busy, held(world.upstream) as release:
         idle.post(PING, token=False).answer()
         asking(world, busy)
         world.loop.call(world.listening.retire)
         assert idle.sock.recv(1) == b""
-        release.set()
+        release()
         status, headers, _ = busy.answer()
         assert (status, headers[b"connection"]) == (200, b"close")
         assert busy.closed()

@@ -1,0 +1,75 @@
+"""Tests mirror the sources: what C{mcpgate/tls/pins.py} promises is shown in C{tests/tls/test_pins.py}.
+
+So whoever changes a file knows where to look, and a file that nobody tests is seen. The exceptions
+are listed below, each with the place where the file is shown to work instead. The list may only
+shrink: a new file brings its tests with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Where a source file without a test file of its own is tested.
+ELSEWHERE = {
+    # Values, without anything that they do.
+    "identity/principal.py": "identity/test_peer.py",
+    "tls/handshake.py": "tls/test_observe.py",
+    "upstream/terms.py": "test_generation.py",
+    # What every gate in the tests goes through.
+    "relay/bound.py": "test_gate.py",
+    "relay/force.py": "test_gate.py",
+    # Names for numbers, shown on real hellos and handshakes.
+    "tls/codepoints.py": "tls/test_hello.py",
+    # What two ends in memory do; the tests of refusals are made of it.
+    "tls/rehearsal.py": "tls/test_inbound_refusals.py",
+    # The command line, run as people run it.
+    "__main__.py": "cli/test_check.py",
+    "_version.py": "test_packaging.py",
+    "cli/judged.py": "cli/test_check.py",
+    "cli/online.py": "cli/test_check_online.py",
+    "cli/run.py": "cli/test_process.py",
+    "cli/state.py": "cli/test_token.py",
+    "cli/tap.py": "test_packaging.py",
+    # The demonstration, which checks itself and is checked again by what it prints and leaves.
+    "cli/demo.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/caller.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/children.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/direct.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/records.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/scene.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/server.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/story.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/visit.py": "e2e/test_demo_tells_the_whole_story.py",
+}
+
+
+def own_test_of(source: str) -> str:
+    """Where the tests of a source file belong, both as paths within their trees."""
+    path = Path(source)
+    return path.with_name(f"test_{path.name}").as_posix()
+
+# A room's __init__ is a sentence; the package's own is shown in test_public.py.
+SOURCES = sorted(
+    path.relative_to(ROOT / "mcpgate").as_posix()
+    for path in (ROOT / "mcpgate").rglob("*.py")
+    if path.name != "__init__.py"
+)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_file_has_its_tests(source: str) -> None:
+    """A file of its own where everybody expects it, or a place that is named above."""
+    tested = (ROOT / "tests" / own_test_of(source)).is_file()
+    assert tested or source in ELSEWHERE, f"mcpgate/{source} has no tests/{own_test_of(source)}"
+
+
+@pytest.mark.parametrize(("source", "place"), ELSEWHERE.items())
+def test_every_exception_is_one(source: str, place: str) -> None:
+    """It names files that exist, and goes as soon as there is a test file."""
+    assert source in SOURCES, f"mcpgate/{source} is gone: so is its exception"
+    assert (ROOT / "tests" / place).is_file()
+    assert not (ROOT / "tests" / own_test_of(source)).is_file(), f"{source} needs no exception any more"
