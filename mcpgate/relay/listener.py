@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # Accepted per turn, so that a flood of connections does not hold up those that are served.
 ACCEPT_MOST = 64
+
+
+# What accept(2) fails with when the machine has no more to give.
+_EXHAUSTED = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 
 
 class Listening:
@@ -134,7 +139,10 @@ class Listening:
             except BlockingIOError:
                 return
             except OSError as error:
-                # Out of descriptors, most likely: wait, instead of being told again at once.
+                if error.errno not in _EXHAUSTED:
+                    # The connection was gone before it was accepted: accept(2) says to go on.
+                    continue
+                # Wait, instead of being told again at once.
                 self._report(f"listener {self.name}: cannot accept: {error.strerror}")
                 self.force.readiness.change(self._socket.fileno(), 0)
                 self.deadline = monotonic() + 1.0

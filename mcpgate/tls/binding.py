@@ -25,8 +25,10 @@ def set_groups(context: SSL.Context, groups: tuple[str, ...]) -> None:
 
     pyOpenSSL 26.4 has no public way to; its successor has C{Context.set_groups} (pyOpenSSL #1477).
 
-    @raise ValueError: this OpenSSL does not know one of them.
+    @raise ValueError: if this OpenSSL does not know one of them, or if there are none.
     """
+    if not groups:
+        raise ValueError("a context without groups would get OpenSSL's own")
     names = ":".join(groups).encode("ascii")
     if hasattr(context, "set_groups"):
         context.set_groups(names)

@@ -146,11 +146,14 @@ class Readiness:
     def _sweep(self) -> None:
         self._tick = self._reactor.callLater(TICK, self._sweep)
         self.now = now = monotonic()
-        for thing in [thing for thing in self._watched.values() if thing.deadline <= now]:
-            try:
-                thing.overdue()
-            except Exception:
-                self._bug(thing)
+        watched = self._watched
+        for descriptor, thing in list(watched.items()):
+            # One that was due may have been moved or forgotten by another before it.
+            if thing.deadline <= now and watched.get(descriptor) is thing:
+                try:
+                    thing.overdue()
+                except Exception:
+                    self._bug(thing)
 
     def _bug(self, thing: Watched) -> None:
         # One connection's bug must cost that connection only. The traceback goes to the log; it

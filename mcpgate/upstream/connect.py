@@ -75,6 +75,7 @@ class Dial:
         self._peer = f"{terms.dial_host}:{terms.dial_port}"
         self._began = 0.0
         self._over = False
+        self._patience: Any = None
 
     def start(self) -> None:
         """Resolve the name, then dial its addresses one after the other."""
@@ -83,7 +84,8 @@ class Dial:
             numeric = socket.AI_NUMERICHOST
             self._resolved(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric))
         except socket.gaierror:
-            timeout = self._reactor.callLater(self._terms.table.connect_timeout, self._unresolved, None)
+            seconds = self._terms.table.connect_timeout
+            self._patience = timeout = self._reactor.callLater(seconds, self._unresolved, None)
             done = deferToThreadPool(
                 self._reactor,
                 self._reactor.getThreadPool(),
@@ -105,6 +107,8 @@ class Dial:
     def cancel(self) -> None:
         """Give up without telling anybody."""
         self._over = True
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
         self._drop()
 
     # Name and TCP.

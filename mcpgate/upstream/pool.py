@@ -169,8 +169,11 @@ class Pool:
         self._tell(refusal, record)
 
     def _tell(self, refusal: Refusal, record: str) -> None:
-        """A dial came to nothing: whoever has waited longest is told, and all if no other is on its way."""
-        count = 1 if self._dials else len(self._waiting)
+        """
+        A dial came to nothing: whoever has waited longest is told, and all if they wait for nothing
+        more, neither for another dial nor for a connection that is in use.
+        """
+        count = 1 if self._dials or self._leased else len(self._waiting)
         told = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
         for leaser in told:
             leaser.unleased(refusal, record)

@@ -75,3 +75,9 @@ def test_the_queue_of_errors_can_be_emptied() -> None:
         set_groups(SSL.Context(SSL.TLS_METHOD), ("no-such-group",))
     clear_errors()
     assert lib.ERR_peek_error() == 0
+
+
+def test_no_groups_at_all_are_refused() -> None:
+    """Or the context would offer whatever OpenSSL has."""
+    with pytest.raises(ValueError, match="without groups"):
+        set_groups(SSL.Context(SSL.TLS_CLIENT_METHOD), ())

@@ -204,7 +204,6 @@ def test_a_descriptor_that_was_forgotten_in_the_same_turn_is_passed_over(bench: 
     """Two were ready; whoever came first ended the other."""
     ends: list[int] = []
 
-
     def ending(other: int) -> Then:
         return lambda what: bench.set.forget(ends[other])
 
@@ -252,6 +251,20 @@ def test_a_deadline_that_passed_is_told_every_tick_until_it_is_moved(bench: Benc
     assert bench.tick() == bench.tick() == ["a overdue"]
     thing.deadline = NEVER
     assert bench.tick() == []
+
+
+def test_a_deadline_that_another_one_moved_in_the_same_tick_is_not_told(bench: Bench) -> None:
+    """An exchange that ends by its upstream's deadline begins its caller's next one."""
+
+    def move_the_other(_: str) -> None:
+        first.deadline = NEVER
+        second.deadline = NEVER
+
+    first, second = bench.thing("a", move_the_other), bench.thing("b")
+    for thing in (first, second):
+        thing.deadline = bench.set.now
+        bench.watched(thing)
+    assert bench.tick() == ["a overdue"]
 
 
 def test_one_that_lets_go_at_its_deadline_spoils_nobody_elses(bench: Bench) -> None:

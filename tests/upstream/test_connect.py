@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.threadpool import ThreadPool
 
 from mcpgate.config.schema import UpstreamTable
 from mcpgate.evidence.journal import Journal
@@ -239,9 +241,7 @@ def test_a_port_where_nobody_listens_is_unreachable(watching: Set) -> None:
     assert outcome.refusal == Refusal(Reason.UPSTREAM_UNREACHABLE, f"127.0.0.1:{port}: Connection refused")
 
 
-def test_a_name_that_does_not_resolve_is_unreachable(
-    watching: Set, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_that_does_not_resolve_is_unreachable(watching: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the system's resolver says it, which tests must not depend on."""
     resolver(monkeypatch, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     outcome = watching.dial(Demand(dial="nowhere.invalid"), 443)
@@ -266,9 +266,7 @@ def test_a_second_address_is_tried_when_the_first_refuses(
     server.finish()
 
 
-def test_when_no_address_answers_the_last_one_is_told(
-    watching: Set, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_no_address_answers_the_last_one_is_told(watching: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     port = nobody()
     found = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")
@@ -435,3 +433,15 @@ def resolver(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
         return answer
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_dial_given_up_while_the_name_is_resolved_leaves_no_timer() -> None:
+    """An embedder's reactor is clean after the gate has stopped."""
+    reactor = MemoryReactorClock()
+    # A pool that is never started: the answer does not come.
+    reactor.getThreadPool = ThreadPool  # type: ignore[attr-defined]
+    dial = Dial(reactor, Readiness(reactor), evolve(Demand().terms(1), dial_host="gate.invalid"), Outcome())
+    dial.start()
+    assert len(reactor.getDelayedCalls()) == 1
+    dial.cancel()
+    assert reactor.getDelayedCalls() == []
