@@ -91,6 +91,9 @@ class Witness:
             self._journal.look()
         except JournalError as error:
             self.failure = str(error)
+        else:
+            if not self._owed:
+                self.failure = None
 
     def close(self) -> None:
         """Write what is owed, if that is possible now, and close the journal."""

@@ -110,7 +110,7 @@ class Arrival:
             return
         except OSError:
             peeked = b""
-        if not peeked or (len(peeked) == self._peeked and _hung_up(self._socket)):
+        if not peeked:
             if self._plain:
                 return self._answer_plaintext(peeked)
             detail = f"closed after {len(peeked)} bytes of a ClientHello"
@@ -125,6 +125,9 @@ class Arrival:
         except HelloError as error:
             return self._refuse(error.refusal, extra={"first_bytes": peeked[:8].hex()})
         if wanted:
+            if _hung_up(self._socket):
+                detail = f"closed after {len(peeked)} bytes of a ClientHello"
+                return self._refuse(Refusal(Reason.TLS_CLOSED, detail))
             # Wake us when there is that much, or when the peer hangs up.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
             return
@@ -150,7 +153,8 @@ class Arrival:
     def _plaintext(self, peeked: bytes) -> None:
         """HTTP in clear. Wait for its head (bounded), say what is wrong, and process nothing."""
         self._plain = True
-        if b"\r\n\r\n" not in peeked and b"\n\n" not in peeked and len(peeked) < PLAIN_MOST:
+        whole = b"\r\n\r\n" in peeked or b"\n\n" in peeked or len(peeked) >= PLAIN_MOST
+        if not whole and not _hung_up(self._socket):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(peeked) + 1)
             return
         self._answer_plaintext(peeked)

@@ -57,6 +57,7 @@ class Exchange:
         "_bytes_out",
         "_call",
         "_chunked",
+        "_closed",
         "_connection",
         "_head",
         "_id_json",
@@ -93,6 +94,7 @@ class Exchange:
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
         self._opened = False
+        self._closed = False
         self._outbound: str | None = None
         self._chunked = False
         self._status: int | None = None
@@ -236,6 +238,9 @@ class Exchange:
             self._done(None)
 
     def broken(self, refusal: Refusal) -> None:
+        if self._closed:
+            # Answered in full; what failed came after.
+            return
         self._connection = None
         if self._status is None:
             return self.refuse(refusal)
@@ -318,6 +323,9 @@ class Exchange:
         return witness.write(line)
 
     def _close(self, refusal: Refusal | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self._open()
         outcome = Outcome.COMPLETED
         if refusal is not None:

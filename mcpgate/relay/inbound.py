@@ -126,7 +126,10 @@ class Inbound:
         if self._exchange is not None:
             self._exchange.resumed()
         else:
-            self._rest()
+            if self._awaiting is None:
+                self._rest()
+            else:
+                self.stream.deadline = self.force.readiness.now + self._listening.limits.body_timeout
             self._go_on()
 
     def overdue(self) -> None:
@@ -195,11 +198,19 @@ class Inbound:
             self._advance()
 
     def _rest(self) -> None:
+        if self._stream_has_the_clock():
+            return
         self.stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
 
     def _first_byte(self) -> None:
         self._began = now = self.force.readiness.now
+        if self._stream_has_the_clock():
+            return
         self.stream.deadline = now + self._listening.limits.head_timeout
+
+    def _stream_has_the_clock(self) -> bool:
+        # While it closes, or waits for a caller that takes nothing, the deadline is the stream's.
+        return self.stream.state is not State.OPEN or self.stream.congested
 
     def _advance(self) -> None:
         self._advancing = True

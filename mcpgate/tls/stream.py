@@ -256,8 +256,10 @@ class TLSStream:
         """Flush, say goodbye, linger; the owner hears nothing more."""
         if self.state is State.OPEN:
             self.state = State.CLOSING
-            self.deadline = self._readiness.now + LINGER
-            if not self._out:
+            if self._out:
+                # What was written is the peer's: it has as long for it as on a connection that stays.
+                self.deadline = self._readiness.now + STALL
+            else:
                 self._say_goodbye()
         elif self.state is State.SHAKING:
             self.abort()
@@ -303,9 +305,7 @@ class TLSStream:
             self._watch(self._events & ~WRITE)
             if self.state is State.CLOSING:
                 return self._say_goodbye()
-        elif self.state is State.CLOSING and sent:
-            self.deadline = self._readiness.now + LINGER
-        elif self._pausing and sent:
+        elif sent and (self._pausing or self.state is State.CLOSING):
             self.deadline = self._readiness.now + STALL
         if self._pausing and len(self._out) <= LOW_WATER and self.state is State.OPEN:
             self._pausing = False
@@ -383,6 +383,7 @@ class TLSStream:
         return sent
 
     def _say_goodbye(self) -> None:
+        self.deadline = self._readiness.now + LINGER
         self._notify()
         try:
             self._socket.shutdown(socket.SHUT_WR)

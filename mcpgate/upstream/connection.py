@@ -64,20 +64,19 @@ class UpstreamConnection:
         self._left = 0
         self._chunks: ChunkedReader | None = None
         self._fresh = True
-        self._free_since = pool.now
+        self._held = False
         stream.owner = self
 
     def ready(self) -> bool:
         """
         Whether it can take a request.
 
-        Where no turn has passed since it became free, it is looked at once more: an answer that
-        nobody asked for, the upstream's goodbye, or (TLS 1.3) its refusal of our client certificate
-        may be here already. OpenSSL reads nothing more once a write has failed, so what is not read
-        now is lost.
+        It is looked at once more: an answer that nobody asked for, the upstream's goodbye, or (TLS
+        1.3) its refusal of our client certificate may be here already. The first must not meet the
+        next caller's request; the others would be lost, as OpenSSL reads nothing more once a write
+        has failed. It costs one read that finds nothing.
         """
-        if self._free_since == self._pool.now:
-            self.stream.look()
+        self.stream.look()
         return self.stream.state is State.OPEN
 
     def send(self, method: bytes, request: bytes, taker: Taker) -> None:
@@ -98,11 +97,13 @@ class UpstreamConnection:
 
     def pause(self) -> None:
         """The caller reads slowly: read no more, and do not hold its slowness against the upstream."""
+        self._held = True
         self.stream.pause()
         self.stream.deadline = NEVER
 
     def resume(self) -> None:
         """The caller caught up."""
+        self._held = False
         self.stream.resume()
         self._patience()
 
@@ -187,10 +188,12 @@ class UpstreamConnection:
                 raise
 
     def _fault(self, taker: Taker) -> None:
-        # A bug of ours: the caller and the record hear of it, and the connection is not used again.
-        self._taker = None
-        self.stream.abort()
-        self._pool.gone(self)
+        # A bug of ours: the caller and the record hear of it, and the connection is not used again,
+        # unless it is somebody else's by now.
+        if self._taker is taker:
+            self._taker = None
+            self.stream.abort()
+            self._pool.gone(self)
         taker.broken(Refusal(Reason.GATE_ERROR, "a bug in the gate while it relayed the answer"))
 
     def _take(self, head: ResponseHead, data: bytes) -> tuple[bytes | None, bool]:
@@ -227,6 +230,7 @@ class UpstreamConnection:
 
     def _finish(self, reusable: bool) -> None:
         self._taker = self._head = self._chunks = None
+        self._held = False
         stream = self.stream
         stream.joins = False
         if stream.unsent:
@@ -234,7 +238,6 @@ class UpstreamConnection:
             stream.abort()
             self._pool.gone(self)
         elif reusable and not stream.ended:
-            self._free_since = self._pool.now
             stream.resume()
             self._pool.give_back(self)
         else:
@@ -274,7 +277,8 @@ class UpstreamConnection:
         """The upstream reads slowly. Its request is bounded and already judged: nothing to stop."""
 
     def resumed(self) -> None:
-        self._patience()
+        if not self._held:
+            self._patience()
 
     def secured(self) -> None:
         """The handshake was over before this object was made."""

@@ -177,6 +177,8 @@ class Pool:
         told = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
         for leaser in told:
             leaser.unleased(refusal, record)
+        if self._waiting:
+            self._dial()
 
 
 class Dialing:

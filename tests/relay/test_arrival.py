@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import struct
 from datetime import UTC, datetime
 
 import pytest
@@ -254,3 +255,21 @@ def test_handshakes_that_the_gate_gives_up_are_recorded(world: World) -> None:
         assert drain(sock) == b""
     (record,) = world.records()
     assert (record["outcome"], record["reason"]) == ("refused", "gate.draining")
+
+
+@pytest.mark.parametrize("raw", [b"\x16\x03\x01\x02", b"GET /mcp HT"])
+def test_a_peer_that_resets_in_the_middle_is_let_go_at_once(world: World, raw: bytes) -> None:
+    """Its bytes and its reset are found together; it does not wait for the handshake's deadline."""
+    world.start()
+    sock = connect(world)
+    # A reset instead of a FIN (socket(7), SO_LINGER with no time).
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def both_at_once() -> None:
+        sock.sendall(raw)
+        sock.close()
+
+    world.loop.call(both_at_once)
+    (record,) = world.wait_for(world.records)
+    assert record["reason"] in ("tls.closed", "tls.plaintext")
+    world.wait_for(lambda: not world.listening.arrivals)

@@ -546,3 +546,76 @@ def test_refusals_and_streams_are_recorded_with_all_that_is_known(world: World) 
     stranger, stream_opened = world.records("open")
     assert (stranger["route"], stranger["upstream"], stranger["principal"]) == ("server", "server", None)
     assert (stream_opened["http"], stream_opened["verdict"]) == ("GET", "allow")
+
+
+def test_a_stray_answer_on_a_connection_at_rest_reaches_nobody(world: World) -> None:
+    """Also where it arrives in the very turn in which the next caller's request does."""
+    later = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        answer_json(sock, request)
+        if json.loads(request.body)["id"] == "first":
+            later.wait(PATIENCE)
+            sock.sendall(sized(7) + b'{"E":1}')
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        assert caller.post(call("get_x", id="first")).json()[0] == 200
+        world.wait_for(lambda: world.status()["upstreams"][0]["connections"]["idle"] == 1)
+
+        def both_are_there() -> None:
+            # The reactor is busy while the next request and the stray answer arrive, in this order.
+            caller.post(call("get_x", id="second"))
+            time.sleep(0.2)
+            later.set()
+            time.sleep(0.2)
+
+        world.loop.call(both_are_there)
+        assert caller.json() == (200, {"jsonrpc": "2.0", "id": "second", "result": {}})
+
+
+def test_the_rest_of_an_answer_is_the_callers_also_where_the_connection_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller that takes its time gets all of it; the lingering begins when nothing is left."""
+    monkeypatch.setattr(stream, "LINGER", 0.3)
+    size = stream.HIGH_WATER - 1000
+    world.upstream.behave = lambda sock, request: sock.sendall(sized(size) + b"x" * size)
+    world.start()
+    with world.caller() as caller:
+        (inbound,) = world.wait_for(lambda: list(world.listening.connections))
+        send, full = inbound.stream._send, [True]
+
+        def take_nothing_yet(octets: object) -> int:
+            if full:
+                raise SSL.WantWriteError
+            return send(octets)
+
+        inbound.stream._send = take_nothing_yet
+        caller.post(call("get_x"), "Connection: close")
+        world.closes(1)
+        time.sleep(1.0)
+        full.clear()
+        assert len(caller.answer()[2]) == size
+
+
+def test_whoever_waits_is_dialed_for_when_another_dial_fails(world: World) -> None:
+    """One connection in use by a stream does not keep the others waiting for a free place."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        if json.loads(request.body)["id"] == "stream":
+            sock.sendall(STREAM)
+            sock.recv(1)
+        else:
+            answer_json(sock, request)
+
+    world.upstream.behave = behave
+    world.start(world.config(upstream="connections = 2"))
+    with world.caller() as streaming, world.caller() as one, world.caller() as two:
+        streaming.post(call("get_x", id="stream")).read_head()
+        world.upstream.close()
+        one.post(call("get_x", id="one"))
+        two.post(call("get_x", id="two"))
+        for caller in (one, two):
+            assert caller.json()[0] == 502
