@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # dozen pipelined ones. More waits in the kernel.
 AHEAD_MOST = 16 * 1024
 
-# A refused request's body up to this size is read and dropped, so that the connection lives on
-# (an OAuth client retries on it); a larger one ends the connection.
+# The body of a caller who did not say who it is, up to this size, is read and dropped, so that the
+# connection lives on (an OAuth client retries on it); a larger one ends the connection.
 SKIP_MOST = 64 * 1024
 
 # Heads remembered per connection, and their size. A client sends two or three different ones of
@@ -349,7 +349,8 @@ class Inbound:
     def _refuse_head(self, head: RequestHead | None, refusal: Refusal | Denial) -> None:
         """Refuse before the body. What follows is only read on when it is known where it ends."""
         exchange = self._exchange = Exchange(self, self._began, head)
-        skip = self._skippable(head)
+        reason = (refusal.refusal if isinstance(refusal, Denial) else refusal).reason
+        skip = self._skippable(head, reason)
         if skip is not None:
             taken = min(skip, len(self._buffer))
             self._buffer = self._buffer[taken:]
@@ -358,12 +359,16 @@ class Inbound:
         if self._exchange is None and self._buffer:
             self._first_byte()
 
-    def _skippable(self, head: RequestHead | None) -> int | None:
+    def _skippable(self, head: RequestHead | None, reason: Reason) -> int | None:
+        """How much to read and drop so that the connection can live on; C{None}: it cannot."""
         if head is None or head.expects_continue:
             return None
         if head.framing is Framing.NONE:
             return 0
-        if head.framing is Framing.LENGTH and head.length <= SKIP_MOST:
+        # Only for somebody who will come back with a proof of who he is. Whoever sends a body that
+        # is not for us may well be wrong about its length, too.
+        wanted = reason is Reason.AUTH_MISSING or reason is Reason.AUTH_EXPIRED
+        if wanted and head.framing is Framing.LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None
 

@@ -319,3 +319,13 @@ def test_a_caller_that_sent_much_ahead_is_still_noticed_when_it_leaves(world: Wo
     assert world.upstream.gone.wait(PATIENCE)
     assert world.closes(1)[0]["reason"] == "client.gone"
     caller.sock.close()
+
+
+def test_after_a_body_that_is_not_json_nothing_more_is_read(world: World) -> None:
+    """Whoever sends a form to an MCP server may be wrong about its length, too."""
+    world.start()
+    with world.caller() as caller:
+        raw = world.post(b"a=1").replace(b"application/json", b"application/x-www-form-urlencoded")
+        assert caller.send(raw + world.post(PING)).json()[0] == 415
+        assert caller.closed()
+    assert world.upstream.requests == []
