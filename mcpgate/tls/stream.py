@@ -132,7 +132,6 @@ class TLSStream:
         "joins",
         "owner",
         "state",
-        "written",
         "_descriptor",
         "_events",
         "_mute",
@@ -168,7 +167,6 @@ class TLSStream:
         #: The peer's end has been read, and comes after the bytes that are being handed over.
         self.ended = False
         self.state = State.SHAKING
-        self.written = 0
         self._readiness = readiness
         self._socket = sock
         self._descriptor = sock.fileno()
@@ -208,7 +206,6 @@ class TLSStream:
         """Send C{data}; what the kernel does not take now goes out later, in order."""
         if self.state is not State.OPEN or self._mute:
             return
-        self.written += len(data)
         if self._out:
             self._out += data
         else:
