@@ -1,16 +1,24 @@
-"""What pyOpenSSL has no public name for: two calls into its bindings, and nowhere else.
+"""What pyOpenSSL has no public name for: a few calls into its bindings, and nowhere else.
 
 Each is used through the public name where there is one. C{selftest.self_test} proves at start that
-the groups had their effect.
+the groups had their effect, and that records are written and read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _lib
+
+#: A TLS record carries at most 16 KiB (RFC 8446 5.1); reading less would leave bytes inside OpenSSL
+#: that no readiness set can see.
+RECORD = 16 * 1024
+
+_read, _write, _error = _lib.SSL_read, _lib.SSL_write, _lib.SSL_get_error
+_WANT_READ, _WANT_WRITE = _lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_WANT_WRITE
 
 #: Empty this thread's queue of OpenSSL errors. Before OpenSSL 4, SSL_get_error(3) demands an empty
 #: queue before every operation, but when a system call failed (a reset, a broken pipe) pyOpenSSL
@@ -34,3 +42,65 @@ def set_groups(context: SSL.Context, groups: tuple[str, ...]) -> None:
         context.set_groups(names)
     elif _lib.SSL_CTX_set1_curves_list(context._context, _ffi.new("char[]", names)) != 1:
         raise ValueError(f"this OpenSSL does not know all of the groups {names.decode()}")
+
+
+class Scratch:
+    """Where OpenSSL puts a record before it becomes bytes: one for all connections of one thread.
+
+    Never for two threads: OpenSSL runs without the interpreter's lock, so one's record could become
+    another's.
+    """
+
+    __slots__ = ("buffer", "content")
+
+    def __init__(self) -> None:
+        self.buffer = _ffi.new("char[]", RECORD)
+        self.content = _ffi.buffer(self.buffer)
+
+
+class Records:
+    """
+    The records of one connection on a socket, after its handshake.
+
+    pyOpenSSL's C{recv} and C{send} make a buffer for each call, and an exception for each read that
+    finds nothing, which is how every request ends: together half of what a small request costs. Here
+    "not now" is a value; whatever else OpenSSL says is raised by pyOpenSSL, as its own.
+    """
+
+    __slots__ = ("_buffer", "_connection", "_content", "_ssl")
+
+    def __init__(self, connection: SSL.Connection, scratch: Scratch) -> None:
+        self._connection: Any = connection
+        self._ssl = self._connection._ssl
+        self._buffer = scratch.buffer
+        self._content = scratch.content
+
+    def read(self) -> bytes | None:
+        """
+        What the next record carries; C{None} when none has arrived.
+
+        @raise SSL.Error: as C{Connection.recv}, but for C{WantReadError}.
+        """
+        count = _read(self._ssl, self._buffer, RECORD)
+        if count > 0:
+            data: bytes = self._content[:count]
+            return data
+        if _error(self._ssl, count) != _WANT_READ:
+            self._connection._raise_ssl_error(self._ssl, count)
+        return None
+
+    def write(self, data: bytes) -> int:
+        """
+        Send as one or more records; how many bytes of C{data} went out, 0 when the kernel takes none.
+
+        What was not taken is to be sent again, the same bytes first.
+
+        @param data: at least one byte; of more than a record, one may go out alone.
+        @raise SSL.Error: as C{Connection.send}, but for C{WantWriteError}.
+        """
+        count: int = _write(self._ssl, data, len(data))
+        if count > 0:
+            return count
+        if _error(self._ssl, count) not in (_WANT_WRITE, _WANT_READ):
+            self._connection._raise_ssl_error(self._ssl, count)
+        return 0

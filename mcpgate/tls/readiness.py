@@ -22,6 +22,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mcpgate.tls.binding import Scratch
+
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 #: The peer's FIN, for those who do not read at the moment.
@@ -70,6 +72,8 @@ class Readiness:
         self._epoll = select.epoll()
         self._watched: dict[int, Watched] = {}
         self._tick: Any = None
+        #: For the records of all its streams.
+        self.scratch = Scratch()
         self.now = monotonic()
 
     def start(self) -> None:

@@ -24,19 +24,18 @@ import socket
 from collections.abc import Callable
 from enum import Enum, auto
 from errno import EBADF
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from OpenSSL import SSL
 
-from mcpgate.tls.binding import clear_errors
+from mcpgate.tls.binding import RECORD, Records, clear_errors
 from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
-
-# A TLS record carries at most 16 KiB (RFC 8446 5.1); reading less would leave bytes inside OpenSSL
-# that the readiness set cannot see.
-RECORD = 16 * 1024
 
 # Joined records of one turn: 16 full ones. More would let one fast peer hold up the others.
 READ_MOST = 16 * RECORD
+
+# Taken from what is kept for one attempt to send it: a kernel that was full takes a few records.
+WRITE_MOST = 8 * RECORD
 
 # Kept for a slow reader before its source is stopped, and where the source goes on again. Together
 # with one turn's read this bounds the memory of a stream.
@@ -176,8 +175,9 @@ class TLSStream:
         self._pausing = False
         self._reading = True
         self._retry_read = False
-        self._recv: Callable[[int], bytes] = connection.recv
-        self._send: Callable[[Any], int] = connection.send
+        records = Records(connection, readiness.scratch)
+        self._recv: Callable[[], bytes | None] = records.read
+        self._send: Callable[[bytes], int] = records.write
         self._events = READ
         if watched:
             readiness.hand_over(self._descriptor, self, READ)
@@ -296,7 +296,9 @@ class TLSStream:
                 return
         if not self._out:
             return self._watch(self._events & ~WRITE)
-        sent = self._push(bytes(self._out))
+        with memoryview(self._out) as kept:
+            some = bytes(kept[:WRITE_MOST])
+        sent = self._push(some)
         del self._out[:sent]
         if not self._out:
             self._watch(self._events & ~WRITE)
@@ -330,25 +332,11 @@ class TLSStream:
     def _read(self) -> None:
         end: SSL.Error | OSError | None = None
         try:
-            data = self._recv(RECORD)
+            data = self._recv()
+            if data is None:
+                return
             if self.joins or len(data) == RECORD:
-                parts = [data]
-                size = len(data)
-                try:
-                    while size < READ_MOST:
-                        part = self._recv(RECORD)
-                        parts.append(part)
-                        size += len(part)
-                except (SSL.WantReadError, SSL.WantWriteError):
-                    pass
-                except (SSL.Error, OSError) as error:
-                    clear_errors()
-                    # The set will not report an end that OpenSSL has already read.
-                    end = error
-                    self.ended = True
-                data = b"".join(parts)
-        except SSL.WantReadError:
-            return
+                data, end = self._read_on(data)
         except SSL.WantWriteError:
             self._retry_read = True
             return self._watch(self._events | WRITE)
@@ -359,18 +347,38 @@ class TLSStream:
         if end is not None and self.state is not State.CLOSED:
             self._lost(end)
 
+    def _read_on(self, data: bytes) -> tuple[bytes, SSL.Error | OSError | None]:
+        """The records that are here behind the first one, joined, and the end if it follows them."""
+        parts = [data]
+        size = len(data)
+        end: SSL.Error | OSError | None = None
+        try:
+            while size < READ_MOST:
+                part = self._recv()
+                if part is None:
+                    break
+                parts.append(part)
+                size += len(part)
+        except SSL.WantWriteError:
+            pass
+        except (SSL.Error, OSError) as error:
+            clear_errors()
+            # The set will not report an end that OpenSSL has already read.
+            end = error
+            self.ended = True
+        return (b"".join(parts) if len(parts) > 1 else data), end
+
     def _push(self, data: bytes) -> int:
         """How many bytes the kernel took, or need not take any more."""
         total = len(data)
-        sent = 0
         try:
-            if total <= RECORD:
-                return self._send(data)
-            view = memoryview(data)
-            while sent < total:
-                sent += self._send(view[sent : sent + RECORD])
-        except (SSL.WantWriteError, SSL.WantReadError):
-            pass
+            sent = self._send(data)
+            # What is more than a record goes out record by record.
+            while 0 < sent < total:
+                more = self._send(data[sent : sent + RECORD])
+                if not more:
+                    break
+                sent += more
         except (SSL.Error, OSError):
             # The peer does not read any more. The next read finds out what there is to say about it;
             # what it had answered was read before this write, or is lost: OpenSSL is in error now.
@@ -411,5 +419,5 @@ class TLSStream:
             self.owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
 
 
-def _closed(_: object) -> NoReturn:
+def _closed(_: object = None) -> NoReturn:
     raise SSL.SysCallError(EBADF, "the stream is closed")

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+
 import pytest
 from OpenSSL import SSL
 from OpenSSL._util import lib
 
-from mcpgate.tls.binding import clear_errors, set_groups
+from mcpgate.tls import contexts
+from mcpgate.tls.binding import RECORD, Records, Scratch, clear_errors, set_groups
 from mcpgate.tls.hello import missing, read_offer
+from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.rehearsal import converse
+from mcpgate.tls.verify import Note
 from tests import pki
 from tests.tls.meeting import first_flight
 
-GOOD = pki.Authority.root().issue("mcp.test")
+ROOT = pki.Authority.root()
+TRUST = ROOT.trust()
+GOOD = ROOT.issue("mcp.test")
 
 
 def end(method: int, groups: tuple[str, ...]) -> SSL.Connection:
@@ -81,3 +89,79 @@ def test_no_groups_at_all_are_refused() -> None:
     """Or the context would offer whatever OpenSSL has."""
     with pytest.raises(ValueError, match="without groups"):
         set_groups(SSL.Context(SSL.TLS_CLIENT_METHOD), ())
+
+
+def on_sockets() -> tuple[Records, Records, socket.socket, socket.socket]:
+    """Two ends that shook hands over a socket pair, with a scratch for both as in one thread."""
+    client = contexts.client_context(PROFILES["modern"], TRUST, pair=None)
+    server = contexts.server_context(PROFILES["modern"], GOOD, clients=None, require_client=False)
+    sockets = socket.socketpair()
+    for sock in sockets:
+        sock.setblocking(False)
+    ends = (
+        contexts.client_connection(client, sockets[0], host="mcp.test", pins=None, note=Note()),
+        contexts.server_connection(server, sockets[1], note=Note()),
+    )
+    for _ in range(3):
+        for one in ends:
+            with contextlib.suppress(SSL.WantReadError):
+                one.do_handshake()
+    scratch = Scratch()
+    records = Records(ends[0], scratch), Records(ends[1], scratch)
+    assert records[0].read() is None  # takes in the tickets
+    return (*records, *sockets)
+
+
+def test_what_is_written_is_read_record_by_record() -> None:
+    """And where nothing has arrived, that is a value and no exception."""
+    ours, theirs, *_ = on_sockets()
+    assert theirs.read() is None
+    assert ours.write(b"one") == 3
+    assert ours.write(b"two") == 3
+    assert (theirs.read(), theirs.read(), theirs.read()) == (b"one", b"two", None)
+
+
+def test_a_full_kernel_takes_nothing_and_loses_nothing() -> None:
+    """The same bytes are sent again, from another buffer, and come out once."""
+    ours, theirs, sock, _ = on_sockets()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    sent = b""
+    for number in range(1000):
+        piece = b"%016d" % number * 256
+        if not ours.write(bytes(piece)):
+            break
+        sent += piece
+    else:
+        raise AssertionError("the kernel took everything")
+    seen = b""
+    while more := theirs.read():
+        seen += more
+    assert ours.write(bytes(piece)) == len(piece)
+    while more := theirs.read():
+        seen += more
+    assert seen == sent + piece
+
+
+def test_of_more_than_a_record_one_goes_out_alone() -> None:
+    """The caller of C{write} sends the rest."""
+    ours, theirs, *_ = on_sockets()
+    assert ours.write(b"x" * (RECORD + 1)) == RECORD
+    assert theirs.read() == b"x" * RECORD
+
+
+def test_the_end_of_a_connection_is_pyopenssls_own_error() -> None:
+    """A goodbye, a bare FIN and a broken pipe are told apart as everywhere else."""
+    ours, theirs, *_ = on_sockets()
+    ours._connection.shutdown()
+    with pytest.raises(SSL.ZeroReturnError):
+        theirs.read()
+    ours, theirs, sock, other = on_sockets()
+    sock.close()
+    with pytest.raises(SSL.SysCallError, match="Unexpected EOF"):
+        theirs.read()
+    clear_errors()
+    ours, theirs, sock, other = on_sockets()
+    other.close()
+    with pytest.raises(SSL.SysCallError):
+        ours.write(b"x")
+    clear_errors()
