@@ -86,7 +86,7 @@ class Gate(Service):
         generation = self.prepare()
         tokens = self._load_tokens()
         readiness = Readiness(self._reactor)
-        witness = Witness(Journal(self.config.gate.state / "journal"), self._wall)
+        witness = Witness(Journal(self.config.gate.state / "journal"), self._wall, soon=readiness.soon)
         self.force = InForce(readiness, witness, generation, tokens, self._wall)
         try:
             for table in self.config.listeners:

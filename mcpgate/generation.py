@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
@@ -32,6 +32,9 @@ from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import UpstreamTerms
+
+if TYPE_CHECKING:
+    from mcpgate.relay.judged import Judged
 
 T = TypeVar("T")
 
@@ -96,6 +99,8 @@ class RouteTerms:
     name: str
     table: RouteTable
     upstream: UpstreamTerms
+    #: What was found for the calls that came by it (C{relay.judged}).
+    judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
 
 
 @frozen(eq=False)

@@ -415,7 +415,9 @@ verdict = "block"
         return head.encode() + b"\r\n\r\n"
 
     def records(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The journal so far."""
+        """The journal so far, with all that the turn has told that answered the last caller."""
+        if self.gate is not None and self.gate.running:
+            self.loop.call(lambda: None)
         found: list[dict[str, Any]] = []
         for path in sorted((self.state / "journal").glob("*.jsonl")):
             found += [json.loads(line) for line in path.read_bytes().splitlines()]

@@ -1,9 +1,9 @@
 """The journal: an append-only file of whole lines, with one writer.
 
-What C{append} returns from is in the kernel: it outlives the process, whatever kills it. A line is in
-the file whole or not at all. A full disk first takes a part of a line and reports the error only at the
-next write, so a short write is undone at once; a part that a power cut left is taken away when the
-journal is opened, and a C{repair} line says so in its place.
+What C{append} returns from is in the kernel: it outlives the process, whatever kills it. What it is
+given is in the file whole or not at all. A full disk first takes a part and reports the error only at
+the next write, so a short write is undone at once; a part of a line that a power cut left is taken away
+when the journal is opened, and a C{repair} line says so in its place.
 
 Rotation is the operator's: rename the file, then C{reopen} (SIGHUP).
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from mcpgate.evidence.record import repair_line
+from mcpgate.evidence.record import repair_line, timestamp
 
 _BLOCK = 64 * 1024
 
@@ -54,19 +54,19 @@ class Journal:
         #: Where the last whole line ends, if a part of a line behind it could not be taken away yet.
         self._whole: int | None = None
 
-    def append(self, line: bytes) -> None:
-        """Write one line, whole or not at all.
+    def append(self, lines: bytes) -> None:
+        """Write lines in one piece, all of them or none.
 
-        @param line: It ends in its only line feed.
+        @param lines: One or more, each with its line feed at its end; none is empty.
         """
-        if not line or line.find(b"\n") != len(line) - 1:
-            raise ValueError("a journal takes exactly one line at a time")
+        if not lines.endswith(b"\n") or lines.startswith(b"\n") or b"\n\n" in lines:
+            raise ValueError("a journal takes whole lines only")
         written = 0
         try:
             if self._whole is not None:
                 self._cut(self._whole)
-            written = os.write(self._fd, line)
-            if written == len(line):
+            written = os.write(self._fd, lines)
+            if written == len(lines):
                 return
             cause = "the disk is full"
         except OSError as error:
@@ -146,7 +146,8 @@ class Journal:
         whole = _whole_lines(fd, end)
         if whole == end:
             return
-        line = repair_line(new_id("r"), time=self._clock(), file=self.path.name, dropped=end - whole)
+        now = timestamp(self._clock())
+        line = repair_line(new_id("r"), time=now, file=self.path.name, dropped=end - whole)
         if os.pwrite(fd, line, whole) != len(line):
             raise JournalError(f"{self.path}: the disk is full")
         os.ftruncate(fd, whole + len(line))

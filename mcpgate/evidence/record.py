@@ -66,13 +66,7 @@ class _HandshakeLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     extra: dict[str, object] | None
 
 
-class _OpenLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    v: int = VERSION
-    type: str = "open"
-    id: str
-    time: str
-    inbound: str
-    outbound: str | None
+class _CallerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     principal: str | None
     how: str | None
     proof: str | None
@@ -80,26 +74,18 @@ class _OpenLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     route: str | None
     upstream: str | None
     http: str
+
+
+class _CallFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     method: str | None
     name: str | None
     verdict: str | None
     rule: str | None
 
 
-class _CloseLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    v: int = VERSION
-    type: str = "close"
-    id: str
-    time: str
-    inbound: str
-    outbound: str | None
-    outcome: str
-    status: int | None
-    reason: str | None
+class _WhyFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    reason: str
     detail: str | None
-    bytes_in: int
-    bytes_out: int
-    seconds: float
 
 
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -114,7 +100,7 @@ class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def handshake_line(
     id: str,
     *,
-    time: float,
+    time: str,
     leg: Leg,
     outcome: Literal["ok", "refused"],
     where: str,
@@ -127,7 +113,7 @@ def handshake_line(
 ) -> bytes:
     """One leg's handshake, finished or refused.
 
-    @param time: Unix seconds, here as everywhere below.
+    @param time: As L{timestamp} writes it, here as everywhere below.
     @param where: The listener's name (inbound) or the upstream's (outbound).
     @param peer: C{address:port}, like C{local}.
     @param offer: What the client offered; of a refused handshake often the only facts.
@@ -136,7 +122,7 @@ def handshake_line(
     return _encode(
         _HandshakeLine(
             id=id,
-            time=timestamp(time),
+            time=time,
             leg=leg,
             outcome=outcome,
             where=where,
@@ -151,52 +137,57 @@ def handshake_line(
     )
 
 
-def open_line(
-    id: str,
-    *,
-    time: float,
-    inbound: str,
-    outbound: str | None,
-    principal: Principal | None,
-    listener: str,
-    route: str | None,
-    upstream: str | None,
-    http: str,
-    method: str | None,
-    name: str | None,
-    verdict: Verdict | None,
-) -> bytes:
+def caller_facts(
+    principal: Principal | None, *, listener: str, route: str | None, upstream: str | None, http: str
+) -> str:
+    """The part of an C{open} line that is the same for all requests with the same head.
+
+    @param http: The HTTP method.
+    """
+    facts = _CallerFacts(
+        principal=principal.name if principal else None,
+        how=principal.how if principal else None,
+        proof=principal.id if principal else None,
+        listener=listener,
+        route=route,
+        upstream=upstream,
+        http=http,
+    )
+    return _members(facts)
+
+
+def call_facts(method: str | None, name: str | None, verdict: Verdict | None) -> str:
+    """The part of an C{open} line that is the same for all calls of one thing: MCP's method and name."""
+    facts = _CallFacts(
+        method=_bounded(method),
+        name=_bounded(name),
+        verdict=verdict.action.value if verdict else None,
+        rule=verdict.rule if verdict else None,
+    )
+    return _members(facts)
+
+
+def open_line(id: str, *, time: str, inbound: str, outbound: str | None, caller: str, call: str) -> bytes:
     """An exchange begins; written before a byte of it is forwarded.
+
+    It is put together from parts that are JSON already, as two of these lines are written for each
+    request; C{id}, C{time} and the handshakes' ids are ours and hold nothing to escape.
 
     @param id: The exchange's id, which its close line repeats.
     @param inbound: The id of the inbound handshake's line; C{outbound} likewise, C{None} if none was needed.
-    @param http: The HTTP method; C{method} and C{name} are MCP's.
+    @param caller: From L{caller_facts}; C{call}: from L{call_facts}.
     """
-    return _encode(
-        _OpenLine(
-            id=id,
-            time=timestamp(time),
-            inbound=inbound,
-            outbound=outbound,
-            principal=principal.name if principal else None,
-            how=principal.how if principal else None,
-            proof=principal.id if principal else None,
-            listener=listener,
-            route=route,
-            upstream=upstream,
-            http=http,
-            method=_bounded(method),
-            name=_bounded(name),
-            verdict=verdict.action.value if verdict else None,
-            rule=verdict.rule if verdict else None,
-        )
-    )
+    leg = f'"{outbound}"' if outbound is not None else "null"
+    return (
+        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}","inbound":"{inbound}","outbound":{leg},'
+        f"{caller},{call}}}\n"
+    ).encode("ascii")
 
 
 def close_line(
     id: str,
     *,
-    time: float,
+    time: str,
     inbound: str,
     outbound: str | None,
     outcome: Outcome,
@@ -212,26 +203,21 @@ def close_line(
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
     """
-    return _encode(
-        _CloseLine(
-            id=id,
-            time=timestamp(time),
-            inbound=inbound,
-            outbound=outbound,
-            outcome=outcome,
-            status=status,
-            reason=refusal.reason.value if refusal else None,
-            detail=_bounded(refusal.detail) if refusal else None,
-            bytes_in=bytes_in,
-            bytes_out=bytes_out,
-            seconds=round(seconds, 6),
-        )
-    )
+    leg = f'"{outbound}"' if outbound is not None else "null"
+    why = '"reason":null,"detail":null'
+    if refusal is not None:
+        why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
+    shown = status if status is not None else "null"
+    return (
+        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":"{inbound}","outbound":{leg},'
+        f'"outcome":"{outcome}","status":{shown},{why},'
+        f'"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
+    ).encode("ascii")
 
 
-def repair_line(id: str, *, time: float, file: str, dropped: int) -> bytes:
+def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:
     """The journal ended in a part of a line (C{dropped} bytes), which was taken away."""
-    return _encode(_RepairLine(id=id, time=timestamp(time), file=file, dropped=dropped))
+    return _encode(_RepairLine(id=id, time=time, file=file, dropped=dropped))
 
 
 def where(address: object) -> str:
@@ -269,14 +255,23 @@ _encode_json = msgspec.json.Encoder().encode
 
 
 def _encode(line: msgspec.Struct) -> bytes:
+    return _ascii(line) + b"\n"
+
+
+def _members(facts: msgspec.Struct) -> str:
+    """The members of an object, to be put between others."""
+    return _ascii(facts)[1:-1].decode("ascii")
+
+
+def _ascii(value: msgspec.Struct) -> bytes:
     try:
-        raw = _encode_json(line)
+        raw = _encode_json(value)
     except UnicodeEncodeError:
         raw = b"\x7f"  # a lone surrogate: take the slow way
     if not raw.isascii() or b"\x7f" in raw:
-        text = json.dumps(_mended(msgspec.to_builtins(line)), separators=(",", ":"))
+        text = json.dumps(_mended(msgspec.to_builtins(value)), separators=(",", ":"))
         raw = text.replace("\x7f", "\\u007f").encode("ascii")
-    return raw + b"\n"
+    return raw
 
 
 def _mended(value: object) -> object:

@@ -1,5 +1,9 @@
 """What the relay tells when something happened: makes the records and writes them in order.
 
+The lines of one turn of the readiness set are written in one piece, at its end: a system call for a
+line would cost as much as the line. What must be in the journal before it happens (an exchange's
+C{open} line, before its request is forwarded) waits for L{Witness.settle}.
+
 A line that could not be written is owed, not lost: it is kept and written before the next one, and
 until then no exchange is opened, so nothing is forwarded off the record.
 """
@@ -7,11 +11,10 @@ until then no exchange is opened, so nothing is forwarded off the record.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 
 from mcpgate.evidence.journal import Journal, JournalError, new_id
-from mcpgate.evidence.record import Leg, handshake_line
+from mcpgate.evidence.record import Leg, handshake_line, timestamp
 from mcpgate.reasons import Refusal
 from mcpgate.tls.handshake import Handshake, Offer
 
@@ -19,16 +22,36 @@ from mcpgate.tls.handshake import Handshake, Offer
 # refusals and handshakes can add to them. Beyond this they are counted.
 OWED_MOST = 10_000
 
+# Lines written at once: a busy turn has this many, and on a nearly full disk some of what is owed
+# should fit.
+BATCH = 128
+
+
+def _now(call: Callable[[], object]) -> None:
+    call()
+
 
 class Witness:
     """Writes the records of one worker. C{failure} is why the journal cannot be written, if so."""
 
-    def __init__(self, journal: Journal, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        wall: Callable[[], float] = time.time,
+        *,
+        soon: Callable[[Callable[[], object]], None] = _now,
+    ) -> None:
+        """
+        @param soon: calls what it is given at the end of the turn in which something happened.
+        """
         self.failure: str | None = None
         self.dropped = 0
         self._journal = journal
         self._wall = wall
-        self._owed: deque[bytes] = deque()
+        self._soon = soon
+        self._owed: list[bytes] = []
+        self._stamp: str | None = None
+        self._due = False
 
     def handshake(
         self,
@@ -44,10 +67,10 @@ class Witness:
     ) -> str:
         """Record a leg's handshake, finished or refused; returns the record's id."""
         id = new_id("h")
-        self.write(
+        self.tell(
             handshake_line(
                 id,
-                time=self._wall(),
+                time=self.stamp(),
                 leg=leg,
                 outcome="ok" if refusal is None else "refused",
                 where=where,
@@ -61,21 +84,36 @@ class Witness:
         )
         return id
 
-    def now(self) -> float:
-        """Unix seconds, for the time of a line."""
-        return self._wall()
+    def stamp(self) -> str:
+        """The time for a line of this turn."""
+        stamp = self._stamp
+        if stamp is None:
+            stamp = self._stamp = timestamp(self._wall())
+            self._make_due()
+        return stamp
 
-    def write(self, line: bytes) -> bool:
-        """Write a line after all that is owed. C{False}: it is owed itself now, so do not forward."""
-        if self._owed and not self._settle():
-            self._owe(line)
-            return False
+    def tell(self, line: bytes) -> None:
+        """Have a line written by the end of this turn, after all that is owed."""
+        if len(self._owed) >= OWED_MOST and not self.settle():
+            self.dropped += 1
+            return
+        self._owed.append(line)
+        self._make_due()
+
+    def settle(self) -> bool:
+        """Write now what is owed. C{False}: some of it still is, so do not forward."""
+        owed = self._owed
+        if not owed:
+            return True
         try:
-            self._journal.append(line)
+            while owed:
+                some = owed[:BATCH]
+                self._journal.append(b"".join(some))
+                del owed[: len(some)]
         except JournalError as error:
             self.failure = str(error)
-            self._owe(line)
             return False
+        self.failure = None
         return True
 
     def reopen(self) -> None:
@@ -97,22 +135,15 @@ class Witness:
 
     def close(self) -> None:
         """Write what is owed, if that is possible now, and close the journal."""
-        self._settle()
+        self.settle()
         self._journal.close()
 
-    def _owe(self, line: bytes) -> None:
-        if len(self._owed) < OWED_MOST:
-            self._owed.append(line)
-        else:
-            self.dropped += 1
+    def _make_due(self) -> None:
+        if not self._due:
+            self._due = True
+            self._soon(self._end_turn)
 
-    def _settle(self) -> bool:
-        try:
-            while self._owed:
-                self._journal.append(self._owed[0])
-                self._owed.popleft()
-        except JournalError as error:
-            self.failure = str(error)
-            return False
-        self.failure = None
-        return True
+    def _end_turn(self) -> None:
+        self._due = False
+        self._stamp = None
+        self.settle()

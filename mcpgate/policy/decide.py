@@ -5,7 +5,7 @@
  - Everything else needs a rule that allows it, a name that can be allowed, and no rule that blocks it.
 
 Blocks are looked at first, so that the record names the rule that blocks even where the name could
-never be allowed. Verdicts are remembered per route: callers repeat the same few names.
+never be allowed. Nothing is remembered here: C{relay.judged} does that, for each route.
 """
 
 from __future__ import annotations
@@ -14,12 +14,6 @@ from mcpgate.policy.names import allowable
 from mcpgate.policy.rules import Action, Policy, RouteRules, Verdict
 from mcpgate.reasons import Reason
 from mcpgate.wire.mcp import Call, Nature
-
-#: Verdicts remembered per route. Servers have tens of tools, some have thousands of resources.
-REMEMBERED = 4096
-#: Longer methods and names, which a caller may choose freely, are judged anew each time, so that
-#: what is remembered stays within a few MiB per route.
-REMEMBERED_LENGTH = 256
 
 NEEDED = Verdict(Action.ALLOW, None, None)
 UNLISTED = Verdict(Action.BLOCK, None, Reason.POLICY_UNLISTED)
@@ -36,14 +30,7 @@ def decide(policy: Policy, route: str, call: Call) -> Verdict:
     judged = call.judged_as
     if call.nature is Nature.LIST or (call.nature is Nature.FOLLOWS and judged[1] is None):
         return NEEDED if here.allows else UNLISTED
-    verdict = here.found.get(judged)
-    if verdict is None:
-        verdict = _judge(here, *judged)
-        if len(judged[0]) + len(judged[1] or "") <= REMEMBERED_LENGTH:
-            if len(here.found) >= REMEMBERED:
-                here.found.clear()  # cheaper than counting uses, and a name in use is back at once
-            here.found[judged] = verdict
-    return verdict
+    return _judge(here, *judged)
 
 
 def _judge(here: RouteRules, method: str, name: str | None) -> Verdict:

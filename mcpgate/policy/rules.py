@@ -99,11 +99,10 @@ class Rule:
 
 @frozen
 class RouteRules:
-    """The rules about one route, and the verdicts that were already found there."""
+    """The rules about one route."""
 
     allows: tuple[Rule, ...]
     blocks: tuple[Rule, ...]
-    found: dict[tuple[str, str | None], Verdict] = field(factory=dict, eq=False, repr=False)
 
 
 @define

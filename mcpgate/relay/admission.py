@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
@@ -28,6 +29,8 @@ class Admission:
     principal: Principal
     #: The head for the upstream without its Content-Length and its end.
     forward: bytes
+    #: The caller's part of an C{open} line.
+    facts: str
     revision: bytes | None
     generation: Generation
     tokens: IssuedTokens
@@ -84,6 +87,13 @@ def admit(
         route=route,
         principal=principal,
         forward=forward[:-2],
+        facts=caller_facts(
+            principal,
+            listener=terms.name,
+            route=route.name,
+            upstream=upstream.name,
+            http=head.method.decode(),
+        ),
         revision=head.get(b"mcp-protocol-version"),
         generation=generation,
         tokens=tokens,

@@ -6,9 +6,9 @@ C{relay.answer} turns that into bytes. Nothing here waits in a coroutine: a step
 
  1. L{refuse} or L{judge}: the head was refused or admitted (C{relay.admission});
  2. L{judge}: the body is one JSON-RPC message (C{wire.jsonrpc}), a call (C{wire.mcp}), allowed or
-    not (C{policy.decide});
- 3. L{leased}: a verified connection is there; the C{open} line is written; then, and only then,
-    the bytes that were judged are forwarded;
+    not (C{policy.decide}; C{relay.judged} remembers);
+ 3. L{leased}: a verified connection is there, and the C{open} line is told; at the end of the turn,
+    once it is in the journal, and only then, the bytes that were judged are forwarded (L{_forward});
  4. L{begun}, L{more}: the answer goes to the caller as it arrives;
  5. L{_close}: the C{close} line is written, once, whatever happened.
 """
@@ -18,21 +18,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import Outcome, close_line, open_line
+from mcpgate.evidence.record import Outcome, call_facts, caller_facts, close_line, open_line
 from mcpgate.generation import RouteTerms
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.decide import decide, reaches
-from mcpgate.policy.rules import Action, Verdict
+from mcpgate.policy.decide import reaches
+from mcpgate.policy.rules import Action
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial
+from mcpgate.relay.judged import judge
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import Framing, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import Kind, Message, id_of, parse
-from mcpgate.wire.mcp import Call, call_of
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -49,29 +49,23 @@ _OUTCOMES = {
 class Exchange:
     """From the end of a request's head to the last byte of its answer."""
 
-    __slots__ = (
-        "began",
-        "id",
-        "_admission",
-        "_body",
-        "_bytes_out",
-        "_call",
-        "_chunked",
-        "_closed",
-        "_connection",
-        "_head",
-        "_id_json",
-        "_inbound",
-        "_message",
-        "_opened",
-        "_outbound",
-        "_pool",
-        "_principal",
-        "_route",
-        "_size_in",
-        "_status",
-        "_verdict",
-    )
+    # What most exchanges never change stands here, once: one of these is made for each request.
+    _admission: Admission | None = None
+    _route: RouteTerms | None = None
+    _principal: Principal | None = None
+    _body = b""
+    _size_in = 0
+    _message: Message | None = None
+    _known_id: bytes | None = None
+    _facts = call_facts(None, None, None)
+    _pool: Pool | None = None
+    _connection: UpstreamConnection | None = None
+    _outbound: str | None = None
+    _opened = False
+    _closed = False
+    _chunked = False
+    _status: int | None = None
+    _bytes_out = 0
 
     def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
         """
@@ -82,23 +76,6 @@ class Exchange:
         self.id = new_id("x")
         self._inbound = inbound
         self._head = head
-        self._admission: Admission | None = None
-        self._route: RouteTerms | None = None
-        self._principal: Principal | None = None
-        self._body = b""
-        self._size_in = 0
-        self._id_json: bytes | None = None
-        self._message: Message | None = None
-        self._call: Call | None = None
-        self._verdict: Verdict | None = None
-        self._pool: Pool | None = None
-        self._connection: UpstreamConnection | None = None
-        self._opened = False
-        self._closed = False
-        self._outbound: str | None = None
-        self._chunked = False
-        self._status: int | None = None
-        self._bytes_out = 0
 
     # 1. and 2.: what the caller sent.
 
@@ -112,7 +89,6 @@ class Exchange:
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
         self._admission = admission
-        self._route, self._principal = admission.route, admission.principal
         self._body = body
         self._size_in = len(body)
         if admission.head.method != b"POST":
@@ -121,45 +97,51 @@ class Exchange:
         if isinstance(message, Refusal):
             known = id_of(body)
             if known is not None:
-                self._id_json = Message(Kind.REQUEST, known, None, {}).id_json()
+                self._known_id = Message(Kind.REQUEST, known, None, {}).id_json()
             return self.refuse(message)
         self._message = message
-        if message.kind is Kind.REQUEST:
-            self._id_json = message.id_json()
         policy = admission.generation.policy
         if message.kind is Kind.RESPONSE:
             # The answer to something that the upstream asked the caller on a stream (up to
             # 2025-11-25). It names no method; whoever may use the route may answer.
-            self._verdict = reaches(policy, admission.route.name)
-            if self._verdict.action is not Action.ALLOW:
+            verdict = reaches(policy, admission.route.name)
+            self._facts = call_facts(None, None, verdict)
+            if verdict.action is not Action.ALLOW:
                 return self._answer(answer.ACCEPTED, 202, Refusal(Reason.POLICY_UNLISTED))
             return self._lease(admission)
-        call = call_of(message)
-        if isinstance(call, Refusal):
-            return self.refuse(call)
-        self._call = call
-        verdict = self._verdict = decide(policy, admission.route.name, call)
-        if verdict.action is not Action.ALLOW:
-            raw = answer.blocked_bytes(message, call, admission.revision)
-            return self._answer(raw, int(raw[9:12]), Refusal(verdict.reason or Reason.POLICY_BLOCKED))
+        judged = judge(message, admission.route, policy)
+        if isinstance(judged, Refusal):
+            return self.refuse(judged)
+        self._facts = judged.facts
+        if judged.verdict.action is not Action.ALLOW:
+            raw = answer.blocked_bytes(message, judged.call, admission.revision)
+            refusal = Refusal(judged.verdict.reason or Reason.POLICY_BLOCKED)
+            return self._answer(raw, int(raw[9:12]), refusal)
         self._lease(admission)
 
     def _judge_stream(self, admission: Admission) -> None:
         # GET opens a stream for what the upstream wants to say, DELETE ends a session: both belong
         # to whoever may use anything on the route.
-        self._verdict = reaches(admission.generation.policy, admission.route.name)
-        if self._verdict.action is Action.ALLOW:
+        verdict = reaches(admission.generation.policy, admission.route.name)
+        self._facts = call_facts(None, None, verdict)
+        if verdict.action is Action.ALLOW:
             return self._lease(admission)
         self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
 
     # 3.: a verified connection, the open line, and only then the bytes.
 
     def _lease(self, admission: Admission) -> None:
-        pool = self._pool = self._inbound.force.pool(admission.route.upstream)
+        inbound = self._inbound
+        upstream = admission.route.upstream
+        pool = self._pool = inbound.force.pool(upstream)
         if pool is None:
             detail = "the upstream was reconfigured while the request arrived"
             return self.refuse(Refusal(Reason.UPSTREAM_UNREACHABLE, detail))
         pool.lease(self)
+        if self._pool is not None:
+            # The longest that one attempt may take (the name, TCP, TLS), and a little.
+            wait = 2 * upstream.table.connect_timeout + upstream.table.handshake_timeout + 1
+            inbound.stream.deadline = inbound.force.readiness.now + wait
 
     def lease_overdue(self) -> None:
         """No connection in the time that one attempt may take."""
@@ -168,23 +150,36 @@ class Exchange:
             self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
 
     def leased(self, connection: UpstreamConnection) -> None:
-        admission = self._admission
-        assert admission is not None
+        inbound = self._inbound
         self._pool = None
-        self._inbound.stream.deadline = NEVER
+        inbound.stream.deadline = NEVER
         self._connection = connection
         self._outbound = connection.record
-        if not self._open():
+        self._open()
+        # With the lines of all that this turn opens, which cost the journal one write.
+        inbound.force.readiness.soon(self._forward, inbound.stream)
+
+    def _forward(self) -> None:
+        connection, admission = self._connection, self._admission
+        if connection is None or admission is None:
+            # The caller left in the same turn.
+            return
+        witness = self._inbound.force.witness
+        if not witness.settle():
             self._connection = None
             connection.abandon()
-            return self.refuse(Refusal(Reason.GATE_JOURNAL, self._inbound.force.witness.failure or ""))
+            return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         body = self._body
-        self._body = b""
-        if admission.head.method == b"POST":
+        method = admission.head.method
+        if method == b"POST":
             request = b"%bcontent-length: %d\r\n\r\n%b" % (admission.forward, len(body), body)
         else:
             request = admission.forward + b"\r\n"
-        connection.send(admission.head.method, request, self)
+        if connection.send(method, request, self):
+            self._body = b""
+        else:
+            self._connection = None
+            self._lease(admission)
 
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
@@ -212,7 +207,8 @@ class Exchange:
         if self._last():
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             emitted = emitted[:-2] + b"connection: close\r\n\r\n"
-        if head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE:
+        framing = head.framing
+        if framing is Framing.CHUNKED or framing is Framing.CLOSE:
             self._chunked = True
             if payload:
                 emitted += chunk(payload)
@@ -266,7 +262,10 @@ class Exchange:
     def refuse(self, refusal: Refusal, *, close: bool = False) -> None:
         """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
         close = close or self._last()
-        raw = answer.refusal_bytes(refusal, id_json=self._id_json, exchange=self.id, close=close)
+        message, id_json = self._message, self._known_id
+        if message is not None and message.kind is Kind.REQUEST:
+            id_json = message.id_json()
+        raw = answer.refusal_bytes(refusal, id_json=id_json, exchange=self.id, close=close)
         self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
 
     def abandon(self, refusal: Refusal) -> None:
@@ -300,27 +299,32 @@ class Exchange:
 
     # Evidence.
 
-    def _open(self) -> bool:
+    def _open(self) -> None:
         if self._opened:
-            return True
+            return
         self._opened = True
-        route, call = self._route, self._call
-        witness = self._inbound.force.witness
+        inbound, admission = self._inbound, self._admission
+        witness = inbound.force.witness
         line = open_line(
             self.id,
-            time=witness.now(),
-            inbound=self._inbound.record,
+            time=witness.stamp(),
+            inbound=inbound.record,
             outbound=self._outbound,
-            principal=self._principal,
+            caller=admission.facts if admission is not None else self._refused_facts(),
+            call=self._facts,
+        )
+        witness.tell(line)
+
+    def _refused_facts(self) -> str:
+        """What is known of a caller whose head was refused."""
+        route, head = self._route, self._head
+        return caller_facts(
+            self._principal,
             listener=self._inbound.name,
             route=route.name if route is not None else None,
             upstream=route.upstream.name if route is not None else None,
-            http=self._head.method.decode() if self._head is not None else "",
-            method=call.method if call is not None else None,
-            name=call.name if call is not None else None,
-            verdict=self._verdict,
+            http=head.method.decode() if head is not None else "",
         )
-        return witness.write(line)
 
     def _close(self, refusal: Refusal | None) -> None:
         if self._closed:
@@ -332,17 +336,18 @@ class Exchange:
             outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
             if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:
                 outcome = Outcome.UPSTREAM_FAILED
-        witness = self._inbound.force.witness
+        inbound = self._inbound
+        witness = inbound.force.witness
         line = close_line(
             self.id,
-            time=witness.now(),
-            inbound=self._inbound.record,
+            time=witness.stamp(),
+            inbound=inbound.record,
             outbound=self._outbound,
             outcome=outcome,
             status=self._status,
             refusal=refusal,
             bytes_in=self._size_in,
             bytes_out=self._bytes_out,
-            seconds=self._inbound.force.readiness.now - self.began,
+            seconds=inbound.force.readiness.now - self.began,
         )
-        witness.write(line)
+        witness.tell(line)

@@ -110,7 +110,7 @@ class Inbound:
         if self._buffer:
             data = self._buffer + data
         elif self._exchange is None and self._awaiting is None:
-            self._first_byte()
+            self._began = self.force.readiness.now
         self._buffer = data
         if self._exchange is not None or self.stream.congested:
             if len(data) > AHEAD_MOST:
@@ -164,7 +164,8 @@ class Inbound:
         self._exchange = None
         if close or self.force.draining:
             return self.close()
-        self._rest()
+        if not self._buffer:
+            self._rest()
         self._go_on()
 
     def cut(self) -> None:
@@ -194,19 +195,12 @@ class Inbound:
             return
         self.stream.resume()
         if self._buffer and not self._advancing:
-            self._first_byte()
+            self._began = self.force.readiness.now
             self._advance()
 
     def _rest(self) -> None:
-        if self._stream_has_the_clock():
-            return
-        self.stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
-
-    def _first_byte(self) -> None:
-        self._began = now = self.force.readiness.now
-        if self._stream_has_the_clock():
-            return
-        self.stream.deadline = now + self._listening.limits.head_timeout
+        if not self._stream_has_the_clock():
+            self.stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
 
     def _stream_has_the_clock(self) -> bool:
         # While it closes, or waits for a caller that takes nothing, the deadline is the stream's.
@@ -224,6 +218,10 @@ class Inbound:
                     break
         finally:
             self._advancing = False
+        if self._buffer and self._exchange is None and self._awaiting is None:
+            # The beginning of a head: the rest must come in time.
+            if not self._stream_has_the_clock():
+                stream.deadline = self._began + self._listening.limits.head_timeout
 
     def _read_head(self) -> bool:
         """Take one head off the buffer; C{False} when it is not complete."""
@@ -337,14 +335,14 @@ class Inbound:
 
     def _judge(self, admission: Admission, body: bytes) -> bool:
         exchange = self._exchange = Exchange(self, self._began, admission.head)
-        upstream = admission.route.upstream.table
-        # The longest that one attempt may take (the name, TCP, TLS), and a little.
-        wait = 2 * upstream.connect_timeout + upstream.handshake_timeout + 1
-        self.stream.deadline = self.force.readiness.now + wait
         exchange.judge(admission, body)
-        if self._exchange is None and self._buffer:
-            self._first_byte()
+        self._next_begins()
         return True
+
+    def _next_begins(self) -> None:
+        """What is left behind a request that was answered at once is the next one's beginning."""
+        if self._exchange is None and self._buffer:
+            self._began = self.force.readiness.now
 
     def _refuse_head(self, head: RequestHead | None, refusal: Refusal | Denial) -> None:
         """Refuse before the body. What follows is only read on when it is known where it ends."""
@@ -356,8 +354,7 @@ class Inbound:
             self._buffer = self._buffer[taken:]
             self._skip = skip - taken
         exchange.deny(refusal, close=skip is None)
-        if self._exchange is None and self._buffer:
-            self._first_byte()
+        self._next_begins()
 
     def _skippable(self, head: RequestHead | None, reason: Reason) -> int | None:
         """How much to read and drop so that the connection can live on; C{None}: it cannot."""

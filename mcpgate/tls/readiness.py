@@ -13,6 +13,7 @@ heap. They are in monotonic seconds: a step of the wall clock moves none of them
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from math import inf
 from time import monotonic
 from typing import Any, Protocol
@@ -37,9 +38,13 @@ NEVER = inf
 # Every deadline of ours is in whole seconds; a quarter of one is exact enough and costs nothing.
 TICK = 0.25
 
-# Events taken per reactor turn: enough to amortise the poll, few enough that the reactor's own
-# timers and sockets (an embedder's, too) are never starved by us.
+# Events taken per reactor turn: enough to amortise what a turn of the reactor costs, few enough that
+# its own timers and sockets (an embedder's, too) are never starved by us.
 EVENTS_PER_TURN = 256
+
+# And how often the sockets are asked for more in one: an eighth of a turn of the reactor is left to a
+# request then, and what nobody reads is not told of for ever.
+ROUNDS = 8
 
 
 class Watched(Protocol):
@@ -74,6 +79,9 @@ class Readiness:
         self._tick: Any = None
         #: For the records of all its streams.
         self.scratch = Scratch()
+        self.rounds = ROUNDS
+        self._in_turn = False
+        self._soon: list[tuple[Callable[[], object], Watched | None]] = []
         self.now = monotonic()
 
     def start(self) -> None:
@@ -114,6 +122,16 @@ class Readiness:
         self._watched[descriptor] = thing
         self._epoll.modify(descriptor, events)
 
+    def soon(self, call: Callable[[], object], thing: Watched | None = None) -> None:
+        """Call at the end of this turn, after what was said so before; at once outside of a turn.
+
+        @param thing: whose fault it is if the call raises.
+        """
+        if self._in_turn:
+            self._soon.append((call, thing))
+        else:
+            call()
+
     def __len__(self) -> int:
         return len(self._watched)
 
@@ -129,28 +147,36 @@ class Readiness:
         """The reactor is going away; the gate closes its sockets itself."""
 
     def doRead(self) -> None:
-        self.now = monotonic()
-        watched = self._watched
-        for descriptor, events in self._epoll.poll(0, EVENTS_PER_TURN):
-            thing = watched.get(descriptor)
-            if thing is None:
-                continue
-            try:
-                # What has arrived first: a peer may have answered and closed while we still write,
-                # and once a write has failed OpenSSL reads nothing more (seen with 4.0).
-                if events & ~WRITE:
-                    thing.readable()
-                    if watched.get(descriptor) is not thing:
-                        continue
-                if events & WRITE:
-                    thing.writable()
-            except Exception:
-                self._bug(thing)
+        left = EVENTS_PER_TURN
+        for _ in range(self.rounds):
+            # What arrives while we work is taken in the same turn of the reactor.
+            events = self._epoll.poll(0, left) if left > 0 and not self._epoll.closed else ()
+            if not events:
+                return
+            left -= len(events)
+            self._begin_turn()
+            watched = self._watched
+            for descriptor, event in events:
+                thing = watched.get(descriptor)
+                if thing is None:
+                    continue
+                try:
+                    # What has arrived first: a peer may have answered and closed while we still write,
+                    # and once a write has failed OpenSSL reads nothing more (seen with 4.0).
+                    if event & ~WRITE:
+                        thing.readable()
+                        if event & WRITE and watched.get(descriptor) is thing:
+                            thing.writable()
+                    else:
+                        thing.writable()
+                except Exception:
+                    self._bug(thing)
+            self._end_turn()
 
     def _sweep(self) -> None:
         self._tick = self._reactor.callLater(TICK, self._sweep)
-        self.now = now = monotonic()
-        watched = self._watched
+        self._begin_turn()
+        now, watched = self.now, self._watched
         for descriptor, thing in list(watched.items()):
             # One that was due may have been moved or forgotten by another before it.
             if thing.deadline <= now and watched.get(descriptor) is thing:
@@ -158,10 +184,29 @@ class Readiness:
                     thing.overdue()
                 except Exception:
                     self._bug(thing)
+        self._end_turn()
 
-    def _bug(self, thing: Watched) -> None:
+    def _begin_turn(self) -> None:
+        self.now = monotonic()
+        self._in_turn = True
+
+    def _end_turn(self) -> None:
+        soon = self._soon
+        while soon:
+            self._soon = []
+            for call, thing in soon:
+                try:
+                    call()
+                except Exception:
+                    self._bug(thing)
+            soon = self._soon
+        self._in_turn = False
+
+    def _bug(self, thing: Watched | None) -> None:
         # One connection's bug must cost that connection only. The traceback goes to the log; it
         # holds no payload, because Twisted's failures do not print local variables.
+        if thing is None:
+            return self.log.failure("a bug in the gate")
         self.log.failure("a connection was dropped because of a bug in the gate")
         try:
             thing.failed()

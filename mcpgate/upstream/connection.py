@@ -63,37 +63,43 @@ class UpstreamConnection:
         self._head: ResponseHead | None = None
         self._left = 0
         self._chunks: ChunkedReader | None = None
-        self._fresh = True
+        self._served = False
         self._held = False
         stream.owner = self
 
     def ready(self) -> bool:
         """
-        Whether it can take a request.
+        Whether it can take a request, by one more look at it.
 
-        It is looked at once more: an answer that nobody asked for, the upstream's goodbye, or (TLS
-        1.3) its refusal of our client certificate may be here already. The first must not meet the
-        next caller's request; the others would be lost, as OpenSSL reads nothing more once a write
-        has failed. It costs one read that finds nothing.
+        An answer that nobody asked for, the upstream's goodbye, or (TLS 1.3) its refusal of our client
+        certificate may be here already. The first must not meet the next caller's request; the others
+        would be lost, as OpenSSL reads nothing more once a write has failed. It costs one read that
+        finds nothing.
         """
         self.stream.look()
         return self.stream.state is State.OPEN
 
-    def send(self, method: bytes, request: bytes, taker: Taker) -> None:
-        """Write a whole request; its answer, or why there is none, goes to C{taker}."""
-        if self._fresh:
-            # Once more: the refusal of our certificate comes about now, a round trip after the handshake.
-            self._fresh = False
-            self.stream.look()
-        if self.stream.state is not State.OPEN:
-            return taker.broken(self.ended or Refusal(Reason.UPSTREAM_CLOSED, "it ended before a request"))
+    def send(self, method: bytes, request: bytes, taker: Taker) -> bool:
+        """
+        Write a whole request; its answer, or why there is none, goes to C{taker}.
+
+        @return: C{False} when the connection had ended since its last answer, as kept ones do: nothing
+            was written, and another connection may do.
+        """
+        stream = self.stream
+        if not self.ready():
+            if self._served:
+                return False
+            # It ended before it was of any use, so another would, too.
+            taker.broken(self.ended or Refusal(Reason.UPSTREAM_CLOSED, "it ended before a request"))
+            return True
         self._taker = taker
         self._method = method
         self._interim = 0
         self._head = None
-        stream = self.stream
         stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
         stream.write(request)
+        return True
 
     def pause(self) -> None:
         """The caller reads slowly: read no more, and do not hold its slowness against the upstream."""
@@ -231,6 +237,7 @@ class UpstreamConnection:
     def _finish(self, reusable: bool) -> None:
         self._taker = self._head = self._chunks = None
         self._held = False
+        self._served = True
         stream = self.stream
         stream.joins = False
         if stream.unsent:

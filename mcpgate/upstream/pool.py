@@ -64,12 +64,11 @@ class Pool:
 
     def lease(self, leaser: Leaser) -> None:
         """Give C{leaser} a connection: at once if one is idle."""
-        while self._idle:
+        if self._idle:
             # The one used last: the others can grow old and go.
             connection = self._idle.pop()
-            if connection.ready():
-                self._leased.add(connection)
-                return leaser.leased(connection)
+            self._leased.add(connection)
+            return leaser.leased(connection)
         if len(self._waiting) >= WAITING_MOST:
             return leaser.unleased(Refusal(Reason.UPSTREAM_BUSY, f"{WAITING_MOST} callers are waiting"))
         self._waiting.append(leaser)
@@ -105,10 +104,7 @@ class Pool:
     def give_back(self, connection: UpstreamConnection) -> None:
         """An exchange is done and its connection is clean."""
         if self._waiting:
-            # One that is not ready is gone by now, and another was dialed for those who wait.
-            if connection.ready():
-                self._waiting.popleft().leased(connection)
-            return
+            return self._waiting.popleft().leased(connection)
         self._leased.discard(connection)
         if self._closed:
             connection.stream.close()

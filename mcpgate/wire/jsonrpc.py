@@ -27,7 +27,6 @@ from typing import TypeGuard
 from unicodedata import category, normalize
 
 import msgspec
-from attrs import field, frozen
 
 from mcpgate.reasons import Reason, Refusal
 
@@ -77,10 +76,9 @@ class Kind(Enum):
     RESPONSE = "response"
 
 
-@frozen
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """
-    A message that can be read in one way only.
+    A message that can be read in one way only. (A struct: one is made for each request.)
 
     @ivar id: C{None} for a notification, and only there. 0 and "" are ids; 1 and "1" are different.
     @ivar method: C{None} for a response, and only there.
@@ -90,7 +88,11 @@ class Message:
     kind: Kind
     id: int | str | None
     method: str | None
-    params: Mapping[str, object] = field(repr=False)
+    params: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        # What is in params may be a secret.
+        return f"Message(kind={self.kind!r}, id={self.id!r}, method={self.method!r})"
 
     def id_json(self) -> bytes:
         """

@@ -1,6 +1,6 @@
 """MCP's methods: what a message asks for, and by which name policy knows it.
 
-The tables are the knowledge; the one function only looks up. A method that they do not hold, an
+The tables are the knowledge; the functions only look up. A method that they do not hold, an
 extension's or next year's, is C{OTHER}: nothing but a rule that names it lets it pass.
 
 Sources: the schemas of the revisions 2024-11-05 to 2026-07-28.
@@ -106,6 +106,22 @@ _LISTENED = frozenset(
     {"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"}
 )
 _LISTEN_PARAMS = frozenset({"notifications", "_meta"})
+
+
+def alike(message: Message) -> tuple[str, str | None] | None:
+    """
+    What two messages have in common that ask for the same: all that L{call_of} looks at.
+
+    C{None} where that is more than the method and one name, or a name is not as it should be.
+    """
+    method = message.method
+    if method is None:
+        return None
+    named = _NAMED.get(method)
+    if named is None:
+        return (method, None) if method in _NAMELESS else None
+    name = message.params.get(named[0])
+    return (method, name) if type(name) is str else None
 
 
 def call_of(message: Message) -> Call | Refusal:

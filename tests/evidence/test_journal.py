@@ -45,11 +45,16 @@ def test_a_later_journal_goes_on_behind_the_earlier_lines(tmp_path: Path) -> Non
     assert lines(journal) == [LINE] * 3
 
 
-@pytest.mark.parametrize("line", [b"", b"\n\n", b"no end", b"two\nlines\n", b"two\nlines"])
-def test_anything_but_one_line_is_a_bug(journal: Journal, line: bytes) -> None:
-    with pytest.raises(ValueError, match="one line"):
-        journal.append(line)
+@pytest.mark.parametrize("given", [b"", b"\n", b"\n\n", b"no end", b"two\n\nlines\n", b"two\nlines"])
+def test_anything_but_whole_lines_is_a_bug(journal: Journal, given: bytes) -> None:
+    with pytest.raises(ValueError, match="whole lines"):
+        journal.append(given)
     assert lines(journal) == []
+
+
+def test_several_lines_are_written_in_one_piece(journal: Journal) -> None:
+    journal.append(LINE * 3)
+    assert lines(journal) == [LINE] * 3
 
 
 def test_the_directory_and_files_are_private_even_with_an_open_umask(tmp_path: Path) -> None:

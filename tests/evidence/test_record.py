@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from mcpgate.evidence.record import (
     TEXT_LENGTH,
     Outcome,
+    call_facts,
+    caller_facts,
     close_line,
     handshake_line,
     open_line,
@@ -26,7 +28,7 @@ from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.handshake import Certificate, Handshake, Offer
 
-TIME = 1_800_000_000.5
+TIME = timestamp(1_800_000_000.5)
 CERTIFICATE = Certificate(
     subject="CN=server",
     issuer="CN=ca",
@@ -74,7 +76,7 @@ def opened(**changes: Any) -> bytes:
         "time": TIME,
         "inbound": "h-1",
         "outbound": "h-2",
-        "principal": Principal("ci", "token", "0123456789ab", TIME),
+        "principal": Principal("ci", "token", "0123456789ab", None),
         "listener": "public",
         "route": "github",
         "upstream": "github",
@@ -83,7 +85,12 @@ def opened(**changes: Any) -> bytes:
         "name": "get_weather",
         "verdict": Verdict(Action.ALLOW, "reads", None),
     }
-    return open_line("x-1", **(facts | changes))
+    facts |= changes
+    call = call_facts(*[facts.pop(key) for key in ("method", "name", "verdict")])
+    caller = caller_facts(
+        facts.pop("principal"), **{key: facts.pop(key) for key in ("listener", "route", "upstream", "http")}
+    )
+    return open_line("x-1", caller=caller, call=call, **facts)
 
 
 def closed(**changes: Any) -> bytes:

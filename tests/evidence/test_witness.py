@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from mcpgate.evidence import witness as module
 from mcpgate.evidence.journal import Journal, JournalError
-from mcpgate.evidence.record import Outcome, close_line, open_line
+from mcpgate.evidence.record import Outcome, call_facts, caller_facts, close_line, open_line
 from mcpgate.evidence.witness import Witness
 
 
@@ -18,11 +19,15 @@ class FailingJournal(Journal):
     """A journal whose disk can be filled and emptied."""
 
     full = False
+    room = 1000
+    pieces = 0
 
-    def append(self, line: bytes) -> None:
-        if self.full:
+    def append(self, lines: bytes) -> None:
+        if self.full or not self.room:
             raise JournalError("the disk is full")
-        super().append(line)
+        self.room -= 1
+        self.pieces += 1
+        super().append(lines)
 
 
 @pytest.fixture
@@ -37,25 +42,20 @@ def lines(journal: Journal) -> list[dict[str, Any]]:
 def opened(witness: Witness, id: str) -> bool:
     line = open_line(
         id,
-        time=witness.now(),
+        time=witness.stamp(),
         inbound="h-0",
         outbound=None,
-        principal=None,
-        listener="public",
-        route=None,
-        upstream=None,
-        http="POST",
-        method=None,
-        name=None,
-        verdict=None,
+        caller=caller_facts(None, listener="public", route=None, upstream=None, http="POST"),
+        call=call_facts(None, None, None),
     )
-    return witness.write(line)
+    witness.tell(line)
+    return witness.settle()
 
 
 def closed(witness: Witness, id: str) -> None:
     line = close_line(
         id,
-        time=witness.now(),
+        time=witness.stamp(),
         inbound="h-0",
         outbound=None,
         outcome=Outcome.COMPLETED,
@@ -65,7 +65,44 @@ def closed(witness: Witness, id: str) -> None:
         bytes_out=0,
         seconds=0.0,
     )
-    witness.write(line)
+    witness.tell(line)
+
+
+def test_the_lines_of_a_turn_are_written_in_one_piece_at_its_end(journal: FailingJournal) -> None:
+    """With one time; what must be there earlier is asked for, and nothing overtakes it."""
+    soon: list[Callable[[], object]] = []
+    times = iter([1.0, 2.0])
+    witness = Witness(journal, lambda: next(times), soon=soon.append)
+    for id in ("x-1", "x-2"):
+        closed(witness, id)
+    assert lines(journal) == [] and len(soon) == 1
+    assert opened(witness, "x-3")
+    assert journal.pieces == 1
+    assert [line["id"] for line in lines(journal)] == ["x-1", "x-2", "x-3"]
+    assert len({line["time"] for line in lines(journal)}) == 1
+    closed(witness, "x-4")
+    soon.pop()()
+    assert [line["id"] for line in lines(journal)] == ["x-1", "x-2", "x-3", "x-4"]
+    closed(witness, "x-5")
+    soon.pop()()
+    assert lines(journal)[-1]["time"].endswith("00:00:02.000000Z")
+
+
+def test_what_is_owed_is_written_as_far_as_there_is_room(
+    journal: FailingJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Piece by piece: a disk with a little room is used, and the order stays."""
+    monkeypatch.setattr(module, "BATCH", 2)
+    witness = Witness(journal, lambda: 0.0)
+    journal.full = True
+    for number in range(5):
+        closed(witness, f"x-{number}")
+    journal.full, journal.room = False, 1
+    assert not witness.settle()
+    assert [line["id"] for line in lines(journal)] == ["x-0", "x-1"]
+    journal.room = 9
+    assert witness.settle()
+    assert [line["id"] for line in lines(journal)] == [f"x-{number}" for number in range(5)]
 
 
 def test_what_is_told_is_written_in_order(journal: FailingJournal) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.config.schema import OnTable, RuleTable
-from mcpgate.policy.decide import REMEMBERED, decide, reaches
+from mcpgate.policy.decide import decide, reaches
 from mcpgate.policy.rules import Action, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import parse
@@ -184,13 +184,3 @@ def test_the_order_of_rules_changes_nothing_and_block_beats_allow(
     assert len(verdicts) == 1
     matching = {r.action for r in policies[0].rules if r.covers("r") and r.matches("tools/call", name)}
     assert verdicts.pop().action is (Action.ALLOW if matching == {Action.ALLOW} else Action.BLOCK)
-
-
-def test_verdicts_are_remembered_within_bounds_and_stay_the_same() -> None:
-    policy = compile_rules([rule("a", "allow", "t*")])
-    first = [decide(policy, "r", tool(f"t{i}")) for i in range(REMEMBERED + 10)]
-    assert len(policy.at("r").found) <= REMEMBERED
-    assert [decide(policy, "r", tool(f"t{i}")) for i in range(REMEMBERED + 10)] == first
-    decide(policy, "r", tool("t" * 100_000))
-    decide(policy, "r", call("m" * 100_000, None, Nature.OTHER))
-    assert all(len(method) + len(name or "") < 1000 for method, name in policy.at("r").found)

@@ -51,6 +51,7 @@ class Bench:
     def __init__(self) -> None:
         self.reactor = MemoryReactorClock()
         self.set = Readiness(self.reactor)
+        self.set.rounds = 1
         self.heard: list[str] = []
         self._sockets: list[socket.socket] = []
 
@@ -97,6 +98,68 @@ def bench() -> Iterator[Bench]:
     if bench.reactor.getReaders():
         bench.set.stop()
     bench.close()
+
+
+def test_what_arrives_meanwhile_is_told_in_the_same_turn(bench: Bench) -> None:
+    """So a busy set pays for a turn of the reactor once, and not for each event."""
+    bench.set.rounds = 3
+    first, their_first = bench.pair()
+    second, their_second = bench.pair()
+
+    def answer(_: str) -> None:
+        first.recv(1)
+        their_second.send(b"x")
+
+    bench.set.watch(first.fileno(), bench.thing("first", answer), READ)
+    bench.set.watch(second.fileno(), bench.thing("second", lambda _: second.recv(1)), READ)
+    their_first.send(b"x")
+    assert bench.turn() == ["first readable", "second readable"]
+
+
+def test_what_nobody_reads_is_told_a_bounded_number_of_times(bench: Bench) -> None:
+    """The reactor has its own timers and sockets to see to."""
+    bench.set.rounds = 3
+    _, theirs = bench.watched(bench.thing("lazy"))
+    theirs.send(b"x")
+    assert bench.turn() == ["lazy readable"] * 3
+
+
+def test_what_is_to_be_done_soon_is_done_after_the_events_of_a_turn(bench: Bench) -> None:
+    """In order, also what one of these calls asks for; outside of a turn there is nothing to wait for."""
+    heard = bench.heard
+
+    def later() -> None:
+        heard.append("later")
+        bench.set.soon(lambda: heard.append("last"))
+
+    for name in ("first", "second"):
+        _, theirs = bench.watched(bench.thing(name, lambda _: bench.set.soon(later)))
+        theirs.send(b"x")
+    assert sorted(bench.turn()[:2]) == ["first readable", "second readable"]
+    assert heard[2:] == ["later", "later", "last", "last"]
+    heard.clear()
+    bench.set.soon(later)
+    assert heard == ["later", "last"]
+
+
+def test_a_bug_in_what_is_done_soon_costs_the_thing_it_was_done_for(
+    bench: Bench, logged: list[LogEvent]
+) -> None:
+    """And nobody else: the calls behind it are made."""
+
+    def bug() -> None:
+        raise ZeroDivisionError
+
+    def ask(_: str) -> None:
+        bench.set.soon(bug, thing)
+        bench.set.soon(bug)
+        bench.set.soon(lambda: bench.heard.append("done"))
+
+    thing = bench.thing("unlucky", lambda what: ask(what) if what == "readable" else None)
+    _, theirs = bench.watched(thing)
+    theirs.send(b"x")
+    assert bench.turn() == ["unlucky readable", "unlucky failed", "done"]
+    assert len([event for event in logged if "log_failure" in event]) == 2
 
 
 @pytest.fixture
@@ -179,6 +242,8 @@ def test_one_turn_is_bounded_and_the_next_one_goes_on(bench: Bench) -> None:
 
 
 def test_the_time_of_the_turn_is_there_for_everybody(bench: Bench) -> None:
+    _, theirs = bench.watched(bench.thing("one"))
+    theirs.send(b"x")
     before = monotonic()
     bench.turn()
     assert before <= bench.set.now <= monotonic()

@@ -1,0 +1,69 @@
+"""What a call may have is found once for each name, and remembered within bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcpgate.config.schema import RouteTable, RuleTable
+from mcpgate.generation import RouteTerms
+from mcpgate.policy.rules import Action, compile_rules
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay import judged as module
+from mcpgate.relay.judged import Judged, judge
+from mcpgate.wire.jsonrpc import Kind, Message
+
+POLICY = compile_rules([RuleTable(name="some", verdict="allow")])
+
+
+@pytest.fixture
+def route() -> RouteTerms:
+    terms: Any = None
+    return RouteTerms("r", RouteTable(path="/r", upstream="r"), terms)
+
+
+def call(method: str, **params: object) -> Message:
+    return Message(Kind.REQUEST, 1, method, params)
+
+
+def found(message: Message, route: RouteTerms) -> Judged:
+    answer = judge(message, route, POLICY)
+    assert isinstance(answer, Judged)
+    return answer
+
+
+def test_the_same_call_is_judged_once(route: RouteTerms) -> None:
+    """Whatever else is in it; another name, or another method with that name, is another call."""
+    first = found(call("tools/call", name="a", arguments={"x": 1}), route)
+    assert found(call("tools/call", name="a", arguments={"x": 2}), route) is first
+    assert first.verdict.action is Action.ALLOW
+    assert first.facts == '"method":"tools/call","name":"a","verdict":"allow","rule":"some"'
+    for other in (call("tools/call", name="b"), call("prompts/get", name="a"), call("ping")):
+        assert found(other, route) is not first
+
+
+def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms) -> None:
+    """A subscription to one resource and one to several have the same method."""
+    one = found(call("subscriptions/listen", notifications={"resourceSubscriptions": ["a://b"]}), route)
+    assert one.call.name == "a://b"
+    assert found(call("subscriptions/listen"), route).call.name is None
+    assert not route.judged
+
+
+def test_a_call_without_its_name_is_refused_and_not_remembered(route: RouteTerms) -> None:
+    """The name is looked for anew each time."""
+    for params in ({}, {"name": 5}, {"name": None}):
+        refusal = judge(call("tools/call", **params), route, POLICY)
+        assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
+    assert not route.judged
+
+
+def test_what_is_remembered_is_bounded(route: RouteTerms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In number, and in the length of what a caller may choose."""
+    monkeypatch.setattr(module, "REMEMBERED", 8)
+    for number in range(20):
+        found(call("tools/call", name=f"t{number}"), route)
+        assert len(route.judged) <= 8
+    found(call("tools/call", name="t" * 100_000), route)
+    assert all(len(name or "") < 100 for _, name in route.judged)
