@@ -89,16 +89,19 @@ class Witness:
         stamp = self._stamp
         if stamp is None:
             stamp = self._stamp = timestamp(self._wall())
-            self._make_due()
+            if not self._due:
+                self._make_due()
         return stamp
 
     def tell(self, line: bytes) -> None:
         """Have a line written by the end of this turn, after all that is owed."""
-        if len(self._owed) >= OWED_MOST and not self.settle():
+        owed = self._owed
+        if len(owed) >= OWED_MOST and not self.settle():
             self.dropped += 1
             return
-        self._owed.append(line)
-        self._make_due()
+        owed.append(line)
+        if not self._due:
+            self._make_due()
 
     def settle(self) -> bool:
         """Write now what is owed. C{False}: some of it still is, so do not forward."""
@@ -139,9 +142,8 @@ class Witness:
         self._journal.close()
 
     def _make_due(self) -> None:
-        if not self._due:
-            self._due = True
-            self._soon(self._end_turn)
+        self._due = True
+        self._soon(self._end_turn)
 
     def _end_turn(self) -> None:
         self._due = False

@@ -25,6 +25,10 @@ class Action(Enum):
     BLOCK = "block"
 
 
+# As in tls/stream.py: a member is read off its class slowly.
+ALLOW, BLOCK = Action
+
+
 @frozen
 class Verdict:
     """A decision, the rule that made it, and why not.

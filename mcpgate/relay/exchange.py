@@ -22,7 +22,7 @@ from mcpgate.evidence.record import Outcome, call_facts, caller_facts, close_lin
 from mcpgate.generation import RouteTerms
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import reaches
-from mcpgate.policy.rules import Action
+from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial
@@ -31,8 +31,8 @@ from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.forward import LAST_CHUNK, chunk
-from mcpgate.wire.http import Framing, RequestHead, ResponseHead
-from mcpgate.wire.jsonrpc import Kind, Message, id_of, parse
+from mcpgate.wire.http import CHUNKED, CLOSE, RequestHead, ResponseHead
+from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Message, id_of, parse
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -44,6 +44,7 @@ _OUTCOMES = {
     Reason.GATE_DRAINING: Outcome.DRAINED,
     Reason.GATE_ERROR: Outcome.FAILED,
 }
+_COMPLETED = Outcome.COMPLETED
 
 
 class Exchange:
@@ -97,23 +98,23 @@ class Exchange:
         if isinstance(message, Refusal):
             known = id_of(body)
             if known is not None:
-                self._known_id = Message(Kind.REQUEST, known, None, {}).id_json()
+                self._known_id = Message(REQUEST, known, None, {}).id_json()
             return self.refuse(message)
         self._message = message
         policy = admission.generation.policy
-        if message.kind is Kind.RESPONSE:
+        if message.kind is RESPONSE:
             # The answer to something that the upstream asked the caller on a stream (up to
             # 2025-11-25). It names no method; whoever may use the route may answer.
             verdict = reaches(policy, admission.route.name)
             self._facts = call_facts(None, None, verdict)
-            if verdict.action is not Action.ALLOW:
+            if verdict.action is not ALLOW:
                 return self._answer(answer.ACCEPTED, 202, Refusal(Reason.POLICY_UNLISTED))
             return self._lease(admission)
         judged = judge(message, admission.route, policy)
         if isinstance(judged, Refusal):
             return self.refuse(judged)
         self._facts = judged.facts
-        if judged.verdict.action is not Action.ALLOW:
+        if judged.verdict.action is not ALLOW:
             raw = answer.blocked_bytes(message, judged.call, admission.revision)
             refusal = Refusal(judged.verdict.reason or Reason.POLICY_BLOCKED)
             return self._answer(raw, int(raw[9:12]), refusal)
@@ -124,7 +125,7 @@ class Exchange:
         # to whoever may use anything on the route.
         verdict = reaches(admission.generation.policy, admission.route.name)
         self._facts = call_facts(None, None, verdict)
-        if verdict.action is Action.ALLOW:
+        if verdict.action is ALLOW:
             return self._lease(admission)
         self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
 
@@ -208,7 +209,7 @@ class Exchange:
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             emitted = emitted[:-2] + b"connection: close\r\n\r\n"
         framing = head.framing
-        if framing is Framing.CHUNKED or framing is Framing.CLOSE:
+        if framing is CHUNKED or framing is CLOSE:
             self._chunked = True
             if payload:
                 emitted += chunk(payload)
@@ -263,7 +264,7 @@ class Exchange:
         """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
         close = close or self._last()
         message, id_json = self._message, self._known_id
-        if message is not None and message.kind is Kind.REQUEST:
+        if message is not None and message.kind is REQUEST:
             id_json = message.id_json()
         raw = answer.refusal_bytes(refusal, id_json=id_json, exchange=self.id, close=close)
         self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
@@ -331,7 +332,7 @@ class Exchange:
             return
         self._closed = True
         self._open()
-        outcome = Outcome.COMPLETED
+        outcome = _COMPLETED
         if refusal is not None:
             outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
             if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:

@@ -21,9 +21,9 @@ from mcpgate.relay.admission import Admission, Denial, admit
 from mcpgate.relay.exchange import Exchange
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
-from mcpgate.tls.stream import Bug, State, TLSStream
+from mcpgate.tls.stream import OPEN, Bug, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
-from mcpgate.wire.http import Framing, RequestHead, judge_unfinished, read_request_head
+from mcpgate.wire.http import CHUNKED, LENGTH, NONE, RequestHead, judge_unfinished, read_request_head
 
 if TYPE_CHECKING:
     from mcpgate.relay.listener import Listening
@@ -204,13 +204,13 @@ class Inbound:
 
     def _stream_has_the_clock(self) -> bool:
         # While it closes, or waits for a caller that takes nothing, the deadline is the stream's.
-        return self.stream.state is not State.OPEN or self.stream.congested
+        return self.stream.state is not OPEN or self.stream.congested
 
     def _advance(self) -> None:
         self._advancing = True
         try:
             stream = self.stream
-            while self._buffer and self._exchange is None and stream.state is State.OPEN:
+            while self._buffer and self._exchange is None and stream.state is OPEN:
                 if stream.congested:
                     # A caller that does not read its answers gets no further ones.
                     break
@@ -274,7 +274,7 @@ class Inbound:
             return True
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
-        lasting = head.framing is Framing.LENGTH and head.length > 0 and head.get(b"expect") is None
+        lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
         if key is not None and lasting and end <= HEAD_MOST:
             if len(self._heads) >= HEADS_MOST:
                 self._heads.clear()
@@ -284,15 +284,15 @@ class Inbound:
     def _expect(self, admission: Admission, length: int) -> bool:
         framing = admission.head.framing
         buffer = self._buffer
-        if framing is Framing.LENGTH and len(buffer) == length:
+        if framing is LENGTH and len(buffer) == length:
             self._buffer = b""
             return self._judge(admission, buffer)
-        if framing is Framing.NONE:
+        if framing is NONE:
             return self._judge(admission, b"")
         self._awaiting = admission
         self._payload = []
         self._size = length
-        self._chunks = ChunkedReader(lenient=False) if framing is Framing.CHUNKED else None
+        self._chunks = ChunkedReader(lenient=False) if framing is CHUNKED else None
         self.stream.deadline = self.force.readiness.now + self._listening.limits.body_timeout
         # A body comes in full records: joining them saves a turn for each.
         self.stream.joins = True
@@ -360,12 +360,12 @@ class Inbound:
         """How much to read and drop so that the connection can live on; C{None}: it cannot."""
         if head is None or head.expects_continue:
             return None
-        if head.framing is Framing.NONE:
+        if head.framing is NONE:
             return 0
         # Only for somebody who will come back with a proof of who he is. Whoever sends a body that
         # is not for us may well be wrong about its length, too.
         wanted = reason is Reason.AUTH_MISSING or reason is Reason.AUTH_EXPIRED
-        if wanted and head.framing is Framing.LENGTH and head.length <= SKIP_MOST:
+        if wanted and head.framing is LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None
 

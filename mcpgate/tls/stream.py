@@ -99,6 +99,11 @@ class State(Enum):
     CLOSED = auto()
 
 
+# Reading a member off its class costs more than comparing it (Python 3.11), and every request does
+# so a dozen times.
+SHAKING, OPEN, CLOSING, CLOSED = State
+
+
 class Owner(Protocol):
     """Whose stream it is."""
 
@@ -125,6 +130,7 @@ class TLSStream:
     """One TLS connection. C{deadline} belongs to the owner until the stream is closing."""
 
     __slots__ = (
+        "congested",
         "connection",
         "deadline",
         "ended",
@@ -135,7 +141,6 @@ class TLSStream:
         "_events",
         "_mute",
         "_out",
-        "_pausing",
         "_reading",
         "_readiness",
         "_recv",
@@ -165,14 +170,15 @@ class TLSStream:
         self.joins = False
         #: The peer's end has been read, and comes after the bytes that are being handed over.
         self.ended = False
-        self.state = State.SHAKING
+        #: The peer reads so slowly that what feeds this stream should stop. The deadline is ours then.
+        self.congested = False
+        self.state = SHAKING
         self._readiness = readiness
         self._socket = sock
         self._descriptor = sock.fileno()
         self.owner = owner
         self._out = bytearray()
         self._mute = False
-        self._pausing = False
         self._reading = True
         self._retry_read = False
         records = Records(connection, readiness.scratch)
@@ -196,7 +202,7 @@ class TLSStream:
             clear_errors()
             self._lost(error)
         else:
-            self.state = State.OPEN
+            self.state = OPEN
             self._watch(READ)
             self.owner.secured()
 
@@ -204,24 +210,20 @@ class TLSStream:
 
     def write(self, data: bytes) -> None:
         """Send C{data}; what the kernel does not take now goes out later, in order."""
-        if self.state is not State.OPEN or self._mute:
+        if self.state is not OPEN or self._mute:
             return
-        if self._out:
-            self._out += data
-        else:
+        if not self._out:
             sent = self._push(data)
-            if sent < len(data):
-                self._out += data[sent:] if sent else data
-                self._watch(self._events | WRITE)
-        if len(self._out) > HIGH_WATER and not self._pausing:
-            self._pausing = True
+            if sent == len(data):
+                return
+            self._out += data[sent:] if sent else data
+            self._watch(self._events | WRITE)
+        else:
+            self._out += data
+        if len(self._out) > HIGH_WATER and not self.congested:
+            self.congested = True
             self.deadline = self._readiness.now + STALL
             self.owner.paused()
-
-    @property
-    def congested(self) -> bool:
-        """Whether the peer reads so slowly that the source should be stopped."""
-        return self._pausing
 
     @property
     def unsent(self) -> bool:
@@ -247,24 +249,25 @@ class TLSStream:
 
     def look(self) -> None:
         """Read at once what may have arrived, before a write to a peer that is gone can spoil it."""
-        self.readable()
+        if self.state is OPEN and self._reading:
+            self._read()
 
     def close(self) -> None:
         """Flush, say goodbye, linger; the owner hears nothing more."""
-        if self.state is State.OPEN:
-            self.state = State.CLOSING
+        if self.state is OPEN:
+            self.state = CLOSING
             if self._out:
                 # What was written is the peer's: it has as long for it as on a connection that stays.
                 self.deadline = self._readiness.now + STALL
             else:
                 self._say_goodbye()
-        elif self.state is State.SHAKING:
+        elif self.state is SHAKING:
             self.abort()
 
     def abort(self) -> None:
         """Drop the connection now; the peer sees a truncated stream."""
-        if self.state is not State.CLOSED:
-            self.state = State.CLOSED
+        if self.state is not CLOSED:
+            self.state = CLOSED
             self._readiness.forget(self._descriptor)
             self._socket.close()
             # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
@@ -274,25 +277,25 @@ class TLSStream:
     # What the readiness set calls.
 
     def readable(self) -> None:
-        if self.state is State.OPEN:
+        if self.state is OPEN:
             if self._reading:
                 self._read()
             else:
                 # Not asked for: only an error or a full hang-up is reported then.
                 self._lost(ConnectionResetError("connection reset by peer"))
-        elif self.state is State.SHAKING:
+        elif self.state is SHAKING:
             self.shake()
-        elif self.state is State.CLOSING:
+        elif self.state is CLOSING:
             self._discard()
 
     def writable(self) -> None:
-        if self.state is State.SHAKING:
+        if self.state is SHAKING:
             return self.shake()
         if self._retry_read:
             self._retry_read = False
             self._watch(self._events & ~WRITE if not self._out else self._events)
             self._read()
-            if self.state is State.CLOSED:
+            if self.state is CLOSED:
                 return
         if not self._out:
             return self._watch(self._events & ~WRITE)
@@ -302,21 +305,21 @@ class TLSStream:
         del self._out[:sent]
         if not self._out:
             self._watch(self._events & ~WRITE)
-            if self.state is State.CLOSING:
+            if self.state is CLOSING:
                 return self._say_goodbye()
-        elif sent and (self._pausing or self.state is State.CLOSING):
+        elif sent and (self.congested or self.state is CLOSING):
             self.deadline = self._readiness.now + STALL
-        if self._pausing and len(self._out) <= LOW_WATER and self.state is State.OPEN:
-            self._pausing = False
+        if self.congested and len(self._out) <= LOW_WATER and self.state is OPEN:
+            self.congested = False
             self.deadline = NEVER
             self.owner.resumed()
 
     def overdue(self) -> None:
-        if self.state is State.CLOSING:
+        if self.state is CLOSING:
             self.abort()
-        elif self._pausing:
+        elif self.congested:
             self._lost(TimeoutError(f"the peer took nothing for {STALL:g} s"))
-        elif self.state is not State.CLOSED:
+        elif self.state is not CLOSED:
             self.owner.overdue()
 
     def failed(self) -> None:
@@ -325,7 +328,7 @@ class TLSStream:
     # The rest is ours.
 
     def _watch(self, events: int) -> None:
-        if events != self._events and self.state is not State.CLOSED:
+        if events != self._events and self.state is not CLOSED:
             self._events = events
             self._readiness.change(self._descriptor, events)
 
@@ -344,7 +347,7 @@ class TLSStream:
             clear_errors()
             return self._lost(error)
         self.owner.received(data)
-        if end is not None and self.state is not State.CLOSED:
+        if end is not None and self.state is not CLOSED:
             self._lost(end)
 
     def _read_on(self, data: bytes) -> tuple[bytes, SSL.Error | OSError | None]:
@@ -408,9 +411,9 @@ class TLSStream:
             self.abort()
 
     def _lost(self, error: Exception | None) -> None:
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return
-        closing = self.state is State.CLOSING
+        closing = self.state is CLOSING
         if isinstance(error, SSL.ZeroReturnError):
             # RFC 8446 6.1: a goodbye is answered by one.
             self._notify()

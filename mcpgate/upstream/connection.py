@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import NEVER
-from mcpgate.tls.stream import State, TLSStream
+from mcpgate.tls.stream import OPEN, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.forward import answer_for_caller
-from mcpgate.wire.http import Framing, ResponseHead, read_response_head
+from mcpgate.wire.http import CHUNKED, CLOSE, LENGTH, NONE, ResponseHead, read_response_head
 
 if TYPE_CHECKING:
     from mcpgate.upstream.pool import Pool
@@ -77,7 +77,7 @@ class UpstreamConnection:
         finds nothing.
         """
         self.stream.look()
-        return self.stream.state is State.OPEN
+        return self.stream.state is OPEN
 
     def send(self, method: bytes, request: bytes, taker: Taker) -> bool:
         """
@@ -87,7 +87,8 @@ class UpstreamConnection:
             was written, and another connection may do.
         """
         stream = self.stream
-        if not self.ready():
+        stream.look()
+        if stream.state is not OPEN:
             if self._served:
                 return False
             # It ended before it was of any use, so another would, too.
@@ -155,7 +156,7 @@ class UpstreamConnection:
                         )
                     data = data[end:]
                     continue
-                open_ended = head.framing is Framing.CHUNKED or head.framing is Framing.CLOSE
+                open_ended = head.framing is CHUNKED or head.framing is CLOSE
                 known = (head, answer_for_caller(head, chunked=open_ended))
                 if end <= HEAD_MOST:
                     if len(self._pool.heads) >= HEADS_MOST:
@@ -165,7 +166,7 @@ class UpstreamConnection:
 
     def _begin(self, taker: Taker, head: ResponseHead, emitted: bytes, rest: bytes) -> None:
         self._head = head
-        if head.framing is Framing.CHUNKED:
+        if head.framing is CHUNKED:
             self._chunks = ChunkedReader(lenient=True)
         self._left = head.length
         payload, finished = self._take(head, rest)
@@ -204,10 +205,10 @@ class UpstreamConnection:
 
     def _take(self, head: ResponseHead, data: bytes) -> tuple[bytes | None, bool]:
         """The payload in C{data} and whether it is the last; C{None} when the answer broke here."""
-        if head.framing is Framing.NONE:
+        if head.framing is NONE:
             self._finish(reusable=head.keep_alive and not data)
             return b"", True
-        if head.framing is Framing.LENGTH:
+        if head.framing is LENGTH:
             extra = len(data) - self._left
             if extra < 0:
                 self._left -= len(data)
@@ -267,7 +268,7 @@ class UpstreamConnection:
         head = self._head
         if head is None:
             taker.broken(self._pool.late_refusal(error))
-        elif head.framing is Framing.CLOSE and error is None:
+        elif head.framing is CLOSE and error is None:
             # Only a close_notify ends such a body; a bare FIN may be an attacker's cut.
             taker.more(b"", True)
         else:

@@ -90,6 +90,10 @@ class Framing(Enum):
     CLOSE = "close"
 
 
+# As in tls/stream.py: a member is read off its class slowly.
+NONE, LENGTH, CHUNKED, CLOSE = Framing
+
+
 @frozen
 class RequestHead:
     """

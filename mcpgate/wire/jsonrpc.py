@@ -76,6 +76,10 @@ class Kind(Enum):
     RESPONSE = "response"
 
 
+# As in tls/stream.py: a member is read off its class slowly.
+REQUEST, NOTIFICATION, RESPONSE = Kind
+
+
 class Message(msgspec.Struct, frozen=True):
     """
     A message that can be read in one way only. (A struct: one is made for each request.)
@@ -107,14 +111,17 @@ class Message(msgspec.Struct, frozen=True):
 
 def parse(body: bytes) -> Message | Refusal:
     """Read a whole body. Never raises; the caller has capped its size."""
-    unescaped = _unescaped(body)
-    if _has_long_number(unescaped):
+    unescaped = _unescaped(body) if b"\\" in body else body
+    if len(unescaped) > DIGITS_MOST and _has_long_number(unescaped):
         return Refusal(Reason.FRAME_NUMBER, f"a number of more than {DIGITS_MOST} digits")
     try:
         value: object = _decode(body)
-        if _too_deep(unescaped):
+        if unescaped.count(b"[") + unescaped.count(b"{") > DEPTH_MOST and _too_deep(unescaped):
             return Refusal(Reason.FRAME_DEPTH, f"nested more than {DEPTH_MOST} deep")
-        if unescaped.count(b'"') != _unescaped(_encode(value)).count(b'"'):
+        again = _encode(value)
+        if b"\\" in again:
+            again = _unescaped(again)
+        if unescaped.count(b'"') != again.count(b'"'):
             return Refusal(Reason.FRAME_DUPLICATE_KEY, "an object has two members of the same name")
     except (msgspec.ValidationError, OverflowError):
         # Decoding to no particular type, all that msgspec validates is the range of numbers.
@@ -167,18 +174,18 @@ def _message(value: dict[str, object]) -> Message | Refusal:
             if not params.keys() <= PROTOCOL_NAMES and any(map(_disguised, params)):
                 return Refusal(Reason.FRAME_DUPLICATE_KEY, "a member of params reads like another")
         if "id" not in value:
-            return Message(Kind.NOTIFICATION, None, method, params)
+            return Message(NOTIFICATION, None, method, params)
         identity = value["id"]
         if not _is_id(identity):
             return Refusal(Reason.FRAME_ID, "id is neither a safe integer nor a short printable string")
-        return Message(Kind.REQUEST, identity, method, params)
+        return Message(REQUEST, identity, method, params)
     if names == _RESULT or names == _ERROR:
         identity = value["id"]
         if not _is_id(identity):
             return Refusal(Reason.FRAME_ID, "id is neither a safe integer nor a short printable string")
         if "error" in names and type(value["error"]) is not dict:
             return Refusal(Reason.FRAME_ENVELOPE, "error is not an object")
-        return Message(Kind.RESPONSE, identity, None, _NO_PARAMS)
+        return Message(RESPONSE, identity, None, _NO_PARAMS)
     return _not_an_envelope(value, "not exactly the members of one message")
 
 
@@ -210,16 +217,12 @@ def _disguised(name: str) -> bool:
 
 def _unescaped(json: bytes) -> bytes:
     """Valid JSON without escaped quotes, so that every quote left begins or ends a string."""
-    if b"\\" not in json:
-        return json
     # Backslashes stand in strings only. Without the pairs, one before a quote escapes it.
     return json.replace(b"\\\\", b"").replace(b'\\"', b"")
 
 
 def _too_deep(unescaped: bytes) -> bool:
     """Whether brackets are nested deeper than allowed."""
-    if unescaped.count(b"[") + unescaped.count(b"{") <= DEPTH_MOST:
-        return False
     # Whether a bracket stands in a string is told by the number of quotes before it, odd or even;
     # two quotes in a row change nothing.
     brackets = unescaped.translate(_TO_BRACKETS, _NOT_STRUCTURE).replace(b'""', b"")
@@ -234,7 +237,7 @@ def _too_deep(unescaped: bytes) -> bool:
 
 def _has_long_number(unescaped: bytes) -> bool:
     """Whether more digits stand in a row than allowed, strings left out."""
-    if len(unescaped) <= DIGITS_MOST or _LONG_NUMBER not in unescaped.translate(_DIGITS_TO_ZERO):
+    if _LONG_NUMBER not in unescaped.translate(_DIGITS_TO_ZERO):
         return False
     return any(
         _LONG_NUMBER in piece.translate(_DIGITS_TO_ZERO)
