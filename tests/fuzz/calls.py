@@ -1,4 +1,8 @@
-"""What a message asks for: the name that policy judges is the one that upstreams read (wire/mcp.py)."""
+"""What a message asks for: the name that policy judges is the one that upstreams read (wire/mcp.py).
+
+The input is a body; or, beginning with a control character that chooses the method, the members of its
+params, as most bodies that come of changed bodies are refused.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,14 @@ from tests.fuzz.target import Target
 #: Where each method has its name, written down a second time, from the schemas.
 NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 NAMES |= {"resources/subscribe": "uri", "resources/unsubscribe": "uri"}
+METHODS = (*NAMES, "completion/complete", "subscriptions/listen", "tools/list", "tasks/get", "acme/extra")
 
 
 def check(body: bytes) -> None:
     """Every reader finds the same method and the same name, where there is one."""
+    if body and body[0] < 0x20:
+        method = METHODS[body[0] % len(METHODS)].encode()
+        body = b'{"jsonrpc":"2.0","id":1,"method":"%b","params":{%b}}' % (method, body[1:])
     message = parse(body)
     if isinstance(message, Refusal):
         return
@@ -59,7 +67,12 @@ def seeds() -> list[bytes]:
         ("tasks/get", {"taskId": "1"}),
     ]
     made = [{"jsonrpc": "2.0", "id": 1, "method": method, "params": given} for method, given in params]
-    return [*messages(), *(json.dumps(message).encode() for message in made)]
+    bare = [(METHODS.index(method), json.dumps(given)[1:-1]) for method, given in params if method in METHODS]
+    return [
+        *messages(),
+        *(json.dumps(message).encode() for message in made),
+        *(bytes([choice]) + members.encode() for choice, members in bare),
+    ]
 
 
 WORDS = (
