@@ -8,7 +8,7 @@ from __future__ import annotations
 import h11
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.chunked import ChunkedReader
+from mcpgate.wire.chunked import CHUNKS_FREE, EXTENSIONS_MOST, TRAILERS_MOST, ChunkedReader
 from tests.fuzz.splits import splits
 from tests.fuzz.target import Target
 
@@ -92,8 +92,9 @@ def check(raw: bytes) -> None:
             # An upstream's reader is the more patient one, and reads no differently.
             assert read([raw], True) == (state, payload, rest)
     elif hand is not None and not lenient:
-        # So small that no limit is reached but that of a size's digits.
-        assert max(map(len, raw.split(b"\r\n"))) > 8, "an honest body was not read"
+        # Only limits may be in its way: of a size's digits, and of the number of chunks.
+        limited = max(map(len, raw.split(b"\r\n"))) > 8 or raw.count(b"\r\n") > 2 * CHUNKS_FREE
+        assert limited, "an honest body was not read"
 
 
 def seeds() -> list[bytes]:
@@ -112,6 +113,10 @@ def seeds() -> list[bytes]:
         b"fffffffff\r\nhello\r\n0\r\n\r\n",
         b"5\r\nhello\r\n0\r\nX : 1\r\n\r\n",
         b"1\r\na\r\n" * 40 + b"0\r\n\r\n",
+        # Beyond the limits, and just within.
+        *(b"1\r\na\r\n" * count + b"0\r\n\r\n" for count in (CHUNKS_FREE - 1, CHUNKS_FREE + 1)),
+        *(b"0\r\nX:" + b"x" * size + b"\r\n\r\n" for size in (TRAILERS_MOST - 2, TRAILERS_MOST)),
+        (b"1;" + b"x" * 1000 + b"\r\na\r\n") * (EXTENSIONS_MOST // 1000 + 1) + b"0\r\n\r\n",
     ]
     return [bytes([choice]) + body for body in bodies for choice in (0, 1)]
 

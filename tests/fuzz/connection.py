@@ -14,7 +14,7 @@ import h11
 
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.exchange import Exchange
-from mcpgate.relay.inbound import Inbound
+from mcpgate.relay.inbound import AHEAD_MOST, Inbound
 from mcpgate.tls.stream import State
 from mcpgate.wire.forward import answer_for_caller
 from mcpgate.wire.http import ResponseHead, read_response_head
@@ -216,6 +216,9 @@ def seeds() -> list[bytes]:
         b"GET /no HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 0\r\n\r\n" + sized,
         _post(b"{}", b"Content-Length: 2000") + sized,
         get * 9,
+        # More than is read ahead of an answer, and more than a body may have.
+        sized * (AHEAD_MOST // len(sized) + 9),
+        _post(b"500\r\n" + b"x" * 0x500 + b"\r\n0\r\n\r\n", b"Transfer-Encoding: chunked") + sized,
     ]
     corpus = [raw.replace(b"Authorization: Bearer token\r\n", b"") for raw in vectors.connections()]
     return [b"\1" + raw for raw in (*made, *corpus)] + [b"\0" + raw for raw in made]

@@ -127,7 +127,7 @@ def seeds() -> list[bytes]:
         flights.append(in_records(b"\x01" + len(body).to_bytes(3) + body, 1 << 14))
     return [
         *flights,
-        *(in_records(hello_in(flight), 50) for flight in flights),
+        *(in_records(hello_in(flight), size) for flight in flights for size in (50, 2)),
         *(
             b"GET / HTTP/1.1\r\n",
             b"PRI * HTTP/2.0\r\n",

@@ -99,8 +99,8 @@ def seeds() -> list[bytes]:
         *(b'"a":' + b"1" * digits for digits in (308, 309, 310)),
         *(b'"a":{"b":1,"b":1}', b'"a":[1.5e3,-0,1e999,18446744073709551616]', b'"a":"[[{\\\\"'),
     ]
-    envelope = b'{"jsonrpc":"2.0","id":1,"ID":2,"method":"ping"}'
-    return [*bodies(), envelope, *(message % member for member in members)]
+    envelopes = (b'{"jsonrpc":"2.0","id":1,"error":1}', b'{"jsonrpc":"2.0","id":1,"ID":2,"method":"ping"}')
+    return [*bodies(), *envelopes, *(message % member for member in members)]
 
 
 WORDS = (
