@@ -23,7 +23,7 @@ from tests.fuzz.targets import TARGETS
 BUILD = Path("build/fuzz")
 #: Targets at once: as many as a small machine has processors.
 AT_ONCE = 2
-#: Seconds after which one input counts as a hang. The slowest honest one takes 20 ms.
+#: Seconds after which one input counts as a hang. The slowest honest one takes a tenth of one.
 HANG = 10
 MEMORY_MB = 2048
 

@@ -74,7 +74,6 @@ class Run:
         self.closed: list[dict[str, Any]] = []
         self.waiting: list[Exchange] = []
         self.at_once = at_once
-        self.answering = False
         self.stream = Stream()
         force = SimpleNamespace(
             readiness=SimpleNamespace(now=0.0),
@@ -135,7 +134,9 @@ class Run:
 
     def outcome(self) -> tuple[object, ...]:
         """All that must not depend on how the bytes came."""
-        ends = [(record["reason"], record["outcome"], record["status"]) for record in self.closed]
+        ends: list[tuple[object, ...]] = [
+            (record["reason"], record["outcome"], record["status"]) for record in self.closed
+        ]
         state = self.stream.state.name
         if state == "CLOSED" and ends and ends[-1][0] in UNREADABLE:
             # Bytes that never become a head may be seen to be hopeless before they tell more, or
@@ -144,6 +145,9 @@ class Run:
             state = "HEADLESS"
         elif state == "OPEN" and not self.inbound.busy and self.inbound._buffer:
             state = "HEADLESS"
+        elif state == "CLOSED" and ends and ends[-1][0] in ("frame.chunk", "frame.body_size"):
+            # A body that is both malformed and too large is refused for what is seen first.
+            ends[-1] = ("body",)
         return tuple(self.dispatched), tuple(ends), state
 
 
