@@ -20,6 +20,7 @@ help:
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
 	@echo "make e2e      only the tests with real peers"
 	@echo "make lint     ruff and mypy"
+	@echo "make fuzz     a fuzzer on what reads bytes, 6 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"
 	@echo
@@ -40,6 +41,17 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
+# For each target; two run at once.
+SECONDS = 60
+TARGETS =
+
+fuzz: $(VENV)/.fuzz
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Into tests/fuzz/corpus goes what the runs since `make clean` found, as far as it leads anywhere new.
+fuzz-merge: $(VENV)/.fuzz
+	@$(BIN)/python -m tests.fuzz --merge $(TARGETS)
+
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find mcpgate twisted tests -name __pycache__ -prune -exec rm -rf {} +
@@ -51,8 +63,8 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# One rule for the extras of setup.cfg: demo, test and lint.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+# One rule for the extras of setup.cfg: demo, test, lint and fuzz.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
@@ -81,4 +93,4 @@ build/.tshark:
 	@command -v tshark >/dev/null || $(call apt,tshark)
 	@! command -v tshark >/dev/null || touch $@
 
-.PHONY: help install demo test e2e lint clean
+.PHONY: help install demo test e2e lint fuzz fuzz-merge clean

@@ -81,11 +81,17 @@ def _judge(kind: str, arguments: Mapping[str, str]) -> None:
             raise ValueError("has no port from 0 to 65535, as in tcp:8443")
         if "interface" in arguments:
             try:
-                ip_address(arguments["interface"].replace("localhost", "127.0.0.1"))
+                interface = arguments["interface"]
+                ip_address("127.0.0.1" if interface == "localhost" else interface)
             except ValueError:
                 raise ValueError("has an interface that is not an IP address") from None
-    elif kind == "unix" and not arguments.get("address", "").startswith("/"):
-        raise ValueError("has no absolute path, as in unix:/run/mcpgate/gate.sock")
+    elif kind == "unix":
+        if not arguments.get("address", "").startswith("/"):
+            raise ValueError("has no absolute path, as in unix:/run/mcpgate/gate.sock")
+        if not re.fullmatch(r"[0-7]{3,4}", arguments.get("mode", "660")):
+            raise ValueError("has a mode that is not one, such as 660")
+        if arguments.get("lockfile", "1") not in ("0", "1"):
+            raise ValueError("has a lockfile that is neither 0 nor 1")
     elif kind == "systemd" and ("index" in arguments) == ("name" in arguments):
         raise ValueError("needs either index or name, as in systemd:domain=INET:name=mcpgate")
     for number in ("backlog", "index"):

@@ -44,9 +44,13 @@ def read_host(text: str) -> str:
     """A DNS name in lower case, or an IP address in its usual form (IPv6 without brackets)."""
     if ":" in text:
         try:
-            return str(IPv6Address(text.removeprefix("[").removesuffix("]")))
+            address = IPv6Address(text.removeprefix("[").removesuffix("]"))
         except AddressValueError:
             raise ValueError("is not a host name or an IP address") from None
+        if address.scope_id is not None:
+            # RFC 9844: never sent to others, so no Host header and no certificate has one.
+            raise ValueError("has a zone (%), which means something on one machine only")
+        return str(address)
     name = text.lower()
     last = name.rpartition(".")[2]
     # WHATWG URL 3.5: a name whose last label is numeric is an IPv4 address, if anything.

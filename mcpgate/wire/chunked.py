@@ -128,7 +128,8 @@ class ChunkedReader:
             return self._refuse("trailers, or no empty line after the last chunk")
         else:
             end = tail.find(b"\r\n\r\n")
-            if end > TRAILERS_MOST or (end < 0 and len(tail) > TRAILERS_MOST):
+            # All but the last byte of what ends them may be there already.
+            if end > TRAILERS_MOST or (end < 0 and len(tail) > TRAILERS_MOST + 3):
                 return self._refuse("too many trailers")
             if end < 0:
                 self._held = tail

@@ -120,6 +120,13 @@ def test_an_authority_without_a_port_needs_a_default() -> None:
         read_authority("h", None)
 
 
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "[fe80::1%eth0]", "fe80::1%A b"])
+def test_an_address_with_a_zone_is_no_host(text: str) -> None:
+    """Nobody's Host header or certificate has one, so it would never match."""
+    with pytest.raises(ValueError, match="zone"):
+        read_host(text)
+
+
 @given(st.text())
 def test_any_text_is_a_host_or_a_sentence(text: str) -> None:
     """What is accepted is canonical: reading it again changes nothing."""

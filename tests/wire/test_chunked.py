@@ -102,10 +102,21 @@ def test_malformed_trailers_are_refused(trailer: bytes) -> None:
 def test_endless_trailers_and_extensions_are_refused() -> None:
     reader = ChunkedReader(lenient=True)
     assert reader.feed(b"0\r\nX: ") == b""
-    assert isinstance(reader.feed(b"x" * TRAILERS_MOST), Refusal)
+    assert isinstance(reader.feed(b"x" * (TRAILERS_MOST + 1)), Refusal)
     reader = ChunkedReader(lenient=True)
     extended = b"1;" + b"e" * 1000 + b"\r\nx\r\n"
     assert isinstance(take(reader, [extended] * (EXTENSIONS_MOST // 1000 + 1)), Refusal)
+
+
+@pytest.mark.parametrize(("size", "taken"), [(TRAILERS_MOST, True), (TRAILERS_MOST + 1, False)])
+def test_the_bound_on_trailers_does_not_depend_on_how_they_arrive(size: int, taken: bool) -> None:
+    """What ends them counts on neither side of it."""
+    raw = b"0\r\nX: " + b"x" * (size - 3) + b"\r\n\r\n"
+    for cut in (0, *range(len(raw) - 6, len(raw))):
+        reader = ChunkedReader(lenient=True)
+        reader.feed(raw[:cut])
+        reader.feed(raw[cut:])
+        assert reader.finished is taken, cut
 
 
 def test_a_callers_tiny_chunks_are_bounded_and_an_upstreams_are_not() -> None:

@@ -1,0 +1,1 @@
+"""Targets for a coverage-guided fuzzer: bytes in, and what must hold whatever they are."""

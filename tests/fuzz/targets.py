@@ -1,0 +1,34 @@
+"""The table: a new target is a file beside this one and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.fuzz import (
+    answer,
+    calls,
+    chunks,
+    connection,
+    forward,
+    hello,
+    ids,
+    message,
+    request,
+    settings,
+    upstream,
+)
+from tests.fuzz.target import Target
+
+TARGETS: Mapping[str, Target] = {
+    "http": request.TARGET,
+    "answer": answer.TARGET,
+    "chunks": chunks.TARGET,
+    "json": message.TARGET,
+    "ids": ids.TARGET,
+    "calls": calls.TARGET,
+    "forward": forward.TARGET,
+    "hello": hello.TARGET,
+    "connection": connection.TARGET,
+    "upstream": upstream.TARGET,
+    "settings": settings.TARGET,
+}
