@@ -231,7 +231,8 @@ class Inbound:
         if end == 3:
             if len(buffer) > limit:
                 self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
-            elif _SUSPECT.search(buffer, self._judged):
+            # From one byte before: a CR at the end was no fault yet.
+            elif _SUSPECT.search(buffer, max(self._judged - 1, 0)):
                 hopeless = judge_unfinished(buffer)
                 if hopeless is not None:
                     self._refuse_head(None, hopeless)

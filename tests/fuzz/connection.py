@@ -76,12 +76,14 @@ class Run:
         self.at_once = at_once
         self.stream = Stream()
         force = SimpleNamespace(
-            readiness=SimpleNamespace(now=0.0),
+            readiness=SimpleNamespace(now=0.0, soon=lambda call, thing: call()),
             generation=whole,
             tokens=IssuedTokens(),
             wall=lambda: 0.0,
             draining=False,
-            witness=SimpleNamespace(now=lambda: 0.0, write=self._record, failure=None),
+            witness=SimpleNamespace(
+                stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None
+            ),
             pool=lambda terms: SimpleNamespace(lease=self._lease, withdraw=self.waiting.remove),
         )
         listening = SimpleNamespace(
@@ -95,11 +97,10 @@ class Run:
         self.inbound = Inbound(listening, self.stream, peer="", local="", sni=None)  # type: ignore[arg-type]
         self.stream.owner = self.inbound
 
-    def _record(self, line: bytes) -> bool:
+    def _record(self, line: bytes) -> None:
         record = json.loads(line)
         if record["type"] == "close":
             self.closed.append(record)
-        return True
 
     def _lease(self, exchange: Exchange) -> None:
         assert self.stream.state is State.OPEN, "a request was dispatched after the end"
@@ -108,11 +109,12 @@ class Run:
         if self.at_once:
             self._answer()
 
-    def send(self, method: bytes, request: bytes, taker: Exchange) -> None:
+    def send(self, method: bytes, request: bytes, taker: Exchange) -> bool:
         """What an upstream's connection does with a request."""
         head, _, body = request.partition(b"\r\n\r\n")
         self.dispatched.append((head.partition(b"\r\n")[0], body))
         taker.begun(_HEAD, _ANSWER, b"", True)  # type: ignore[arg-type]
+        return True
 
     def _answer(self) -> None:
         while self.waiting and self.stream.state is State.OPEN:
@@ -139,11 +141,8 @@ class Run:
         ]
         state = self.stream.state.name
         if state == "CLOSED" and ends and ends[-1][0] in UNREADABLE:
-            # Bytes that never become a head may be seen to be hopeless before they tell more, or
-            # not before their deadline.
+            # Bytes that never become a head may be seen to be hopeless before they tell more.
             del ends[-1]
-            state = "HEADLESS"
-        elif state == "OPEN" and not self.inbound.busy and self.inbound._buffer:
             state = "HEADLESS"
         elif state == "CLOSED" and ends and ends[-1][0] in ("frame.chunk", "frame.body_size"):
             # A body that is both malformed and too large is refused for what is seen first.

@@ -329,3 +329,13 @@ def test_after_a_body_that_is_not_json_nothing_more_is_read(world: World) -> Non
         assert caller.send(raw + world.post(PING)).json()[0] == 415
         assert caller.closed()
     assert world.upstream.requests == []
+
+
+def test_a_head_that_is_hopeless_is_refused_at_once_wherever_it_is_cut(world: World) -> None:
+    """A CR at the end of one piece may be half of a line's end; what follows it says that it is not."""
+    world.start()
+    with world.caller() as caller:
+        caller.send(b"POST /mcp HTTP/1.1\r\nA: b\r")
+        world.wait_for(lambda: [each for each in world.listening.connections if each._judged])
+        assert caller.send(b"xyz").answer()[0] == 400
+        assert caller.closed()
