@@ -9,7 +9,7 @@ goes through four states and never back::
 - SHAKING: only OpenSSL reads and writes. L{Owner.secured} ends it; until then the owner cannot
   write, so nothing can leave before the owner has judged the handshake.
 - OPEN: L{TLSStream.write} sends at once; only what the kernel does not take is kept. Above
-  L{HIGH_WATER} the owner is told to stop its source, below L{LOW_WATER} to go on.
+  C{buffer} bytes of it the owner is told to stop its source, below a quarter to go on.
 - CLOSING: what is kept is flushed, close_notify and FIN are sent, and what the peer still sends is
   thrown away for a moment, so that our last words are not lost to a reset (RFC 9112 9.6).
 
@@ -38,13 +38,13 @@ RECORD = 16 * 1024
 # Joined records of one turn: 16 full ones. More would let one fast peer hold up the others.
 READ_MOST = 16 * RECORD
 
-# Kept for a slow reader before its source is stopped, and where the source goes on again. Together
-# with one turn's read this bounds the memory of a stream.
+# Kept for a slow reader before its source is stopped, where the owner says nothing else
+# (limits.buffer); below a quarter of it the source goes on again. Together with one turn's read this
+# bounds the memory of a stream.
 HIGH_WATER = 128 * 1024
-LOW_WATER = 32 * 1024
 
-# A peer that takes nothing of what is written to it for so long is dropped: it would hold memory,
-# and whatever feeds the stream, for ever. nginx's send_timeout is 60 s; security guides ask for 30.
+# A peer that takes nothing of what is written to it for so long is dropped, where the owner says
+# nothing else (limits.send_timeout).
 STALL = 30.0
 
 # Reads thrown away per turn while lingering, so that a flood after our last word holds up nobody.
@@ -131,9 +131,12 @@ class TLSStream:
         "ended",
         "joins",
         "owner",
+        "released",
         "state",
         "_descriptor",
         "_events",
+        "_high",
+        "_low",
         "_mute",
         "_out",
         "_pausing",
@@ -143,6 +146,7 @@ class TLSStream:
         "_retry_read",
         "_send",
         "_socket",
+        "_stall",
     )
 
     def __init__(
@@ -153,11 +157,15 @@ class TLSStream:
         owner: Owner,
         *,
         watched: bool = False,
+        send_timeout: float = STALL,
+        buffer: int = HIGH_WATER,
     ) -> None:
         """
         @param sock: non-blocking and connected.
         @param connection: made on C{sock}, its accept or connect state already set.
         @param watched: whether the socket is in the set already (under another thing's name).
+        @param send_timeout: how long the peer may take nothing of what is kept for it.
+        @param buffer: how many bytes are kept for it before its source is stopped.
         """
         self.connection = connection
         self.deadline: float = NEVER
@@ -167,6 +175,11 @@ class TLSStream:
         #: The peer's end has been read, and comes after the bytes that are being handed over.
         self.ended = False
         self.state = State.SHAKING
+        #: Called once the socket is closed.
+        self.released: Callable[[], None] | None = None
+        self._stall = send_timeout
+        self._high = buffer
+        self._low = buffer // 4
         self._readiness = readiness
         self._socket = sock
         self._descriptor = sock.fileno()
@@ -213,9 +226,9 @@ class TLSStream:
             if sent < len(data):
                 self._out += data[sent:] if sent else data
                 self._watch(self._events | WRITE)
-        if len(self._out) > HIGH_WATER and not self._pausing:
+        if len(self._out) > self._high and not self._pausing:
             self._pausing = True
-            self.deadline = self._readiness.now + STALL
+            self.deadline = self._readiness.now + self._stall
             self.owner.paused()
 
     @property
@@ -255,7 +268,7 @@ class TLSStream:
             self.state = State.CLOSING
             if self._out:
                 # What was written is the peer's: it has as long for it as on a connection that stays.
-                self.deadline = self._readiness.now + STALL
+                self.deadline = self._readiness.now + self._stall
             else:
                 self._say_goodbye()
         elif self.state is State.SHAKING:
@@ -270,6 +283,8 @@ class TLSStream:
             # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
             self._recv = self._send = _closed
             self._out.clear()
+            if self.released is not None:
+                self.released()
 
     # What the readiness set calls.
 
@@ -303,8 +318,8 @@ class TLSStream:
             if self.state is State.CLOSING:
                 return self._say_goodbye()
         elif sent and (self._pausing or self.state is State.CLOSING):
-            self.deadline = self._readiness.now + STALL
-        if self._pausing and len(self._out) <= LOW_WATER and self.state is State.OPEN:
+            self.deadline = self._readiness.now + self._stall
+        if self._pausing and len(self._out) <= self._low and self.state is State.OPEN:
             self._pausing = False
             self.deadline = NEVER
             self.owner.resumed()
@@ -313,7 +328,7 @@ class TLSStream:
         if self.state is State.CLOSING:
             self.abort()
         elif self._pausing:
-            self._lost(TimeoutError(f"the peer took nothing for {STALL:g} s"))
+            self._lost(TimeoutError(f"the peer took nothing for {self._stall:g} s"))
         elif self.state is not State.CLOSED:
             self.owner.overdue()
 
