@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _OUTCOMES = {
     Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
     Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
+    Reason.UPSTREAM_QUIET: Outcome.TIMEOUT,
     Reason.CLIENT_GONE: Outcome.CLIENT_GONE,
     Reason.GATE_DRAINING: Outcome.DRAINED,
     Reason.GATE_ERROR: Outcome.FAILED,
@@ -329,6 +330,7 @@ class Exchange:
         self._open()
         outcome = Outcome.COMPLETED
         if refusal is not None:
+            self._inbound.force.crowd.tally.count(refusal.reason)
             outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
             if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:
                 outcome = Outcome.UPSTREAM_FAILED
