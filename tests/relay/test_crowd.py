@@ -167,7 +167,10 @@ def test_who_is_introduced_later_counts_from_then_on() -> None:
     assert (crowd.total, crowd.addresses, crowd.unfinished) == (0, 0, 0)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["come", "speak", "settle", "leave"]), st.integers(0, 9)), max_size=80))
+STEPS = st.tuples(st.sampled_from(["come", "speak", "settle", "leave"]), st.integers(0, 9))
+
+
+@given(st.lists(STEPS, max_size=80))
 def test_when_all_have_left_nothing_is_counted_any_more(steps: list[tuple[str, int]]) -> None:
     """Whatever happened in which order, and however often it was said."""
     crowd = Crowd()
