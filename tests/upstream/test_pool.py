@@ -14,7 +14,6 @@ from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import Readiness
-from mcpgate.upstream import pool as module
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import ResponseHead
@@ -214,15 +213,12 @@ def test_there_are_never_more_than_the_table_allows_and_who_waits_is_served_in_o
     assert server.connections == 2
 
 
-def test_when_too_many_wait_the_next_is_refused_at_once(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_too_many_wait_the_next_is_refused_at_once(start: Start) -> None:
     """And they are still served."""
-    monkeypatch.setattr(module, "WAITING_MOST", 2)
-    bench = start(connections=1)
+    bench = start(connections=1, queue=2)
     (a,) = bench.leased("a")
     b, c, _ = bench.lease("b", "c", "d")
-    assert bench.heard == ["a leased", "d upstream.busy"]
+    assert bench.heard == ["a leased", "d upstream.queue"]
     for asker, name in ((a, "a"), (b, "b"), (c, "c")):
         bench.use(asker, name)
     assert bench.heard[-1] == "c answered"
