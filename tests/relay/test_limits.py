@@ -202,8 +202,8 @@ def test_an_address_has_its_share_and_leaves_others_theirs(world: World) -> None
         with world.caller(source="127.0.0.3") as other:
             for caller in (one, two, other):
                 assert caller.post(PING).json()[0] == 200
-        callers = world.status()["callers"]
-        assert (callers["addresses"], callers["most_of_one_address"]) == (2, 2)
+            callers = world.status()["callers"]
+            assert (callers["addresses"], callers["most_of_one_address"]) == (2, 2)
     refusals(world, "limit.address")
     world.wait_for(lambda: world.status()["callers"]["addresses"] == 0)
 
