@@ -5,7 +5,9 @@ be: an IPv4 address, or the /64 that an IPv6 host picks its addresses from (RFC 
 
 While handshakes are few nobody is in anybody's way. Once there are too many, an arrival that has not
 even shown a ClientHello makes room for the next, the oldest first: an honest client shows its own at
-once, so a flood of silent connections displaces itself.
+once, so a flood of silent connections displaces itself. Where all have shown one, it may be that all
+callers came back at the same moment: newcomers wait where the kernel keeps them, and are only refused
+when nobody gets on.
 """
 
 from __future__ import annotations
@@ -33,8 +35,11 @@ class Unfinished(Protocol):
     #: Its address as L{source_of} has it; "" while it is not known.
     source: str
 
+    def readable(self) -> None:
+        """Look at what has arrived."""
+
     def give_up(self, refusal: Refusal) -> None:
-        """End; L{Crowd.settled} is called in time."""
+        """End."""
 
 
 def source_of(host: str) -> str:
@@ -91,6 +96,7 @@ class Crowd:
         self._silent: dict[Unfinished, None] = {}
         self._shaking: dict[Unfinished, None] = {}
         self._unfinished_of: dict[str, int] = {}
+        self._jammed: float | None = None
         self._config: Config | None = None
         self._room = 0
 
@@ -138,16 +144,22 @@ class Crowd:
                 )
         return None
 
-    def make_room(self, config: Config) -> Refusal | None:
-        """Whether there is no room for one more handshake, after somebody was asked to make it."""
-        most = config.limits.handshakes
-        while self.unfinished >= most:
-            if not self._silent:
-                return Refusal(Reason.LIMIT_HANDSHAKES, f"{most} handshakes are in progress")
+    def make_room(self, most: int) -> bool:
+        """Whether there is room for one more handshake, after somebody was asked to make it."""
+        while self.unfinished >= most and self._silent:
             oldest = next(iter(self._silent))
-            self.settled(oldest)
-            oldest.give_up(Refusal(Reason.LIMIT_HANDSHAKES, "made room for another: it had shown no hello"))
-        return None
+            # Its hello may be here, and nobody have looked yet.
+            oldest.readable()
+            if oldest in self._silent:
+                self.settled(oldest)
+                oldest.give_up(Refusal(Reason.LIMIT_HANDSHAKES, "made room: it had shown no hello"))
+        return self.unfinished < most
+
+    def jammed(self, now: float) -> float:
+        """For how many seconds there has been no room for a handshake and none has ended."""
+        if self._jammed is None:
+            self._jammed = now
+        return now - self._jammed
 
     # Who is in.
 
@@ -191,6 +203,7 @@ class Crowd:
             del self._silent[arrival]
         elif arrival in self._shaking:
             del self._shaking[arrival]
+            self._jammed = None
         else:
             return
         _less(self._unfinished_of, arrival.source)

@@ -37,6 +37,10 @@ _EXHAUSTED = _NO_DESCRIPTORS | {ENOBUFS, ENOMEM}
 # long enough for nobody to call it a busy loop.
 BACK_OFF = 1.0
 
+# How long newcomers are left waiting while no handshake ends. A thousand callers who come at once are
+# through in a second; where nothing moves for as long, an answer is better than none.
+JAM_MOST = 1.0
+
 # An operator has to know that it happens and that it still does, not how often.
 REPORT_APART = 5.0
 
@@ -153,7 +157,19 @@ class Listening:
         return any(stream.unsent for stream in self._leaving)
 
     def readable(self) -> None:
-        for _ in range(ACCEPT_MOST):
+        crowd, config = self.force.crowd, self.force.generation.config
+        handshakes = config.limits.handshakes
+        for taken in range(ACCEPT_MOST):
+            refusal = crowd.full(config)
+            if taken and refusal is None and crowd.unfinished >= handshakes:
+                # Room is made for somebody who is known to wait: the set will tell.
+                return
+            if refusal is None and not crowd.make_room(handshakes):
+                if crowd.jammed(monotonic()) < JAM_MOST:
+                    # Not refused yet: perhaps there is room at the next tick, or another worker has it.
+                    return self._pause(0.0)
+                count = crowd.unfinished
+                refusal = Refusal(Reason.LIMIT_HANDSHAKES, f"{count} handshakes are in progress")
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:
@@ -163,15 +179,20 @@ class Listening:
                     # The connection was gone before it was accepted: accept(2) says to go on.
                     continue
                 return self._exhausted(error)
-            self._welcome(sock, address)
+            self._welcome(sock, address, refusal)
 
-    def _welcome(self, sock: socket.socket, address: Any) -> None:
+    def _pause(self, seconds: float) -> None:
+        """Accept nothing for a while; who comes meanwhile waits in the kernel."""
+        self.force.readiness.change(self._socket.fileno(), 0)
+        self.deadline = monotonic() + seconds
+
+    def _welcome(self, sock: socket.socket, address: Any, refusal: Refusal | None) -> None:
         """Somebody has connected: let in whom there is room for."""
-        crowd, config = self.force.crowd, self.force.generation.config
         relayed = bool(self.terms.table.proxy_from) and self._is_balancer(address)
         # Who the caller behind a balancer is, it says when it is in.
         source = source_of(address[0]) if isinstance(address, tuple) and not relayed else ""
-        refusal = crowd.full(config) or crowd.crowded(source, config, monotonic()) or crowd.make_room(config)
+        config = self.force.generation.config
+        refusal = refusal or self.force.crowd.crowded(source, config, monotonic())
         if refusal is not None:
             self.refuse(refusal, peer=where(address), local=self.address)
             # Without TLS there is no answer that it could believe.
@@ -197,8 +218,7 @@ class Listening:
             if address is not None:
                 refusal = Refusal(Reason.LIMIT_DESCRIPTORS, error.strerror or "")
                 self.refuse(refusal, peer=where(address), local=self.address)
-        self.force.readiness.change(self._socket.fileno(), 0)
-        self.deadline = now + BACK_OFF
+        self._pause(BACK_OFF)
 
     def overdue(self) -> None:
         self.deadline = NEVER

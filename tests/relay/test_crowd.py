@@ -34,9 +34,15 @@ class Someone:
     def __init__(self, crowd: Crowd, source: str = "192.0.2.1") -> None:
         self.source = source
         self.refusal: Refusal | None = None
+        #: Whether its hello is here, and was not looked at yet.
+        self.hello = False
         self._crowd = crowd
         crowd.enter(source)
         crowd.arrived(self)
+
+    def readable(self) -> None:
+        if self.hello:
+            self._crowd.spoke(self)
 
     def give_up(self, refusal: Refusal) -> None:
         self.refusal = refusal
@@ -117,29 +123,43 @@ def test_who_has_no_address_is_not_held_to_one() -> None:
 
 
 def test_the_oldest_that_has_shown_nothing_makes_room() -> None:
-    crowd, three = Crowd(), config(handshakes=3)
+    crowd = Crowd()
     talking, silent, later = Someone(crowd), Someone(crowd), Someone(crowd)
     crowd.spoke(talking)
-    assert crowd.make_room(three) is None
+    assert crowd.make_room(3)
     assert silent.refusal is not None and silent.refusal.reason is Reason.LIMIT_HANDSHAKES
     assert talking.refusal is None and later.refusal is None
     assert (crowd.unfinished, crowd.total) == (2, 2)
 
 
-def test_when_all_have_shown_a_hello_the_newcomer_is_refused() -> None:
-    crowd, two = Crowd(), config(handshakes=2)
-    for one in (Someone(crowd), Someone(crowd)):
-        crowd.spoke(one)
-    refusal = crowd.make_room(two)
-    assert refusal is not None and refusal.reason is Reason.LIMIT_HANDSHAKES
-    assert crowd.unfinished == 2
+def test_a_hello_that_nobody_has_looked_at_yet_saves_its_connection() -> None:
+    """They all came in one turn: the oldest of them is not the one who has nothing to say."""
+    crowd = Crowd()
+    honest, silent = Someone(crowd), Someone(crowd)
+    honest.hello = True
+    assert crowd.make_room(2)
+    assert honest.refusal is None and silent.refusal is not None
+
+
+def test_when_all_have_shown_a_hello_there_is_no_room() -> None:
+    """Nobody is asked to go, and how long nothing has moved is known."""
+    crowd = Crowd()
+    some = [Someone(crowd), Someone(crowd)]
+    for one in some:
+        one.hello = True
+    assert not crowd.make_room(2)
+    assert [one.refusal for one in some] == [None, None]
+    assert [crowd.jammed(now) for now in (5.0, 5.5, 6.5)] == [0.0, 0.5, 1.5]
+    crowd.settled(some[0])
+    assert crowd.make_room(2)
+    assert crowd.jammed(7.0) == 0.0
 
 
 def test_a_smaller_number_after_a_reload_is_reached_at_the_next_arrival() -> None:
     crowd = Crowd()
     for _ in range(10):
         Someone(crowd)
-    assert crowd.make_room(config(handshakes=3)) is None
+    assert crowd.make_room(3)
     assert crowd.unfinished == 2
 
 

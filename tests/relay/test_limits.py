@@ -233,7 +233,8 @@ def test_silent_connections_make_room_for_those_who_speak(world: World) -> None:
     assert len(refusals(world, "limit.handshakes")) == 1
 
 
-def test_when_every_handshake_has_begun_the_newcomer_has_to_go(world: World) -> None:
+def test_when_every_handshake_has_begun_and_none_ends_the_newcomer_has_to_go(world: World) -> None:
+    """After a second."""
     limited(world, "handshakes = 1")
     context = ssl.create_default_context(cafile=str(world.authority))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -250,6 +251,33 @@ def test_when_every_handshake_has_begun_the_newcomer_has_to_go(world: World) -> 
         slow.sendall(outgoing.read())
         world.wait_for(lambda: world.listening.connections)
     assert len(refusals(world, "limit.handshakes")) == 1
+
+
+def test_callers_who_all_come_at_once_wait_for_each_other(world: World) -> None:
+    """As after an outage: none is refused, though far fewer may shake hands at a time."""
+    limited(world, "handshakes = 2")
+    context = ssl.create_default_context(cafile=str(world.authority))
+    with contextlib.ExitStack() as stack:
+        all_of_them = []
+
+        def all_at_once() -> None:
+            for _ in range(20):
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    client.do_handshake()
+                sock = stack.enter_context(connect(world))
+                sock.sendall(outgoing.read())
+                all_of_them.append((sock, client, incoming, outgoing))
+
+        # In the reactor's own thread: the gate finds all of them in one turn.
+        world.loop.call(all_at_once)
+        for sock, client, incoming, outgoing in all_of_them:
+            incoming.write(sock.recv(65536))
+            client.do_handshake()
+            sock.sendall(outgoing.read())
+        world.wait_for(lambda: len(world.listening.connections) == 20)
+    assert world.status()["refused"] == {}
 
 
 def test_a_flood_of_refusals_leaves_few_records_and_an_exact_count(world: World) -> None:
