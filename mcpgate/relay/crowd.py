@@ -12,7 +12,7 @@ when nobody gets on.
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Protocol
 
 from mcpgate.config.schema import Config
@@ -44,17 +44,14 @@ class Unfinished(Protocol):
 
 def source_of(host: str) -> str:
     """
-    Who counts as one caller, by its IP address.
+    Who counts as one caller, by its IP address as the kernel writes it.
 
-    @return: "" for what is no IP address, such as the name of a unix socket: it counts for nobody.
+    @param host: "" for whoever has none; it counts for nobody.
     """
-    try:
-        # The zone of a link-local address says which link: it is no part of the address.
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return ""
-    if not isinstance(address, IPv6Address):
+    if ":" not in host:
         return host
+    # The zone of a link-local address says which link: it is no part of the address.
+    address = IPv6Address(host.partition("%")[0])
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return f"{IPv6Address(int(address) >> 64 << 64)}/64"
