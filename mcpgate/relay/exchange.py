@@ -33,6 +33,7 @@ from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import Framing, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import Kind, Message, id_of, parse
 from mcpgate.wire.mcp import Call, call_of
+from mcpgate.wire.sse import EventMeter
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -64,6 +65,7 @@ class Exchange:
         "_id_json",
         "_inbound",
         "_message",
+        "_meter",
         "_opened",
         "_outbound",
         "_pool",
@@ -98,6 +100,7 @@ class Exchange:
         self._closed = False
         self._outbound: str | None = None
         self._chunked = False
+        self._meter: EventMeter | None = None
         self._status: int | None = None
         self._bytes_out = 0
 
@@ -210,6 +213,10 @@ class Exchange:
             self._connection = None
         elif inbound.stream.congested:
             self.paused()
+        if not finished and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
+            self._meter = EventMeter()
+            if self._grows_too_large(payload):
+                return
         if self._last():
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             emitted = emitted[:-2] + b"connection: close\r\n\r\n"
@@ -229,6 +236,8 @@ class Exchange:
         self._bytes_out += len(payload)
         if finished:
             self._connection = None
+        elif self._meter is not None and self._grows_too_large(payload):
+            return
         if self._chunked:
             if payload:
                 payload = chunk(payload)
@@ -237,6 +246,16 @@ class Exchange:
         self._inbound.stream.write(payload)
         if finished:
             self._done(None)
+
+    def _grows_too_large(self, payload: bytes) -> bool:
+        """Whether an event is larger than clients can bear; its stream is cut then."""
+        most = self._inbound.force.generation.config.limits.event_size
+        if self._meter is None or self._meter.feed(payload) <= most:
+            return False
+        if self._connection is not None:
+            self._connection.abandon()
+        self.broken(Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {most} bytes"))
+        return True
 
     def broken(self, refusal: Refusal) -> None:
         if self._closed:

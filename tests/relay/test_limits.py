@@ -176,6 +176,38 @@ def test_a_stream_that_is_quiet_for_too_long_is_ended(world: World) -> None:
     assert (closed["outcome"], closed["reason"]) == ("timeout", "upstream.quiet")
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_event_that_grows_too_large_ends_its_stream(world: World, at_once: bool) -> None:
+    """Events within the limit pass, however many; what is beyond it never looks whole."""
+    event = b"data: " + b"x" * 500 + b"\n\n"
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        large = b"data: " + b"x" * 2000
+        if at_once:
+            sock.sendall(STREAM + b"%x\r\n%b\r\n" % (len(large), large))
+        else:
+            sock.sendall(STREAM + (b"%x\r\n%b\r\n" % (len(event), event)) * 20)
+            for at in range(0, len(large), 100):
+                sock.sendall(b"%x\r\n%b\r\n" % (len(large[at : at + 100]), large[at : at + 100]))
+                time.sleep(0.01)
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    limited(world, 'event_size = "1KiB"')
+    received = b""
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        with pytest.raises((EOFError, OSError)):
+            caller.read_head()
+            while True:
+                received += caller.read_chunk()
+    assert len(received) <= len(event) * 20 + 1024
+    assert at_once or received.startswith(event * 20)
+    (closed,) = world.closes(1)
+    assert (closed["outcome"], closed["reason"]) == ("upstream_failed", "upstream.event_size")
+    world.wait_for(world.upstream.gone.is_set)
+
+
 # Connections.
 
 
