@@ -244,6 +244,7 @@ class Builder:
             credential=credential,
             fingerprint=hashlib.sha256(demanded.encode() + trust.digest).digest(),
             generation=self._number,
+            limits=self._config.limits,
         )
 
     def _credential(self, table: UpstreamTable) -> tuple[tuple[bytes, bytes], ...] | None:

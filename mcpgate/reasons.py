@@ -67,7 +67,9 @@ class Reason(StrEnum):
     FRAME_LENGTH = "frame.length"
     FRAME_LENGTH_REQUIRED = "frame.length_required"
     FRAME_CHUNK = "frame.chunk"
+    FRAME_CHUNK_COUNT = "frame.chunk_count"
     FRAME_BODY_SIZE = "frame.body_size"
+    FRAME_BODY_RATE = "frame.body_rate"
     FRAME_TIMEOUT = "frame.timeout"
     FRAME_EXPECT = "frame.expect"
     FRAME_METHOD = "frame.method"
@@ -95,11 +97,25 @@ class Reason(StrEnum):
 
     UPSTREAM_UNREACHABLE = "upstream.unreachable"
     UPSTREAM_BUSY = "upstream.busy"
+    UPSTREAM_QUEUE = "upstream.queue"
     UPSTREAM_TIMEOUT = "upstream.timeout"
+    UPSTREAM_QUIET = "upstream.quiet"
+    UPSTREAM_EVENT_SIZE = "upstream.event_size"
     UPSTREAM_CLOSED = "upstream.closed"
     UPSTREAM_FRAMING = "upstream.framing"
     UPSTREAM_TRUNCATED = "upstream.truncated"
     UPSTREAM_UNAUTHORIZED = "upstream.unauthorized"
+
+    # What a balancer in front says of the connection (the PROXY protocol).
+    PROXY_HEADER = "proxy.header"
+    PROXY_UNTRUSTED = "proxy.untrusted"
+
+    # What one worker has room for.
+    LIMIT_CONNECTIONS = "limit.connections"
+    LIMIT_ADDRESS = "limit.address"
+    LIMIT_HANDSHAKES = "limit.handshakes"
+    LIMIT_FAILURES = "limit.failures"
+    LIMIT_DESCRIPTORS = "limit.descriptors"
 
     CLIENT_GONE = "client.gone"
     GATE_DRAINING = "gate.draining"
@@ -109,10 +125,15 @@ class Reason(StrEnum):
 
 @frozen
 class Refusal:
-    """A refusal: the stable reason, and a detail for the record that must never hold a secret."""
+    """
+    A refusal: the stable reason, and a detail for the record that must never hold a secret.
+
+    @ivar retry_after: Seconds after which trying again may help, where that is known.
+    """
 
     reason: Reason
     detail: str = ""
+    retry_after: int = 0
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
@@ -160,7 +181,9 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.FRAME_LENGTH: Answer(400, INVALID_REQUEST, "The body's length is not stated unambiguously."),
     Reason.FRAME_LENGTH_REQUIRED: Answer(411, INVALID_REQUEST, "A Content-Length is needed."),
     Reason.FRAME_CHUNK: Answer(400, INVALID_REQUEST, "The chunked body is not well-formed."),
+    Reason.FRAME_CHUNK_COUNT: Answer(400, INVALID_REQUEST, "The body came in too many tiny chunks."),
     Reason.FRAME_BODY_SIZE: Answer(413, INVALID_REQUEST, "The body is larger than this gate accepts."),
+    Reason.FRAME_BODY_RATE: Answer(408, INVALID_REQUEST, "The body arrived too slowly."),
     Reason.FRAME_TIMEOUT: Answer(408, INVALID_REQUEST, "The request took too long to arrive."),
     Reason.FRAME_EXPECT: Answer(417, INVALID_REQUEST, "Only Expect: 100-continue is understood."),
     Reason.FRAME_METHOD: Answer(405, INVALID_REQUEST, "Only POST, GET and DELETE are served here."),
@@ -206,7 +229,14 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.UPSTREAM_BUSY: Answer(
         503, CODE_UPSTREAM, "Every connection to the upstream is in use; try again."
     ),
+    Reason.UPSTREAM_QUEUE: Answer(
+        503, CODE_UPSTREAM, "Too many requests are waiting for the upstream; try again."
+    ),
     Reason.UPSTREAM_TIMEOUT: Answer(504, CODE_UPSTREAM, "The upstream did not answer in time."),
+    Reason.UPSTREAM_QUIET: Answer(504, CODE_UPSTREAM, "The upstream's stream was quiet for too long."),
+    Reason.UPSTREAM_EVENT_SIZE: Answer(
+        502, CODE_UPSTREAM, "The upstream sent an event that is larger than this gate passes on."
+    ),
     Reason.UPSTREAM_CLOSED: Answer(
         502, CODE_UPSTREAM, "The upstream closed the connection before it answered."
     ),
@@ -214,6 +244,22 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.UPSTREAM_TRUNCATED: Answer(502, CODE_UPSTREAM, "The upstream's answer ended too early."),
     Reason.UPSTREAM_UNAUTHORIZED: Answer(
         502, CODE_UPSTREAM, "The upstream did not accept the gate's own credential."
+    ),
+    Reason.PROXY_HEADER: Answer(
+        400, INVALID_REQUEST, "A PROXY protocol header of version 2 must come first here."
+    ),
+    Reason.PROXY_UNTRUSTED: Answer(400, INVALID_REQUEST, "No PROXY protocol header is accepted from you."),
+    Reason.LIMIT_CONNECTIONS: Answer(503, CODE_GATE, "The gate serves as many connections as it can."),
+    Reason.LIMIT_ADDRESS: Answer(503, CODE_GATE, "Your address has as many connections as it may have."),
+    Reason.LIMIT_HANDSHAKES: Answer(503, CODE_GATE, "Too many handshakes are unfinished; try again."),
+    Reason.LIMIT_FAILURES: Answer(
+        429,
+        CODE_AUTH,
+        "Too many attempts from your address have failed. Check the token that you send, wait as long "
+        "as Retry-After says, and try again.",
+    ),
+    Reason.LIMIT_DESCRIPTORS: Answer(
+        503, CODE_GATE, "The gate has no room for another connection now; try again."
     ),
     Reason.CLIENT_GONE: Answer(499, CODE_GATE, "The caller went away."),
     Reason.GATE_DRAINING: Answer(503, CODE_GATE, "The gate is shutting down; try again."),

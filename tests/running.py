@@ -194,9 +194,13 @@ class Caller:
         client: tuple[Path, Path] | None = None,
         trust: Path | None = None,
         receive_buffer: int = 0,
+        source: str = "",
+        preface: bytes = b"",
     ) -> None:
         """
         @param receive_buffer: bytes, for a caller whose kernel takes little before it reads.
+        @param source: the address to call from, of 127.0.0.0/8.
+        @param preface: what goes out before the handshake.
         """
         context = ssl.create_default_context(cafile=str(trust or world.authority))
         if client is not None:
@@ -206,7 +210,10 @@ class Caller:
         raw.settimeout(PATIENCE)
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            raw.bind((source, 0))
         raw.connect(("127.0.0.1", world.port))
+        raw.sendall(preface)
         self.sock = context.wrap_socket(raw, server_hostname=sni)
         self._buffer = b""
         self._world = world

@@ -25,7 +25,7 @@ RESERVED = range(-32768, -31999)
 #: The codes of JSON-RPC itself that we may use, each for what it means there.
 STANDARD = {-32700, -32600, -32601, -32602}
 
-KINDS = {"tls", "frame", "route", "auth", "policy", "upstream", "client", "gate"}
+KINDS = {"tls", "proxy", "frame", "route", "auth", "policy", "upstream", "limit", "client", "gate"}
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -74,6 +74,8 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
         ("policy", {200}),
         ("upstream", {502, 503, 504}),
         ("gate", {500, 503}),
+        ("limit", {429, 503}),
+        ("proxy", {400}),
         ("route", {404}),
     ],
 )

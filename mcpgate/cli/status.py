@@ -10,7 +10,7 @@ from attrs import fields_dict
 
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import format_option, outline, show
-from mcpgate.config.schema import LimitsTable
+from mcpgate.config.schema import LimitsTable, UpstreamTable
 from mcpgate.ops.control import SOCKET, ask
 
 
@@ -25,13 +25,21 @@ def command(state: Path, form: str) -> None:
 
 def as_configured(facts: Mapping[str, object]) -> dict[str, object]:
     """The facts with durations and sizes as the configuration file has them: 10s, 32KiB."""
+    written = _with_units(facts, LimitsTable)
+    match facts:
+        case {"upstreams": list() as upstreams}:
+            written["upstreams"] = [_with_units(one, UpstreamTable) for one in upstreams]
+    return written
+
+
+def _with_units(facts: Mapping[str, object], table: type) -> dict[str, object]:
     match facts:
         case {"limits": dict() as limits}:
-            return {**facts, "limits": {key: _as_written(key, value) for key, value in limits.items()}}
+            return {**facts, "limits": {key: _as_written(table, key, limits[key]) for key in limits}}
     return dict(facts)
 
 
-def _as_written(key: str, value: object) -> object:
-    option = fields_dict(LimitsTable).get(key)
+def _as_written(table: type, key: str, value: object) -> object:
+    option = fields_dict(table).get(key)
     # The gate that answers may be of another version, with limits that this one does not know.
     return value if option is None else str(option.metadata["form"].show(value)).strip('"')

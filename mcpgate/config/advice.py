@@ -150,8 +150,17 @@ ADVICE: Mapping[Reason, str] = {
         "The chunked encoding was malformed, or used extensions or trailers, which no MCP client needs. "
         "Look for a proxy between the client and the gate that adds them."
     ),
+    Reason.FRAME_CHUNK_COUNT: (
+        "The body came in more chunks than limits.chunks and its size allow: each costs work whatever "
+        "its size. Look for a client or proxy that writes a chunk for every few bytes."
+    ),
     Reason.FRAME_BODY_SIZE: (
         "The body is larger than limits.body_size. It was refused by its head, before the body was read."
+    ),
+    Reason.FRAME_BODY_RATE: (
+        "The body came more slowly than limits.body_rate, beyond limits.body_grace: a very bad network, "
+        "or somebody who tries to hold connections open. Raise the grace for clients that pause while "
+        "they send; many of these from one place are an attack."
     ),
     Reason.FRAME_TIMEOUT: (
         "The request arrived more slowly than limits.head_timeout or limits.body_timeout allow: a bad "
@@ -234,9 +243,22 @@ ADVICE: Mapping[Reason, str] = {
         "All upstream.connections were in use. Each open stream holds one: raise the number, or find "
         "out which callers keep streams open."
     ),
+    Reason.UPSTREAM_QUEUE: (
+        "All upstream.connections were in use and upstream.queue callers were waiting for one already. "
+        "Raise upstream.connections if the upstream can bear it; a longer queue only makes callers wait."
+    ),
     Reason.UPSTREAM_TIMEOUT: (
         "The upstream took the request and did not begin to answer within upstream.answer_timeout. It "
         "may still be working: the call was perhaps carried out."
+    ),
+    Reason.UPSTREAM_QUIET: (
+        "A stream carried no byte for upstream.quiet_timeout and was ended; clients open another. Have "
+        "the upstream send heartbeats (most SDKs do, every 15 s or so), or raise the time."
+    ),
+    Reason.UPSTREAM_EVENT_SIZE: (
+        "The upstream sent a single event larger than limits.event_size, so its stream was cut: clients "
+        "hold an event in memory until its end. Raise the limit if your clients can take it, or have the "
+        "tool return a link to what is large."
     ),
     Reason.UPSTREAM_CLOSED: (
         "The upstream closed the connection before it answered; its own log says why. If it closes idle "
@@ -253,6 +275,42 @@ ADVICE: Mapping[Reason, str] = {
     Reason.UPSTREAM_UNAUTHORIZED: (
         "The upstream answered 401 to the gate's own credential: it has expired or was revoked there. "
         "Replace what upstream.credential refers to; callers cannot mend this."
+    ),
+    Reason.PROXY_HEADER: (
+        "A connection from an address of listener.proxy_from did not begin with a PROXY protocol header "
+        "of version 2. Switch it on there (HAProxy: send-proxy-v2; AWS: proxy protocol v2 of the target "
+        "group), or take the address out of proxy_from."
+    ),
+    Reason.PROXY_UNTRUSTED: (
+        "Somebody who is not in listener.proxy_from sent a PROXY protocol header, and could have claimed "
+        "any address by it. If it is your balancer, name it there; else somebody is trying."
+    ),
+    Reason.LIMIT_CONNECTIONS: (
+        "The worker had as many callers' connections as it may have, so newcomers were closed at once. "
+        "mcpgate status shows the bound in effect: the lower of limits.connections and of what the "
+        "process's descriptor limit leaves (LimitNOFILE of the unit, ulimit -n). Raise the lower one, or "
+        "run more workers."
+    ),
+    Reason.LIMIT_ADDRESS: (
+        "One address (of IPv6, one /64) had limits.connections_per_address connections to this worker. A "
+        "proxy or NAT with many callers behind it needs a higher number, or listener.proxy_from if it is "
+        "a balancer of yours; anybody else leaks connections or means harm."
+    ),
+    Reason.LIMIT_HANDSHAKES: (
+        "More than limits.handshakes connections had not finished their handshake; those that had shown "
+        "least were closed. It is a flood, or a machine too busy for its callers. Clients that reconnect "
+        "all at once (after an outage) settle by themselves."
+    ),
+    Reason.LIMIT_FAILURES: (
+        "An address (of IPv6, one /64) presented more bad tokens, or plaintext, than limits.failures in "
+        "limits.failures_period; its failures are cut short until it stops. Good tokens from it are "
+        "served as ever. The records before this one say what it tried: mostly it is a client whose "
+        "token ran out."
+    ),
+    Reason.LIMIT_DESCRIPTORS: (
+        "The process, or the machine, had no file descriptor left. Raise the process's limit "
+        "(LimitNOFILE of the unit, ulimit -n) or lower limits.connections and upstream.connections; "
+        "service comes back by itself as soon as descriptors are free."
     ),
     Reason.CLIENT_GONE: (
         "The caller closed its connection before the answer was complete; the upstream was told to stop."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from attrs import frozen
@@ -213,6 +214,24 @@ def host() -> Form:
             raise ValueError(f"{quoted(given)} {error}") from None
 
     return text("a host name, without port", read)
+
+
+def network() -> Form:
+    """An address, or a network in CIDR form. Never a name: it would be whatever DNS says."""
+    said = "an address or a network, such as 10.0.0.5 or 10.1.0.0/24"
+
+    def read(given: str) -> IPv4Network | IPv6Network:
+        try:
+            meant = ip_network(given, strict=False)
+        except ValueError:
+            raise ValueError(f"{quoted(given)} is not {said}") from None
+        if not meant.prefixlen:
+            raise ValueError(f"{quoted(given)} is every address there is; want {said}")
+        if ip_address(given.partition("/")[0]) != meant.network_address:
+            raise ValueError(f"{quoted(given)} has bits beyond its prefix; did you mean {meant}?")
+        return meant
+
+    return text(said, read)
 
 
 def dial() -> Form:

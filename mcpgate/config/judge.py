@@ -26,6 +26,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     _sockets(drafts["listener"])
     for listener in drafts["listener"]:
         _client_certificates(listener)
+        _balancers(listener)
         _somebody_is_asked(listener)
     for upstream in drafts["upstream"]:
         _client_key(upstream)
@@ -88,6 +89,12 @@ def _client_certificates(listener: Draft) -> None:
             listener.report("client_ca", 'has no effect while client_certificates is "off"; require them')
     if listener.sound("client_crl", "client_ca") and listener.get("client_crl") is not None and trust is None:
         listener.report("client_crl", "has no effect without client_ca")
+
+
+def _balancers(listener: Draft) -> None:
+    listen = listener.get("listen")
+    if listen is not None and listener.get("proxy_from") and read_endpoint(str(listen)).kind == "unix":
+        listener.report("proxy_from", "has no effect on a unix socket: who connects there has no address")
 
 
 def _somebody_is_asked(listener: Draft) -> None:

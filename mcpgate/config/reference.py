@@ -20,6 +20,17 @@ from mcpgate.reasons import ANSWERS, PLAINTEXT, Answer, Reason
 # Terminals are at least 80 wide; text this narrow is easy to read.
 WIDTH = 78
 
+#: What refuses a connection before a handshake, so that only the record can say it.
+UNTOLD = frozenset(
+    {
+        Reason.PROXY_HEADER,
+        Reason.PROXY_UNTRUSTED,
+        Reason.LIMIT_CONNECTIONS,
+        Reason.LIMIT_ADDRESS,
+        Reason.LIMIT_HANDSHAKES,
+    }
+)
+
 
 def explain(word: str) -> str | None:
     """What a key (C{upstream.pins}), a table (C{upstream}) or a reason (C{tls.pin}) means.
@@ -144,6 +155,8 @@ def _answered(reason: Reason) -> str:
     if reason is Reason.TLS_PLAINTEXT:
         # The one that can be told on its own leg, as the caller waits for an answer in clear text.
         return f"The caller is told: {_told(PLAINTEXT)}"
+    if reason in UNTOLD:
+        return "The caller is told nothing: its connection is closed before there is TLS to answer on."
     # On its own leg a caller whose handshake failed has no session to be told anything on.
     outbound = reason.value.startswith("tls.")
     when = "Where it happens towards the upstream, the caller" if outbound else "The caller"

@@ -7,6 +7,7 @@ once; each field's C{help} and C{form} are what C{mcpgate explain} and the refer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,11 @@ class GateTable:
 
 @frozen
 class LimitsTable:
-    """C{[limits]}: bounds on what a caller may make the gate hold or wait for."""
+    """
+    C{[limits]}: bounds on what anybody may make one worker of the gate hold or wait for.
+
+    Those of a single upstream stand with it. C{mcpgate status} shows all of them.
+    """
 
     # 10 s: a full TLS 1.3 handshake takes two round trips; even a satellite link needs under 2 s.
     handshake_timeout: float = option(
@@ -72,17 +77,43 @@ class LimitsTable:
         default=10.0,
         example='"5s"',
     )
+    # Time for 4 MiB at 1.2 Mbit/s. Absolute: what dribbles in at body_rate ends here as well.
     body_timeout: float = option(
         "From the end of the head to the end of the body.",
         forms.duration(SHORTEST, "1h"),
         default=30.0,
         example='"2m"',
     )
+    # Slower than any link that people still use; a body held open at one byte a second would cost
+    # its sender nothing and us a connection.
+    body_rate: int = option(
+        "How much of a body must arrive per second, on average, once body_grace is over.",
+        forms.size("1B", "1MiB"),
+        default=1024,
+        example='"4KiB"',
+    )
+    # Every client sends a small body at once; on a live connection, retransmission makes up for
+    # three packets lost in a row by then.
+    body_grace: float = option(
+        "How far a body may be behind body_rate.",
+        forms.duration(SHORTEST, "5m"),
+        default=2.0,
+        example='"5s"',
+    )
+    # A little more than the keep-alive of Node (65 s behind most balancers) and nginx (75 s).
     idle_timeout: float = option(
         "How long a connection may wait between requests.",
         forms.duration(SHORTEST, "1d"),
         default=75.0,
         example='"5m"',
+    )
+    # It would hold memory, and whatever feeds it, for ever. nginx's send_timeout is 60 s; guides ask for
+    # 30, in which TCP has tried again a dozen times.
+    send_timeout: float = option(
+        "How long a peer may take nothing of what is waiting for it; for connections made from then on.",
+        forms.duration(SHORTEST, "1h"),
+        default=30.0,
+        example='"1m"',
     )
     # The default of nginx (4 x 8 KiB); Python's and Node's servers stop at 16 to 64 KiB.
     head_size: int = option(
@@ -95,6 +126,67 @@ class LimitsTable:
         forms.size("1KiB", "256MiB"),
         default=4 * 1024 * 1024,
         example='"1MiB"',
+    )
+    # A chunk costs its parsing whatever its size; 1024 and one more for each 256 bytes is far above
+    # what clients send (a chunk for each write), and keeps the cost in proportion to the size.
+    chunks: int = option(
+        "How many chunks a request body may have beside one for each 256 bytes.",
+        forms.count(1, 1_000_000),
+        default=1024,
+        example="256",
+    )
+    # A few full TLS records in flight; with one turn's read (256 KiB) it bounds what an exchange
+    # holds, so a thousand readers that do not read hold 128 MiB.
+    buffer: int = option(
+        "What is kept for a peer that reads slowly before its source is stopped; for connections made "
+        "from then on.",
+        forms.size("16KiB", "64MiB"),
+        default=128 * 1024,
+        example='"256KiB"',
+    )
+    # Clients hold an event until its end; the official Python client takes no more than 1 MiB.
+    event_size: int = option(
+        "Largest single event of a stream that an upstream may send.",
+        forms.size("1KiB", "256MiB"),
+        default=1024 * 1024,
+        example='"4MiB"',
+    )
+    # 20 to 30 KiB each: 16384 idle callers take less than half a GiB.
+    connections: int = option(
+        "Most connections of callers to one worker; never more than its descriptor limit leaves room for.",
+        forms.count(1, 1_000_000),
+        default=16384,
+        example="4096",
+    )
+    # A NAT or a proxy before us may be thousands of callers; a single one of them a dozen connections.
+    connections_per_address: int = option(
+        "Most connections of one address (of IPv6, one /64) to one worker.",
+        forms.count(1, 1_000_000),
+        default=4096,
+        example="64",
+    )
+    # A core finishes about a thousand a second, so these are half a second's worth; honest ones take
+    # two round trips.
+    handshakes: int = option(
+        "Most unfinished handshakes of one worker; beyond it, those that have shown least are closed.",
+        forms.count(1, 65535),
+        default=512,
+        example="2048",
+    )
+    # A client whose token ran out tries a few times and gives up; nobody guesses one of 256 bits, but
+    # trying costs us a handshake and three records each.
+    failures: int = option(
+        "How many bad tokens or plaintext requests an address (of IPv6, one /64) may present to one "
+        "worker in failures_period before it is cut short; good tokens from it are always served.",
+        forms.count(1, 65535),
+        default=20,
+        example="5",
+    )
+    failures_period: float = option(
+        "The time that failures are counted over.",
+        forms.duration("1s", "1d"),
+        default=60.0,
+        example='"10m"',
     )
 
 
@@ -152,6 +244,13 @@ class ListenerTable:
     )
     tokens: bool = option(
         "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
+    )
+    proxy_from: tuple[IPv4Network | IPv6Network, ...] = option(
+        "Balancers whose connections begin with a PROXY protocol header (version 2) that says who the "
+        "caller is; from nobody else is one accepted.",
+        forms.many(forms.network()),
+        default=(),
+        example='["10.0.0.5", "10.1.0.0/24"]',
     )
 
 
@@ -261,13 +360,31 @@ class UpstreamTable:
         default=300.0,
         example='"30m"',
     )
+    # TCP keep-alive finds a dead peer within a minute, and most servers send heartbeats, so this only
+    # bounds what a forgotten stream holds: a connection on either leg.
+    quiet_timeout: float = option(
+        "How long an event stream may carry nothing at all.",
+        forms.duration(SHORTEST, "7d"),
+        default=3600.0,
+        example='"5m"',
+    )
     # Below uvicorn's and Node's 5 s, so that we close first and never race their close.
     keepalive: float = option(
         "How long an unused connection is kept.", forms.duration("0s", "1h"), default=4.0, example='"55s"'
     )
     # Every open stream holds one; a pool smaller than the streams would starve calls.
     connections: int = option(
-        "Most connections to this upstream at once.", forms.count(1, 65535), default=1024, example="64"
+        "Most connections of one worker to this upstream at once.",
+        forms.count(1, 65535),
+        default=1024,
+        example="64",
+    )
+    # Each holds its request's body, and none waits longer than one dial may take.
+    queue: int = option(
+        "Most callers of one worker that wait for such a connection at once.",
+        forms.count(1, 65535),
+        default=1024,
+        example="128",
     )
 
 

@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from attrs import asdict
 
+from mcpgate.config.schema import UpstreamTable
 from mcpgate.relay.force import InForce
 from mcpgate.relay.listener import Listening
 from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.upstream.pool import Pool
+
+#: What bounds the use of an upstream, of the keys of its table.
+UPSTREAM_LIMITS = (
+    "connect_timeout",
+    "handshake_timeout",
+    "answer_timeout",
+    "quiet_timeout",
+    "keepalive",
+    "connections",
+    "queue",
+)
 
 
 def describe(
@@ -34,9 +47,30 @@ def describe(
         "journal": {"failure": force.witness.failure, "dropped": force.witness.dropped},
         "tokens": len(force.tokens.all()),
         "limits": asdict(force.generation.config.limits),
+        "callers": _callers(force),
+        "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
         "upstreams": [_upstream(pool) for pool in force.pools.values()],
     }
+
+
+def _callers(force: InForce) -> dict[str, Any]:
+    """Who is connected, against what there is room for: C{most} is the bound in effect."""
+    crowd, config = force.crowd, force.generation.config
+    limits = config.limits
+    return {
+        "connections": crowd.total,
+        "most": crowd.room(config),
+        "descriptors": crowd.descriptors or None,
+        "addresses": crowd.addresses,
+        "most_of_one_address": crowd.busiest,
+        "handshakes": crowd.unfinished,
+        "throttled": crowd.throttle.count(monotonic(), limits.failures, limits.failures_period),
+    }
+
+
+def _limits(table: UpstreamTable) -> dict[str, Any]:
+    return {key: getattr(table, key) for key in UPSTREAM_LIMITS}
 
 
 def _listener(listening: Listening) -> dict[str, Any]:
@@ -64,6 +98,7 @@ def _upstream(pool: Pool) -> dict[str, Any]:
         "require_pq": terms.profile.require_pq,
         "pins": len(terms.table.pins),
         "connections": pool.counts(),
+        "limits": _limits(terms.table),
         "last_handshake": _handshake(pool.last_handshake),
         "last_refusal": str(pool.last_refusal) if pool.last_refusal else None,
     }

@@ -6,7 +6,7 @@ has sent anything, and before C{100 Continue} invites it to.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
@@ -15,6 +15,10 @@ from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
+
+#: What counts against the address of a caller (limits.failures). Not a missing proof: with that OAuth
+#: clients begin.
+FAILURES = frozenset({Reason.AUTH_INVALID, Reason.AUTH_EXPIRED, Reason.AUTH_REVOKED})
 
 #: A caller on a loopback listener that asks for no proof.
 ANONYMOUS = Principal(name="anonymous", how="anonymous", id="", expires=None)
@@ -48,6 +52,16 @@ class Denial:
     refusal: Refusal
     route: RouteTerms | None = None
     principal: Principal | None = None
+
+
+def too_often(denial: Denial, wait: int) -> Denial:
+    """
+    What becomes of a failure whose address has failed too often.
+
+    @param wait: seconds.
+    """
+    detail = f"{denial.refusal}, and too many failures of this address before it"
+    return evolve(denial, refusal=Refusal(Reason.LIMIT_FAILURES, detail, wait))
 
 
 def admit(

@@ -40,7 +40,8 @@ def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, clo
     @param id_json: the request's id as JSON; C{None} when it is not known.
     @param exchange: the exchange's id, by which an operator finds the record.
     """
-    return _refusal(ANSWERS[refusal.reason], refusal.reason, id_json, exchange, close)
+    answer, wait = ANSWERS[refusal.reason], refusal.retry_after
+    return _refusal(answer, refusal.reason, id_json, exchange, close, wait)
 
 
 def blocked_bytes(message: Message, call: Call, revision: bytes | None) -> bytes:
@@ -78,7 +79,9 @@ def plaintext_bytes() -> bytes:
     return _refusal(PLAINTEXT, Reason.TLS_PLAINTEXT, None, "", True)
 
 
-def _refusal(answer: Answer, reason: Reason, id_json: bytes | None, exchange: str, close: bool) -> bytes:
+def _refusal(
+    answer: Answer, reason: Reason, id_json: bytes | None, exchange: str, close: bool, wait: int = 0
+) -> bytes:
     error = {
         "code": answer.code,
         "message": answer.words,
@@ -89,8 +92,8 @@ def _refusal(answer: Answer, reason: Reason, id_json: bytes | None, exchange: st
         more = [b"www-authenticate: " + _CHALLENGE[reason]]
     elif answer.status == 405:
         more = [b"allow: POST, GET, DELETE"]
-    elif answer.status == 503:
-        more = [b"retry-after: 1"]
+    elif answer.status in (429, 503):
+        more = [b"retry-after: %d" % (wait or 1)]
     return _response(answer.status, _envelope(id_json, error), more, close)
 
 

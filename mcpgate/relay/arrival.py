@@ -6,12 +6,16 @@ ClientHello is complete the kernel is told to wait for as many bytes as the hell
 were looked at are still there. So the record of a failed handshake says
 what was offered, the certificate is chosen before the handshake begins, and HTTP in clear is
 recognised and told so.
+
+Behind a balancer a PROXY header comes first (C{wire.proxy}). It is looked at in the same way, and
+only then taken out, to the byte.
 """
 
 from __future__ import annotations
 
 import select
 import socket
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +24,7 @@ from OpenSSL import SSL
 from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
+from mcpgate.relay.crowd import source_of
 from mcpgate.relay.inbound import Inbound
 from mcpgate.tls import contexts
 from mcpgate.tls.failure import failure
@@ -29,6 +34,7 @@ from mcpgate.tls.observe import after_handshake, observe, verified_chain
 from mcpgate.tls.readiness import NEW, READ
 from mcpgate.tls.stream import LINGER, Bug, TLSStream, discard
 from mcpgate.tls.verify import Note
+from mcpgate.wire.proxy import ProxyHeader, claims_proxy, read_proxy_header
 
 if TYPE_CHECKING:
     from mcpgate.relay.listener import Listening
@@ -57,13 +63,24 @@ def _hung_up(sock: socket.socket) -> bool:
 class Arrival:
     """An accepted socket until its handshake is judged: watched itself first, then as stream owner."""
 
-    def __init__(self, listening: Listening, sock: socket.socket, address: Any) -> None:
+    def __init__(
+        self, listening: Listening, sock: socket.socket, address: Any, source: str, *, relayed: bool
+    ) -> None:
+        """
+        @param source: who it counts for (C{relay.crowd}).
+        @param relayed: whether a PROXY header comes first, and says who it counts for.
+        """
+        self.source = source
+        self._header_due = relayed
+        self._via: str | None = None
         self._listening = listening
+        self._crowd = listening.force.crowd
         self._readiness = listening.force.readiness
         self._socket = sock
         self._began = monotonic()
         self._seconds = listening.limits.handshake_timeout
         self.deadline: float = self._began + self._seconds
+        self._host = str(address[0]) if isinstance(address, tuple) else ""
         self._peer = where(address)
         self._local = where(sock.getsockname())
         self._offer: Offer | None = None
@@ -79,6 +96,8 @@ class Arrival:
     def start(self) -> None:
         """Watch the socket."""
         self._listening.arrivals.add(self)
+        self._crowd.enter(self.source)
+        self._crowd.arrived(self)
         self._readiness.watch(self._socket.fileno(), self, READ | NEW)
 
     def give_up(self, refusal: Refusal) -> None:
@@ -90,31 +109,37 @@ class Arrival:
 
     def drop(self) -> None:
         """Close without a word or a record."""
-        self._listening.arrivals.discard(self)
+        self._settle()
         if self._stream is not None:
             self._stream.abort()
         elif self._socket.fileno() >= 0:
             self._readiness.forget(self._socket.fileno())
             self._socket.close()
+            self._crowd.leave(self.source)
 
-    # Before TLS: the ClientHello is peeked at.
+    def _settle(self) -> None:
+        self._listening.arrivals.discard(self)
+        self._crowd.settled(self)
+
+    # Before TLS: a balancer's header is taken, the ClientHello is peeked at.
 
     def readable(self) -> None:
         if self._answered:
             if discard(self._socket):
                 self.drop()
             return
-        try:
-            peeked = self._socket.recv(MAX_HELLO, socket.MSG_PEEK)
-        except BlockingIOError:
+        peeked = self._peek()
+        if peeked is not None and self._header_due:
+            if not self._take_header(peeked):
+                return
+            # What came behind it is no news to the kernel, so nobody would tell us of it.
+            peeked = self._peek()
+        if peeked is None:
             return
-        except OSError:
-            peeked = b""
         if not peeked:
             if self._plain:
                 return self._answer_plaintext(peeked)
-            detail = f"closed after {len(peeked)} bytes of a ClientHello"
-            return self._refuse(Refusal(Reason.TLS_CLOSED, detail))
+            return self._refuse(Refusal(Reason.TLS_CLOSED, "closed after 0 bytes of a ClientHello"))
         self._peeked = len(peeked)
         if self._plain or plaintext_request(peeked):
             return self._plaintext(peeked)
@@ -123,22 +148,76 @@ class Arrival:
             if not wanted:
                 self._offer = read_offer(peeked)
         except HelloError as error:
-            return self._refuse(error.refusal, extra={"first_bytes": peeked[:8].hex()})
+            return self._refuse_noise(error.refusal, peeked)
         if wanted:
             if _hung_up(self._socket):
                 detail = f"closed after {len(peeked)} bytes of a ClientHello"
                 return self._refuse(Refusal(Reason.TLS_CLOSED, detail))
-            # Wake us when there is that much, or when the peer hangs up.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
-            return
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            return self._wait_for(wanted)
+        self._wait_for(1)
+        self._crowd.spoke(self)
         self._shake()
+
+    def _peek(self) -> bytes | None:
+        """What is there; empty when the peer is gone, C{None} when nothing is there yet."""
+        try:
+            return self._socket.recv(MAX_HELLO, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _wait_for(self, count: int) -> None:
+        # The kernel wakes us when there is that much, or when the peer hangs up.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+    def _take_header(self, peeked: bytes) -> bool:
+        """Take the balancer's header off the connection; C{False} when there is nothing more to do now."""
+        header = read_proxy_header(peeked) if peeked else 1
+        if isinstance(header, int):
+            if not peeked or _hung_up(self._socket):
+                detail = f"closed after {len(peeked)} bytes of a PROXY header"
+                self._refuse(Refusal(Reason.PROXY_HEADER, detail))
+            else:
+                self._wait_for(header)
+            return False
+        if isinstance(header, Refusal):
+            self._refuse(header, extra={"first_bytes": peeked[:8].hex()})
+            return False
+        self._socket.recv(header.length)
+        self._wait_for(1)
+        self._header_due = False
+        return self._introduce(header)
+
+    def _introduce(self, header: ProxyHeader) -> bool:
+        """Count the connection for its caller; C{False} when there is no room for more of its address."""
+        host = self._host
+        if header.source is not None:
+            self._via, self._peer = self._peer, where(header.source)
+            host = header.source[0]
+        source = source_of(host)
+        config = self._listening.force.generation.config
+        refusal = self._crowd.crowded(source, config, monotonic())
+        self._crowd.identify(self, source)
+        if refusal is not None:
+            self._refuse(refusal)
+        return refusal is None
+
+    def _refuse_noise(self, refusal: Refusal, peeked: bytes) -> None:
+        """Neither TLS nor HTTP."""
+        if claims_proxy(peeked):
+            refusal = Refusal(Reason.PROXY_UNTRUSTED, "a PROXY header from nobody of proxy_from")
+        elif refusal.reason is Reason.TLS_NOT_TLS and self._listening.failing(self.source):
+            return self._refuse(Refusal(Reason.LIMIT_FAILURES, str(refusal)))
+        self._refuse(refusal, extra={"first_bytes": peeked[:8].hex()})
 
     def overdue(self) -> None:
         if self._answered:
             return self.drop()
         if self._plain:
             return self._answer_plaintext(self._socket.recv(PLAIN_MOST, socket.MSG_PEEK))
+        if self._header_due:
+            return self._refuse(Refusal(Reason.PROXY_HEADER, f"no PROXY header within {self._seconds:g} s"))
         detail = (
             f"no finished handshake within {self._seconds:g} s ({self._peeked} bytes of a ClientHello seen)"
         )
@@ -152,11 +231,13 @@ class Arrival:
 
     def _plaintext(self, peeked: bytes) -> None:
         """HTTP in clear. Wait for its head (bounded), say what is wrong, and process nothing."""
-        self._plain = True
+        if not self._plain:
+            self._plain = True
+            if self._listening.failing(self.source):
+                return self._refuse(Refusal(Reason.LIMIT_FAILURES, "HTTP in clear text on the TLS port"))
         whole = b"\r\n\r\n" in peeked or b"\n\n" in peeked or len(peeked) >= PLAIN_MOST
         if not whole and not _hung_up(self._socket):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(peeked) + 1)
-            return
+            return self._wait_for(len(peeked) + 1)
         self._answer_plaintext(peeked)
 
     def _answer_plaintext(self, peeked: bytes) -> None:
@@ -166,12 +247,12 @@ class Arrival:
             Refusal(Reason.TLS_PLAINTEXT, "HTTP in clear text on the TLS port"),
             peer=self._peer,
             local=self._local,
-            extra={"credential_exposed": exposed},
+            extra=self._with_via({"credential_exposed": exposed}),
         )
         self._answered = True
         self.deadline = monotonic() + LINGER
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            self._wait_for(1)
             self._socket.send(answer.plaintext_bytes())
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -186,7 +267,18 @@ class Arrival:
         terms = self._terms
         self._pair = terms.pair_for(sni)
         connection = contexts.server_connection(terms.contexts[self._pair], self._socket, note=self._note)
-        stream = self._stream = TLSStream(self._readiness, self._socket, connection, self, watched=True)
+        limits = self._listening.limits
+        stream = self._stream = TLSStream(
+            self._readiness,
+            self._socket,
+            connection,
+            self,
+            watched=True,
+            send_timeout=limits.send_timeout,
+            buffer=limits.buffer,
+        )
+        # It may outlive us, and the connection counts until its socket is closed.
+        stream.released = partial(self._crowd.leave, self.source)
         stream.deadline = self.deadline
         stream.shake()
 
@@ -208,7 +300,7 @@ class Arrival:
             refusal = current.judge_client(verified_chain(stream.connection))
         if refusal is not None:
             return self._refuse(refusal, handshake=handshake)
-        listening.arrivals.discard(self)
+        self._settle()
         record = listening.force.witness.handshake(
             leg="inbound",
             where=listening.name,
@@ -216,8 +308,11 @@ class Arrival:
             local=self._local,
             handshake=handshake,
             offer=self._offer,
+            extra=self._with_via(None),
         )
-        inbound = Inbound(listening, stream, peer=self._peer, local=self._local, sni=handshake.sni)
+        inbound = Inbound(
+            listening, stream, peer=self._peer, local=self._local, sni=handshake.sni, source=self.source
+        )
         listening.connections.add(inbound)
         inbound.begin(handshake, record)
 
@@ -245,6 +340,10 @@ class Arrival:
             local=self._local,
             offer=self._offer,
             handshake=handshake,
-            extra=extra,
+            extra=self._with_via(extra),
         )
         self.drop()
+
+    def _with_via(self, extra: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Further facts for the record: the balancer, where there is one between us and the peer."""
+        return {**(extra or {}), "via": self._via} if self._via is not None else extra

@@ -33,6 +33,7 @@ from mcpgate.upstream.pool import Pool
 from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import CHUNKED, CLOSE, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Message, id_of, parse
+from mcpgate.wire.sse import EventMeter
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _OUTCOMES = {
     Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
     Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
+    Reason.UPSTREAM_QUIET: Outcome.TIMEOUT,
     Reason.CLIENT_GONE: Outcome.CLIENT_GONE,
     Reason.GATE_DRAINING: Outcome.DRAINED,
     Reason.GATE_ERROR: Outcome.FAILED,
@@ -65,6 +67,7 @@ class Exchange:
     _opened = False
     _closed = False
     _chunked = False
+    _meter: EventMeter | None = None
     _status: int | None = None
     _bytes_out = 0
 
@@ -205,6 +208,10 @@ class Exchange:
             self._connection = None
         elif inbound.stream.congested:
             self.paused()
+        if not finished and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
+            self._meter = EventMeter()
+            if self._grows_too_large(payload):
+                return
         if self._last():
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             emitted = emitted[:-2] + b"connection: close\r\n\r\n"
@@ -225,6 +232,8 @@ class Exchange:
         self._bytes_out += len(payload)
         if finished:
             self._connection = None
+        elif self._meter is not None and self._grows_too_large(payload):
+            return
         if self._chunked:
             if payload:
                 payload = chunk(payload)
@@ -233,6 +242,16 @@ class Exchange:
         self._inbound.stream.write(payload)
         if finished:
             self._done(None)
+
+    def _grows_too_large(self, payload: bytes) -> bool:
+        """Whether an event is larger than clients can bear; its stream is cut then."""
+        most = self._inbound.force.generation.config.limits.event_size
+        if self._meter is None or self._meter.feed(payload) <= most:
+            return False
+        if self._connection is not None:
+            self._connection.abandon()
+        self.broken(Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {most} bytes"))
+        return True
 
     def broken(self, refusal: Refusal) -> None:
         if self._closed:
@@ -334,6 +353,7 @@ class Exchange:
         self._open()
         outcome = _COMPLETED
         if refusal is not None:
+            self._inbound.force.crowd.tally.count(refusal.reason)
             outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
             if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:
                 outcome = Outcome.UPSTREAM_FAILED

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
+from mcpgate.relay.crowd import Crowd
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
@@ -33,6 +34,8 @@ class InForce:
         self.generation = generation
         self.tokens = tokens
         self.pools: dict[tuple[str, bytes], Pool] = {}
+        #: Everybody who is connected, and what was refused.
+        self.crowd = Crowd()
         self.wall = wall
         self.draining = False
 

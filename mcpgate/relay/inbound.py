@@ -17,7 +17,7 @@ from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial, admit
+from mcpgate.relay.admission import FAILURES, Admission, Denial, admit, too_often
 from mcpgate.relay.exchange import Exchange
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
@@ -58,6 +58,7 @@ class Inbound:
         peer: str,
         local: str,
         sni: str | None,
+        source: str = "",
     ) -> None:
         self.force = listening.force
         self.name = listening.name
@@ -69,6 +70,8 @@ class Inbound:
         #: The client's verified chain, leaf first; kept to be judged again when trust changes.
         self.chain: tuple[x509.Certificate, ...] = ()
         self.sni = sni
+        #: Who its failures count for (C{relay.crowd}).
+        self.source = source
         self._listening = listening
         self._certificate: Principal | Refusal | None = None
         self._buffer = b""
@@ -79,6 +82,7 @@ class Inbound:
         self._chunks: ChunkedReader | None = None
         self._payload: list[bytes] = []
         self._size = 0
+        self._since = 0.0
         self._skip = 0
         self._heads: dict[bytes, Admission] = {}
         self._advancing = False
@@ -129,7 +133,9 @@ class Inbound:
             if self._awaiting is None:
                 self._rest()
             else:
-                self.stream.deadline = self.force.readiness.now + self._listening.limits.body_timeout
+                # It was us who did not read: the body has all of its time again.
+                self._since = self.force.readiness.now
+                self._expect_more(self._awaiting)
             self._go_on()
 
     def overdue(self) -> None:
@@ -141,7 +147,12 @@ class Inbound:
         admission, self._awaiting = self._awaiting, None
         exchange = Exchange(self, self._began, admission.head if admission else None)
         self._exchange = exchange
-        exchange.refuse(Refusal(Reason.FRAME_TIMEOUT, "the request did not arrive in time"), close=True)
+        refusal = Refusal(Reason.FRAME_TIMEOUT, "the request did not arrive in time")
+        limits = self._listening.limits
+        if admission is not None and self.force.readiness.now < self._since + limits.body_timeout:
+            detail = f"less than {limits.body_rate} bytes a second"
+            refusal = Refusal(Reason.FRAME_BODY_RATE, detail)
+        exchange.refuse(refusal, close=True)
 
     def lost(self, error: Exception | None) -> None:
         self._listening.gone(self)
@@ -293,13 +304,23 @@ class Inbound:
         self._awaiting = admission
         self._payload = []
         self._size = length
-        self._chunks = ChunkedReader(lenient=False) if framing is CHUNKED else None
-        self.stream.deadline = self.force.readiness.now + self._listening.limits.body_timeout
+        self._chunks = None
+        if framing is CHUNKED:
+            self._chunks = ChunkedReader(lenient=False, most=self._listening.limits.chunks)
+        self._since = self.force.readiness.now
+        self._expect_more(admission)
         # A body comes in full records: joining them saves a turn for each.
         self.stream.joins = True
         if admission.head.expects_continue and not buffer:
             self.stream.write(answer.CONTINUE)
         return True
+
+    def _expect_more(self, admission: Admission) -> None:
+        """The rest of a body may take as long as its pace so far allows, and no longer than any body."""
+        limits = self._listening.limits
+        arrived = self._size if self._chunks is not None else admission.head.length - self._size
+        allowed = min(limits.body_timeout, limits.body_grace + arrived / limits.body_rate)
+        self.stream.deadline = self._since + allowed
 
     def _read_body(self, admission: Admission) -> bool:
         """Take the body off the buffer; C{False} when it is not complete."""
@@ -310,6 +331,7 @@ class Inbound:
             self._payload.append(buffer if missing >= 0 else buffer[:missing])
             if missing > 0:
                 self._size = missing
+                self._expect_more(admission)
                 return False
             self._buffer = buffer[missing:] if missing else b""
         else:
@@ -326,6 +348,7 @@ class Inbound:
                 self._refuse_head(admission.head, Refusal(Reason.FRAME_BODY_SIZE, f"more than {limit} bytes"))
                 return False
             if not chunks.finished:
+                self._expect_more(admission)
                 return False
             self._buffer = chunks.rest
         self._awaiting = None
@@ -347,6 +370,10 @@ class Inbound:
 
     def _refuse_head(self, head: RequestHead | None, refusal: Refusal | Denial) -> None:
         """Refuse before the body. What follows is only read on when it is known where it ends."""
+        if isinstance(refusal, Denial) and refusal.refusal.reason in FAILURES:
+            wait = self._listening.failing(self.source)
+            if wait:
+                refusal = too_often(refusal, wait)
         exchange = self._exchange = Exchange(self, self._began, head)
         reason = (refusal.refusal if isinstance(refusal, Denial) else refusal).reason
         skip = self._skippable(head, reason)

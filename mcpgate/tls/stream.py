@@ -9,7 +9,7 @@ goes through four states and never back::
 - SHAKING: only OpenSSL reads and writes. L{Owner.secured} ends it; until then the owner cannot
   write, so nothing can leave before the owner has judged the handshake.
 - OPEN: L{TLSStream.write} sends at once; only what the kernel does not take is kept. Above
-  L{HIGH_WATER} the owner is told to stop its source, below L{LOW_WATER} to go on.
+  C{buffer} bytes of it the owner is told to stop its source, below a quarter to go on.
 - CLOSING: what is kept is flushed, close_notify and FIN are sent, and what the peer still sends is
   thrown away for a moment, so that our last words are not lost to a reset (RFC 9112 9.6).
 
@@ -37,13 +37,13 @@ READ_MOST = 16 * RECORD
 # Taken from what is kept for one attempt to send it: a kernel that was full takes a few records.
 WRITE_MOST = 8 * RECORD
 
-# Kept for a slow reader before its source is stopped, and where the source goes on again. Together
-# with one turn's read this bounds the memory of a stream.
+# Kept for a slow reader before its source is stopped, where the owner says nothing else
+# (limits.buffer); below a quarter of it the source goes on again. Together with one turn's read this
+# bounds the memory of a stream.
 HIGH_WATER = 128 * 1024
-LOW_WATER = 32 * 1024
 
-# A peer that takes nothing of what is written to it for so long is dropped: it would hold memory,
-# and whatever feeds the stream, for ever. nginx's send_timeout is 60 s; security guides ask for 30.
+# A peer that takes nothing of what is written to it for so long is dropped, where the owner says
+# nothing else (limits.send_timeout).
 STALL = 30.0
 
 # Reads thrown away per turn while lingering, so that a flood after our last word holds up nobody.
@@ -136,9 +136,12 @@ class TLSStream:
         "ended",
         "joins",
         "owner",
+        "released",
         "state",
         "_descriptor",
         "_events",
+        "_high",
+        "_low",
         "_mute",
         "_out",
         "_reading",
@@ -147,6 +150,7 @@ class TLSStream:
         "_retry_read",
         "_send",
         "_socket",
+        "_stall",
     )
 
     def __init__(
@@ -157,11 +161,15 @@ class TLSStream:
         owner: Owner,
         *,
         watched: bool = False,
+        send_timeout: float = STALL,
+        buffer: int = HIGH_WATER,
     ) -> None:
         """
         @param sock: non-blocking and connected.
         @param connection: made on C{sock}, its accept or connect state already set.
         @param watched: whether the socket is in the set already (under another thing's name).
+        @param send_timeout: how long the peer may take nothing of what is kept for it.
+        @param buffer: how many bytes are kept for it before its source is stopped.
         """
         self.connection = connection
         self.deadline: float = NEVER
@@ -173,6 +181,11 @@ class TLSStream:
         #: The peer reads so slowly that what feeds this stream should stop. The deadline is ours then.
         self.congested = False
         self.state = SHAKING
+        #: Called once the socket is closed.
+        self.released: Callable[[], None] | None = None
+        self._stall = send_timeout
+        self._high = buffer
+        self._low = buffer // 4
         self._readiness = readiness
         self._socket = sock
         self._descriptor = sock.fileno()
@@ -220,9 +233,9 @@ class TLSStream:
             self._watch(self._events | WRITE)
         else:
             self._out += data
-        if len(self._out) > HIGH_WATER and not self.congested:
+        if len(self._out) > self._high and not self.congested:
             self.congested = True
-            self.deadline = self._readiness.now + STALL
+            self.deadline = self._readiness.now + self._stall
             self.owner.paused()
 
     @property
@@ -258,7 +271,7 @@ class TLSStream:
             self.state = CLOSING
             if self._out:
                 # What was written is the peer's: it has as long for it as on a connection that stays.
-                self.deadline = self._readiness.now + STALL
+                self.deadline = self._readiness.now + self._stall
             else:
                 self._say_goodbye()
         elif self.state is SHAKING:
@@ -273,6 +286,8 @@ class TLSStream:
             # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
             self._recv = self._send = _closed
             self._out.clear()
+            if self.released is not None:
+                self.released()
 
     # What the readiness set calls.
 
@@ -308,8 +323,8 @@ class TLSStream:
             if self.state is CLOSING:
                 return self._say_goodbye()
         elif sent and (self.congested or self.state is CLOSING):
-            self.deadline = self._readiness.now + STALL
-        if self.congested and len(self._out) <= LOW_WATER and self.state is OPEN:
+            self.deadline = self._readiness.now + self._stall
+        if self.congested and len(self._out) <= self._low and self.state is OPEN:
             self.congested = False
             self.deadline = NEVER
             self.owner.resumed()
@@ -318,7 +333,7 @@ class TLSStream:
         if self.state is CLOSING:
             self.abort()
         elif self.congested:
-            self._lost(TimeoutError(f"the peer took nothing for {STALL:g} s"))
+            self._lost(TimeoutError(f"the peer took nothing for {self._stall:g} s"))
         elif self.state is not CLOSED:
             self.owner.overdue()
 

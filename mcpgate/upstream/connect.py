@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from errno import EINPROGRESS
+from errno import EINPROGRESS, EMFILE, ENFILE
 from os import strerror
 from time import monotonic
 from typing import Any, Protocol
@@ -31,6 +31,9 @@ from mcpgate.tls.verify import Note
 from mcpgate.upstream.terms import UpstreamTerms
 
 Address = tuple[int, Any]
+
+# What a new socket fails with when the process, or the machine, has no descriptor left.
+_NO_DESCRIPTORS = frozenset({EMFILE, ENFILE})
 
 
 class Dialer(Protocol):
@@ -121,6 +124,8 @@ class Dial:
     def _unresolved(self, failure: Failure | None) -> None:
         why = "the name could not be resolved in time"
         if failure is not None:
+            if getattr(failure.value, "errno", None) in _NO_DESCRIPTORS:
+                return self._refuse(Refusal(Reason.LIMIT_DESCRIPTORS, "for the look-up of a name"))
             why = f"the name {self._terms.dial_host} cannot be resolved: {failure.value}"
         self._refuse(Refusal(Reason.UPSTREAM_UNREACHABLE, why))
 
@@ -136,6 +141,11 @@ class Dial:
             error = sock.connect_ex(address)
         except OSError as problem:
             self._drop()
+            if problem.errno in _NO_DESCRIPTORS:
+                # Later, not now: whoever is told may ask again at once, a thousand times over.
+                refusal = Refusal(Reason.LIMIT_DESCRIPTORS, problem.strerror or "")
+                self._patience = self._reactor.callLater(0, self._refuse, refusal)
+                return
             return self._next(problem.strerror or "cannot connect")
         if error not in (0, EINPROGRESS):
             self._drop()
@@ -170,7 +180,16 @@ class Dial:
         connection = contexts.client_connection(
             terms.context, sock, host=terms.host, pins=terms.pins, note=self._note
         )
-        stream = self._stream = TLSStream(self._readiness, sock, connection, self, watched=True)
+        limits = terms.limits
+        stream = self._stream = TLSStream(
+            self._readiness,
+            sock,
+            connection,
+            self,
+            watched=True,
+            send_timeout=limits.send_timeout,
+            buffer=limits.buffer,
+        )
         stream.deadline = self._began + terms.table.handshake_timeout
         stream.shake()
 

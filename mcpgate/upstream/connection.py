@@ -228,12 +228,16 @@ class UpstreamConnection:
         return data, False
 
     def _patience(self) -> None:
-        # An event stream may be quiet for as long as it likes; any other answer may not stall.
+        # An event stream may be quiet for much longer than any other answer may stall.
+        table = self._pool.terms.table
+        seconds = table.quiet_timeout if self._streams else table.answer_timeout
+        self.stream.deadline = self._pool.now + seconds
+
+    @property
+    def _streams(self) -> bool:
+        """Whether the answer is an event stream."""
         head = self._head
-        if head is not None and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
-            self.stream.deadline = NEVER
-        else:
-            self.stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
+        return head is not None and (head.get(b"content-type") or b"").startswith(b"text/event-stream")
 
     def _finish(self, reusable: bool) -> None:
         self._taker = self._head = self._chunks = None
@@ -278,8 +282,10 @@ class UpstreamConnection:
         if self._taker is None:
             self.stream.close()
             return self._pool.gone(self)
-        seconds = self._pool.terms.table.answer_timeout
-        self._break(Refusal(Reason.UPSTREAM_TIMEOUT, f"no byte for {seconds:g} s"))
+        table = self._pool.terms.table
+        if self._streams:
+            return self._break(Refusal(Reason.UPSTREAM_QUIET, f"no byte for {table.quiet_timeout:g} s"))
+        self._break(Refusal(Reason.UPSTREAM_TIMEOUT, f"no byte for {table.answer_timeout:g} s"))
 
     def paused(self) -> None:
         """The upstream reads slowly. Its request is bounded and already judged: nothing to stop."""

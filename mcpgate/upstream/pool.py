@@ -15,10 +15,6 @@ from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.terms import UpstreamTerms
 from mcpgate.wire.http import ResponseHead
 
-# Callers that may wait for a connection at once: each holds its request's body, and none waits longer
-# than one dial may take.
-WAITING_MOST = 1024
-
 
 class Leaser(Protocol):
     """Who wants a connection."""
@@ -69,8 +65,9 @@ class Pool:
             connection = self._idle.pop()
             self._leased.add(connection)
             return leaser.leased(connection)
-        if len(self._waiting) >= WAITING_MOST:
-            return leaser.unleased(Refusal(Reason.UPSTREAM_BUSY, f"{WAITING_MOST} callers are waiting"))
+        most = self.terms.table.queue
+        if len(self._waiting) >= most:
+            return leaser.unleased(Refusal(Reason.UPSTREAM_QUEUE, f"{most} callers are waiting"))
         self._waiting.append(leaser)
         self._dial()
 

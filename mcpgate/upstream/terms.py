@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import Factory, frozen
 from OpenSSL import SSL
 
-from mcpgate.config.schema import UpstreamTable
+from mcpgate.config.schema import LimitsTable, UpstreamTable
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
@@ -36,6 +36,7 @@ class UpstreamTerms:
     credential: tuple[tuple[bytes, bytes], ...]
     fingerprint: bytes
     generation: int
+    limits: LimitsTable = Factory(LimitsTable)
 
     @property
     def name(self) -> str:

@@ -12,8 +12,9 @@ import re
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import ANSWER_LINES
 
-#: Chunks that a caller's body may have: these, and one more for each so many bytes of payload. A
-#: body of one-byte chunks costs a hundred times its size in work (HTTP/2 floods in small).
+#: How many chunks a caller's body may have where nobody says otherwise (C{limits.chunks}), and that
+#: it may have one more for each so many bytes of payload. A body of one-byte chunks costs a hundred
+#: times its size in work (HTTP/2 floods in small).
 CHUNKS_FREE = 1024
 CHUNK_AVERAGE = 256
 #: Bytes of chunk extensions (whole body) and of trailers that are taken from an upstream.
@@ -49,13 +50,16 @@ class ChunkedReader:
     @ivar rest: The bytes after that end.
     """
 
-    def __init__(self, *, lenient: bool) -> None:
+    def __init__(self, *, lenient: bool, most: int = CHUNKS_FREE) -> None:
         """
         @param lenient: Whether extensions and trailers are dropped (an upstream's body) or refused.
+        @param most: How many chunks there may be beside those that the payload's size allows; an
+            upstream's are not counted.
         """
         self.finished = False
         self.rest = b""
         self._lenient = lenient
+        self._most = most
         self._first, self._next = _GRAMMARS[lenient]
         self._line, self._part = self._first
         self._held = b""
@@ -70,7 +74,8 @@ class ChunkedReader:
         """
         The payload that these bytes contain, joined; empty when they hold none.
 
-        @return: A C{frame.chunk} refusal when the body is malformed, then and ever after.
+        @return: A C{frame.chunk} refusal when the body is malformed, C{frame.chunk_count} when it has
+            too many chunks; then and ever after.
         """
         if self._left > len(data):
             self._left -= len(data)
@@ -109,8 +114,8 @@ class ChunkedReader:
             if self._lenient:
                 if self._extensions > EXTENSIONS_MOST:
                     return self._refuse("too many chunk extensions")
-            elif self._chunks > CHUNKS_FREE + self._payload // CHUNK_AVERAGE:
-                return self._refuse("too many tiny chunks")
+            elif self._chunks > self._most + self._payload // CHUNK_AVERAGE:
+                return self._refuse("too many tiny chunks", Reason.FRAME_CHUNK_COUNT)
         if self._in_trailers:
             refused = self._end(data[at:])
             if refused is not None:
@@ -140,7 +145,7 @@ class ChunkedReader:
                 return self._refuse("a malformed trailer")
         return None
 
-    def _refuse(self, why: str) -> Refusal:
+    def _refuse(self, why: str, reason: Reason = Reason.FRAME_CHUNK) -> Refusal:
         self._left = 0
-        self._refusal = Refusal(Reason.FRAME_CHUNK, why)
+        self._refusal = Refusal(reason, why)
         return self._refusal

@@ -18,6 +18,14 @@ def test_limits_are_written_as_in_the_file() -> None:
     }
 
 
+def test_the_limits_of_upstreams_are_written_so_as_well() -> None:
+    """Each with its own."""
+    upstreams = [{"name": "a", "limits": {"quiet_timeout": 3600.0, "queue": 5}}, {"name": "b"}]
+    assert as_configured({"upstreams": upstreams}) == {
+        "upstreams": [{"name": "a", "limits": {"quiet_timeout": "1h", "queue": "5"}}, {"name": "b"}]
+    }
+
+
 def test_a_gate_of_another_version_is_shown_as_it_is() -> None:
     """A limit that is not known here, or no limits at all."""
     assert as_configured({"limits": {"patience": 5}}) == {"limits": {"patience": 5}}

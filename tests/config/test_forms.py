@@ -1,6 +1,7 @@
 """The forms of single values."""
 
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ FORMS = {
     "listen": forms.listen(),
     "host": forms.host(),
     "dial": forms.dial(),
+    "network": forms.network(),
     "path": forms.path(),
     "public_url": forms.public_url(),
     "upstream_url": forms.upstream_url(),
@@ -47,6 +49,9 @@ FORMS = {
         ("trust", "ca.pem", "/etc/mcpgate/ca.pem"),
         ("host", "Gate.Example.COM", "gate.example.com"),
         ("dial", "[2001:db8:0::1]:443", "[2001:db8::1]:443"),
+        ("network", "10.0.0.5", ip_network("10.0.0.5/32")),
+        ("network", "10.1.0.0/24", ip_network("10.1.0.0/24")),
+        ("network", "2001:DB8::/32", ip_network("2001:db8::/32")),
         ("upstream_url", "https://H", "https://h/"),
         ("public_url", "https://h:443", "https://h"),
         ("header", "X-Api-Key", "X-Api-Key"),
@@ -92,6 +97,25 @@ def test_a_credential_cannot_replace_a_header_that_frames_or_routes(name: str) -
     """The upstream would understand another request than the one that was judged."""
     with pytest.raises(ValueError, match="is a header that the gate sets itself"):
         FORMS["header"].read(name, BASE)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("10.1.0.7/24", "did you mean 10.1.0.0/24?"),
+        ("2001:db8::1/32", "did you mean 2001:db8::/32?"),
+        ("balancer.internal", "is not an address or a network"),
+        ("10.0.0.5/33", "is not an address or a network"),
+        ("10.0.0.5:443", "is not an address or a network"),
+        ("0.0.0.0/0", "is every address there is"),
+        ("::/0", "is every address there is"),
+    ],
+)
+def test_a_network_is_named_exactly_or_not_at_all(raw: str, said: str) -> None:
+    """Whoever is in it may say who the caller is."""
+    with pytest.raises(ValueError) as caught:
+        FORMS["network"].read(raw, BASE)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("raw", ["x y", "x:y", "a\xe4", "x" * 65])

@@ -66,6 +66,11 @@ def test_a_good_configuration_has_no_problems() -> None:
             {"listener": [{**LISTENER, "tokens": False, **CERTIFICATES}]},
             [],
         ),
+        (
+            {"listener": [{**LISTENER, "listen": "unix:/g", "proxy_from": ["::1"]}]},
+            ["listener[0].proxy_from"],
+        ),
+        ({"listener": [{**LISTENER, "proxy_from": ["::1"]}]}, []),
         ({"upstream": [{**UPSTREAM, "client_key": "a"}]}, ["upstream[0].client_key"]),
         ({"upstream": [{**UPSTREAM, "client_key": "a", "client_certificate": "b"}]}, []),
         ({"upstream": [{**UPSTREAM, "credential": {"header": "X"}}]}, ["upstream[0].credential"]),

@@ -482,6 +482,18 @@ BAD = [
         "listener.public.client_crl (line 7): has no effect without client_ca",
     ),
     (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\nproxy_from = ["10.0.0.1", "10.1.0.7/24"]',
+        'listener.public.proxy_from[1] (line 7): "10.1.0.7/24" has bits beyond its prefix; '
+        "did you mean 10.1.0.0/24?",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "unix:/run/gate.sock"\nproxy_from = ["10.0.0.1"]',
+        "listener.public.proxy_from (line 7): has no effect on a unix socket: who connects there has no "
+        "address",
+    ),
+    (
         'name = "git"',
         'name = "git"\nclient_key = "gate.key"',
         "upstream.git.client_key (line 11): has no effect without client_certificate",

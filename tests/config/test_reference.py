@@ -77,6 +77,14 @@ def test_clear_text_is_answered_on_the_leg_that_it_is_about() -> None:
     assert text is not None and "HTTP 400" in text and "HTTP 502" not in text
 
 
+def test_who_is_closed_before_there_is_tls_is_told_nothing() -> None:
+    """A status that nobody will ever see would send operators the wrong way."""
+    text = explain("limit.connections")
+    assert text is not None and "is told nothing" in text and "HTTP" not in text
+    text = explain("limit.failures")
+    assert text is not None and "HTTP 429" in text
+
+
 @pytest.mark.parametrize("word", ["", "nonsense", "upstream.nonsense", "[]", "upstream..", "tls.", "a.b.c.d"])
 def test_an_unknown_word_is_not_explained(word: str) -> None:
     """The caller of C{explain} says so, perhaps with a suggestion."""

@@ -13,6 +13,7 @@ from typing import Any
 import h11
 
 from mcpgate.identity.issued import IssuedTokens
+from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.inbound import AHEAD_MOST, Inbound
 from mcpgate.tls.stream import State
@@ -81,6 +82,7 @@ class Run:
             tokens=IssuedTokens(),
             wall=lambda: 0.0,
             draining=False,
+            crowd=Crowd(),
             witness=SimpleNamespace(
                 stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None
             ),
@@ -93,6 +95,7 @@ class Run:
             terms=whole.listeners[listener],
             retired=False,
             gone=lambda inbound: None,
+            failing=lambda source: 0,
         )
         self.inbound = Inbound(listening, self.stream, peer="", local="", sni=None)  # type: ignore[arg-type]
         self.stream.owner = self.inbound
@@ -144,14 +147,17 @@ class Run:
             # Bytes that never become a head may be seen to be hopeless before they tell more.
             del ends[-1]
             state = "HEADLESS"
-        elif state == "CLOSED" and ends and ends[-1][0] in ("frame.chunk", "frame.body_size"):
+        elif state == "CLOSED" and ends and ends[-1][0] in BODY:
             # A body that is both malformed and too large is refused for what is seen first.
             ends[-1] = ("body",)
         return tuple(self.dispatched), tuple(ends), state
 
 
+#: Why a chunked body is refused.
+BODY = ("frame.chunk", "frame.chunk_count", "frame.body_size")
+
 #: After these nothing that follows on the connection can be trusted.
-ENDING = UNREADABLE - {"frame.method"} | {"frame.chunk", "frame.timeout"}
+ENDING = UNREADABLE - {"frame.method"} | {"frame.chunk", "frame.chunk_count", "frame.timeout"}
 
 
 def by_h11(raw: bytes) -> list[tuple[bytes, bytes]]:

@@ -43,7 +43,7 @@ class Caller:
         self.gone_again = False
         self.heads: dict[bytes, object] = {}
         self.now = 0.0
-        self.terms = SimpleNamespace(table=SimpleNamespace(answer_timeout=60.0))
+        self.terms = SimpleNamespace(table=SimpleNamespace(answer_timeout=60.0, quiet_timeout=60.0))
 
     # As the taker.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 
 import pytest
+from attrs import fields
 
 from mcpgate.config.problem import ConfigError
+from mcpgate.config.schema import LimitsTable
 from tests.running import World, call
 
 
@@ -28,6 +31,7 @@ def test_a_gate_that_has_served_nobody_says_what_it_demands(world: World) -> Non
     assert (upstream["name"], upstream["pins"], upstream["require_pq"]) == ("server", 1, True)
     assert upstream["connections"] == {"idle": 0, "leased": 0, "dialing": 0, "waiting": 0}
     assert (upstream["last_handshake"], upstream["last_refusal"]) == (None, None)
+    assert status["refused"] == {}
 
 
 def test_a_gate_in_use_says_who_is_connected_and_how_the_upstream_was_reached(world: World) -> None:
@@ -41,6 +45,28 @@ def test_a_gate_in_use_says_who_is_connected_and_how_the_upstream_was_reached(wo
     assert upstream["last_handshake"]["version"] == "TLSv1.3"
     assert upstream["last_handshake"]["pinned"] is True
     world.wait_for(lambda: world.status()["listeners"][0]["connections"] == 0)
+
+
+def test_every_limit_is_shown_and_the_bound_that_is_in_effect(world: World) -> None:
+    """What is configured, and what the descriptors of the process leave of it."""
+    world.start(world.config(upstream="queue = 7", more='[limits]\nconnections = 9\nbody_rate = "2KiB"'))
+    status = world.status()
+    assert set(status["limits"]) == {option.name for option in fields(LimitsTable)}
+    assert (status["limits"]["connections"], status["limits"]["body_rate"]) == (9, 2048)
+    upstream = status["upstreams"][0]["limits"]
+    assert (upstream["queue"], upstream["quiet_timeout"]) == (7, 3600.0)
+    assert status["callers"] == {
+        "connections": 0,
+        "most": 9,
+        "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "addresses": 0,
+        "most_of_one_address": 0,
+        "handshakes": 0,
+        "throttled": 0,
+    }
+    world.loop.call(setattr, world.listening.force.crowd, "descriptors", 50)
+    world.reload(world.config(more="[limits]\nconnections = 900"))
+    assert world.status()["callers"]["most"] == 5
 
 
 def test_refusals_on_both_legs_are_seen(world: World) -> None:

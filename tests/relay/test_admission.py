@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from mcpgate.config.load import parse_config
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, admit, identify
+from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, admit, identify, too_often
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.wire.http import RequestHead, read_request_head
 
@@ -192,6 +193,16 @@ def test_what_was_found_before_a_denial_is_kept_for_the_record(generation: Gener
     assert stranger.principal is None
     known = judged(generation, head(method="OPTIONS"))
     assert isinstance(known, Denial) and known.principal is CERTIFIED
+
+
+def test_a_failure_too_many_keeps_what_was_found_and_says_what_it_was(generation: Generation) -> None:
+    """For the record; the caller is told how long to wait."""
+    stranger = judged(generation, head(), certificate=None)
+    assert isinstance(stranger, Denial)
+    denial = too_often(evolve(stranger, refusal=Refusal(Reason.AUTH_INVALID, "not ours")), 12)
+    assert denial.route is stranger.route
+    assert (denial.refusal.reason, denial.refusal.retry_after) == (Reason.LIMIT_FAILURES, 12)
+    assert denial.refusal.detail.startswith("auth.invalid: not ours")
 
 
 def test_a_client_certificate_counts_until_it_expires(generation: Generation) -> None:

@@ -42,6 +42,21 @@ def test_every_reason_has_a_well_formed_answer_without_its_detail(reason: Reason
     assert (head.get(b"www-authenticate") is not None) is (head.status == 401)
 
 
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (Refusal(Reason.LIMIT_FAILURES, retry_after=17), b"17"),
+        (Refusal(Reason.LIMIT_FAILURES), b"1"),
+        (Refusal(Reason.UPSTREAM_QUEUE), b"1"),
+        (Refusal(Reason.LIMIT_DESCRIPTORS), b"1"),
+        (Refusal(Reason.AUTH_INVALID), None),
+    ],
+)
+def test_where_trying_again_helps_it_is_said_when(refusal: Refusal, said: bytes | None) -> None:
+    head, _ = read(answer.refusal_bytes(refusal, id_json=None, exchange="x-1", close=True))
+    assert head.get(b"retry-after") == said
+
+
 def test_an_unknown_id_is_null_and_the_end_of_the_connection_is_told() -> None:
     """JSON-RPC 2.0, section 5."""
     head, body = read(

@@ -504,14 +504,11 @@ def test_an_upstream_in_clear_is_not_told_to_the_caller_as_its_own_fault(world: 
     assert "clear text" not in answer["error"]["message"]
 
 
-def test_a_caller_that_takes_nothing_is_dropped_after_a_while(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_caller_that_takes_nothing_is_dropped_after_a_while(world: World) -> None:
     """It would hold the upstream's connection for ever."""
-    monkeypatch.setattr(stream, "STALL", 0.5)
     size = 48 * 1024 * 1024
     world.upstream.behave = lambda sock, request: sock.sendall(sized(size) + b"x" * size)
-    world.start()
+    world.start(world.config(more='[limits]\nsend_timeout = "500ms"'))
     with world.caller() as caller:
         caller.post(call("get_x")).read_head()
         (closed,) = world.closes(1)

@@ -109,10 +109,18 @@ certificates = "{world.certificates}"
 
 # In a process of its own, whose descriptors can be used up to the last.
 NO_ROOM = """
-import os, resource, socket, ssl, sys
+import os, resource, socket, sys, time
 from pathlib import Path
 from twisted.logger import globalLogPublisher
+from mcpgate.relay.listener import Listening
 from tests.running import Loop, World, call
+
+def counting(readable):
+    def count(self):
+        global turns
+        turns += 1
+        readable(self)
+    return count
 
 loop = Loop()
 world = World(loop, Path(sys.argv[1]))
@@ -121,6 +129,8 @@ said = []
 globalLogPublisher.addObserver(
     lambda event: said.append(1) if "cannot accept" in event.get("sentence", "") else None
 )
+turns = 0
+Listening.readable = counting(Listening.readable)
 with world.caller() as caller:
     assert caller.post(call("get_x")).json()[0] == 200
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -133,23 +143,31 @@ with world.caller() as caller:
         pass
     late.connect(("127.0.0.1", world.port))
     world.wait_for(lambda: said)
-    # Who is inside is served, and the reactor does not go in circles: it would say so every time.
+    # Whoever cannot be served sees a close, not silence; there is one turn for him, and none after.
+    late.settimeout(20)
+    assert late.recv(1) == b""
+    assert world.status()["refused"]["limit.descriptors"] == 1
+    # Who is inside is served, and the reactor does not go in circles.
     for _ in range(50):
         assert caller.post(call("get_x")).json()[0] == 200
-    assert len(said) <= 3, len(said)
+    assert len(said) == 1, len(said)
+    assert turns <= 4, turns
     for descriptor in taken:
         os.close(descriptor)
-    context = ssl.create_default_context(cafile=str(world.authority))
-    late.settimeout(20)
-    context.wrap_socket(late, server_hostname="localhost").close()
+    released = time.monotonic()
+    with world.caller() as next_one:
+        assert next_one.post(call("get_x")).json()[0] == 200
+    assert time.monotonic() - released < 2
 world.stop()
 loop.stop()
 print("done")
 """
 
 
-def test_without_free_descriptors_it_waits_and_takes_the_connection_later(tmp_path: Path) -> None:
-    """Once a second, with a word for the operator; nobody is turned away."""
+def test_without_free_descriptors_callers_are_turned_away_and_served_again_soon_after(
+    tmp_path: Path,
+) -> None:
+    """One a second sees a close instead of silence; the operator is told once."""
     done = subprocess.run(
         [sys.executable, "-c", NO_ROOM, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60
     )

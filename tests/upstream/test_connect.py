@@ -6,11 +6,13 @@ refusal the server must have received no application byte at all.
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 from attrs import evolve, frozen
@@ -31,6 +33,7 @@ from mcpgate.tls.profile import PROFILES, with_pq
 from mcpgate.tls.readiness import Readiness
 from mcpgate.tls.stream import TLSStream
 from mcpgate.tls.trust import TrustStore
+from mcpgate.upstream import connect
 from mcpgate.upstream.connect import Dial
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
@@ -433,6 +436,34 @@ def resolver(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
         return answer
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_dial_without_a_descriptor_is_refused_as_that_and_not_at_once(
+    watching: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told may dial again: told at once, it would go in circles until the stack is full."""
+    outcome = Outcome()
+
+    def none_left(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(connect, "socket", SimpleNamespace(**{**vars(socket), "socket": none_left}))
+
+    def start() -> Deferred[Outcome]:
+        Dial(watching.loop.reactor, watching.readiness, Demand().terms(1), outcome).start()
+        assert not outcome.done.called
+        return outcome.done
+
+    watching.loop.call(start)
+    assert outcome.refusal is not None and outcome.refusal.reason is Reason.LIMIT_DESCRIPTORS
+
+
+def test_a_name_that_cannot_be_looked_up_for_want_of_descriptors_is_refused_as_that(
+    watching: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver(monkeypatch, OSError(errno.EMFILE, "Too many open files"))
+    refusal = watching.dial(evolve(Demand(), dial="gate.test"), 1).refusal
+    assert refusal is not None and refusal.reason is Reason.LIMIT_DESCRIPTORS
 
 
 def test_a_dial_given_up_while_the_name_is_resolved_leaves_no_timer() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 from attrs import evolve
@@ -14,7 +17,7 @@ from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import Readiness
-from mcpgate.upstream import pool as module
+from mcpgate.upstream import connect
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import ResponseHead
@@ -214,18 +217,34 @@ def test_there_are_never_more_than_the_table_allows_and_who_waits_is_served_in_o
     assert server.connections == 2
 
 
-def test_when_too_many_wait_the_next_is_refused_at_once(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_too_many_wait_the_next_is_refused_at_once(start: Start) -> None:
     """And they are still served."""
-    monkeypatch.setattr(module, "WAITING_MOST", 2)
-    bench = start(connections=1)
+    bench = start(connections=1, queue=2)
     (a,) = bench.leased("a")
     b, c, _ = bench.lease("b", "c", "d")
-    assert bench.heard == ["a leased", "d upstream.busy"]
+    assert bench.heard == ["a leased", "d upstream.queue"]
     for asker, name in ((a, "a"), (b, "b"), (c, "c")):
         bench.use(asker, name)
     assert bench.heard[-1] == "c answered"
+
+
+def test_a_pool_without_descriptors_refuses_all_who_wait_and_lives_on(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as can wait at once, and the stack does not grow with them."""
+    bench = start()
+
+    def none_left(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connect, "socket", SimpleNamespace(**{**vars(socket), "socket": none_left}))
+        bench.lease(*(f"{number}" for number in range(1000)))
+        eventually(lambda: len(bench.heard) == 1000, "all of them are told")
+    assert {word.partition(" ")[2] for word in bench.heard} == {"limit.descriptors"}
+    assert bench.counts == NOBODY
+    (late,) = bench.leased("late")
+    bench.use(late, "late")
 
 
 def test_one_who_withdrew_is_passed_over(start: Start) -> None:

@@ -121,7 +121,9 @@ def test_the_bound_on_trailers_does_not_depend_on_how_they_arrive(size: int, tak
 
 def test_a_callers_tiny_chunks_are_bounded_and_an_upstreams_are_not() -> None:
     tiny = chunk(b"x") * (CHUNKS_FREE + 10)
-    assert isinstance(ChunkedReader(lenient=False).feed(tiny), Refusal)
+    refusal = ChunkedReader(lenient=False).feed(tiny)
+    assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_CHUNK_COUNT
+    assert isinstance(ChunkedReader(lenient=False, most=CHUNKS_FREE + 10).feed(tiny), bytes)
     assert ChunkedReader(lenient=True).feed(tiny) == b"x" * (CHUNKS_FREE + 10)
 
 
