@@ -68,6 +68,7 @@ class Exchange:
     _closed = False
     _chunked = False
     _meter: EventMeter | None = None
+    _ending = False
     _status: int | None = None
     _bytes_out = 0
 
@@ -210,7 +211,7 @@ class Exchange:
             self.paused()
         if not finished and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
             self._meter = EventMeter()
-            if self._grows_too_large(payload):
+            if self._measure(self._meter, payload):
                 return
         if self._last():
             # RFC 9112 9.6: or the caller might send its next request to nobody.
@@ -232,7 +233,7 @@ class Exchange:
         self._bytes_out += len(payload)
         if finished:
             self._connection = None
-        elif self._meter is not None and self._grows_too_large(payload):
+        elif self._meter is not None and self._measure(self._meter, payload):
             return
         if self._chunked:
             if payload:
@@ -243,15 +244,20 @@ class Exchange:
         if finished:
             self._done(None)
 
-    def _grows_too_large(self, payload: bytes) -> bool:
-        """Whether an event is larger than clients can bear; its stream is cut then."""
+    def _measure(self, meter: EventMeter, payload: bytes) -> bool:
+        """Whether a stream ends with these bytes: its event is too large, or it was to end anyway."""
+        size = meter.feed(payload)
         most = self._inbound.force.generation.config.limits.event_size
-        if self._meter is None or self._meter.feed(payload) <= most:
-            return False
-        if self._connection is not None:
-            self._connection.abandon()
-        self.broken(Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {most} bytes"))
-        return True
+        if size > most:
+            if self._connection is not None:
+                self._connection.abandon()
+            self.broken(Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {most} bytes"))
+            return True
+        if self._ending and size < len(payload):
+            self._bytes_out -= size
+            self._end_stream(payload[: len(payload) - size])
+            return True
+        return False
 
     def broken(self, refusal: Refusal) -> None:
         if self._closed:
@@ -276,6 +282,39 @@ class Exchange:
         """The caller caught up."""
         if self._connection is not None:
             self._connection.resume()
+
+    # A drain: what can be had again elsewhere ends, what cannot goes on.
+
+    def drain(self) -> None:
+        """
+        End a stream that its client opens again when it ends: one that a GET opened, or
+        C{subscriptions/listen}. It ends between two events, as if the upstream had ended it.
+
+        The answer to a call is waited for, also where it comes as a stream.
+        """
+        admission, message = self._admission, self._message
+        listens = message is not None and message.method == "subscriptions/listen"
+        if admission is None or self._closed or not (admission.head.method == b"GET" or listens):
+            return
+        if self._status is None:
+            connection, self._connection = self._connection, None
+            if self._pool is not None:
+                self._pool.withdraw(self)
+                self._pool = None
+            if connection is not None:
+                connection.abandon()
+            self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))
+        elif self._meter is not None and self._chunked:
+            self._ending = True
+            if not self._meter.size:
+                self._end_stream(b"")
+
+    def _end_stream(self, payload: bytes) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+        self._inbound.stream.write((chunk(payload) if payload else b"") + LAST_CHUNK)
+        self._done(Refusal(Reason.GATE_DRAINING, "the stream was ended between two events"), close=True)
 
     # 5.: the end, in one of four ways.
 

@@ -99,8 +99,8 @@ class Inbound:
 
     @property
     def busy(self) -> bool:
-        """Whether an exchange is in flight, or the body of an admitted request is."""
-        return self._exchange is not None or self._awaiting is not None
+        """Whether an exchange is in flight, or a request has begun to arrive."""
+        return self._exchange is not None or self._awaiting is not None or bool(self._buffer)
 
     # What the stream calls.
 
@@ -178,6 +178,16 @@ class Inbound:
         if not self._buffer:
             self._rest()
         self._go_on()
+
+    def drain(self) -> None:
+        """End what its caller can do again elsewhere: an idle connection, a stream between two events."""
+        if self._exchange is None:
+            # What its caller has just sent is served.
+            self.stream.look()
+        if self._exchange is not None:
+            self._exchange.drain()
+        elif not self.busy and self.stream.state is OPEN:
+            self.close()
 
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""

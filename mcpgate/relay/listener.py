@@ -131,8 +131,7 @@ class Listening:
         self.retired = True
         self.stop()
         for connection in list(self.connections):
-            if not connection.busy:
-                connection.close()
+            connection.drain()
 
     def stop(self) -> None:
         """Accept no more; connections live on."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from mcpgate.tls import stream
-from tests.running import STREAM, Request, World, answer_json, call, sized
+from tests.running import STREAM, Request, World, answer_json, call, held, sized
 from tests.waiting import PATIENCE
 
 MODERN = "MCP-Protocol-Version: 2026-07-28"
@@ -613,3 +613,121 @@ def test_whoever_waits_is_dialed_for_when_another_dial_fails(world: World) -> No
         two.post(call("get_x", id="two"))
         for caller in (one, two):
             assert caller.json()[0] == 502
+
+
+def drained(world: World) -> None:
+    """Begin a drain of the one connection that there is."""
+
+    def drain() -> None:
+        (inbound,) = world.listening.connections
+        inbound.drain()
+
+    world.loop.call(drain)
+
+
+def chunked(payload: bytes) -> bytes:
+    """One chunk of an answer."""
+    return b"%x\r\n%b\r\n" % (len(payload), payload)
+
+
+@pytest.mark.parametrize("how", ["get", "listen"])
+def test_a_drain_ends_a_stream_between_two_events(world: World, how: str) -> None:
+    """As if the upstream had ended it, so that its client opens it again somewhere else."""
+    left = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(b"data: 1\n\n"))
+        try:
+            sock.recv(1)
+        finally:
+            left.set()
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        if how == "get":
+            caller.send(world.bare("GET"))
+        else:
+            caller.post({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}, MODERN)
+        caller.read_head()
+        assert caller.read_chunk() == b"data: 1\n\n"
+        drained(world)
+        assert caller.read_chunk() == b""
+        assert caller.sock.recv(1) == b""
+    assert left.wait(PATIENCE)
+    (closed,) = world.closes(1)
+    assert (closed["outcome"], closed["reason"], closed["status"]) == ("drained", "gate.draining", 200)
+    assert closed["bytes_out"] == len(b"data: 1\n\n")
+
+
+def test_a_drain_waits_for_the_end_of_an_event_and_sends_nothing_of_the_next(world: World) -> None:
+    """Half an event is never the end of a stream."""
+    go_on = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(b"data: 1\n\ndata: "))
+        assert go_on.wait(PATIENCE)
+        sock.sendall(chunked(b"2\n\ndata: 3"))
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        caller.send(world.bare("GET")).read_head()
+        assert caller.read_chunk() == b"data: 1\n\ndata: "
+        drained(world)
+        go_on.set()
+        assert caller.read_chunk() == b"2\n\n"
+        assert caller.read_chunk() == b""
+        assert caller.closed()
+    assert world.closes(1)[0]["bytes_out"] == len(b"data: 1\n\ndata: 2\n\n")
+
+
+def test_a_drain_lets_calls_finish_also_where_they_are_answered_by_a_stream(world: World) -> None:
+    """Nobody could ask for that answer again."""
+    go_on = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(b"data: 1\n\n"))
+        assert go_on.wait(PATIENCE)
+        sock.sendall(chunked(b"data: 2\n\n") + b"0\r\n\r\n")
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x")).read_head()
+        assert caller.read_chunk() == b"data: 1\n\n"
+        drained(world)
+        go_on.set()
+        assert caller.read_chunk() == b"data: 2\n\n"
+        assert caller.read_chunk() == b""
+    assert world.closes(1)[0]["outcome"] == "completed"
+
+
+def test_a_drain_refuses_a_stream_that_has_not_begun(world: World) -> None:
+    """Its client may come again; waiting for the upstream would only hold up the stop."""
+    with held(world.upstream):
+        world.start()
+        with world.caller() as caller:
+            caller.send(world.bare("GET"))
+            world.wait_for(lambda: world.upstream.requests)
+            drained(world)
+            status, headers, _ = caller.answer()
+    assert (status, headers[b"retry-after"]) == (503, b"1")
+    assert world.closes(1)[0]["reason"] == "gate.draining"
+
+
+def test_a_drain_serves_what_has_just_been_sent(world: World) -> None:
+    """A request that is in the kernel when the gate is told to stop is not lost with the connection."""
+    world.start()
+    with world.caller() as caller:
+
+        def send_and_drain() -> None:
+            caller.post(call("get_x"))
+            time.sleep(0.05)
+            (inbound,) = world.listening.connections
+            inbound.drain()
+
+        world.wait_for(lambda: world.listening.connections)
+        world.loop.call(send_and_drain)
+        assert caller.json()[0] == 200
