@@ -1,0 +1,241 @@
+"""One turn: one peer under one load, and what it cost the peer."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import mmap
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import frozen
+
+from mcpgate.testing import LocalCA, certificate_pem, write_pair
+from mcpgate.tls.pins import spki_pin
+from tests.bench.loads import Load
+from tests.bench.peers import Peer, Site
+from tests.bench.processes import Child, Children, Failed, cpu_seconds, megabytes
+from tests.bench.rows import Turn
+
+#: For a peer to start, for a load to get ready, and for what is in flight at the end of one; load.c
+#: gives up a little earlier, and says what was missing.
+PATIENCE = 75.0
+
+BODY = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "echo", "arguments": {"text": "hello, this is a small text"}},
+    },
+    separators=(",", ":"),
+)
+
+
+def request_bytes(port: int, token: str, *, stream: bool) -> bytes:
+    """What callers send: a tool's call, or the GET that opens an event stream."""
+    lines = [f"{'GET' if stream else 'POST'} /mcp HTTP/1.1", f"Host: localhost:{port}"]
+    if stream:
+        lines += ["Accept: text/event-stream"]
+    else:
+        lines += ["Content-Type: application/json", "Accept: application/json, text/event-stream"]
+        lines += [f"Content-Length: {len(BODY)}"]
+    lines += [f"Authorization: Bearer {token}"]
+    return ("\r\n".join(lines) + "\r\n\r\n" + ("" if stream else BODY)).encode()
+
+
+@frozen
+class Running:
+    """A process of a peer that accepts calls."""
+
+    peer: Peer
+    site: Site
+    child: Child
+
+
+class Bench:
+    """The machine while it measures: certificates, the upstream, and the peers' processes."""
+
+    def __init__(
+        self, directory: Path, build: Path, children: Children, cpus: tuple[int, Collection[int]]
+    ) -> None:
+        """
+        @param cpus: the core of the peers, and the cores of everybody else.
+        """
+        self._directory = directory
+        self._build = build
+        self._children = children
+        self._peer_cpu, self._other_cpus = cpus
+        self._numbers = itertools.count(1)
+        self._make_certificates()
+        self._start_upstream()
+
+    def _make_certificates(self) -> None:
+        # The gate and the upstream share a pair: what is measured is the same for both legs.
+        now = datetime.now(UTC)
+        authority = LocalCA.create("bench", now)
+        pair = authority.server(["localhost"], now)
+        self._authority = self._directory / "ca.pem"
+        self._authority.write_bytes(certificate_pem(authority.certificate))
+        self._chain, self._key = self._directory / "chain.pem", self._directory / "key.pem"
+        write_pair(pair, self._chain, self._key)
+        self._pair = self._directory / "pair.pem"
+        self._pair.touch(0o600)
+        self._pair.write_bytes(self._chain.read_bytes() + self._key.read_bytes())
+        self._pin = spki_pin(pair.chain[0])
+
+    def _start_upstream(self) -> None:
+        counts = self._directory / "counts"
+        command = [self._build / "upstream", self._chain, self._key, counts]
+        log = self._directory / "upstream.log"
+        child = self._children.start(
+            "upstream", [str(part) for part in command], log=log, cpus=self._other_cpus, speaks=True
+        )
+        self.upstream = int(child.line(10.0))
+        with counts.open("rb") as file:
+            self._counts = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+
+    def handshakes(self) -> int:
+        """How many connections the upstream has accepted so far, of all peers."""
+        return int(struct.unpack_from("Q", self._counts)[0])
+
+    def start(self, peer: Peer) -> Running:
+        """A new process of a peer, when it accepts calls.
+
+        @raise Missing: if it is not installed.
+        @raise Failed: if it does not come up.
+        """
+        directory = self._directory / f"{next(self._numbers)}-{peer.name}"
+        directory.mkdir()
+        site = Site(
+            directory=directory,
+            port=free_port(),
+            upstream=self.upstream,
+            authority=self._authority,
+            chain=self._chain,
+            key=self._key,
+            pair=self._pair,
+            pin=self._pin,
+            packages=self._build / "venv",
+        )
+        command = peer.command(site)
+        token = peer.token(site)
+        for name, stream in (("post", False), ("get", True)):
+            (directory / name).touch(0o600)
+            (directory / name).write_bytes(request_bytes(site.port, token, stream=stream))
+        child = self._children.start(peer.name, command, log=directory / "log", cpus={self._peer_cpu})
+        self._wait_for(child, site.port)
+        return Running(peer, site, child)
+
+    def _wait_for(self, child: Child, port: int) -> None:
+        context = ssl.create_default_context(cafile=str(self._authority))
+        end = time.monotonic() + PATIENCE
+        while True:
+            child.check()
+            try:
+                with (
+                    socket.create_connection(("127.0.0.1", port), timeout=5.0) as raw,
+                    context.wrap_socket(raw, server_hostname="localhost"),
+                ):
+                    return
+            except OSError as error:
+                if time.monotonic() > end:
+                    raise Failed(f"{child.name} did not come up: {error}; {child.last_words()}") from error
+                time.sleep(0.05)
+
+    def warm(self, running: Running, connections: int = 32) -> None:
+        """Let a peer load what it loads late, and open its connections to the upstream."""
+        load = running.peer.load(Load("warm", "closed", connections, 0.5, "rps"))
+        self.take(running, load, -1)
+
+    def take(self, running: Running, load: Load, number: int) -> Turn:
+        """One turn; what goes wrong in it is in its errors."""
+        if not load.fresh:
+            return self._take(running, load, number)
+        with self._fresh(running.peer) as alone:
+            return self._take(alone, load, number)
+
+    @contextmanager
+    def _fresh(self, peer: Peer) -> Iterator[Running]:
+        running = self.start(peer)
+        try:
+            self.warm(running, 8)
+            yield running
+        finally:
+            self._children.end(running.child)
+
+    def _take(self, running: Running, load: Load, number: int) -> Turn:
+        pid = running.child.pid
+        request = running.site.directory / ("get" if load.kind == "sse" else "post")
+        command = [self._build / "load", load.kind, running.site.port, load.connections]
+        command += [load.seconds, load.rate, self._authority, request]
+        log = running.site.directory / "load.log"
+        memory = megabytes(pid) if load.fresh else 0.0
+        caller = self._children.start(
+            "load", [str(part) for part in command], log=log, cpus=self._other_cpus, speaks=True
+        )
+        try:
+            if caller.line(PATIENCE) != "ready":
+                raise Failed("load did not get ready")
+            memory = megabytes(pid) - memory
+            dialed, used, began = self.handshakes(), cpu_seconds(pid), time.monotonic()
+            caller.say("go")
+            said = json.loads(caller.line(load.seconds + PATIENCE))
+            used, took = cpu_seconds(pid) - used, time.monotonic() - began
+            dialed = self.handshakes() - dialed
+            running.child.check()
+        except Failed as failure:
+            return Turn(running.peer.name, load.name, number, {}, {"failed": 1}, str(failure))
+        finally:
+            self._children.end(caller)
+        return Turn(
+            running.peer.name,
+            load.name,
+            number,
+            figures(load, said, used, memory),
+            said["errors"],
+            said["first_error"],
+            used / took,
+            dialed,
+        )
+
+
+def figures(load: Load, said: dict[str, float], used: float, memory: float) -> dict[str, float]:
+    """The figures of a turn, of which each load has those that mean something.
+
+    @param said: what C{load.c} reported. C{used}: CPU seconds of the peer. C{memory}: MB gained.
+    """
+    if load.kind == "idle":
+        return {"mb_per_1000": memory * 1000 / load.connections}
+    found: dict[str, float] = {}
+    if load.kind in ("closed", "handshake"):
+        found["rps"] = said["done"] / said["seconds"] if said["done"] else 0.0
+    if said["done"]:
+        found["cpu_us"] = used / said["done"] * 1e6
+        found["p50_us"], found["p99_us"] = said["p50_us"], said["p99_us"]
+    return found
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def cores() -> tuple[int, set[int]]:
+    """The core of the peers, and those of everybody else.
+
+    @raise Failed: if there is only one.
+    """
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        raise Failed("the bench needs two cores: one for the peer, one for its callers and the upstream")
+    return first, set(others)
