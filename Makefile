@@ -94,13 +94,14 @@ build/bench/%: tests/bench/%.c
 
 # Envoy's binary comes with pyvoy; FastMCP gets the fast parts of its server. By themselves, so that
 # neither decides what the gate runs on.
+SERVERS = PATH="$$PATH:/usr/sbin" && command -v nginx >/dev/null && command -v haproxy >/dev/null
 build/bench/.peers: $(VENV)/.made
 	@mkdir -p build/bench
-	@command -v nginx >/dev/null && command -v haproxy >/dev/null || ( $(call apt,nginx haproxy) ) || true
+	@$(SERVERS) || ( $(call apt,nginx haproxy) ) || true
 	@echo "installing Envoy and FastMCP into build/bench/venv"
 	@$(PYTHON) -m venv build/bench/venv
 	@good=yes; for one in 'pyvoy' 'fastmcp>=4 uvicorn[standard]'; do \
 	  build/bench/venv/bin/python $(PIP) install $$one || good=no; done; \
-	if [ $$good = yes ] && command -v nginx >/dev/null && command -v haproxy >/dev/null; then touch $@; fi
+	if [ $$good = yes ] && $(SERVERS); then touch $@; fi
 
 .PHONY: help install demo test e2e bench lint clean

@@ -22,8 +22,8 @@ from typing import TypeVar
 from attrs import asdict, evolve
 
 from tests.bench.loads import LOADS, in_turn
-from tests.bench.peers import PEERS, Missing, Peer
-from tests.bench.processes import Children, Failed, prefer
+from tests.bench.peers import PEERS, Missing
+from tests.bench.processes import Children, Failed
 from tests.bench.rows import Turn, errors_of, rows, table
 from tests.bench.turns import Bench, Running, cores
 
@@ -46,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
         cpus = cores()
         # This process and the certificates it makes stay off the peer's core, too.
         os.sched_setaffinity(0, cpus[1])
-        with TemporaryDirectory(prefix="mcpgate-bench-") as directory, Children() as children:
+        with (
+            TemporaryDirectory(prefix="mcpgate-bench-") as directory,
+            Children(prefer=options.prefer) as children,
+        ):
             bench = Bench(Path(directory), options.build, children, cpus)
             return _measure(bench, options)
     except Failed as failure:
@@ -65,6 +68,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="of one turn, for every load (default: each its own)")
     parser.add_argument(
         "--prefer", action="store_true", help="ask the kernel to prefer our processes to others' (needs root)"
+    )
+    parser.add_argument(
+        "--unproved",
+        action="store_true",
+        help="do not try whether the peers verify the upstream's certificate",
     )
     parser.add_argument("--build", type=Path, default=Path("build/bench"), help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help=argparse.SUPPRESS)
@@ -88,15 +96,13 @@ def _some_of(known: dict[str, T]) -> Callable[[str], list[T]]:
 def _measure(bench: Bench, options: argparse.Namespace) -> int:
     began = time.monotonic()
     troubles: list[str] = []
-    running = _start_all(bench, options.peers, troubles)
+    running = _start_all(bench, options, troubles)
     turns: list[Turn] = []
     for number in range(options.rounds):
         for load in options.loads:
             for one in in_turn(running, number):
                 own = one.peer.load(load)
                 if load.name not in one.peer.cannot and own.is_due(number):
-                    if options.prefer:
-                        prefer(one.child.pid)
                     turns.append(bench.take(one, own, number))
         print(f"round {number + 1} of {options.rounds}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     made = rows(turns, {load.name: load.figure for load in options.loads})
@@ -112,16 +118,19 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     return 1 if troubles else 0
 
 
-def _start_all(bench: Bench, peers: Sequence[Peer], troubles: list[str]) -> list[Running]:
+def _start_all(bench: Bench, options: argparse.Namespace, troubles: list[str]) -> list[Running]:
     running = []
-    for peer in peers:
+    for peer in options.peers:
         try:
+            if not options.unproved:
+                bench.prove(peer)
             one = bench.start(peer)
-            bench.warm(one)
+            warm = bench.warm(one)
         except (Missing, Failed) as failure:
             troubles.append(f"{peer.name} takes no part: {failure}")
         else:
             running.append(one)
+            troubles += errors_of([warm])
     return running
 
 

@@ -11,10 +11,10 @@
      sse        one event stream for each connection
 
    REQUEST is a file with the bytes of a request (it holds a token, so it is no argument). First all
-   connections are opened, some at a time, and used once; then it says "ready", waits for a line on
+   connections are opened, some at a time, and used; then it says "ready", waits for a line on
    stdin, measures for SECONDS, lets what is in flight finish, and prints one line of JSON. An answer
    is right if it is complete, has status 200, nothing follows it, and its body is that of the first
-   answer, which must be a JSON-RPC result. Anything else is an error, and counted by its kind. */
+   answer, which must hold what upstream.c says. Anything else is an error, and counted by its kind. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,16 +40,22 @@
 #define SECOND 1000000000LL
 #define OPENING 16             /* connections opened at once while getting ready */
 #define PATIENCE (60 * SECOND) /* for getting ready, and for what is in flight at the end */
+#define FORETASTE (SECOND / 3) /* of a closed load, before it is measured */
 #define MOST_HEAD 4096
 #define MOST_BODY 4096
+
+/* What upstream.c says, and nobody else: a refusal, or an error with status 200, has none of it. */
+#define SAID "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\""
 
 enum kind { CLOSED, OPEN, HANDSHAKE, IDLE, SSE };
 enum state { UNUSED, CONNECTING, SHAKING, WAITING, RESTING, BROKEN };
 enum part { HEAD, BODY, CHUNK_SIZE, CHUNK, CHUNK_END, TRAILER, WHOLE };
-enum fault { F_CONNECT, F_TLS, F_RESUMED, F_CLOSED, F_STATUS, F_BODY, F_SURPLUS, F_EVENTS, F_UNANSWERED, FAULTS };
+enum fault {
+  F_CONNECT, F_TLS, F_RESUMED, F_CLOSED, F_STATUS, F_BODY, F_SURPLUS, F_EVENTS, F_UNANSWERED, FAULTS
+};
 
-static const char *const fault_names[FAULTS] = {"connect", "tls",     "resumed", "closed",    "status",
-                                                "body",    "surplus", "events",  "unanswered"};
+static const char *const fault_names[FAULTS] = {
+    "connect", "tls", "resumed", "closed", "status", "body", "surplus", "events", "unanswered"};
 
 struct answer {
   enum part part;
@@ -94,6 +100,7 @@ static long long last_done;
 
 static void send_request(struct connection *);
 static void begin(struct connection *);
+static long long due_at(long);
 
 static long long now(void) {
   struct timespec time;
@@ -131,9 +138,14 @@ static void drop(struct connection *c) {
   c->fd = -1;
 }
 
+static void blame(enum fault fault, long times, const char *detail) {
+  faults[fault] += times;
+  if (!*first_fault) snprintf(first_fault, sizeof first_fault, "%s: %.180s", fault_names[fault], detail);
+}
+
 /* The connection is of no more use. */
 static void broken(struct connection *c, enum fault fault, const char *detail) {
-  if (!faults[fault]++ && !*first_fault) snprintf(first_fault, sizeof first_fault, "%s: %.180s", fault_names[fault], detail);
+  blame(fault, 1, detail);
   if (c->state != RESTING) in_flight--;
   if (c->tls) drop(c);
   c->state = BROKEN;
@@ -152,7 +164,7 @@ static const char *tls_words(void) {
 static void answered(struct connection *c) {
   struct answer *a = &c->answer;
   if (!right_size) {
-    if (!memmem(a->body, a->body_size, "\"result\"", 8)) return broken(c, F_BODY, a->body);
+    if (!memmem(a->body, a->body_size, SAID, sizeof SAID - 1)) return broken(c, F_BODY, a->body);
     memcpy(right_body, a->body, right_size = a->body_size);
   } else if (a->body_size != right_size || memcmp(a->body, right_body, right_size)) {
     return broken(c, F_BODY, a->body);
@@ -161,8 +173,8 @@ static void answered(struct connection *c) {
   count(at - c->began, at);
   c->state = RESTING;
   in_flight--;
-  if (!measuring) return;
   if (kind == CLOSED && at < finish) send_request(c);
+  if (!measuring) return;
   if (kind == OPEN && c->next_due < due) send_request(c);
   if (kind == HANDSHAKE) {
     SSL_shutdown(c->tls);
@@ -214,7 +226,9 @@ static void take_body(struct connection *c, const char *bytes, size_t size) {
 
 static bool header_is(const char *line, const char *name, const char *value) {
   size_t size = strlen(name);
-  return !strncasecmp(line, name, size) && !strncasecmp(line + size + strspn(line + size, " "), value, strlen(value));
+  if (strncasecmp(line, name, size)) return false;
+  line += size + strspn(line + size, " ");
+  return !strncasecmp(line, value, strlen(value));
 }
 
 static void read_head(struct connection *c) {
@@ -308,7 +322,7 @@ static void send_request(struct connection *c) {
   c->answer.part = HEAD;
   c->answer.head_size = c->answer.body_size = 0;
   if (kind == OPEN && measuring) {
-    c->began = start + (long long)(c->next_due * (SECOND / rate));
+    c->began = due_at(c->next_due);
     c->next_due += many;
   } else if (kind != HANDSHAKE) {
     c->began = now();
@@ -348,8 +362,8 @@ static void shake(struct connection *c) {
   int did = SSL_do_handshake(c->tls);
   if (did != 1) {
     int error = SSL_get_error(c->tls, did);
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return want(c, error == SSL_ERROR_WANT_WRITE);
-    return broken(c, F_TLS, tls_words());
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return broken(c, F_TLS, tls_words());
+    return want(c, error == SSL_ERROR_WANT_WRITE);
   }
   if (SSL_session_reused(c->tls)) return broken(c, F_RESUMED, "a session was resumed");
   in_flight--;
@@ -381,22 +395,24 @@ static void turn(struct connection *c) {
   }
 }
 
+/* Open: when a request is due. */
+static long long due_at(long number) {
+  return start + (long long)(number * (SECOND / rate));
+}
+
 static void set_alarm(int timer) {
-  struct itimerspec when = {{0, 0}, {0, 0}};
-  long long at = finish;
-  if (kind == OPEN && start + (long long)(due * (SECOND / rate)) < finish) at = start + (long long)(due * (SECOND / rate));
-  when.it_value.tv_sec = at / SECOND;
-  when.it_value.tv_nsec = at % SECOND;
+  long long at = kind == OPEN && due_at(due) < finish ? due_at(due) : finish;
+  struct itimerspec when = {.it_value = {at / SECOND, at % SECOND}};
   timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 /* Open: what is due is sent, unless its connection still waits for an earlier answer. */
 static void send_due(void) {
   long long at = now();
-  while (start + (long long)(due * (SECOND / rate)) <= at && start + (long long)(due * (SECOND / rate)) < finish) {
+  while (due_at(due) <= at && due_at(due) < finish) {
     struct connection *c = &connections[due++ % many];
     if (c->state == RESTING) send_request(c);
-    else if (c->state == BROKEN) faults[F_UNANSWERED]++;
+    else if (c->state == BROKEN) blame(F_UNANSWERED, 1, "its connection is broken");
   }
 }
 
@@ -417,16 +433,26 @@ static void wait_for_peer(int timer, int timeout) {
   }
 }
 
-static void get_ready(int timer) {
+/* Whether nothing is in flight any more, and every connection was opened. */
+static bool settle(int timer) {
   long long deadline = now() + PATIENCE;
   for (open_more(); in_flight || opened < many; open_more()) {
     if (now() > deadline) {
-      faults[F_UNANSWERED] += in_flight;
-      if (!*first_fault) snprintf(first_fault, sizeof first_fault, "unanswered: %d while getting ready", in_flight);
-      return;
+      blame(F_UNANSWERED, in_flight, "while getting ready");
+      return false;
     }
     wait_for_peer(timer, 100);
   }
+  return true;
+}
+
+static void get_ready(int timer) {
+  if (!settle(timer) || kind != CLOSED) return;
+  /* A foretaste, so that the peer has as many connections to the upstream as it will need. */
+  finish = now() + FORETASTE;
+  for (int i = 0; i < many; i++)
+    if (connections[i].state == RESTING) send_request(&connections[i]);
+  settle(timer);
 }
 
 static void measure(int timer) {
@@ -451,7 +477,7 @@ static void measure(int timer) {
   set_alarm(timer);
   while (alive && (now() < finish || in_flight)) {
     if (now() > finish + PATIENCE) {
-      faults[F_UNANSWERED] += in_flight;
+      blame(F_UNANSWERED, in_flight, "long after the end");
       break;
     }
     wait_for_peer(timer, 1000);
@@ -460,11 +486,9 @@ static void measure(int timer) {
 
 static void judge_streams(void) {
   for (int i = 0; i < many; i++) {
-    struct connection *c = &connections[i];
-    if (c->state != BROKEN && (c->counted < (long)seconds - 1 || c->counted > (long)seconds + 1)) {
-      if (!faults[F_EVENTS]++ && !*first_fault)
-        snprintf(first_fault, sizeof first_fault, "events: %ld in %g seconds", c->counted, seconds);
-    }
+    long counted = connections[i].counted, expected = (long)seconds;
+    if (connections[i].state != BROKEN && (counted < expected - 1 || counted > expected + 1))
+      blame(F_EVENTS, 1, counted < expected ? "a stream had too few" : "a stream had too many");
   }
 }
 
@@ -477,8 +501,10 @@ static void report(void) {
   long errors = 0;
   qsort(times, done, sizeof *times, compare);
   printf("{\"done\":%zu,\"seconds\":%.6f", done, (last_done - start) / 1e9);
-  if (done)
-    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", times[(done - 1) / 2] / 1e3, times[(size_t)((done - 1) * 0.99)] / 1e3);
+  if (done) {
+    printf(",\"p50_us\":%.1f", times[(done - 1) / 2] / 1e3);
+    printf(",\"p99_us\":%.1f", times[(size_t)((done - 1) * 0.99)] / 1e3);
+  }
   printf(",\"errors\":{");
   for (int i = 0; i < FAULTS; i++) {
     if (faults[i]) printf("%s\"%s\":%ld", errors ? "," : "", fault_names[i], faults[i]);
@@ -497,7 +523,8 @@ static void load_context(const char *authority) {
   context = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   /* One suite and one group, so that all peers do the same arithmetic. */
-  if (!SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") || !SSL_CTX_set1_groups_list(context, "X25519") ||
+  if (!SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") ||
+      !SSL_CTX_set1_groups_list(context, "X25519") ||
       SSL_CTX_load_verify_locations(context, authority, NULL) != 1) {
     ERR_print_errors_fp(stderr);
     exit(1);
@@ -523,7 +550,7 @@ int main(int argc, char **argv) {
   for (int i = 0; argc == 8 && i < 5; i++)
     if (!strcmp(argv[1], kinds[i])) named = i;
   if (named < 0) {
-    fprintf(stderr, "usage: load closed|open|handshake|idle|sse PORT CONNECTIONS SECONDS RATE CA.pem REQUEST\n");
+    fprintf(stderr, "usage: load closed|open|handshake|idle|sse PORT CONNECTIONS SECONDS RATE CA REQUEST\n");
     return 64;
   }
   kind = named;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -25,10 +26,18 @@ class Child:
     """One process, with whatever it starts itself."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, log: Path, cpus: Collection[int], speaks: bool = False
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        cpus: Collection[int],
+        speaks: bool = False,
+        prefer: bool = False,
     ) -> None:
         """
         @param log: takes its stderr, and its stdout unless it C{speaks}: then that is for C{line}.
+        @param prefer: to the processes of others, as far as the kernel lets us.
         """
         self.name = name
         self._log = log
@@ -40,7 +49,7 @@ class Child:
                 stdout=subprocess.PIPE if speaks else file,
                 stderr=file,
                 start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, cpus),
+                preexec_fn=lambda: _settle(cpus, prefer),
             )
 
     @property
@@ -81,18 +90,12 @@ class Child:
 
     def end(self) -> None:
         """Ask its group to end, and see to it."""
-        group = self.process.pid
         for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(group, number)
-            except ProcessLookupError:
-                break
-            try:
+            # The second is for what it started, too: that is in its group, and may outlive it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                continue
-            # What it started may outlive it by a moment, and is in the same group.
-        self.process.wait(_GRACE)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -101,8 +104,9 @@ class Child:
 class Children:
     """All that run; leaving the C{with} ends them, the last one first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, prefer: bool = False) -> None:
         self._running: list[Child] = []
+        self._prefer = prefer
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +121,7 @@ class Children:
         self, name: str, command: Sequence[str], *, log: Path, cpus: Collection[int], speaks: bool = False
     ) -> Child:
         """Start one."""
-        child = Child(name, command, log=log, cpus=cpus, speaks=speaks)
+        child = Child(name, command, log=log, cpus=cpus, speaks=speaks, prefer=self._prefer)
         self._running.append(child)
         return child
 
@@ -138,17 +142,6 @@ def tree(pid: int) -> list[int]:
         for child in children:
             found += tree(int(child))
     return found
-
-
-def prefer(pid: int) -> None:
-    """Have the kernel prefer a session of ours to other sessions, where it groups by session and lets us.
-
-    Where it groups so, C{nice} weighs only within a session.
-    """
-    try:
-        Path(f"/proc/{pid}/autogroup").write_text("-20")
-    except OSError:
-        pass
 
 
 def cpu_seconds(pid: int) -> float:
@@ -179,6 +172,15 @@ def pss_kilobytes(rollup: str) -> int:
     """The figure in the text of C{smaps_rollup}."""
     found = re.search(r"^Pss:\s+(\d+) kB$", rollup, re.MULTILINE)
     return int(found[1]) if found else 0
+
+
+def _settle(cpus: Collection[int], prefer: bool) -> None:
+    """In the child, before it becomes what it is: where it runs, and how much the kernel cares."""
+    os.sched_setaffinity(0, cpus)
+    if prefer:
+        # Each session is a group of the scheduler's, and nice weighs only within one.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text("-20")
 
 
 def _tasks(pid: int) -> list[Path]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from attrs import frozen
 
 from mcpgate.testing import LocalCA, certificate_pem, write_pair
+from mcpgate.tls.material import Pair
 from mcpgate.tls.pins import spki_pin
 from tests.bench.loads import Load
 from tests.bench.peers import Peer, Site
@@ -52,6 +53,23 @@ def request_bytes(port: int, token: str, *, stream: bool) -> bytes:
 
 
 @frozen
+class Upstream:
+    """A process of C{upstream.c}, and the numbers that it keeps."""
+
+    child: Child
+    port: int
+    _counts: mmap.mmap
+
+    def handshakes(self) -> int:
+        """How many connections it has accepted so far, of all peers."""
+        return int(struct.unpack_from("4Q", self._counts)[0])
+
+    def requests(self) -> int:
+        """How many requests it has seen so far."""
+        return int(struct.unpack_from("4Q", self._counts)[1])
+
+
+@frozen
 class Running:
     """A process of a peer that accepts calls."""
 
@@ -75,39 +93,73 @@ class Bench:
         self._peer_cpu, self._other_cpus = cpus
         self._numbers = itertools.count(1)
         self._make_certificates()
-        self._start_upstream()
+        self._upstream = self._start_upstream(self._chain, self._key)
+        self._impostor = self._start_upstream(*self._wrong_name)
 
     def _make_certificates(self) -> None:
-        # The gate and the upstream share a pair: what is measured is the same for both legs.
+        # The peers and the upstream share a pair: both legs of all of them do the same arithmetic.
         now = datetime.now(UTC)
         authority = LocalCA.create("bench", now)
         pair = authority.server(["localhost"], now)
-        self._authority = self._directory / "ca.pem"
-        self._authority.write_bytes(certificate_pem(authority.certificate))
-        self._chain, self._key = self._directory / "chain.pem", self._directory / "key.pem"
-        write_pair(pair, self._chain, self._key)
+        self._authority = self._write_authority("ca.pem", authority)
+        self._chain, self._key = self._write_pair("localhost", pair)
         self._pair = self._directory / "pair.pem"
         self._pair.touch(0o600)
         self._pair.write_bytes(self._chain.read_bytes() + self._key.read_bytes())
         self._pin = spki_pin(pair.chain[0])
+        # What no peer may fall for: another authority, and a name that is not the upstream's.
+        self._wrong_authority = self._write_authority("wrong-ca.pem", LocalCA.create("wrong", now))
+        self._wrong_name = self._write_pair("wrong.example", authority.server(["wrong.example"], now))
 
-    def _start_upstream(self) -> None:
-        counts = self._directory / "counts"
-        command = [self._build / "upstream", self._chain, self._key, counts]
-        log = self._directory / "upstream.log"
+    def _write_authority(self, name: str, authority: LocalCA) -> Path:
+        path = self._directory / name
+        path.write_bytes(certificate_pem(authority.certificate))
+        return path
+
+    def _write_pair(self, name: str, pair: Pair) -> tuple[Path, Path]:
+        chain, key = self._directory / f"{name}.crt", self._directory / f"{name}.key"
+        write_pair(pair, chain, key)
+        return chain, key
+
+    def _start_upstream(self, chain: Path, key: Path) -> Upstream:
+        counts = self._directory / f"counts-{chain.stem}"
+        command = [self._build / "upstream", chain, key, counts]
         child = self._children.start(
-            "upstream", [str(part) for part in command], log=log, cpus=self._other_cpus, speaks=True
+            "upstream",
+            [str(part) for part in command],
+            log=self._directory / "upstream.log",
+            cpus=self._other_cpus,
+            speaks=True,
         )
-        self.upstream = int(child.line(10.0))
+        port = int(child.line(10.0))
         with counts.open("rb") as file:
-            self._counts = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+            return Upstream(child, port, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
 
-    def handshakes(self) -> int:
-        """How many connections the upstream has accepted so far, of all peers."""
-        return int(struct.unpack_from("Q", self._counts)[0])
+    def prove(self, peer: Peer) -> None:
+        """See that a peer sends nothing to an upstream that it cannot verify.
 
-    def start(self, peer: Peer) -> Running:
+        @raise Missing: if it is not installed.
+        @raise Failed: if it does.
+        """
+        for what, upstream, authority in (
+            ("of an authority that it does not trust", self._upstream, self._wrong_authority),
+            ("of another name", self._impostor, self._authority),
+        ):
+            before = upstream.requests()
+            running = self.start(peer, upstream=upstream, authority=authority)
+            try:
+                turn = self.take(running, Load("prove", "closed", 1, 0.1, "rps"), -1)
+            finally:
+                self._children.end(running.child)
+            if not turn.errors or upstream.requests() != before:
+                raise Failed(f"it passed a request to an upstream with a certificate {what}")
+
+    def start(
+        self, peer: Peer, *, upstream: Upstream | None = None, authority: Path | None = None
+    ) -> Running:
         """A new process of a peer, when it accepts calls.
+
+        @param upstream: another than the usual one. C{authority}: whom the peer trusts instead.
 
         @raise Missing: if it is not installed.
         @raise Failed: if it does not come up.
@@ -117,8 +169,8 @@ class Bench:
         site = Site(
             directory=directory,
             port=free_port(),
-            upstream=self.upstream,
-            authority=self._authority,
+            upstream=(upstream or self._upstream).port,
+            authority=authority or self._authority,
             chain=self._chain,
             key=self._key,
             pair=self._pair,
@@ -150,10 +202,9 @@ class Bench:
                     raise Failed(f"{child.name} did not come up: {error}; {child.last_words()}") from error
                 time.sleep(0.05)
 
-    def warm(self, running: Running, connections: int = 32) -> None:
+    def warm(self, running: Running, connections: int = 32) -> Turn:
         """Let a peer load what it loads late, and open its connections to the upstream."""
-        load = running.peer.load(Load("warm", "closed", connections, 0.5, "rps"))
-        self.take(running, load, -1)
+        return self.take(running, Load("warming up", "closed", connections, 0.5, "rps"), -1)
 
     def take(self, running: Running, load: Load, number: int) -> Turn:
         """One turn; what goes wrong in it is in its errors."""
@@ -178,6 +229,7 @@ class Bench:
         command += [load.seconds, load.rate, self._authority, request]
         log = running.site.directory / "load.log"
         memory = megabytes(pid) if load.fresh else 0.0
+        self._upstream.child.check()
         caller = self._children.start(
             "load", [str(part) for part in command], log=log, cpus=self._other_cpus, speaks=True
         )
@@ -185,12 +237,15 @@ class Bench:
             if caller.line(PATIENCE) != "ready":
                 raise Failed("load did not get ready")
             memory = megabytes(pid) - memory
-            dialed, used, began = self.handshakes(), cpu_seconds(pid), time.monotonic()
+            dialed, used, began = self._upstream.handshakes(), cpu_seconds(pid), time.monotonic()
             caller.say("go")
             said = json.loads(caller.line(load.seconds + PATIENCE))
             used, took = cpu_seconds(pid) - used, time.monotonic() - began
-            dialed = self.handshakes() - dialed
+            dialed = self._upstream.handshakes() - dialed
             running.child.check()
+            trouble = running.peer.tidy(running.site)
+            if trouble:
+                raise Failed(trouble)
         except Failed as failure:
             return Turn(running.peer.name, load.name, number, {}, {"failed": 1}, str(failure))
         finally:

@@ -166,7 +166,8 @@ static bool is(const char *value, int size, const char *text) {
 
 static void answer_message(struct peer *peer, const char *body, size_t size) {
   const char *method = "", *id = "", *version = "\"2025-06-18\"";
-  int method_size = value_of(body, size, "\"method\"", &method), id_size = value_of(body, size, "\"id\"", &id);
+  int method_size = value_of(body, size, "\"method\"", &method);
+  int id_size = value_of(body, size, "\"id\"", &id);
   char result[1024], json[1536], head[256];
   const char *kind = "result";
   if (id_size <= 0 || id_size > 200) {
@@ -175,7 +176,8 @@ static void answer_message(struct peer *peer, const char *body, size_t size) {
     return;
   }
   if (is(method, method_size, "\"tools/call\"")) {
-    snprintf(result, sizeof result, "{\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"isError\":false}", padding);
+    snprintf(result, sizeof result,
+             "{\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"isError\":false}", padding);
   } else if (is(method, method_size, "\"initialize\"")) {
     int version_size = value_of(body, size, "\"protocolVersion\"", &version);
     if (version_size <= 0 || version_size > 40) version = "\"2025-06-18\"", version_size = 12;
@@ -193,7 +195,8 @@ static void answer_message(struct peer *peer, const char *body, size_t size) {
     kind = "error";
     snprintf(result, sizeof result, "{\"code\":-32601,\"message\":\"Method not found\"}");
   }
-  int json_size = snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"%s\":%s}", id_size, id, kind, result);
+  int json_size = snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"%s\":%s}",
+                           id_size, id, kind, result);
   int head_size = snprintf(head, sizeof head,
                            "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"
                            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
@@ -309,7 +312,8 @@ static void load_context(const char *chain, const char *key) {
   context = SSL_CTX_new(TLS_server_method());
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   /* One suite and one group, so that all peers do the same arithmetic; no sessions, so that none resumes. */
-  if (!SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") || !SSL_CTX_set1_groups_list(context, "X25519") ||
+  if (!SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") ||
+      !SSL_CTX_set1_groups_list(context, "X25519") ||
       SSL_CTX_use_certificate_chain_file(context, chain) != 1 ||
       SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
     ERR_print_errors_fp(stderr);
