@@ -499,9 +499,9 @@ static int compare(const void *a, const void *b) {
 
 static void report(void) {
   long errors = 0;
-  qsort(times, done, sizeof *times, compare);
   printf("{\"done\":%zu,\"seconds\":%.6f", done, (last_done - start) / 1e9);
   if (done) {
+    qsort(times, done, sizeof *times, compare);
     printf(",\"p50_us\":%.1f", times[(done - 1) / 2] / 1e3);
     printf(",\"p99_us\":%.1f", times[(size_t)((done - 1) * 0.99)] / 1e3);
   }

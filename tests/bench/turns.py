@@ -228,6 +228,7 @@ class Bench:
         command = [self._build / "load", load.kind, running.site.port, load.connections]
         command += [load.seconds, load.rate, self._authority, request]
         log = running.site.directory / "load.log"
+        log.unlink(missing_ok=True)
         memory = megabytes(pid) if load.fresh else 0.0
         self._upstream.child.check()
         caller = self._children.start(
