@@ -100,10 +100,12 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
     turns: list[Turn] = []
     for number in range(options.rounds):
         for load in options.loads:
-            for one in in_turn(running, number):
-                own = one.peer.load(load)
-                if load.name not in one.peer.cannot and own.is_due(number):
-                    turns.append(bench.take(one, own, number))
+            takers = [one for one in in_turn(running, number) if load.name not in one.peer.cannot]
+            due = [(one, own) for one in takers if (own := one.peer.load(load)).is_due(number)]
+            if load.slices > 1:
+                turns += bench.take_together(due, number)
+            else:
+                turns += [bench.take(one, own, number) for one, own in due]
         print(f"round {number + 1} of {options.rounds}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     made = rows(turns, {load.name: load.figure for load in options.loads})
     troubles += errors_of(turns)

@@ -11,8 +11,10 @@
      sse        one event stream for each connection
 
    REQUEST is a file with the bytes of a request (it holds a token, so it is no argument). First all
-   connections are opened, some at a time, and used; then it says "ready", waits for a line on
-   stdin, measures for SECONDS, lets what is in flight finish, and prints one line of JSON. An answer
+   connections are opened, some at a time, and used; then it says "ready". For each line on stdin it
+   measures for SECONDS, lets what is in flight finish, and says in a line of JSON how much was done
+   in what time; the line "end" has it report all of it together, and end. So several of it can stand
+   ready and measure by turns. An answer
    is right if it is complete, has status 200, nothing follows it, and its body is that of the first
    answer, which must hold what upstream.c says. Anything else is an error, and counted by its kind. */
 
@@ -138,6 +140,12 @@ static void drop(struct connection *c) {
   c->fd = -1;
 }
 
+static void close_in_order(struct connection *c) {
+  SSL_shutdown(c->tls);
+  drop(c);
+  c->state = UNUSED;
+}
+
 static void blame(enum fault fault, long times, const char *detail) {
   faults[fault] += times;
   if (!*first_fault) snprintf(first_fault, sizeof first_fault, "%s: %.180s", fault_names[fault], detail);
@@ -177,9 +185,7 @@ static void answered(struct connection *c) {
   if (!measuring) return;
   if (kind == OPEN && c->next_due < due) send_request(c);
   if (kind == HANDSHAKE) {
-    SSL_shutdown(c->tls);
-    drop(c);
-    c->state = UNUSED;
+    close_in_order(c);
     if (at < finish) begin(c);
   }
 }
@@ -456,32 +462,30 @@ static void get_ready(int timer) {
 }
 
 static void measure(int timer) {
-  char line[16];
-  puts("ready");
-  fflush(stdout);
-  if (!fgets(line, sizeof line, stdin)) exit(1);
+  size_t before = done;
   measuring = true;
+  due = 0;
   start = last_done = now();
   finish = start + (long long)(seconds * SECOND);
   for (int i = 0; i < many; i++) {
     struct connection *c = &connections[i];
     c->next_due = i;
-    if (c->state != RESTING) continue;
-    if (kind == CLOSED) send_request(c);
-    if (kind == HANDSHAKE) {
-      SSL_shutdown(c->tls);
-      drop(c);
-      begin(c);
-    }
+    if (kind == CLOSED && c->state == RESTING) send_request(c);
+    if (kind == HANDSHAKE && c->state == RESTING) close_in_order(c);
+    if (kind == HANDSHAKE && c->state == UNUSED) begin(c);
   }
   set_alarm(timer);
   while (alive && (now() < finish || in_flight)) {
     if (now() > finish + PATIENCE) {
-      blame(F_UNANSWERED, in_flight, "long after the end");
+      for (int i = 0; i < many; i++)
+        if (connections[i].state == WAITING) broken(&connections[i], F_UNANSWERED, "long after the end");
       break;
     }
     wait_for_peer(timer, 1000);
   }
+  measuring = false;
+  printf("{\"done\":%zu,\"seconds\":%.6f}\n", done - before, (last_done - start) / 1e9);
+  fflush(stdout);
 }
 
 static void judge_streams(void) {
@@ -499,7 +503,7 @@ static int compare(const void *a, const void *b) {
 
 static void report(void) {
   long errors = 0;
-  printf("{\"done\":%zu,\"seconds\":%.6f", done, (last_done - start) / 1e9);
+  printf("{\"done\":%zu", done);
   if (done) {
     qsort(times, done, sizeof *times, compare);
     printf(",\"p50_us\":%.1f", times[(done - 1) / 2] / 1e3);
@@ -567,7 +571,10 @@ int main(int argc, char **argv) {
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = &readiness};
   epoll_ctl(readiness, EPOLL_CTL_ADD, timer, &event);
   get_ready(timer);
-  measure(timer);
+  puts("ready");
+  fflush(stdout);
+  char line[16];
+  while (fgets(line, sizeof line, stdin) && strcmp(line, "end\n")) measure(timer);
   if (kind == SSE) judge_streams();
   report();
   return 0;

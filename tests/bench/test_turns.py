@@ -12,7 +12,7 @@ from tests.bench.processes import Failed
 from tests.bench.turns import BODY, cores, figures, request_bytes
 
 CLOSED = Load("post-32", "closed", 32, 2.0, "rps")
-SAID = {"done": 1000, "seconds": 2.0, "p50_us": 900.0, "p99_us": 2000.0}
+SAID = {"done": 1000, "p50_us": 900.0, "p99_us": 2000.0}
 
 
 def test_a_call_is_well_formed() -> None:
@@ -34,25 +34,27 @@ def test_a_stream_is_asked_for_without_a_body() -> None:
 
 def test_figures_of_a_closed_load() -> None:
     """CPU is the peer's, divided by what was answered."""
-    found = figures(CLOSED, SAID, used=0.05, memory=0.0)
+    found = figures(CLOSED, SAID, seconds=2.0, used=0.05, memory=0.0)
     assert found == {"rps": 500.0, "cpu_us": pytest.approx(50.0), "p50_us": 900.0, "p99_us": 2000.0}
 
 
 def test_figures_of_idle_connections_are_memory_per_thousand() -> None:
     """However many there were."""
     load = Load("idle", "idle", 250, 0.5, "mb_per_1000")
-    assert figures(load, {"done": 0, "seconds": 0.0}, used=0.0, memory=4.0) == {"mb_per_1000": 16.0}
+    assert figures(load, {"done": 0}, seconds=0.0, used=0.0, memory=4.0) == {"mb_per_1000": 16.0}
 
 
 def test_where_a_rate_is_given_it_is_not_a_figure() -> None:
     """Requests per second mean nothing where they come by the clock, nor events once a second."""
     for load in LOADS:
-        assert ("rps" in figures(load, SAID, 0.05, 1.0)) == (load.kind in ("closed", "handshake"))
+        assert ("rps" in figures(load, SAID, seconds=2.0, used=0.05, memory=1.0)) == (
+            load.kind in ("closed", "handshake")
+        )
 
 
 def test_nothing_answered_gives_no_figures_but_zero() -> None:
     """Rather than a division by nothing."""
-    assert figures(CLOSED, {"done": 0, "seconds": 0.0}, used=1.0, memory=0.0) == {"rps": 0.0}
+    assert figures(CLOSED, {"done": 0}, seconds=0.0, used=1.0, memory=0.0) == {"rps": 0.0}
 
 
 def test_one_core_is_too_few(monkeypatch: pytest.MonkeyPatch) -> None:

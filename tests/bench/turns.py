@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,57 +222,111 @@ class Bench:
         finally:
             self._children.end(running.child)
 
+    def take_together(self, due: Iterable[tuple[Running, Load]], number: int) -> list[Turn]:
+        """Turns of several peers, a slice of each in turn."""
+        attempts = [self._begin(running, load) for running, load in due]
+        for index in range(max((attempt.load.slices for attempt in attempts), default=0)):
+            for attempt in attempts:
+                if index < attempt.load.slices:
+                    attempt.measure()
+        return [attempt.turn(number) for attempt in attempts]
+
     def _take(self, running: Running, load: Load, number: int) -> Turn:
-        pid = running.child.pid
+        (turn,) = self.take_together([(running, load)], number)
+        return turn
+
+    def _begin(self, running: Running, load: Load) -> Attempt:
+        self._upstream.child.check()
         request = running.site.directory / ("get" if load.kind == "sse" else "post")
         command = [self._build / "load", load.kind, running.site.port, load.connections]
-        command += [load.seconds, load.rate, self._authority, request]
+        command += [load.seconds / load.slices, load.rate, self._authority, request]
         log = running.site.directory / "load.log"
         log.unlink(missing_ok=True)
-        memory = megabytes(pid) if load.fresh else 0.0
-        self._upstream.child.check()
+        memory = megabytes(running.child.pid) if load.fresh else 0.0
         caller = self._children.start(
             "load", [str(part) for part in command], log=log, cpus=self._other_cpus, speaks=True
         )
+        attempt = Attempt(running, load, caller, self._upstream, self._children)
+        attempt.get_ready(memory)
+        return attempt
+
+
+class Attempt:
+    """One peer under one load, from getting ready to what became of it. It goes on to the end in any case."""
+
+    def __init__(
+        self, running: Running, load: Load, caller: Child, upstream: Upstream, children: Children
+    ) -> None:
+        self.load = load
+        self._running = running
+        self._caller = caller
+        self._upstream = upstream
+        self._children = children
+        self._failure: Failed | None = None
+        self._memory = self._seconds = self._used = self._took = 0.0
+        self._dialed = 0
+
+    def get_ready(self, memory: float) -> None:
+        """Wait until all connections are open. C{memory}: MB of the peer before."""
         try:
-            if caller.line(PATIENCE) != "ready":
+            if self._caller.line(PATIENCE) != "ready":
                 raise Failed("load did not get ready")
-            memory = megabytes(pid) - memory
-            dialed, used, began = self._upstream.handshakes(), cpu_seconds(pid), time.monotonic()
-            caller.say("go")
-            said = json.loads(caller.line(load.seconds + PATIENCE))
-            used, took = cpu_seconds(pid) - used, time.monotonic() - began
-            dialed = self._upstream.handshakes() - dialed
-            running.child.check()
-            trouble = running.peer.tidy(running.site)
+            if self.load.fresh:
+                self._memory = megabytes(self._running.child.pid) - memory
+        except Failed as failure:
+            self._failure = failure
+
+    def measure(self) -> None:
+        """One slice."""
+        if self._failure is not None:
+            return
+        pid = self._running.child.pid
+        dialed, used, began = self._upstream.handshakes(), cpu_seconds(pid), time.monotonic()
+        try:
+            self._caller.say("go")
+            said = json.loads(self._caller.line(self.load.seconds + PATIENCE))
+            self._running.child.check()
+        except (Failed, BrokenPipeError) as failure:
+            self._failure = Failed(str(failure))
+            return
+        self._used += cpu_seconds(pid) - used
+        self._took += time.monotonic() - began
+        self._dialed += self._upstream.handshakes() - dialed
+        self._seconds += said["seconds"]
+
+    def turn(self, number: int) -> Turn:
+        """What became of it."""
+        names = (self._running.peer.name, self.load.name, number)
+        try:
+            if self._failure is not None:
+                raise self._failure
+            self._caller.say("end")
+            said = json.loads(self._caller.line(PATIENCE))
+            trouble = self._running.peer.tidy(self._running.site)
             if trouble:
                 raise Failed(trouble)
-        except Failed as failure:
-            return Turn(running.peer.name, load.name, number, {}, {"failed": 1}, str(failure))
+        except (Failed, BrokenPipeError) as failure:
+            return Turn(*names, {}, {"failed": 1}, str(failure))
         finally:
-            self._children.end(caller)
-        return Turn(
-            running.peer.name,
-            load.name,
-            number,
-            figures(load, said, used, memory),
-            said["errors"],
-            said["first_error"],
-            used / took,
-            dialed,
-        )
+            self._children.end(self._caller)
+        found = figures(self.load, said, seconds=self._seconds, used=self._used, memory=self._memory)
+        busy = self._used / self._took if self._took else 0.0
+        return Turn(*names, found, said["errors"], said["first_error"], busy, self._dialed)
 
 
-def figures(load: Load, said: dict[str, float], used: float, memory: float) -> dict[str, float]:
+def figures(
+    load: Load, said: Mapping[str, float], *, seconds: float, used: float, memory: float
+) -> dict[str, float]:
     """The figures of a turn, of which each load has those that mean something.
 
-    @param said: what C{load.c} reported. C{used}: CPU seconds of the peer. C{memory}: MB gained.
+    @param said: what C{load.c} reported. C{seconds}: in which it was done. C{used}: CPU seconds of the
+        peer. C{memory}: MB gained.
     """
     if load.kind == "idle":
         return {"mb_per_1000": memory * 1000 / load.connections}
     found: dict[str, float] = {}
     if load.kind in ("closed", "handshake"):
-        found["rps"] = said["done"] / said["seconds"] if said["done"] else 0.0
+        found["rps"] = said["done"] / seconds if said["done"] else 0.0
     if said["done"]:
         found["cpu_us"] = used / said["done"] * 1e6
         found["p50_us"], found["p99_us"] = said["p50_us"], said["p99_us"]
