@@ -19,6 +19,7 @@ help:
 	@echo "make demo     the whole encrypted path in one command (STATE=dir keeps its files, KEEP=1 goes on serving)"
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
 	@echo "make e2e      only the tests with real peers"
+	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 6 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make install  a virtual environment in $(VENV) for development"
@@ -36,6 +37,10 @@ test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark
 
 e2e: ARGS = tests/e2e
 e2e: test
+
+# A peer that cannot be installed is named by the bench itself, which goes on without it.
+bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
@@ -93,4 +98,22 @@ build/.tshark:
 	@command -v tshark >/dev/null || $(call apt,tshark)
 	@! command -v tshark >/dev/null || touch $@
 
-.PHONY: help install demo test e2e lint fuzz fuzz-merge clean
+build/bench/%: tests/bench/%.c
+	@mkdir -p build/bench
+	@command -v gcc >/dev/null && echo '#include <openssl/ssl.h>' | gcc -E - >/dev/null 2>&1 \
+	  || $(call apt,gcc libc6-dev libssl-dev)
+	@gcc -O2 -Wall -Wextra -o $@ $< -lssl -lcrypto
+
+# Envoy's binary comes with pyvoy; FastMCP gets the fast parts of its server. By themselves, so that
+# neither decides what the gate runs on.
+SERVERS = PATH="$$PATH:/usr/sbin" && command -v nginx >/dev/null && command -v haproxy >/dev/null
+build/bench/.peers: $(VENV)/.made
+	@mkdir -p build/bench
+	@$(SERVERS) || ( $(call apt,nginx haproxy) ) || true
+	@echo "installing Envoy and FastMCP into build/bench/venv"
+	@$(PYTHON) -m venv build/bench/venv
+	@good=yes; for one in 'pyvoy' 'fastmcp>=4 uvicorn[standard]'; do \
+	  build/bench/venv/bin/python $(PIP) install $$one || good=no; done; \
+	if [ $$good = yes ] && $(SERVERS); then touch $@; fi
+
+.PHONY: help install demo test e2e bench lint fuzz fuzz-merge clean

@@ -1,0 +1,44 @@
+"""The table of loads is what the bench promises to measure, and turns are fair."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.bench.loads import LOADS, in_turn
+from tests.bench.peers import PEERS
+from tests.bench.rows import FIGURES
+
+
+def test_the_loads_are_those_that_the_documentation_names() -> None:
+    """Whoever reads build/bench.json looks them up by name."""
+    names = ["post-1", "post-32", "post-256", "latency", "handshake", "idle", "sse-1000"]
+    assert [load.name for load in LOADS] == names
+    assert {load.figure for load in LOADS} <= set(FIGURES)
+
+
+def test_what_is_compared_by_speed_takes_a_turn_in_every_round() -> None:
+    """Seven rounds are seven turns, for everybody but the one that says otherwise."""
+    for load in LOADS[:5]:
+        assert all(load.is_due(number) for number in range(7))
+    assert [number for number in range(7) if LOADS[5].is_due(number)] == [0, 2, 4, 6]
+
+
+def test_no_place_in_a_round_belongs_to_one_peer() -> None:
+    """Over as many rounds as there are peers, each has been everywhere once."""
+    peers = list(PEERS)
+    rounds = [list(in_turn(peers, number)) for number in range(len(peers))]
+    assert all(sorted(order) == sorted(peers) for order in rounds)
+    for place in range(len(peers)):
+        assert Counter(order[place] for order in rounds) == dict.fromkeys(peers, 1)
+    assert list(in_turn([], 3)) == []
+
+
+def test_the_whole_fits_into_its_time() -> None:
+    """Seven rounds, with a second a turn to get ready, in less than a quarter of an hour."""
+    total = 0.0
+    for peer in PEERS.values():
+        for load in LOADS:
+            own = peer.load(load)
+            if load.name not in peer.cannot:
+                total += sum(own.seconds + 1.0 for number in range(7) if own.is_due(number))
+    assert total < 15 * 60
