@@ -109,6 +109,8 @@ def words(key: str) -> str:
 
 def cell(value: object) -> str:
     """One value in one line; what a peer may have sent cannot move the cursor or break the line."""
+    if value == {}:
+        return "-"
     match value:
         case None | [] | () | "":
             return "-"

@@ -26,8 +26,9 @@ class Tally:
         self._recorded: dict[Reason, tuple[float, int]] = {}
 
     def count(self, reason: Reason) -> None:
-        """It was given once more."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
+        """It was given once more. A caller that went away by itself was not refused."""
+        if reason is not Reason.CLIENT_GONE:
+            self.counts[reason] = self.counts.get(reason, 0) + 1
 
     def due(self, reason: Reason, now: float) -> int | None:
         """

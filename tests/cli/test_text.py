@@ -16,8 +16,8 @@ def test_a_value_cannot_move_the_cursor_or_break_the_line() -> None:
 
 def test_facts_are_told_as_people_say_them() -> None:
     """Booleans, lists and nothing at all read as words."""
-    told = [cell(value) for value in (True, False, None, [], ["a", "b"], 3)]
-    assert told == ["yes", "no", "-", "-", "a, b", "3"]
+    told = [cell(value) for value in (True, False, None, [], {}, ["a", "b"], 3)]
+    assert told == ["yes", "no", "-", "-", "-", "a, b", "3"]
 
 
 def test_an_outline_shows_all_that_is_inside() -> None:
