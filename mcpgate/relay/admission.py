@@ -29,6 +29,7 @@ class Admission:
     """A head that was judged, reusable for the next identical one while nothing changed."""
 
     head: RequestHead
+    host: str
     route: RouteTerms
     principal: Principal
     #: The head for the upstream without its Content-Length and its end.
@@ -39,10 +40,21 @@ class Admission:
     generation: Generation
     tokens: IssuedTokens
 
-    def still_good(self, generation: Generation, tokens: IssuedTokens, now: float) -> bool:
-        """Whether judging the same head again would say the same."""
+    def still_good(
+        self, generation: Generation, tokens: IssuedTokens, sni: str | None, now: float
+    ) -> bool:
+        """Whether judging the same head again would say the same.
+
+        @param sni: the name that the connection was opened for; the listener and the client certificate
+            are those of the first time.
+        """
         expires = self.principal.expires
-        return self.generation is generation and self.tokens is tokens and (expires is None or now < expires)
+        return (
+            self.generation is generation
+            and self.tokens is tokens
+            and (sni is None or sni == self.host)
+            and (expires is None or now < expires)
+        )
 
 
 @frozen(eq=False)
@@ -80,10 +92,11 @@ def admit(
     @param certificate: who the client certificate names, C{None} without one.
     @param now: Unix seconds.
     """
-    misdirected = terms.judge_host(head.host.decode("latin-1"), sni)
+    host = head.host.decode("latin-1")
+    misdirected = terms.judge_host(host, sni)
     if misdirected is not None:
         return Denial(misdirected)
-    route = generation.route(head.host.decode("latin-1"), head.path)
+    route = generation.route(host, head.path)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN))
     principal = identify(head.get(b"authorization"), terms, tokens, certificate, now)
@@ -98,6 +111,7 @@ def admit(
     )
     return Admission(
         head=head,
+        host=host,
         route=route,
         principal=principal,
         forward=forward[:-2],

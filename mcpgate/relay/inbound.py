@@ -1,9 +1,10 @@
 """One caller's connection: requests are cut out of the bytes, one exchange at a time, in order.
 
 Pipelined requests wait in the buffer until the exchange before them is answered (RFC 9112 9.3.2);
-while the buffer is full the connection is not read. A head that was judged on this connection is
-remembered by its bytes without the digits of its Content-Length, so that a client's next call costs
-one look-up; whatever could change the judgement (generation, tokens, expiry) is compared each time.
+while the buffer is full the connection is not read. A head that was judged is remembered by its bytes
+without the digits of its Content-Length, so that a client's next call costs one look-up; whatever could
+change the judgement (generation, tokens, expiry) is compared each time. A listener's callers share what
+they may (L{Heads}); one that proved itself by a certificate has its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import FAILURES, Admission, Denial, admit, too_often
 from mcpgate.relay.exchange import Exchange
+from mcpgate.relay.heads import HEADS_OF_ONE, Heads
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
 from mcpgate.tls.stream import OPEN, Bug, TLSStream
@@ -35,11 +37,6 @@ AHEAD_MOST = 16 * 1024
 # The body of a caller who did not say who it is, up to this size, is read and dropped, so that the
 # connection lives on (an OAuth client retries on it); a larger one ends the connection.
 SKIP_MOST = 64 * 1024
-
-# Heads remembered per connection, and their size. A client sends two or three different ones of
-# half a KiB; the largest are those with a certificate or a long JWT in them.
-HEADS_MOST = 8
-HEAD_MOST = 4 * 1024
 
 # What makes a look at an unfinished head worth while: its beginning, and every control character.
 _SUSPECT = re.compile(rb"\A|[\x00-\x1f\x7f]")
@@ -84,7 +81,7 @@ class Inbound:
         self._size = 0
         self._since = 0.0
         self._skip = 0
-        self._heads: dict[bytes, Admission] = {}
+        self._heads = listening.heads
         self._advancing = False
 
     def begin(self, handshake: Handshake, record: str) -> None:
@@ -93,6 +90,7 @@ class Inbound:
         self.record = record
         if handshake.peer is not None:
             self._certificate = principal_of(handshake.peer)
+            self._heads = Heads(HEADS_OF_ONE)
             self.chain = tuple(verified_chain(self.stream.connection))
         self.stream.owner = self
         self._rest()
@@ -272,11 +270,13 @@ class Inbound:
             key = raw[:begin] + raw[after:]
             length = int(match[1])
             known = self._heads.get(key) if length else None
-            if known is not None and length <= self._listening.limits.body_size:
-                if known.still_good(force.generation, force.tokens, force.wall()):
-                    self._buffer = buffer[end:]
-                    return self._expect(known, length)
-                del self._heads[key]
+            if (
+                known is not None
+                and length <= self._listening.limits.body_size
+                and known.still_good(force.generation, force.tokens, self.sni, force.wall())
+            ):
+                self._buffer = buffer[end:]
+                return self._expect(known, length)
         head = read_request_head(raw)
         if isinstance(head, Refusal):
             self._refuse_head(None, head)
@@ -297,10 +297,8 @@ class Inbound:
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
-        if key is not None and lasting and end <= HEAD_MOST:
-            if len(self._heads) >= HEADS_MOST:
-                self._heads.clear()
-            self._heads[key] = admission
+        if key is not None and lasting:
+            self._heads.remember(key, admission)
         return self._expect(admission, head.length)
 
     def _expect(self, admission: Admission, length: int) -> bool:

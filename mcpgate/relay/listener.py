@@ -17,6 +17,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.arrival import Arrival
 from mcpgate.relay.crowd import source_of
 from mcpgate.relay.force import InForce
+from mcpgate.relay.heads import HEADS_OF_ALL, Heads
 from mcpgate.relay.spare import Spare
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.readiness import NEVER, READ
@@ -65,6 +66,8 @@ class Listening:
         self.connections: set[Inbound] = set()
         self.arrivals: set[Arrival] = set()
         self.retired = False
+        #: What was judged for callers without a certificate.
+        self.heads = Heads(HEADS_OF_ALL)
         self._leaving: set[TLSStream] = set()
         self._terms: ListenerTerms | None = None
         self._judged: ListenerTerms | None = None
@@ -110,6 +113,7 @@ class Listening:
 
     def judge_again(self) -> None:
         """A changed client CA, CRL or demand counts for those who are already inside."""
+        self.heads.clear()
         old, new = self._judged, self.terms
         self._judged = new
         if old is None or old.client_demand == new.client_demand:

@@ -11,7 +11,10 @@ Layout: RFC 8446 §4.1.2 (ClientHello), §4.2 (extensions), §5.1 (records).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from struct import unpack
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.codepoints import CIPHERS, GROUPS, VERSIONS, is_grease
@@ -38,6 +41,13 @@ _SERVER_NAME, _SUPPORTED_GROUPS, _ALPN, _SUPPORTED_VERSIONS = 0, 10, 16, 43
 
 #: Names of one kind that are kept for the record; `openssl s_client -cipher ALL` offers about 100.
 _MOST = 128
+
+# Lists that are remembered with the names in them: clients have the same few, and naming them anew
+# took longer than all else that is done in Python for a handshake. Longer ones are named each time.
+_REMEMBERED, _REMEMBERED_LENGTH = 256, 512
+
+# RFC 1035 §2.3.4 for the length. No host name has blanks, control characters or bytes outside ASCII.
+_HOST_NAME = re.compile(rb"[\x21-\x7e]{1,255}")
 
 #: What clear-text requests begin with: RFC 9110 §9, PATCH (RFC 5789), and HTTP/2's preface.
 _METHODS = (
@@ -177,42 +187,40 @@ class _Reader:
 
 
 def _offer(hello: _Reader) -> Offer:
-    legacy_version = hello.number(2)
+    legacy_version = hello.take(2)
     hello.take(32)  # random
     hello.vector(1)  # legacy_session_id
-    ciphers = _numbers(hello.vector(2), "cipher_suites")
+    ciphers = hello.vector(2)
     hello.vector(1)  # legacy_compression_methods
     # A hello of TLS 1.2 may end here, without extensions (RFC 5246 §7.4.1.2).
     extensions = _extensions(hello.only_vector(2)) if hello else {}
+    versions = legacy_version
     if _SUPPORTED_VERSIONS in extensions:
-        versions = _numbers(
-            _Reader(extensions[_SUPPORTED_VERSIONS], "supported_versions").only_vector(1),
-            "supported_versions",
-        )
-    else:
-        versions = [legacy_version]
-    groups: list[int] = []
+        versions = _Reader(extensions[_SUPPORTED_VERSIONS], "supported_versions").only_vector(1)
+    groups: tuple[str, ...] = ()
     if _SUPPORTED_GROUPS in extensions:
-        groups = _numbers(
-            _Reader(extensions[_SUPPORTED_GROUPS], "supported_groups").only_vector(2), "supported_groups"
-        )
+        listed = _Reader(extensions[_SUPPORTED_GROUPS], "supported_groups").only_vector(2)
+        groups = _names(listed, "supported_groups")
     return Offer(
         sni=_server_name(extensions[_SERVER_NAME]) if _SERVER_NAME in extensions else None,
-        versions=_named(versions, VERSIONS),
-        ciphers=_named(ciphers, CIPHERS),
-        groups=_named(groups, GROUPS),
+        versions=_names(versions, "supported_versions"),
+        ciphers=_names(ciphers, "cipher_suites"),
+        groups=groups,
         alpn=tuple(_protocols(extensions[_ALPN]))[:_MOST] if _ALPN in extensions else (),
     )
 
 
 def _extensions(block: bytes) -> Mapping[int, bytes]:
     found: dict[int, bytes] = {}
-    reader = _Reader(block, "the extensions")
-    while reader:
-        number = reader.number(2)
+    at, end = 0, len(block)
+    while at < end:
+        number, after = int.from_bytes(block[at : at + 2]), at + 4 + int.from_bytes(block[at + 2 : at + 4])
+        if after > end or at + 4 > end:
+            raise _malformed("the extensions end too early")
         if number in found:  # RFC 8446 §4.2; two server names would be a way to be two hosts
             raise _malformed(f"the extension {number} is there twice")
-        found[number] = reader.vector(2)
+        found[number] = block[at + 4 : after]
+        at = after
     return found
 
 
@@ -222,8 +230,7 @@ def _server_name(extension: bytes) -> str:
     if entry.number(1) != 0:
         raise _malformed("server_name holds something other than a host name")
     name = entry.only_vector(2)
-    # 255: RFC 1035 §2.3.4. No host name has blanks, control characters or bytes outside ASCII.
-    if not 0 < len(name) <= 255 or not all(0x21 <= octet <= 0x7E for octet in name):
+    if not _HOST_NAME.fullmatch(name):
         raise _malformed("the server name is not a host name")
     return name.decode("ascii").lower()
 
@@ -238,15 +245,24 @@ def _protocols(extension: bytes) -> Iterator[str]:
         yield "".join(chr(octet) if 0x20 < octet < 0x7F else f"\\x{octet:02x}" for octet in name)
 
 
-def _numbers(octets: bytes, what: str) -> list[int]:
+#: The names of what the lists hold, by what the lists are called.
+_LISTS = {"cipher_suites": CIPHERS, "supported_groups": GROUPS, "supported_versions": VERSIONS}
+
+
+def _names(octets: bytes, what: str) -> tuple[str, ...]:
+    """What a list of 16-bit numbers names, without those that mean nothing."""
+    return (_remembered if len(octets) <= _REMEMBERED_LENGTH else _named)(octets, what)
+
+
+def _named(octets: bytes, what: str) -> tuple[str, ...]:
     if not octets or len(octets) % 2:
         raise _malformed(f"{what} is not a list of 16-bit numbers")
-    return [int.from_bytes(octets[at : at + 2]) for at in range(0, len(octets), 2)]
-
-
-def _named(numbers: list[int], names: Mapping[int, str]) -> tuple[str, ...]:
-    meant = [number for number in numbers if not is_grease(number)]
+    names = _LISTS[what]
+    meant = [number for number in unpack(f">{len(octets) // 2}H", octets) if not is_grease(number)]
     return tuple(names.get(number) or f"0x{number:04x}" for number in meant[:_MOST])
+
+
+_remembered = lru_cache(_REMEMBERED)(_named)
 
 
 def _malformed(what: str) -> HelloError:

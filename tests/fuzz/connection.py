@@ -15,6 +15,7 @@ import h11
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.exchange import Exchange
+from mcpgate.relay.heads import Heads
 from mcpgate.relay.inbound import AHEAD_MOST, Inbound
 from mcpgate.tls.stream import State
 from mcpgate.wire.forward import answer_for_caller
@@ -96,6 +97,7 @@ class Run:
             retired=False,
             gone=lambda inbound: None,
             failing=lambda source: 0,
+            heads=Heads(8),
         )
         self.inbound = Inbound(listening, self.stream, peer="", local="", sni=None)  # type: ignore[arg-type]
         self.stream.owner = self.inbound

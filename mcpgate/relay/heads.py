@@ -1,0 +1,46 @@
+"""Heads that were judged, by their bytes: the same head again is the same admission.
+
+Reading and judging a head takes a third of what a small request costs, and a client sends the same few
+heads all the time, also on its next connection.
+"""
+
+from __future__ import annotations
+
+from mcpgate.relay.admission import Admission
+
+# Remembered by a listener for all its callers: a few heads for each of some hundred tokens, at some
+# KiB each. They hold the tokens, so no more than are in use should be kept.
+HEADS_OF_ALL = 1024
+
+# Remembered by a connection of its own: a client sends two or three different heads.
+HEADS_OF_ONE = 8
+
+# The largest are those with a certificate or a long JWT in them.
+HEAD_MOST = 4 * 1024
+
+
+class Heads(dict[bytes, Admission]):
+    """
+    Admissions by the bytes of their heads, without the digits of a Content-Length.
+
+    Only what was judged by these bytes and the listener may stand here; what else went into it is
+    compared by L{Admission.still_good}.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def remember(self, key: bytes, admission: Admission) -> None:
+        """Keep an admission, in the place of all others when there are too many: those in use come again."""
+        if len(key) > HEAD_MOST:
+            return
+        if len(self) >= self._most or self._outdated(admission):
+            self.clear()
+        self[key] = admission
+
+    def _outdated(self, admission: Admission) -> bool:
+        """Whether what is here was judged by other tokens, or by another generation, than this one."""
+        for one in self.values():
+            return one.generation is not admission.generation or one.tokens is not admission.tokens
+        return False

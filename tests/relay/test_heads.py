@@ -1,0 +1,79 @@
+"""A head that was judged is not judged again, for whoever sends it, while nothing changed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mcpgate.identity.issued import TokenFile
+from mcpgate.relay import inbound
+from mcpgate.relay.heads import HEAD_MOST, Heads
+from tests.running import World, call
+
+
+def admission(generation: object = None, tokens: object = None) -> Any:
+    """As much of an admission as matters here."""
+    return SimpleNamespace(generation=generation, tokens=tokens)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """In number and in size; those in use come again."""
+    heads = Heads(2)
+    for key in (b"a", b"b", b"c"):
+        heads.remember(key, admission())
+    assert list(heads) == [b"c"]
+    heads.remember(b"x" * (HEAD_MOST + 1), admission())
+    assert list(heads) == [b"c"]
+
+
+def test_what_was_judged_by_other_tokens_or_rules_is_let_go() -> None:
+    """It is of no use any more, and holds on to all that it was judged by."""
+    heads = Heads(10)
+    heads.remember(b"a", admission("1", "old"))
+    heads.remember(b"b", admission("1", "new"))
+    assert list(heads) == [b"b"]
+    heads.remember(b"c", admission("2", "new"))
+    assert list(heads) == [b"c"]
+
+
+def test_callers_share_what_was_judged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second connection's first request costs a look-up."""
+    read: list[bytes] = []
+    original = inbound.read_request_head
+
+    def reading(raw: bytes) -> Any:
+        read.append(raw)
+        return original(raw)
+
+    monkeypatch.setattr(inbound, "read_request_head", reading)
+    world.start()
+    for number in (1, 22, 333):
+        with world.caller() as caller:
+            assert caller.post(call("get_x", id=number)).json()[1]["id"] == number
+    assert len(read) == 1
+
+
+def test_a_head_is_not_good_for_a_connection_that_was_opened_for_another_name(world: World) -> None:
+    """What was judged for one server name says nothing of another's (RFC 9110 7.4)."""
+    world.start()
+    with world.caller() as caller:
+        assert caller.post(call("get_x")).json()[0] == 200
+    with world.caller(sni="gate.test") as caller:
+        assert caller.post(call("get_x")).json()[0] == 421
+    with world.caller() as caller:
+        assert caller.post(call("get_x")).json()[0] == 200
+
+
+def test_a_token_that_is_revoked_is_not_remembered_as_good(world: World) -> None:
+    """Neither on the connection that it was good on, nor on the next."""
+    world.start()
+    with world.caller() as first, world.caller() as second:
+        assert first.post(call("get_x")).json()[0] == 200
+        assert second.post(call("get_x")).json()[0] == 200
+        TokenFile(world.state / "tokens.json").revoke("ci", 1.0)
+        assert world.gate is not None
+        world.loop.call(world.gate.take_up_tokens)
+        assert first.post(call("get_x")).json()[0] == 401
+        assert second.post(call("get_x")).json()[0] == 401
