@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import select
 import socket
-from functools import partial
+from sys import intern
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,8 @@ class Arrival:
         self.deadline: float = self._began + self._seconds
         self._host = str(address[0]) if isinstance(address, tuple) else ""
         self._peer = where(address)
-        self._local = where(sock.getsockname())
+        # The same for most, so kept once for all that last.
+        self._local = intern(where(sock.getsockname()))
         self._offer: Offer | None = None
         self._peeked = 0
         self._plain = False
@@ -278,7 +279,7 @@ class Arrival:
             buffer=limits.buffer,
         )
         # It may outlive us, and the connection counts until its socket is closed.
-        stream.released = partial(self._crowd.leave, self.source)
+        stream.source, stream.released = self.source, self._crowd.left
         stream.deadline = self.deadline
         stream.shake()
 

@@ -88,6 +88,8 @@ class Crowd:
         self.total = 0
         self.tally = Tally()
         self.throttle = Throttle()
+        #: L{leave}, to be kept by each connection: one for all of them.
+        self.left = self.leave
         self._of: dict[str, int] = {}
         # In the order in which they came.
         self._silent: dict[Unfinished, None] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from sys import intern
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -30,15 +31,16 @@ def observe(
     @param own: the certificate we showed, as L{describe} writes it.
     """
     peer = connection.get_peer_certificate(as_cryptography=True)
-    name = connection.get_servername()
+    name, group = connection.get_servername(), connection.get_group_name()
     secret = connection.export_keying_material(_EXPORTER_LABEL, _EXPORTER_BYTES, b"")
     return Handshake(
-        version=connection.get_protocol_version_name(),
-        cipher=connection.get_cipher_name() or "",
+        # Most handshakes have these in common, and each is kept for as long as its connection.
+        version=intern(connection.get_protocol_version_name()),
+        cipher=intern(connection.get_cipher_name() or ""),
         cipher_bits=connection.get_cipher_bits() or 0,
-        group=connection.get_group_name(),
-        alpn=connection.get_alpn_proto_negotiated().decode("ascii", "backslashreplace"),
-        sni=None if name is None else name.decode("ascii", "backslashreplace").lower(),
+        group=None if group is None else intern(group),
+        alpn=intern(connection.get_alpn_proto_negotiated().decode("ascii", "backslashreplace")),
+        sni=None if name is None else intern(name.decode("ascii", "backslashreplace").lower()),
         peer=None if peer is None else describe(peer),
         peer_chain_pins=tuple(spki_pin(certificate) for certificate in verified_chain(connection)),
         own=own,

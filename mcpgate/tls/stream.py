@@ -104,6 +104,19 @@ class State(Enum):
 SHAKING, OPEN, CLOSING, CLOSED = State
 
 
+class _Closed:
+    """What a stream has in the place of its records once its socket is closed."""
+
+    def read(self) -> NoReturn:
+        raise SSL.SysCallError(EBADF, "the stream is closed")
+
+    def write(self, data: bytes) -> NoReturn:
+        raise SSL.SysCallError(EBADF, "the stream is closed")
+
+
+_CLOSED = _Closed()
+
+
 class Owner(Protocol):
     """Whose stream it is."""
 
@@ -137,6 +150,7 @@ class TLSStream:
         "joins",
         "owner",
         "released",
+        "source",
         "state",
         "_descriptor",
         "_events",
@@ -146,9 +160,8 @@ class TLSStream:
         "_out",
         "_reading",
         "_readiness",
-        "_recv",
+        "_records",
         "_retry_read",
-        "_send",
         "_socket",
         "_stall",
     )
@@ -181,8 +194,10 @@ class TLSStream:
         #: The peer reads so slowly that what feeds this stream should stop. The deadline is ours then.
         self.congested = False
         self.state = SHAKING
-        #: Called once the socket is closed.
-        self.released: Callable[[], None] | None = None
+        #: Called with L{source} once the socket is closed.
+        self.released: Callable[[str], None] | None = None
+        #: Whom the stream counts for.
+        self.source = ""
         self._stall = send_timeout
         self._high = buffer
         self._low = buffer // 4
@@ -194,9 +209,7 @@ class TLSStream:
         self._mute = False
         self._reading = True
         self._retry_read = False
-        records = Records(connection, readiness.scratch)
-        self._recv: Callable[[], bytes | None] = records.read
-        self._send: Callable[[bytes], int] = records.write
+        self._records: Records | _Closed = Records(connection, readiness.scratch)
         self._events = READ
         if watched:
             readiness.hand_over(self._descriptor, self, READ)
@@ -284,10 +297,10 @@ class TLSStream:
             self._readiness.forget(self._descriptor)
             self._socket.close()
             # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
-            self._recv = self._send = _closed
+            self._records = _CLOSED
             self._out.clear()
             if self.released is not None:
-                self.released()
+                self.released(self.source)
 
     # What the readiness set calls.
 
@@ -350,7 +363,7 @@ class TLSStream:
     def _read(self) -> None:
         end: SSL.Error | OSError | None = None
         try:
-            data = self._recv()
+            data = self._records.read()
             if data is None:
                 return
             if self.joins or len(data) == RECORD:
@@ -372,7 +385,7 @@ class TLSStream:
         end: SSL.Error | OSError | None = None
         try:
             while size < READ_MOST:
-                part = self._recv()
+                part = self._records.read()
                 if part is None:
                     break
                 parts.append(part)
@@ -390,10 +403,10 @@ class TLSStream:
         """How many bytes the kernel took, or need not take any more."""
         total = len(data)
         try:
-            sent = self._send(data)
+            sent = self._records.write(data)
             # What is more than a record goes out record by record.
             while 0 < sent < total:
-                more = self._send(data[sent : sent + RECORD])
+                more = self._records.write(data[sent : sent + RECORD])
                 if not more:
                     break
                 sent += more
@@ -435,7 +448,3 @@ class TLSStream:
         self.abort()
         if not closing:
             self.owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
-
-
-def _closed(_: object = None) -> NoReturn:
-    raise SSL.SysCallError(EBADF, "the stream is closed")

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -407,11 +408,23 @@ def test_a_slow_caller_is_not_held_against_the_upstream(world: World) -> None:
     assert world.closes(1)[0]["outcome"] == "completed"
 
 
+class Stuffed:
+    """The records of a stream whose kernel takes nothing, for as long as it is full."""
+
+    full = True
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    def read(self) -> Any:
+        return self._records.read()
+
+    def write(self, data: bytes) -> Any:
+        return 0 if self.full else self._records.write(data)
+
+
 def test_a_slow_caller_does_not_stop_the_connection_of_the_next_one(world: World) -> None:
     """Once its answer is complete the connection is somebody else's, however much is still unread."""
-
-    def full(_: object) -> int:
-        return 0
 
     # The last record, and no other, fills the caller's buffer above the mark.
     size = stream.HIGH_WATER + 60
@@ -419,7 +432,7 @@ def test_a_slow_caller_does_not_stop_the_connection_of_the_next_one(world: World
     world.start(world.config(upstream='answer_timeout = "2s"'))
     with world.caller() as slow:
         (inbound,) = world.wait_for(lambda: list(world.listening.connections))
-        inbound.stream._send = full
+        inbound.stream._records = Stuffed(inbound.stream._records)
         slow.post(call("get_x"))
         world.wait_for(lambda: inbound.stream.congested and not inbound.busy)
         world.upstream.behave = answer_json
@@ -581,16 +594,11 @@ def test_the_rest_of_an_answer_is_the_callers_also_where_the_connection_ends(
     world.start()
     with world.caller() as caller:
         (inbound,) = world.wait_for(lambda: list(world.listening.connections))
-        send, full = inbound.stream._send, [True]
-
-        def take_nothing_yet(octets: object) -> int:
-            return 0 if full else send(octets)
-
-        inbound.stream._send = take_nothing_yet
+        records = inbound.stream._records = Stuffed(inbound.stream._records)
         caller.post(call("get_x"), "Connection: close")
         world.closes(1)
         time.sleep(1.0)
-        full.clear()
+        records.full = False
         assert len(caller.answer()[2]) == size
 
 
