@@ -49,6 +49,11 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+_COMPLETED = Outcome.COMPLETED
+#: How nearly every exchange ends, as a part of its close line.
+_USUAL_END = '"outcome":"completed","status":200,"reason":null,"detail":null'
+
+
 class _HandshakeLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "handshake"
@@ -204,14 +209,15 @@ def close_line(
     @param seconds: From the request's first byte to the answer's last.
     """
     leg = f'"{outbound}"' if outbound is not None else "null"
-    why = '"reason":null,"detail":null'
-    if refusal is not None:
-        why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
-    shown = status if status is not None else "null"
+    how = _USUAL_END
+    if outcome is not _COMPLETED or status != 200 or refusal is not None:
+        why = '"reason":null,"detail":null'
+        if refusal is not None:
+            why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
+        how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":"{inbound}","outbound":{leg},'
-        f'"outcome":"{outcome}","status":{shown},{why},'
-        f'"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
     ).encode("ascii")
 
 

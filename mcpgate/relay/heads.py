@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from mcpgate.relay.admission import Admission
 
+#: What came before the digits of the Content-Length, what came behind them, and what both were judged
+#: to be. One for all who send it: each connection keeps the one that it saw last.
+Known = tuple[bytes, bytes, Admission]
+
 # Remembered by a listener for all its callers: a few heads for each of some hundred tokens, at some
 # KiB each. They hold the tokens, so no more than are in use should be kept.
 HEADS_OF_ALL = 1024
@@ -19,9 +23,9 @@ HEADS_OF_ONE = 8
 HEAD_MOST = 4 * 1024
 
 
-class Heads(dict[bytes, Admission]):
+class Heads(dict[bytes, Known]):
     """
-    Admissions by the bytes of their heads, without the digits of a Content-Length.
+    Heads that were judged, by their bytes without the digits of the Content-Length.
 
     Only what was judged by these bytes and the listener may stand here; what else went into it is
     compared by L{Admission.still_good}.
@@ -31,16 +35,17 @@ class Heads(dict[bytes, Admission]):
         super().__init__()
         self._most = most
 
-    def remember(self, key: bytes, admission: Admission) -> None:
+    def remember(self, before: bytes, behind: bytes, admission: Admission) -> None:
         """Keep an admission, in the place of all others when there are too many: those in use come again."""
+        key = before + behind
         if len(key) > HEAD_MOST:
             return
         if len(self) >= self._most or self._outdated(admission):
             self.clear()
-        self[key] = admission
+        self[key] = before, behind, admission
 
     def _outdated(self, admission: Admission) -> bool:
         """Whether what is here was judged by other tokens, or by another generation, than this one."""
-        for one in self.values():
+        for _, _, one in self.values():
             return one.generation is not admission.generation or one.tokens is not admission.tokens
         return False

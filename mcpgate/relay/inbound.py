@@ -20,7 +20,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import FAILURES, Admission, Denial, admit, too_often
 from mcpgate.relay.exchange import Exchange
-from mcpgate.relay.heads import HEADS_OF_ONE, Heads
+from mcpgate.relay.heads import HEADS_OF_ONE, Heads, Known
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
 from mcpgate.tls.stream import OPEN, Bug, TLSStream
@@ -41,6 +41,7 @@ SKIP_MOST = 64 * 1024
 # What makes a look at an unfinished head worth while: its beginning, and every control character.
 _SUSPECT = re.compile(rb"\A|[\x00-\x1f\x7f]")
 
+_ZERO = ord("0")
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(0|[1-9]\d{0,8})\r\n", re.IGNORECASE).search
 
 
@@ -82,6 +83,7 @@ class Inbound:
         self._since = 0.0
         self._skip = 0
         self._heads = listening.heads
+        self._last: Known | None = None
         self._advancing = False
 
     def begin(self, handshake: Handshake, record: str) -> None:
@@ -245,8 +247,21 @@ class Inbound:
     def _read_head(self) -> bool:
         """Take one head off the buffer; C{False} when it is not complete."""
         buffer = self._buffer
+        if self._last is not None:
+            # The same head as before, but for the digits of its length: most clients send no other.
+            before, behind, known = self._last
+            if buffer.startswith(before):
+                begin = len(before)
+                after = buffer.find(behind, begin, begin + 9 + len(behind))
+                digits = buffer[begin:after]
+                if after > begin and digits.isdigit() and digits[0] != _ZERO and self._still_good(known):
+                    length = int(digits)
+                    if length <= self._listening.limits.body_size:
+                        self._judged = 0
+                        return self._admitted(known, length, buffer[after + len(behind) :])
         end = buffer.find(b"\r\n\r\n") + 4
-        limit = self._listening.limits.head_size
+        limits = self._listening.limits
+        limit = limits.head_size
         if end == 3:
             if len(buffer) > limit:
                 self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
@@ -261,23 +276,16 @@ class Inbound:
         if end > limit:
             self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
             return False
-        raw = buffer[:end]
         force = self.force
-        key = length = None
-        match = _LENGTH(raw)
+        match = _LENGTH(buffer, 0, end)
         if match is not None:
             begin, after = match.span(1)
-            key = raw[:begin] + raw[after:]
-            length = int(match[1])
-            known = self._heads.get(key) if length else None
-            if (
-                known is not None
-                and length <= self._listening.limits.body_size
-                and known.still_good(force.generation, force.tokens, self.sni, force.wall())
-            ):
-                self._buffer = buffer[end:]
-                return self._expect(known, length)
-        head = read_request_head(raw)
+            size = int(match[1])
+            found = self._heads.get(buffer[:begin] + buffer[after:end]) if size else None
+            if found is not None and size <= limits.body_size and self._still_good(found[2]):
+                self._last = found
+                return self._admitted(found[2], size, buffer[end:])
+        head = read_request_head(buffer[:end])
         if isinstance(head, Refusal):
             self._refuse_head(None, head)
             return False
@@ -297,9 +305,21 @@ class Inbound:
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
-        if key is not None and lasting:
-            self._heads.remember(key, admission)
+        if match is not None and lasting:
+            self._heads.remember(buffer[:begin], buffer[after:end], admission)
         return self._expect(admission, head.length)
+
+    def _still_good(self, known: Admission) -> bool:
+        force = self.force
+        return known.still_good(force.generation, force.tokens, self.sni, force.wall())
+
+    def _admitted(self, known: Admission, length: int, rest: bytes) -> bool:
+        """A head with a length that was judged before; C{rest} is what came behind it."""
+        if len(rest) == length:
+            self._buffer = b""
+            return self._judge(known, rest)
+        self._buffer = rest
+        return self._expect(known, length)
 
     def _expect(self, admission: Admission, length: int) -> bool:
         framing = admission.head.framing

@@ -1,12 +1,14 @@
 """One kept connection to an upstream: a request goes out, its answer is read and handed on.
 
 The framing of an answer is checked before a byte of it is handed on; payload then goes through as
-it arrives. Answer heads that were judged once are remembered by their bytes, per pool, so that the
-next identical head costs one look-up.
+it arrives. Answer heads that were judged once are remembered by their bytes, per pool: whole, so that
+the next identical head costs one look-up, and without the digits of a Content-Length, as answers of a
+server mostly differ in nothing else.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from mcpgate.reasons import Reason, Refusal
@@ -25,10 +27,15 @@ HEAD_SIZE = 32 * 1024
 # 1xx answers before the real one; more is a peer that never answers or one that wears us out.
 INTERIM_MOST = 5
 
-# Heads remembered per pool, and their size: half a MiB at the most. Date and Content-Length vary, so
-# some turnover is normal.
+# Heads remembered per pool, and their size: half a MiB at the most. Date varies, so some turnover is
+# normal.
 HEADS_MOST = 256
 HEAD_MOST = 2 * 1024
+
+_LENGTH = re.compile(rb"\r\ncontent-length: ?(0|[1-9]\d{0,8})\r\n", re.IGNORECASE).search
+
+#: A head that was judged, what the caller gets of it, and the length of its body.
+Judged = tuple[ResponseHead, bytes, int]
 
 
 class Taker(Protocol):
@@ -143,38 +150,66 @@ class UpstreamConnection:
             raw = data[:end]
             known = self._pool.heads.get(raw)
             if known is None:
-                if end > HEAD_SIZE:
-                    return self._break(Refusal(Reason.UPSTREAM_FRAMING, "the answer's head is too large"))
-                head = read_response_head(raw, self._method)
-                if isinstance(head, Refusal):
-                    return self._break(head)
-                if head.status < 200:
-                    self._interim += 1
-                    if self._interim > INTERIM_MOST or head.status == 101:
-                        return self._break(
-                            Refusal(Reason.UPSTREAM_FRAMING, f"unexpected interim answer {head.status}")
-                        )
+                judged = self._judge(raw)
+                if judged is None:
                     data = data[end:]
                     continue
-                open_ended = head.framing is CHUNKED or head.framing is CLOSE
-                known = (head, answer_for_caller(head, chunked=open_ended))
-                if end <= HEAD_MOST:
-                    if len(self._pool.heads) >= HEADS_MOST:
-                        self._pool.heads.clear()
-                    self._pool.heads[raw] = known
+                if isinstance(judged, Refusal):
+                    return self._break(judged)
+                known = judged
             return self._begin(taker, *known, data[end:])
 
-    def _begin(self, taker: Taker, head: ResponseHead, emitted: bytes, rest: bytes) -> None:
+    def _judge(self, raw: bytes) -> Judged | Refusal | None:
+        """A head that is not known to the byte; C{None} for an interim one."""
+        if len(raw) > HEAD_SIZE:
+            return Refusal(Reason.UPSTREAM_FRAMING, "the answer's head is too large")
+        heads = self._pool.heads
+        match = _LENGTH(raw)
+        key = raw[: match.start(1)] + raw[match.end(1) :] if match is not None else raw
+        if match is not None:
+            known = heads.get(key)
+            if known is not None:
+                head, emitted, _ = known
+                length = int(match[1])
+                return head, emitted + b"%d\r\n\r\n" % length, length
+        head_read = read_response_head(raw, self._method)
+        if isinstance(head_read, Refusal):
+            return head_read
+        head = head_read
+        if head.status < 200:
+            self._interim += 1
+            if self._interim > INTERIM_MOST or head.status == 101:
+                return Refusal(Reason.UPSTREAM_FRAMING, f"unexpected interim answer {head.status}")
+            return None
+        emitted = answer_for_caller(head, chunked=head.framing is CHUNKED or head.framing is CLOSE)
+        judged = head, emitted, head.length
+        if len(raw) <= HEAD_MOST:
+            if len(heads) >= HEADS_MOST:
+                heads.clear()
+            heads[raw] = judged
+            end = b"%d\r\n\r\n" % head.length
+            if match is not None and head.framing is LENGTH and emitted.endswith(b": " + end):
+                heads[key] = head, emitted.removesuffix(end), 0
+        return judged
+
+    def _begin(self, taker: Taker, head: ResponseHead, emitted: bytes, length: int, rest: bytes) -> None:
+        if head.framing is LENGTH and len(rest) == length:
+            # Whole already, as small answers are.
+            self._finish(reusable=head.keep_alive)
+            return self._tell(taker, head, emitted, rest, True)
         self._head = head
         if head.framing is CHUNKED:
             self._chunks = ChunkedReader(lenient=True)
-        self._left = head.length
+        self._left = length
         payload, finished = self._take(head, rest)
         if payload is None:
             return
         if not finished:
             self.stream.joins = True
             self._patience()
+        self._tell(taker, head, emitted, payload, finished)
+
+    def _tell(self, taker: Taker, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
         try:
             taker.begun(head, emitted, payload, finished)
         except Exception:

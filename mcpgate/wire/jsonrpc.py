@@ -160,6 +160,18 @@ def id_of(body: bytes) -> int | str | None:
 
 def _message(value: dict[str, object]) -> Message | Refusal:
     """The message that an object is, by exactly the members that JSON-RPC 2.0 gives it."""
+    if len(value) == 4 and value.get("jsonrpc") == "2.0":
+        # Nearly every message is a plain request with params; what is anything else is looked at below.
+        method, identity, params = value.get("method"), value.get("id"), value.get("params")
+        if (
+            type(method) is str
+            and len(method) <= METHOD_LENGTH
+            and method.isprintable()
+            and type(params) is dict
+            and params.keys() <= PROTOCOL_NAMES
+            and _is_id(identity)
+        ):
+            return Message(REQUEST, identity, method, params)
     if value.get("jsonrpc") != "2.0":
         return _not_an_envelope(value, 'jsonrpc is not "2.0"')
     names = value.keys()

@@ -21,21 +21,21 @@ def admission(generation: object = None, tokens: object = None) -> Any:
 def test_what_is_remembered_is_bounded() -> None:
     """In number and in size; those in use come again."""
     heads = Heads(2)
-    for key in (b"a", b"b", b"c"):
-        heads.remember(key, admission())
-    assert list(heads) == [b"c"]
-    heads.remember(b"x" * (HEAD_MOST + 1), admission())
-    assert list(heads) == [b"c"]
+    for before in (b"a", b"b", b"c"):
+        heads.remember(before, b"-", admission())
+    assert list(heads) == [b"c-"]
+    heads.remember(b"x" * HEAD_MOST, b"-", admission())
+    assert list(heads) == [b"c-"]
 
 
 def test_what_was_judged_by_other_tokens_or_rules_is_let_go() -> None:
     """It is of no use any more, and holds on to all that it was judged by."""
     heads = Heads(10)
-    heads.remember(b"a", admission("1", "old"))
-    heads.remember(b"b", admission("1", "new"))
-    assert list(heads) == [b"b"]
-    heads.remember(b"c", admission("2", "new"))
-    assert list(heads) == [b"c"]
+    heads.remember(b"a", b"-", admission("1", "old"))
+    heads.remember(b"b", b"-", admission("1", "new"))
+    assert list(heads) == [b"b-"]
+    heads.remember(b"c", b"-", admission("2", "new"))
+    assert list(heads) == [b"c-"]
 
 
 def test_callers_share_what_was_judged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +77,17 @@ def test_a_token_that_is_revoked_is_not_remembered_as_good(world: World) -> None
         world.loop.call(world.gate.take_up_tokens)
         assert first.post(call("get_x")).json()[0] == 401
         assert second.post(call("get_x")).json()[0] == 401
+
+
+@pytest.mark.parametrize("length", ["007", "+7", "7 ", "0", "", "1234567890", "7\r\nContent-Length: 7"])
+def test_only_the_digits_of_a_length_may_differ(world: World, length: str) -> None:
+    """Whatever else stands in their place is judged as if nothing had been before it."""
+    world.start()
+    with world.caller() as caller:
+        good = world.post(b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
+        assert caller.send(good).answer()[0] == 200
+        assert caller.send(good).answer()[0] == 200
+        bad = good.replace(b"Content-Length: 40", b"Content-Length: " + length.encode())
+        status = caller.send(bad).answer()[0]
+        assert status == (413 if len(length) == 10 else 400)
+    assert len(world.upstream.requests) == 2
