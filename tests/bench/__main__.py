@@ -21,11 +21,12 @@ from typing import TypeVar
 
 from attrs import asdict, evolve
 
+from tests.bench.bench import Bench, cores
 from tests.bench.loads import LOADS, in_turn
 from tests.bench.peers import PEERS, Missing
 from tests.bench.processes import Children, Failed
 from tests.bench.rows import Turn, errors_of, rows, table
-from tests.bench.turns import Bench, Running, cores
+from tests.bench.turns import Running
 
 T = TypeVar("T")
 

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
+from typing import Any
 
-from attrs import Factory, evolve, frozen
+from attrs import Factory, asdict, evolve, frozen
 
 from tests.bench.loads import Load
 
@@ -57,7 +58,7 @@ class Site:
 
 def filled(template: str, site: Site) -> str:
     """A template with the values of a site; a placeholder that nothing fills is a C{KeyError}."""
-    values = {name: str(getattr(site, name)) for name in site.__slots__ if not name.startswith("_")}
+    values = asdict(site, recurse=False)
     # nginx drops to another user than root, who may not read the directory; for others it is an error.
     user = f"user {getpass.getuser()};" if os.getuid() == 0 else ""
     return Template(template).substitute(values, user=user)
@@ -76,7 +77,7 @@ class Peer:
     #: Called after each turn; what it says is an error.
     tidy: Callable[[Site], str] = lambda site: ""
     #: Where it is measured otherwise than its peers are.
-    otherwise: Mapping[str, Mapping[str, object]] = Factory(dict)
+    otherwise: Mapping[str, Mapping[str, Any]] = Factory(dict)
     #: Loads that it cannot do, and why.
     cannot: Mapping[str, str] = Factory(dict)
 
@@ -173,7 +174,7 @@ def _package_version(name: str) -> Callable[[Path], str]:
 
 # It needs some 25 ms of its core for a request. So it gets few, and none at a rate that it cannot
 # reach; its turns are longer and rarer, for it is two orders of magnitude away from the others.
-_FASTMCP = MappingProxyType(
+_FASTMCP: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "post-1": {"every": 3, "slices": 1},
         "post-32": {"every": 3, "slices": 1, "seconds": 3.0},

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 
 from tests.bench.loads import LOADS, Load
-from tests.bench.processes import Failed
-from tests.bench.turns import BODY, cores, figures, request_bytes
+from tests.bench.turns import BODY, figures, request_bytes
 
 CLOSED = Load("post-32", "closed", 32, 2.0, "rps")
 SAID = {"done": 1000, "p50_us": 900.0, "p99_us": 2000.0}
@@ -55,12 +53,3 @@ def test_where_a_rate_is_given_it_is_not_a_figure() -> None:
 def test_nothing_answered_gives_no_figures_but_zero() -> None:
     """Rather than a division by nothing."""
     assert figures(CLOSED, {"done": 0}, seconds=0.0, used=1.0, memory=0.0) == {"rps": 0.0}
-
-
-def test_one_core_is_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The peer would be measured together with its callers."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
-    with pytest.raises(Failed, match="two cores"):
-        cores()
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 2, 5})
-    assert cores() == (2, {5, 7})
