@@ -361,8 +361,8 @@ verdict = "block"
     @property
     def listening(self) -> Listening:
         """The gate's listener, with its connections."""
-        assert self.gate is not None
-        return self.gate.bound["public"].listening
+        assert self.gate is not None and self.gate.serving is not None
+        return self.gate.serving.listenings["public"]
 
     @property
     def congested(self) -> bool:

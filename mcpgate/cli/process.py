@@ -25,8 +25,9 @@ from mcpgate.cli.exits import Stop, ends_well, stop_for
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.units import write_duration
-from mcpgate.gate import KEPT, Gate
+from mcpgate.gate import Gate
 from mcpgate.ops.control import ControlError
+from mcpgate.standing import KEPT
 
 
 class Process(Service):
@@ -52,7 +53,7 @@ class Process(Service):
         super().startService()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.hang_up))
 
-    def stopService(self) -> Deferred[None]:
+    def stopService(self) -> Deferred[bool]:
         """Drain, then stop. Twisted calls this at the first SIGTERM or SIGINT."""
         super().stopService()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
