@@ -43,17 +43,13 @@ class Bound:
 
     table: ListenerTable
     port: Any
+    #: Where it is bound, with the port that the kernel chose.
+    address: str
     _closed: Deferred[Any] | None = field(default=None, init=False)
 
     def socket(self) -> socket.socket:
         """The listening socket, on a descriptor of its own."""
         return socket.socket(fileno=os.dup(self.port.fileno()))
-
-    @property
-    def address(self) -> str:
-        """Where it is bound, with the port that the kernel chose."""
-        with self.socket() as own:
-            return where(own.getsockname())
 
     def close(self) -> Deferred[Any]:
         """Give the address back; fires when it is free, as far as it is up to us."""
@@ -80,7 +76,7 @@ def bind(reactor: Any, table: ListenerTable) -> Bound:
             why = error.socketError.strerror or why
         raise ListenError(f"listener {table.name}: cannot listen on {table.listen}: {why}")
     port.stopReading()
-    return Bound(table, port)
+    return Bound(table, port, where(port.socket.getsockname()))
 
 
 class Addresses:

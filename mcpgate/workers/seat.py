@@ -50,7 +50,6 @@ class Seat:
         self._supply = supply
         self._early = 0
         self._waiting: Any = None
-        self._closed = False
 
     @property
     def serves(self) -> bool:
@@ -60,6 +59,8 @@ class Seat:
     def fill(self) -> Deferred[None]:
         """Have somebody serve here; fires when that is so, or has failed."""
         self._waiting = None
+        if self._standing.stopping:
+            return succeed(None)
         try:
             self.child = self._supply()
         except OSError as error:
@@ -76,12 +77,15 @@ class Seat:
 
     async def _settle(self) -> None:
         child = self.child
-        while child is not None and child is self.child and not self._closed:
+        while child is not None and child is self.child and not self._standing.stopping:
             generation = self._standing.generation
             if child.generation == generation.number:
                 break
             try:
                 await self.stage(Change(generation, {}))
+                # It would begin to accept after it was told to accept no more.
+                if self._standing.stopping:
+                    break
                 await self.adopt(generation)
             except ChannelError as error:
                 # With nothing in force it is of no use; with the last generation it goes on serving.
@@ -169,7 +173,7 @@ class Seat:
         if child is not self.child:
             return
         self.child = None
-        if self._closed:
+        if self._standing.stopping:
             return
         self._complain(child, how)
         self.restarts += 1
@@ -185,7 +189,6 @@ class Seat:
 
     def close(self) -> None:
         """Nobody is to sit here any more; the worker ends when its channel does."""
-        self._closed = True
         if self._waiting is not None and self._waiting.active():
             self._waiting.cancel()
         if self.child is not None:

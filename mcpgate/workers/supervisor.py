@@ -117,13 +117,17 @@ class Supervisor(Service):
             standing.end()
             raise
         standing.take(first)
-        standing.announce(first)
         self._told = standing.tokens
         self.seats = [Seat(self._reactor, number, standing, self._supply) for number in numbers]
         filled = gatherResults([seat.fill() for seat in self.seats])
-        filled.addBoth(lambda _: self._want_a_spare(0))
+        filled.addCallback(lambda _: self._all_tried(first))
         self._watch.start()
         super().startService()
+
+    def _all_tried(self, first: Change) -> None:
+        if any(seat.serves for seat in self.seats):
+            self.standing.announce(first)
+        self._want_a_spare(0)
 
     # Processes.
 

@@ -180,9 +180,12 @@ class GateProcess:
         if code is not None:
             raise AssertionError(f"the gate ended with exit code {code} before it served")
         try:
-            return bool(self.status()["running"])
+            status = self.status()
         except ControlError:
             return False
+        return bool(status["running"]) and all(
+            worker["state"] == "serves" for worker in status.get("workers", ())
+        )
 
     def port_of(self, listener: str) -> int:
         """The port that a listener is bound to."""
