@@ -30,7 +30,7 @@ install: $(VENV)/.test $(VENV)/.lint
 demo: $(VENV)/.demo
 	@$(BIN)/mcpgate demo $(if $(STATE),--state "$(STATE)") $(if $(KEEP),--keep)
 
-test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark
+test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 e2e: ARGS = tests/e2e
@@ -80,5 +80,10 @@ build/.tshark:
 	@mkdir -p build
 	@command -v tshark >/dev/null || $(call apt,tshark)
 	@! command -v tshark >/dev/null || touch $@
+
+build/.faketime:
+	@mkdir -p build
+	@command -v faketime >/dev/null || $(call apt,faketime)
+	@! command -v faketime >/dev/null || touch $@
 
 .PHONY: help install demo test e2e lint clean

@@ -208,6 +208,20 @@ class GateProcess:
         """What C{mcpgate status} would show."""
         return ask(self.lab.state / "control.sock", "status")
 
+    def workers(self) -> list[dict[str, Any]]:
+        """What C{status} shows of each worker."""
+        rows: list[dict[str, Any]] = self.status()["workers"]
+        return rows
+
+    def workers_of(self, peer: str) -> list[int]:
+        """The worker that has accepted the connection from that address, by its journal; none yet is
+        an empty list."""
+        return [
+            int(path.stem.rpartition("-")[2])
+            for path in (self.lab.state / "journal").glob("*.jsonl")
+            if any(one["type"] == "handshake" and one["peer"] == peer for one in _records(path))
+        ]
+
     def issue(self, name: str) -> str:
         """A token for somebody else, taken up at once; its name is how their records are found."""
         text = self.lab.token(name)
@@ -245,14 +259,18 @@ class GateProcess:
         """What it wrote so far."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
+    def events(self) -> list[dict[str, Any]]:
+        """What it logged so far, as events; what else was written is left out."""
+        lines = (line.lstrip("\x1e") for line in self.log().splitlines())
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
     def journal(self, kind: str | None = None) -> list[Mapping[str, Any]]:
         """The records so far, in order, of one type if C{kind} is given; a line that is being written
         at this moment is left out."""
         records = [
-            parse_line(line)
+            record
             for path in sorted((self.lab.state / "journal").glob("*.jsonl"))
-            for line in path.read_bytes().splitlines(keepends=True)
-            if line.endswith(b"\n")
+            for record in _records(path)
         ]
         return [record for record in records if kind is None or record["type"] == kind]
 
@@ -297,6 +315,10 @@ class GateProcess:
             except subprocess.TimeoutExpired:
                 pass
         self.kill()
+
+
+def _records(path: Path) -> list[Mapping[str, Any]]:
+    return [parse_line(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 class McpServer:

@@ -4,44 +4,23 @@ import os
 import signal
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 
 import pytest
 
-from mcpgate.testing import LocalCA, TLSPeer
+from mcpgate.testing import LocalCA
 from tests.e2e.caller import Caller, call
 from tests.e2e.lab import HOSTS, Lab
-from tests.e2e.recording import OK, RESULT, Received, RecordingUpstream
+from tests.e2e.recording import RESULT, Slow
 from tests.waiting import eventually
 
 #: How the process ends when every exchange could finish, and when some were cut off.
 FINISHED, CUT = 0, 1
 
 
-class Slow(RecordingUpstream):
-    """An upstream that answers when it is told to."""
-
-    def __init__(self, ca: LocalCA, lab: Lab) -> None:
-        self.released = threading.Event()
-        self.left = threading.Event()
-        super().__init__(ca.server(HOSTS, lab.now), self._reply)
-
-    def _reply(self, peer: TLSPeer, request: Received) -> None:
-        while not self.released.wait(0.02):
-            try:
-                gone = peer.receive(wait=False) == b""
-            except ConnectionError:
-                gone = True
-            if gone:
-                self.left.set()
-                raise ConnectionError
-        peer.send(OK)
-
-
 @pytest.fixture
 def upstream(ca: LocalCA, lab: Lab) -> Iterator[Slow]:
-    with Slow(ca, lab) as upstream:
+    with Slow(ca.server(HOSTS, lab.now)) as upstream:
         yield upstream
         upstream.released.set()
 
