@@ -316,7 +316,8 @@ class World:
         self.pin = pair.facts.spki_pin
         write_pair(pair, directory / "upstream.crt", directory / "upstream.key")
         self.upstream = ScriptedUpstream(directory / "upstream.crt", directory / "upstream.key")
-        self.issued, self.token = TokenFile(self.state / "tokens.json").issue("ci", 3600, time.time())
+        self.issued_file = TokenFile(self.state / "tokens.json")
+        self.issued, self.token = self.issued_file.issue("ci", 3600, time.time())
         self.gate: Gate | None = None
         self.port = 0
 

@@ -77,11 +77,17 @@ class Channel(Int32StringReceiver):
 
         @param within: seconds, after which it is not waited for any more.
         @param descriptors: the other end gets copies of them.
+        @raise OSError: they cannot be copied.
         """
         if not self._open:
             return fail(Silent("is gone"))
         number = next(self._numbers)
-        lent = self._lent[number] = [os.dup(descriptor) for descriptor in descriptors]
+        lent = self._lent[number] = []
+        try:
+            lent += (os.dup(descriptor) for descriptor in descriptors)
+        except OSError:
+            self._take_back(number)
+            raise
         for descriptor in lent:
             self.transport.sendFileDescriptor(descriptor)
         self._send({"ask": number, "verb": verb, "with": arguments, "descriptors": len(lent)})

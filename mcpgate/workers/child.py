@@ -10,7 +10,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic
 from typing import Any
 
 from twisted.internet.error import ProcessExitedAlready
@@ -33,11 +32,18 @@ class Child:
         self.kill = kill
         #: The generation that it serves by.
         self.generation = 0
+        #: The one that it has built last.
+        self.staged = 0
+        #: Whether it is being brought to what stands.
+        self.settling = False
         #: The listening sockets that it has, by listener: what they were bound as.
         self.given: dict[str, object] = {}
-        self.began = monotonic()
+        #: Those that it gets with what it has built, and keeps if it adopts that.
+        self.offered: dict[str, object] = {}
         #: When it began to serve.
         self.serving_since: float | None = None
+        #: Whether we have ended it, and have said why.
+        self.ended = False
 
 
 #: Starts a process: its verbs, and what to call with the words for how it ended.

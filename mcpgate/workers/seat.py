@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
@@ -53,8 +54,8 @@ class Seat:
 
     @property
     def serves(self) -> bool:
-        """Whether there is a worker that serves."""
-        return self.child is not None and self.child.generation > 0
+        """Whether there is a worker that serves, and is not just being brought to what stands."""
+        return self.child is not None and self.child.generation > 0 and not self.child.settling
 
     def fill(self) -> Deferred[None]:
         """Have somebody serve here; fires when that is so, or has failed."""
@@ -77,7 +78,15 @@ class Seat:
 
     async def _settle(self) -> None:
         child = self.child
-        while child is not None and child is self.child and not self._standing.stopping:
+        if child is not None and not child.settling:
+            child.settling = True
+            try:
+                await self._catch_up(child)
+            finally:
+                child.settling = False
+
+    async def _catch_up(self, child: Child) -> None:
+        while child is self.child and not self._standing.stopping:
             generation = self._standing.generation
             if child.generation == generation.number:
                 break
@@ -89,9 +98,10 @@ class Seat:
                 await self.adopt(generation)
             except ChannelError as error:
                 # With nothing in force it is of no use; with the last generation it goes on serving.
-                self._complain(child, f"cannot serve generation {generation.number}: {error}")
-                if child.generation == 0:
-                    child.kill()
+                if not child.ended:
+                    self._complain(child, f"cannot serve generation {generation.number}: {error}")
+                    if child.generation == 0:
+                        self._end(child)
                 break
 
     async def stage(self, change: Change) -> None:
@@ -108,8 +118,9 @@ class Seat:
             for name, bound in addresses.items()
             if name in generation.listeners and child.given.get(name) is not bound
         }
-        sockets = [bound.socket() for bound in wanted.values()]
+        sockets: list[socket.socket] = []
         try:
+            sockets += (bound.socket() for bound in wanted.values())
             answered = child.channel.ask(
                 "stage",
                 within=STAGE_MOST,
@@ -121,12 +132,14 @@ class Seat:
                 names=list(wanted),
                 descriptors=[sock.fileno() for sock in sockets],
             )
+        except OSError as error:
+            raise ChannelError(f"cannot be given its sockets: {error.strerror}") from None
         finally:
             for sock in sockets:
                 sock.close()
         await self._or_end(child, answered)
-        child.given = {name: one for name, one in child.given.items() if name in generation.listeners}
-        child.given.update(wanted)
+        child.offered = dict(wanted)
+        child.staged = generation.number
 
     async def adopt(self, generation: Generation) -> None:
         """
@@ -140,6 +153,9 @@ class Seat:
             child, child.channel.ask("adopt", within=STEP_MOST, number=generation.number, tokens=tokens)
         )
         child.generation = generation.number
+        mine = {**child.given, **child.offered}
+        child.given = {name: one for name, one in mine.items() if name in generation.listeners}
+        child.offered = {}
         if child.serving_since is None:
             child.serving_since = monotonic()
             self.log.info("worker {worker} serves (process {pid})", worker=self.number, pid=child.pid)
@@ -148,12 +164,7 @@ class Seat:
     def drop(self) -> None:
         """Have it forget what it staged."""
         if self.child is not None:
-            # Only the sockets of this change would be missing: all are sent again with the next.
-            self.child.given = {
-                name: one
-                for name, one in self.child.given.items()
-                if self._standing.addresses.bound.get(name) is one
-            }
+            self.child.offered = {}
             self.child.channel.tell("drop")
 
     async def tokens(self) -> None:
@@ -165,8 +176,14 @@ class Seat:
                 await self._or_end(child, child.channel.ask("tokens", within=STEP_MOST, tokens=tokens))
             except Silent:
                 pass  # whoever comes next gets them with its first generation
-            except ChannelError:
-                child.kill()
+            except ChannelError as error:
+                self.end(f"cannot take up tokens: {error}")
+
+    def end(self, why: str) -> None:
+        """End the worker at once; another takes its place."""
+        if self.child is not None:
+            self._complain(self.child, why)
+            self._end(self.child)
 
     def ended(self, child: Child, how: str) -> None:
         """The worker's process is gone."""
@@ -175,7 +192,8 @@ class Seat:
         self.child = None
         if self._standing.stopping:
             return
-        self._complain(child, how)
+        if not child.ended:
+            self._complain(child, how)
         self.restarts += 1
         lived = monotonic() - child.serving_since if child.serving_since is not None else 0.0
         self._early = 0 if lived >= YOUNG else self._early + 1
@@ -209,6 +227,12 @@ class Seat:
         """A worker that does not answer serves nobody either, and would be of another mind than the rest."""
         try:
             await answered
-        except Silent:
-            child.kill()
+        except Silent as error:
+            if child is self.child and not child.ended:
+                self._complain(child, str(error))
+                self._end(child)
             raise
+
+    def _end(self, child: Child) -> None:
+        child.ended = True
+        child.kill()

@@ -200,6 +200,8 @@ class Supervisor(Service):
             change = None if self.standing.stopping else self.standing.judge_files()
             if change is not None:
                 await self._put_in_force(change, "files")
+            # A worker that could not follow before, because a file was broken, may now.
+            await self._settle()
         except ConfigError:
             pass  # it has been told
         finally:
@@ -261,15 +263,19 @@ class Supervisor(Service):
             self.complain(kind, wrong.told(KEPT))
             raise wrong
         self.standing.take(change)
-        for seat, error in await _each(seats, lambda seat: seat.adopt(change.generation)):
+        number = change.generation.number
+        # Not those that have come since: they begin with what stands.
+        agreed = [seat for seat in seats if seat.child is not None and seat.child.staged == number]
+        for seat, error in await _each(agreed, lambda seat: seat.adopt(change.generation)):
             # It has agreed and does not do it: the next one will.
-            if not isinstance(error, Silent) and seat.child is not None:
-                seat.child.kill()
+            if not isinstance(error, Silent):
+                seat.end(f"did not adopt what it had staged: {error}")
+        # Those that began to serve meanwhile, by what stood then.
+        await self._settle()
         self.standing.announce(change)
-        for seat in self.seats:
-            if seat.serves:
-                # Those that began to serve meanwhile.
-                seat.settle()
+
+    async def _settle(self) -> None:
+        await gatherResults([seat.settle() for seat in self.seats if seat.serves])
 
     # Stop.
 
