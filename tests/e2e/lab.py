@@ -33,6 +33,10 @@ SERVERS = Path(__file__).with_name("servers")
 #: The command, of the interpreter that runs the tests.
 MCPGATE = (sys.executable, "-m", "mcpgate")
 
+#: The two ways to run a gate.
+RUN = (*MCPGATE, "run")
+TWIST = (sys.executable, "-m", "twisted", "mcpgate")
+
 #: The names that the gate's and the upstream's certificates are for.
 HOSTS = ("localhost", "127.0.0.1")
 
@@ -126,9 +130,16 @@ class Lab:
             env={**os.environ, **(env or {})},
         )
 
-    def gate(self, config: Path | None = None, *, env: Table | None = None, **tables: Any) -> "GateProcess":
+    def gate(
+        self,
+        config: Path | None = None,
+        *,
+        env: Table | None = None,
+        program: Sequence[str] = RUN,
+        **tables: Any,
+    ) -> "GateProcess":
         """A gate, not yet started, for a configuration or for what L{config} makes of C{tables}."""
-        return GateProcess(self, config or self.config(**tables), env=env)
+        return GateProcess(self, config or self.config(**tables), env=env, program=program)
 
 
 #: The rules of a default configuration.
@@ -139,13 +150,17 @@ EVERYTHING_BUT_DELETE: Sequence[Table] = (
 
 
 class GateProcess:
-    """C{mcpgate run} on a configuration, from C{with} (or L{start}) until its end (or L{terminate})."""
+    """C{mcpgate run} (or C{twist mcpgate}) on a configuration, from C{with} (or L{start}) until its end
+    (or L{terminate})."""
 
     #: Those that run now, for the report of a failed test.
     running: "list[GateProcess]" = []
 
-    def __init__(self, lab: Lab, config: Path, *, env: Table | None = None) -> None:
+    def __init__(
+        self, lab: Lab, config: Path, *, env: Table | None = None, program: Sequence[str] = RUN
+    ) -> None:
         self.lab = lab
+        self._program = program
         self.config = config
         self.log_file = lab.directory / "gate.log"
         self.port = 0
@@ -158,7 +173,7 @@ class GateProcess:
         self.token = self.token or self.lab.token()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*MCPGATE, "run", "--config", str(self.config)],
+                [*self._program, "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -4,13 +4,13 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from mcpgate.testing import LocalCA
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import HOSTS, Lab
+from tests.e2e.lab import HOSTS, RUN, TWIST, Lab
 from tests.e2e.recording import RESULT, Slow
 from tests.waiting import eventually
 
@@ -55,11 +55,17 @@ def test_a_call_in_flight_is_answered_first(lab: Lab, upstream: Slow) -> None:
         assert not (lab.state / "control.sock").exists()
 
 
+@pytest.mark.parametrize("program", [RUN, TWIST], ids=["mcpgate run", "twist mcpgate"])
 @pytest.mark.parametrize("ending", ["the drain deadline", "a second signal"])
-def test_a_call_that_does_not_end_is_ended(lab: Lab, upstream: Slow, ending: str) -> None:
-    """Both peers see it broken off, and the record says by whom."""
+def test_a_call_that_does_not_end_is_ended(
+    lab: Lab, upstream: Slow, ending: str, program: Sequence[str]
+) -> None:
+    """Both peers see it broken off, the record says by whom, and the exit code that it was so."""
     drain = "300ms" if ending == "the drain deadline" else "1h"
-    with lab.gate(upstream={"port": upstream.port}, gate={"drain": drain}) as gate, Caller(gate) as busy:
+    with (
+        lab.gate(program=program, upstream={"port": upstream.port}, gate={"drain": drain}) as gate,
+        Caller(gate) as busy,
+    ):
         busy.begin(call("get_weather"))
         eventually(lambda: upstream.requests, "the call arrives")
         os.kill(gate.pid, signal.SIGTERM)
