@@ -5,6 +5,7 @@ Never where a gate is a guest: an embedder's reactor and limits are left as they
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
 from typing import Any
@@ -17,6 +18,7 @@ def own(reactor: Any) -> None:
     reactor.seconds = time.monotonic
     # An exchange takes two descriptors, and the usual soft limit of 1024 is for programs that use
     # select(2). What the administrator allows is the hard one.
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A sandbox may forbid it; then there are as many as there are.
+    with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -23,10 +23,11 @@ STAGE_MOST = 30.0
 # These steps touch no file.
 STEP_MOST = 10.0
 
-# Dead sooner than this after it began, a worker did not die of bad luck: wait before the next, twice
-# as long each time. The first is replaced at once, whatever it died of.
-YOUNG = 10.0
-WAIT_FIRST = 0.5
+# One that dies sooner than this after it began to serve would do so again: wait before the next, twice
+# as long each time. But for the first, which is replaced at once, and not for those that served
+# longer: whatever kills them, waiting would only let it take the gate away from everybody.
+YOUNG = 1.0
+WAIT_FIRST = 0.25
 WAIT_MOST = 5.0
 
 

@@ -44,17 +44,20 @@ def test_one_that_dies_young_again_and_again_is_waited_for_longer_each_time(
 ) -> None:
     """The first is replaced at once, whatever it died of."""
     waits: list[float] = []
+    monkeypatch.setattr(seat, "YOUNG", 60.0)
     with watched(world) as running:
         place = running.supervisor.seats[0]
         monkeypatch.setattr(place, "_fill_again", lambda seconds: waits.append(seconds) or place.fill())
-        for deaths in range(1, 7):
+        for deaths in range(1, 8):
             running.loop.call(running.member(0).die)
             running.settled()
             assert len(waits) == deaths - 1
-        assert waits == [0.5, 1.0, 2.0, 4.0, 5.0]
+        assert waits == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0]
 
 
-def test_one_that_served_for_long_is_replaced_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_has_served_is_replaced_at_once_every_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And what was before it is forgotten."""
     waits: list[float] = []
     monkeypatch.setattr(seat, "YOUNG", 0.0)
