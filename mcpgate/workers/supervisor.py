@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -153,8 +153,12 @@ class Supervisor(Service):
 
     def _spare_one(self) -> None:
         self._sparing = None
-        if self._spare is None:
-            self._spare = self._start()
+        if self._spare is None and not self.standing.stopping:
+            try:
+                self._spare = self._start()
+            except OSError as error:
+                self.log.warn("no spare worker can be started: {why}", why=error.strerror)
+                self._want_a_spare(SPARE_AGAIN)
 
     def _has_ended(self, child: Child, how: str) -> None:
         self._alive.discard(child)
@@ -253,8 +257,11 @@ class Supervisor(Service):
             # One that is gone is no objection: whoever takes its place begins with what stands then.
             if not isinstance(error, Silent)
         ]
+        number = change.generation.number
+        # Not those that have come since: they begin with what stands.
+        agreed = [seat for seat in seats if seat.child is not None and seat.child.staged == number]
         if problems or self.standing.stopping:
-            for seat in seats:
+            for seat in agreed:
                 seat.drop()
             self.standing.drop(change)
             wrong = ConfigError(
@@ -263,9 +270,6 @@ class Supervisor(Service):
             self.complain(kind, wrong.told(KEPT))
             raise wrong
         self.standing.take(change)
-        number = change.generation.number
-        # Not those that have come since: they begin with what stands.
-        agreed = [seat for seat in seats if seat.child is not None and seat.child.staged == number]
         for seat, error in await _each(agreed, lambda seat: seat.adopt(change.generation)):
             # It has agreed and does not do it: the next one will.
             if not isinstance(error, Silent):
@@ -282,14 +286,16 @@ class Supervisor(Service):
     async def _drain(self, seconds: float) -> bool:
         finished = True
         asked = [
-            seat.child.channel.ask("drain", within=seconds + DRAIN_GRACE, seconds=seconds)
-            for seat in self.seats
-            if seat.child is not None
+            (child, child.channel.ask("drain", within=seconds + DRAIN_GRACE, seconds=seconds))
+            for child in (seat.child for seat in self.seats)
+            if child is not None
         ]
-        for answered in asked:
+        for child, answered in asked:
             try:
                 finished = bool((await answered)["finished"]) and finished
             except ChannelError:
+                # So that whoever asked it before, with more patience, does not wait either.
+                child.kill()
                 finished = False
         return finished
 
@@ -352,13 +358,17 @@ class Supervisor(Service):
             "process": os.getpid(),
             "draining": standing.stopping,
             "generation": standing.generation.number,
-            "problem": "\n".join(standing.told()) or None,
+            "problem": "\n".join((*standing.told(), *_told(self.seats))) or None,
             "configuration": str(self.config.source),
             "tokens": len(standing.tokens.all()),
         }
         nothing = {"limits": asdict(self.config.limits), "listeners": [], "upstreams": []}
         spare = self._spare.pid if self._spare is not None else None
         return {**ours, **nothing, **together(several), **ours, "spare": spare, "workers": rows}
+
+
+def _told(seats: Iterable[Seat]) -> Iterator[str]:
+    return (f"worker {seat.number}: {seat.problem}" for seat in seats if seat.problem is not None)
 
 
 def _seated(seat: Seat, child: Child | None, facts: dict[str, Any] | None) -> dict[str, Any]:

@@ -146,6 +146,10 @@ class Watched:
     def member(self, number: int) -> Member:
         """The worker with that number."""
         (pid,) = [one["process"] for one in self.status()["workers"] if one["number"] == number]
+        return self.member_of(pid)
+
+    def member_of(self, pid: int) -> Member:
+        """The worker with that process, which may be over."""
         (found,) = [member for member in self.crew.members if member.pid == pid]
         return found
 

@@ -33,6 +33,7 @@ def test_one_that_cannot_start_is_shown_and_tried_again(
         eventually(lambda: len(running.crew.members) > 5, "it is tried again and again")
         status = running.status()
         assert "cannot serve generation 1: has no certificate" in str(row(status, 0)["problem"])
+        assert str(row(status, 0)["problem"]) in status["problem"]
         assert row(status, 1)["state"] == "serves"
         running.crew.refuses.clear()
         running.settled()

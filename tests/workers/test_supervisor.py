@@ -247,6 +247,18 @@ def test_what_could_not_finish_is_told(world: World, why: str) -> None:
         assert [worker["restarts"] for worker in running.status()["workers"]] == [0, 0]
 
 
+def test_a_worker_that_hangs_does_not_hold_up_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second signal ends it, whatever patience the first one had."""
+    monkeypatch.setattr(supervisor, "DRAIN_GRACE", 0.2)
+    with watched(world) as running:
+        running.member(1).refuses["drain"] = None
+        drained: list[bool] = []
+        running.loop.call(lambda: running.supervisor.drain(3600).addCallback(drained.append) and None)
+        assert running.loop.call(running.supervisor.drain, 0) is False
+        eventually(lambda: drained == [False], "the first is told as well")
+        assert running.member_of(1001).killed
+
+
 def _with_exchange(running: Watched) -> object:
     for worker in running.status()["workers"]:
         if worker["listeners"] and worker["listeners"][0]["connections"]:
