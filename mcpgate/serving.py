@@ -58,8 +58,13 @@ class Serving:
         The one step in which a generation comes into force.
 
         @param sockets: bound and listening, ours to close: for listeners that are new or have moved.
+            While it drains it accepts on none of them.
         """
         force = self.force
+        if self._drain is not None:
+            for sock in sockets.values():
+                sock.close()
+            sockets = {}
         for name, listening in list(self.listenings.items()):
             if name in sockets or name not in generation.listeners:
                 listening.retire()

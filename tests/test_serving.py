@@ -90,6 +90,23 @@ def test_a_drain_that_is_hurried_is_not_called_finished(world: World, serving: S
         assert told == [False]
 
 
+def test_while_it_drains_it_accepts_on_nothing_new(world: World, serving: Serving) -> None:
+    """A worker that is about to end may still be told what the others are."""
+    with world.caller() as busy, held(world.upstream) as release:
+        busy.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        drained: list[bool] = []
+        world.loop.call(lambda: serving.drain(20).addCallback(drained.append) and None)
+        with socket.create_server(("127.0.0.1", 0)) as moved:
+            world.loop.call(serving.adopt, generation(world, 2), {"public": moved.dup()})
+            port = moved.getsockname()[1]
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        release()
+        assert busy.json()[0] == 200
+        world.wait_for(lambda: drained == [True])
+
+
 def test_it_lets_go_of_everything(world: World, listening: socket.socket) -> None:
     """Sockets, journal and its lock; the address is still whose it was."""
     before = len(os.listdir("/proc/self/fd"))

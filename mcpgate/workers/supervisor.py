@@ -377,6 +377,8 @@ def _seated(seat: Seat, child: Child | None, facts: dict[str, Any] | None) -> di
         state = "is gone"
     elif facts is None:
         state = "does not answer"
+    elif facts.get("draining"):
+        state = "drains"
     else:
         state = "serves" if facts["running"] else "starts"
     return {

@@ -11,7 +11,7 @@ import pytest
 
 from mcpgate.testing import LocalCA
 from tests.e2e.caller import call, one_at_each
-from tests.e2e.lab import HOSTS, Lab
+from tests.e2e.lab import HOSTS, GateProcess, Lab
 from tests.e2e.recording import RESULT, Slow
 from tests.waiting import eventually
 
@@ -92,3 +92,28 @@ def test_what_a_terminal_sends_to_all_of_its_processes_loses_no_call(lab: Lab, u
         upstream.released.set()
         assert [caller.receive().read() for caller in callers] == [RESULT, RESULT]
         assert gate.wait() == 0
+
+
+def test_one_that_is_told_to_stop_alone_finishes_and_is_replaced(lab: Lab, upstream: Slow) -> None:
+    """SIGTERM to a worker: the other goes on, and nobody loses a call."""
+    with (
+        lab.gate(upstream={"port": upstream.port}, gate={"drain": "1m", "workers": 2}) as gate,
+        ExitStack() as stack,
+    ):
+        callers = one_at_each(gate, stack)
+        callers[0].begin(call("get_weather"))
+        eventually(lambda: upstream.requests, "the call arrives")
+        leaving = {worker["number"]: worker["process"] for worker in gate.workers()}[0]
+        os.kill(leaving, signal.SIGTERM)
+        eventually(lambda: states(gate) == {0: "drains", 1: "serves"}, "it drains")
+        upstream.released.set()
+        assert callers[0].receive().read() == RESULT
+        assert callers[1].post(call("get_weather")).read() == RESULT
+        eventually(lambda: states(gate) == {0: "serves", 1: "serves"}, "another has its place")
+        assert all(worker["process"] != leaving for worker in gate.workers())
+        assert gate.terminate() == 0
+
+
+def states(gate: GateProcess) -> dict[int, str]:
+    """How each worker is."""
+    return {worker["number"]: worker["state"] for worker in gate.workers()}
