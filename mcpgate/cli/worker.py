@@ -52,6 +52,7 @@ def main(reactor_module: str) -> None:
     # What is printed by mistake is no log event: it goes where a crash would.
     globalLogBeginner.beginLoggingTo([tell], redirectStandardIO=False)
     attach(reactor, channel, socket.socket(fileno=CHANNEL))
+    channel.tell("ready")
     reactor.run(installSignalHandlers=False)
 
 

@@ -30,6 +30,8 @@ class Child:
         self.pid = pid
         #: End it at once, whatever it does.
         self.kill = kill
+        #: Whether it has imported all that it needs.
+        self.ready = False
         #: The generation that it serves by.
         self.generation = 0
         #: The one that it has built last.

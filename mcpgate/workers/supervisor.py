@@ -143,7 +143,10 @@ class Supervisor(Service):
         def log(*, level: str, namespace: str, text: str) -> None:
             self._relay(child, level, namespace, text)
 
-        child = self._spawn({"log": log}, lambda how: self._has_ended(child, how))
+        def ready() -> None:
+            child.ready = True
+
+        child = self._spawn({"log": log, "ready": ready}, lambda how: self._has_ended(child, how))
         self._alive.add(child)
         return child
 
@@ -363,7 +366,7 @@ class Supervisor(Service):
             "tokens": len(standing.tokens.all()),
         }
         nothing = {"limits": asdict(self.config.limits), "listeners": [], "upstreams": []}
-        spare = self._spare.pid if self._spare is not None else None
+        spare = self._spare.pid if self._spare is not None and self._spare.ready else None
         return {**ours, **nothing, **together(several), **ours, "spare": spare, "workers": rows}
 
 

@@ -86,6 +86,7 @@ def test_it_leaves_the_terminals_signals_to_its_supervisor(started: Started) -> 
 def test_what_it_has_to_say_goes_over_the_channel(started: Started) -> None:
     """There is one writer of the log."""
     started.send({"ask": 2, "verb": "drain", "with": {"minutes": 1}, "descriptors": 0})
+    assert started.receive() == {"tell": "ready", "with": {}}
     logged = started.receive()
     assert logged["tell"] == "log"
     assert logged["with"]["level"] == "critical"

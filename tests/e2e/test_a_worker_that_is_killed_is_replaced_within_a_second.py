@@ -29,7 +29,7 @@ def upstream(ca: LocalCA, lab: Lab) -> Iterator[RecordingUpstream]:
 @pytest.fixture
 def gate(lab: Lab, upstream: RecordingUpstream) -> Iterator[GateProcess]:
     with lab.gate(upstream={"port": upstream.port}, gate={"workers": 2}) as running:
-        eventually(lambda: running.status()["spare"], "the spare")
+        eventually(lambda: running.status()["spare"], "the spare is ready")
         yield running
 
 

@@ -37,6 +37,7 @@ class Member:
         verbs = {name: self._judged(name, verb) for name, verb in self.worker.verbs.items()}
         self.channel = Channel(reactor, verbs, self._gone)
         attach(reactor, self.channel, end)
+        self.channel.tell("ready")
 
     def _judged(self, name: str, verb: Verb) -> Verb:
         def judged(**arguments: Any) -> Any:
