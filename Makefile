@@ -32,7 +32,7 @@ install: $(VENV)/.test $(VENV)/.lint
 demo: $(VENV)/.demo
 	@$(BIN)/mcpgate demo $(if $(STATE),--state "$(STATE)") $(if $(KEEP),--keep)
 
-test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark
+test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 e2e: ARGS = tests/e2e
@@ -115,5 +115,10 @@ build/bench/.peers: $(VENV)/.made
 	@good=yes; for one in 'pyvoy' 'fastmcp>=4 uvicorn[standard]'; do \
 	  build/bench/venv/bin/python $(PIP) install $$one || good=no; done; \
 	if [ $$good = yes ] && $(SERVERS); then touch $@; fi
+
+build/.faketime:
+	@mkdir -p build
+	@command -v faketime >/dev/null || $(call apt,faketime)
+	@! command -v faketime >/dev/null || touch $@
 
 .PHONY: help install demo test e2e bench lint fuzz fuzz-merge clean

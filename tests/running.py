@@ -323,7 +323,8 @@ class World:
         self.pin = pair.facts.spki_pin
         write_pair(pair, directory / "upstream.crt", directory / "upstream.key")
         self.upstream = ScriptedUpstream(directory / "upstream.crt", directory / "upstream.key")
-        self.issued, self.token = TokenFile(self.state / "tokens.json").issue("ci", 3600, time.time())
+        self.issued_file = TokenFile(self.state / "tokens.json")
+        self.issued, self.token = self.issued_file.issue("ci", 3600, time.time())
         self.gate: Gate | None = None
         self.port = 0
 
@@ -368,8 +369,8 @@ verdict = "block"
     @property
     def listening(self) -> Listening:
         """The gate's listener, with its connections."""
-        assert self.gate is not None
-        return self.gate.bound["public"].listening
+        assert self.gate is not None and self.gate.serving is not None
+        return self.gate.serving.listenings["public"]
 
     @property
     def congested(self) -> bool:

@@ -473,9 +473,7 @@ def test_a_stop_delivers_the_end_of_an_answer_to_a_caller_that_reads_slowly(worl
     sent = 0
 
     def unsent() -> bool:
-        assert world.gate is not None
-        connections = world.gate.bound["public"].listening.connections
-        return any(connection.stream.unsent for connection in connections)
+        return any(connection.stream.unsent for connection in world.listening.connections)
 
     def answer_until_it_is_too_much(sock: ssl.SSLSocket, request: Request) -> None:
         nonlocal sent

@@ -45,6 +45,7 @@ PURE = (
     "mcpgate/config/advice.py",
     "mcpgate/config/reference.py",
     "mcpgate/config/locate.py",
+    "mcpgate/workers/facts.py",
 )
 #: What reaches sockets, clocks, files, threads, other processes or chance.
 OUTSIDE = frozenset(
@@ -157,6 +158,8 @@ def test_every_rule_is_about_a_file_that_exists(place: str) -> None:
         ("mcpgate/config/judge.py", "from pathlib import Path\ntext = Path('x').read_text()"),
         ("mcpgate/relay/exchange.py", "import signal"),
         ("mcpgate/gate.py", "from signal import SIGHUP"),
+        ("mcpgate/workers/seat.py", "from signal import SIGKILL"),
+        ("mcpgate/workers/supervisor.py", "from twisted.internet import reactor"),
         ("mcpgate/wire/http.py", "def late():\n    from twisted.internet.defer import Deferred"),
         ("mcpgate/wire/http.py", "from mcpgate.evidence.journal import Journal"),
         ("mcpgate/policy/decide.py", "from cryptography import x509"),

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mcpgate.cli.worker import command
 from mcpgate.config.inspect import inspect
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError
+from mcpgate.config.schema import Config
 from mcpgate.gate import Gate
+from mcpgate.workers.child import spawner
+from mcpgate.workers.supervisor import Supervisor
 
 
-def judged(reactor: Any, path: Path) -> Gate:
-    """A gate that is ready to start.
+def judged(reactor: Any, path: Path) -> Gate | Supervisor:
+    """A gate that is ready to start: one that serves by itself, or the supervisor of several workers.
 
     @raise ConfigError: if anything is wrong with the file, with the world it names (secrets, the
         state directory), or with what is in the certificate files; it has every problem.
     """
     config = load_config(path)
-    gate = Gate(reactor, config)
+    gate = _gate(reactor, config)
     problems = list(inspect(config, datetime.now(UTC)))
     try:
         gate.prepare()
@@ -30,3 +35,12 @@ def judged(reactor: Any, path: Path) -> Gate:
     if problems:
         raise ConfigError(problems, config.source)
     return gate
+
+
+def _gate(reactor: Any, config: Config) -> Gate | Supervisor:
+    workers = config.gate.workers
+    # The cores that we may use, which can be fewer than there are.
+    count = len(os.sched_getaffinity(0)) if isinstance(workers, str) else workers
+    if count == 1:
+        return Gate(reactor, config)
+    return Supervisor(reactor, config, spawner(reactor, command(reactor)), count)

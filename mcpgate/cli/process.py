@@ -1,32 +1,42 @@
-"""What only a process of its own may do: signals and exit codes.
+"""What only a process may do: signals and exit codes.
 
-A C{Gate} can be a guest in any Twisted application, so it touches neither. C{Process} owns the gate
-where the application is nothing but the gate:
+A C{Gate} can be a guest in any Twisted application, so it touches neither. C{Process} owns the gate,
+or the supervisor of one, where the application is nothing but the gate:
 
   - SIGHUP reads the configuration again and reopens the journal. A configuration that is not good
     changes nothing; the log and C{status} say what was wrong with it.
   - SIGTERM and SIGINT let exchanges finish for C{gate.drain}, then stop; a second one stops at once.
+    The process ends with 0 if all could finish, and with 1 if some were cut off.
   - What cannot start ends the process with a code of sysexits.h and one message, before the reactor
-    runs: afterwards no exit code can be chosen.
+    runs.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from mcpgate.cli.exits import Stop, ends_well, stop_for
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.units import write_duration
-from mcpgate.gate import KEPT, Gate
+from mcpgate.gate import Gate
 from mcpgate.ops.control import ControlError
+from mcpgate.standing import KEPT
+from mcpgate.workers.supervisor import Supervisor
+
+#: How the process ends when exchanges were cut off.
+CUT = 1
 
 
 class Process(Service):
@@ -34,11 +44,12 @@ class Process(Service):
 
     log = Logger()
 
-    def __init__(self, reactor: IReactorFromThreads, gate: Gate, source: Path) -> None:
+    def __init__(self, reactor: Any, gate: Gate | Supervisor, source: Path) -> None:
         self._reactor = reactor
         self._gate = gate
         # Absolute, so that nobody's change of directory makes a reload read another file.
         self._source = source.absolute()
+        self._code = os.EX_OK
 
     def startService(self) -> None:
         """Start the gate, or end the process with the code that says why it cannot."""
@@ -50,25 +61,41 @@ class Process(Service):
                 # as with the journal's lock, mostly because another gate has the state directory.
                 raise Stop(str(error), os.EX_CANTCREAT) from error
         super().startService()
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.hang_up))
+        atexit.register(self._exit)
+        self._on((signal.SIGHUP,), self.hang_up)
+        # Twisted installs its own when the reactor starts, and would end the process by the signal.
+        self._reactor.callWhenRunning(self._take_signals)
 
     def stopService(self) -> Deferred[None]:
-        """Drain, then stop. Twisted calls this at the first SIGTERM or SIGINT."""
+        """Drain, then stop. Twisted calls this before the reactor stops."""
         super().stopService()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        # Twisted's own answer to a second signal is a complaint that it is stopping already.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._reactor.callFromThread(self.hurry))
+        self._on((signal.SIGTERM, signal.SIGINT), self.hurry)
         drain = write_duration(self._gate.config.gate.drain)
         self.log.info("stopping; exchanges may finish for {drain}", drain=drain)
-        return self._gate.stopService()
+        return self._gate.stopService().addCallbacks(self._stopped, self._failed)
 
-    def hang_up(self) -> None:
+    def _take_signals(self) -> None:
+        self._on((signal.SIGTERM, signal.SIGINT), self._stop)
+
+    def _stop(self) -> None:
+        # A second signal may come before the first one is acted upon.
+        if self.running:
+            self._reactor.stop()
+
+    def _on(self, numbers: tuple[signal.Signals, ...], act: Callable[[], Any]) -> None:
+        for number in numbers:
+            signal.signal(number, lambda *_: self._reactor.callFromThread(act))
+
+    def hang_up(self) -> Deferred[None]:
         """Reopen the journal and reload, as SIGHUP asks; whatever goes wrong, the gate stays as it was."""
+        return Deferred.fromCoroutine(self._hang_up())
+
+    async def _hang_up(self) -> None:
         self.log.info("reading {source} again", source=str(self._source))
         try:
-            self._gate.reopen()
-            self._gate.reload(load_config(self._source))
+            await maybeDeferred(self._gate.reopen)
+            await maybeDeferred(self._gate.reload, load_config(self._source))
         except Exception as error:
             self._gate.complain("configuration", self._why(error))
         else:
@@ -78,6 +105,23 @@ class Process(Service):
         """End what is still unfinished now, as a second SIGTERM asks."""
         self.log.warn("stopping at once")
         self._gate.drain(0)
+
+    def _stopped(self, finished: bool) -> None:
+        if not finished:
+            self.log.warn("stopped; not every exchange could finish")
+            self._code = CUT
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("the gate did not stop in good order", failure=failure)
+        self._code = CUT
+
+    def _exit(self) -> None:
+        # Neither twist nor its reactor lets a service choose how the process ends. By now the reactor
+        # is done and only what was registered before us is left: Twisted's own, which is nothing.
+        if self._code != os.EX_OK:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self._code)
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, ConfigError):

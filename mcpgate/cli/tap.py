@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 from twisted.application.service import IService
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python import usage
 
 from mcpgate.cli.exits import ends_well
 from mcpgate.cli.judged import judged
+from mcpgate.cli.owned import own
 from mcpgate.cli.process import Process
 from mcpgate.cli.text import DEFAULT_CONFIG
 
@@ -32,4 +31,6 @@ def makeService(options: usage.Options) -> IService:
 
     with ends_well():
         source = Path(options["config"])
-        return Process(cast(IReactorFromThreads, reactor), judged(reactor, source), source)
+        gate = judged(reactor, source)
+        own(reactor)
+        return Process(reactor, gate, source)

@@ -107,6 +107,22 @@ def count(least: int, most: int) -> Form:
     return Form(said, read)
 
 
+def workers() -> Form:
+    """How many processes: a number, or C{"auto"}."""
+    # More than a few per core gain nothing; nobody has cores for 256.
+    number = count(1, 256)
+    said = f'{number.said}, or "auto"'
+
+    def read(raw: object, base: Path) -> object:
+        if raw == "auto":
+            return raw
+        if isinstance(raw, str):
+            raise ValueError(f"{quoted(raw)} is no number of workers; want {said}")
+        return number.read(raw, base)
+
+    return Form(said, read)
+
+
 def duration(least: str, most: str) -> Form:
     """Seconds, written with a unit, within bounds."""
     said = f'a duration such as "30s", from {least} to {most}'

@@ -76,7 +76,7 @@ def parse_config(text: bytes, source: Path) -> Config:
     if sheet.problems:
         in_file_order = sorted(sheet.problems, key=lambda problem: problem.line or 0)
         raise ConfigError(in_file_order, source)
-    return _built(drafts, sheet, source)
+    return _built(drafts, sheet, source, text)
 
 
 def _plainly(error: tomllib.TOMLDecodeError) -> str:
@@ -129,7 +129,7 @@ def _named(place: Place, kind: str, table: Mapping[str, object]) -> Place:
     return place
 
 
-def _built(drafts: Mapping[str, list[Draft]], sheet: Sheet, source: Path) -> Config:
+def _built(drafts: Mapping[str, list[Draft]], sheet: Sheet, source: Path, text: bytes) -> Config:
     built = {kind: tuple(draft.build() for draft in drafts[kind]) for kind in drafts}
     return Config(
         gate=cast("schema.GateTable", built["gate"][0]),
@@ -139,5 +139,6 @@ def _built(drafts: Mapping[str, list[Draft]], sheet: Sheet, source: Path) -> Con
         routes=cast("tuple[schema.RouteTable, ...]", built["route"]),
         rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
         source=source,
+        text=text,
         lines=sheet.lines,
     )

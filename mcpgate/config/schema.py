@@ -56,6 +56,13 @@ class GateTable:
         default=2.0,
         example='"30s"',
     )
+    # One: a second process pays from the second core on, and costs some 50 MB.
+    workers: int | str = option(
+        "How many processes serve, under one that supervises them; auto is one for each core.",
+        forms.workers(),
+        default=1,
+        example='"auto"',
+    )
 
 
 @frozen
@@ -465,6 +472,8 @@ class Config:
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
     source: Path | None = None
+    #: The bytes that it was read from, for another process to read it again.
+    text: bytes = field(default=b"", eq=False, repr=False)
     lines: Mapping[str, int] = field(factory=dict, eq=False, repr=False)
 
     def problem(self, path: str, message: str) -> Problem:

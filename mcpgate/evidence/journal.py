@@ -45,7 +45,7 @@ class Journal:
         except OSError as error:
             raise JournalError(f"{directory}: {error.strerror}") from error
         # A file of its own: the journal is renamed when it is rotated, and its lock would go with it.
-        self._lock = _hold(directory / f"journal-{worker}.lock")
+        self._lock = hold(directory / f"journal-{worker}.lock")
         try:
             self._fd = self._open()
         except JournalError:
@@ -164,8 +164,11 @@ def _whole_lines(fd: int, end: int) -> int:
     return 0
 
 
-def _hold(path: Path) -> int:
-    """Lock a file for as long as this process lives, and leave its number there for who comes second."""
+def hold(path: Path) -> int:
+    """Lock a file for as long as this process lives, and leave its number there for who comes second.
+
+    @raise JournalError: it cannot be locked; another gate has the directory that it is in.
+    """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:

@@ -2,25 +2,26 @@
 
 The endpoint binds, so every kind that Twisted knows works (tcp, tcp6, unix, systemd) and says what is
 wrong in its own words; but it is not left to accept, so that a connection is ours from its first byte.
+Who binds need not be who accepts: with several workers the address is bound once, and each of them
+accepts on the same socket.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from mcpgate.config.schema import ListenerTable
-from mcpgate.relay.force import InForce
-from mcpgate.relay.listener import Listening
+from mcpgate.evidence.record import where
 
 
 class ListenError(Exception):
@@ -38,26 +39,29 @@ class _Silent(Factory):
 
 @define(eq=False)
 class Bound:
-    """A listener with the Twisted port that bound its address (and will unbind it)."""
+    """A listener's address, with the Twisted port that bound it (and will unbind it)."""
 
     table: ListenerTable
     port: Any
-    listening: Listening
+    #: Where it is bound, with the port that the kernel chose.
+    address: str
     _closed: Deferred[Any] | None = field(default=None, init=False)
 
+    def socket(self) -> socket.socket:
+        """The listening socket, on a descriptor of its own."""
+        return socket.socket(fileno=os.dup(self.port.fileno()))
+
     def close(self) -> Deferred[Any]:
-        """Accept no more and give the address back; fires when it is free."""
-        self.listening.stop()
+        """Give the address back; fires when it is free, as far as it is up to us."""
         if self._closed is None:
             self._closed = maybeDeferred(self.port.stopListening)
         return self._closed
 
 
-def bind(reactor: Any, table: ListenerTable, force: InForce, report: Callable[[str], None]) -> Bound:
+def bind(reactor: Any, table: ListenerTable) -> Bound:
     """
-    Bind a listener's address; nothing is accepted until L{Listening.start}.
+    Bind a listener's address.
 
-    @param report: takes a sentence for the operator's log.
     @raise ListenError: if the address is taken or may not be used.
     """
     outcome: list[Any] = []
@@ -72,5 +76,42 @@ def bind(reactor: Any, table: ListenerTable, force: InForce, report: Callable[[s
             why = error.socketError.strerror or why
         raise ListenError(f"listener {table.name}: cannot listen on {table.listen}: {why}")
     port.stopReading()
-    sock = socket.socket(fileno=os.dup(port.fileno()))
-    return Bound(table, port, Listening(table.name, sock, force, report))
+    return Bound(table, port, where(port.socket.getsockname()))
+
+
+class Addresses:
+    """The addresses of a gate, by the names of its listeners."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.bound: dict[str, Bound] = {}
+        self._reactor = reactor
+
+    def bind(self, tables: Iterable[ListenerTable]) -> dict[str, Bound]:
+        """
+        Bind what is new or has moved, all of it or nothing; what is bound already stays as it is.
+
+        @raise ListenError: for the first that cannot be bound.
+        """
+        fresh: dict[str, Bound] = {}
+        try:
+            for table in tables:
+                known = self.bound.get(table.name)
+                if known is None or known.table.listen != table.listen:
+                    fresh[table.name] = bind(self._reactor, table)
+        except ListenError:
+            for bound in fresh.values():
+                bound.close()
+            raise
+        return fresh
+
+    def take(self, fresh: Mapping[str, Bound], names: Container[str]) -> None:
+        """Go on with these new ones; those that they replace, and those of other names, are closed."""
+        for name, bound in list(self.bound.items()):
+            if name in fresh or name not in names:
+                bound.close()
+                del self.bound[name]
+        self.bound.update(fresh)
+
+    def close(self) -> Deferred[Any]:
+        """Give all addresses back; fires when they are free."""
+        return gatherResults([bound.close() for bound in self.bound.values()])

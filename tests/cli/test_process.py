@@ -17,15 +17,31 @@ from tests.cli.conftest import COMMAND, Run, Start, answers, control, wait_for
 
 @pytest.mark.parametrize("command", ["mcpgate run", "twist mcpgate", "twist --reactor=epoll mcpgate"])
 def test_it_runs_until_it_is_told_to_stop(command: str, config: Path, start: Start) -> None:
-    """SIGTERM ends it in order, of that signal, with nothing left behind but its records."""
+    """SIGTERM ends it in order, with nothing left behind but its records."""
     program, *words = command.split()
     first = [COMMAND] if program == "mcpgate" else [sys.executable, "-m", "twisted"]
     gate = start(*first, *words, "--config", config)
     gate.send_signal(signal.SIGTERM)
     said, _ = gate.communicate(timeout=60)
-    assert gate.returncode == -signal.SIGTERM
+    assert gate.returncode == os.EX_OK
     assert "Traceback" not in said
     assert not control(config).exists()
+
+
+def with_workers(config: Path, workers: int | str) -> None:
+    """Have the configuration ask for so many."""
+    text = config.read_text()
+    config.write_text(text.replace("[gate]\n", f"[gate]\nworkers = {json.dumps(workers)}\n", 1))
+
+
+def test_as_many_workers_as_there_are_cores(run: Run, config: Path, start: Start) -> None:
+    """On a machine with one, the process that was started serves by itself."""
+    with_workers(config, "auto")
+    assert run("check", "--config", config).returncode == os.EX_OK
+    start()
+    cores = len(os.sched_getaffinity(0))
+    shown = ask(control(config), "status").get("workers", [])
+    assert len(shown) == (cores if cores > 1 else 0)
 
 
 def test_status_says_what_runs(run: Run, config: Path, start: Start) -> None:
@@ -81,8 +97,10 @@ def test_sighup_goes_on_in_a_new_journal_file(config: Path, start: Start) -> Non
     wait_for(journal.exists)
 
 
-def test_a_port_that_is_taken_is_69_and_one_line(run: Run, config: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_that_is_taken_is_69_and_one_line(run: Run, config: Path, workers: int) -> None:
     """Nothing runs without its listener, and the message names the listener and the address."""
+    with_workers(config, workers)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
         config.write_text(config.read_text().replace("tcp:0:interface=127.0.0.1", address))
@@ -134,8 +152,10 @@ def test_options_of_run_are_judged_in_our_words(
     assert told in said.stderr and "twist" not in said.stderr
 
 
-def test_the_log_speaks_of_the_gate_only(config: Path, start: Start) -> None:
-    """Of Twisted there is nothing below a warning."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_log_speaks_of_the_gate_only(config: Path, start: Start, workers: int) -> None:
+    """Of Twisted there is nothing below a warning, whichever process it is in."""
+    with_workers(config, workers)
     gate = start(COMMAND, "run", "--config", config, "--log-format", "json")
     gate.send_signal(signal.SIGTERM)
     said, _ = gate.communicate(timeout=60)

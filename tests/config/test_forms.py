@@ -16,6 +16,7 @@ BASE = Path("/etc/mcpgate")
 FORMS = {
     "switch": forms.switch(),
     "count": forms.count(1, 10),
+    "workers": forms.workers(),
     "duration": forms.duration("1s", "1h"),
     "size": forms.size("1KiB", "1MiB"),
     "word": forms.word("profile", ("modern", "intermediate")),
@@ -41,6 +42,8 @@ FORMS = {
     [
         ("switch", True, True),
         ("count", 10, 10),
+        ("workers", 2, 2),
+        ("workers", "auto", "auto"),
         ("duration", "90s", 90.0),
         ("size", "1MiB", 1 << 20),
         ("file", "a/b.pem", BASE / "a/b.pem"),
@@ -66,7 +69,7 @@ def test_a_value_of_the_right_form_is_read(form: str, raw: object, value: object
     assert FORMS[form].read(raw, BASE) == value
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - {"switch", "count"}))
+@pytest.mark.parametrize("name", sorted(set(FORMS) - {"switch", "count", "workers"}))
 @pytest.mark.parametrize("raw", [5, 5.0, True, ["a"], {"a": 1}, b"a", None, "", "\n", "a\u202eb"])
 def test_what_is_not_a_plain_string_is_never_taken_for_one(name: str, raw: object) -> None:
     """No number becomes text, and no list its only element."""
@@ -86,6 +89,13 @@ def test_a_count_is_a_whole_number_within_bounds(raw: object) -> None:
     """A boolean is none, though Python thinks so."""
     with pytest.raises(ValueError, match="want a whole number from 1 to 10"):
         FORMS["count"].read(raw, BASE)
+
+
+@pytest.mark.parametrize("raw", [0, 257, -1, True, 2.0, "two", "2", "", "Auto", ["auto"], None])
+def test_workers_are_a_number_or_auto(raw: object) -> None:
+    """None at all would serve nobody."""
+    with pytest.raises(ValueError, match="want a whole number from 1 to 256"):
+        FORMS["workers"].read(raw, BASE)
 
 
 @pytest.mark.parametrize(

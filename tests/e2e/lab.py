@@ -33,6 +33,10 @@ SERVERS = Path(__file__).with_name("servers")
 #: The command, of the interpreter that runs the tests.
 MCPGATE = (sys.executable, "-m", "mcpgate")
 
+#: The two ways to run a gate.
+RUN = (*MCPGATE, "run")
+TWIST = (sys.executable, "-m", "twisted", "mcpgate")
+
 #: The names that the gate's and the upstream's certificates are for.
 HOSTS = ("localhost", "127.0.0.1")
 
@@ -126,9 +130,16 @@ class Lab:
             env={**os.environ, **(env or {})},
         )
 
-    def gate(self, config: Path | None = None, *, env: Table | None = None, **tables: Any) -> "GateProcess":
+    def gate(
+        self,
+        config: Path | None = None,
+        *,
+        env: Table | None = None,
+        program: Sequence[str] = RUN,
+        **tables: Any,
+    ) -> "GateProcess":
         """A gate, not yet started, for a configuration or for what L{config} makes of C{tables}."""
-        return GateProcess(self, config or self.config(**tables), env=env)
+        return GateProcess(self, config or self.config(**tables), env=env, program=program)
 
 
 #: The rules of a default configuration.
@@ -139,13 +150,17 @@ EVERYTHING_BUT_DELETE: Sequence[Table] = (
 
 
 class GateProcess:
-    """C{mcpgate run} on a configuration, from C{with} (or L{start}) until its end (or L{terminate})."""
+    """C{mcpgate run} (or C{twist mcpgate}) on a configuration, from C{with} (or L{start}) until its end
+    (or L{terminate})."""
 
     #: Those that run now, for the report of a failed test.
     running: "list[GateProcess]" = []
 
-    def __init__(self, lab: Lab, config: Path, *, env: Table | None = None) -> None:
+    def __init__(
+        self, lab: Lab, config: Path, *, env: Table | None = None, program: Sequence[str] = RUN
+    ) -> None:
         self.lab = lab
+        self._program = program
         self.config = config
         self.log_file = lab.directory / "gate.log"
         self.port = 0
@@ -158,7 +173,7 @@ class GateProcess:
         self.token = self.token or self.lab.token()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*MCPGATE, "run", "--config", str(self.config)],
+                [*self._program, "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -180,9 +195,12 @@ class GateProcess:
         if code is not None:
             raise AssertionError(f"the gate ended with exit code {code} before it served")
         try:
-            return bool(self.status()["running"])
+            status = self.status()
         except ControlError:
             return False
+        return bool(status["running"]) and all(
+            worker["state"] == "serves" for worker in status.get("workers", ())
+        )
 
     def port_of(self, listener: str) -> int:
         """The port that a listener is bound to."""
@@ -204,6 +222,20 @@ class GateProcess:
     def status(self) -> dict[str, Any]:
         """What C{mcpgate status} would show."""
         return ask(self.lab.state / "control.sock", "status")
+
+    def workers(self) -> list[dict[str, Any]]:
+        """What C{status} shows of each worker."""
+        rows: list[dict[str, Any]] = self.status()["workers"]
+        return rows
+
+    def workers_of(self, peer: str) -> list[int]:
+        """The worker that has accepted the connection from that address, by its journal; none yet is
+        an empty list."""
+        return [
+            int(path.stem.rpartition("-")[2])
+            for path in (self.lab.state / "journal").glob("*.jsonl")
+            if any(one["type"] == "handshake" and one["peer"] == peer for one in _records(path))
+        ]
 
     def issue(self, name: str) -> str:
         """A token for somebody else, taken up at once; its name is how their records are found."""
@@ -242,14 +274,18 @@ class GateProcess:
         """What it wrote so far."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
+    def events(self) -> list[dict[str, Any]]:
+        """What it logged so far, as events; what else was written is left out."""
+        lines = (line.lstrip("\x1e") for line in self.log().splitlines())
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
     def journal(self, kind: str | None = None) -> list[Mapping[str, Any]]:
         """The records so far, in order, of one type if C{kind} is given; a line that is being written
         at this moment is left out."""
         records = [
-            parse_line(line)
+            record
             for path in sorted((self.lab.state / "journal").glob("*.jsonl"))
-            for line in path.read_bytes().splitlines(keepends=True)
-            if line.endswith(b"\n")
+            for record in _records(path)
         ]
         return [record for record in records if kind is None or record["type"] == kind]
 
@@ -294,6 +330,10 @@ class GateProcess:
             except subprocess.TimeoutExpired:
                 pass
         self.kill()
+
+
+def _records(path: Path) -> list[Mapping[str, Any]]:
+    return [parse_line(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 class McpServer:

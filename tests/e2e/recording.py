@@ -1,5 +1,6 @@
 """An upstream that keeps every byte it received and answers what a test says."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -84,3 +85,23 @@ class RecordingUpstream:
 
     def __exit__(self, *_: object) -> None:
         self._server.stop()
+
+
+class Slow(RecordingUpstream):
+    """An upstream that answers when it is told to."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.released = threading.Event()
+        self.left = threading.Event()
+        super().__init__(pair, self._wait)
+
+    def _wait(self, peer: TLSPeer, request: Received) -> None:
+        while not self.released.wait(0.02):
+            try:
+                gone = peer.receive(wait=False) == b""
+            except ConnectionError:
+                gone = True
+            if gone:
+                self.left.set()
+                raise ConnectionError
+        peer.send(OK)

@@ -4,44 +4,23 @@ import os
 import signal
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from mcpgate.testing import LocalCA, TLSPeer
+from mcpgate.testing import LocalCA
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import HOSTS, Lab
-from tests.e2e.recording import OK, RESULT, Received, RecordingUpstream
+from tests.e2e.lab import HOSTS, RUN, TWIST, Lab
+from tests.e2e.recording import RESULT, Slow
 from tests.waiting import eventually
 
-#: How a process ends that Twisted ends for a signal: by that signal, when all is in order.
-TERMINATED = -signal.SIGTERM
-
-
-class Slow(RecordingUpstream):
-    """An upstream that answers when it is told to."""
-
-    def __init__(self, ca: LocalCA, lab: Lab) -> None:
-        self.released = threading.Event()
-        self.left = threading.Event()
-        super().__init__(ca.server(HOSTS, lab.now), self._reply)
-
-    def _reply(self, peer: TLSPeer, request: Received) -> None:
-        while not self.released.wait(0.02):
-            try:
-                gone = peer.receive(wait=False) == b""
-            except ConnectionError:
-                gone = True
-            if gone:
-                self.left.set()
-                raise ConnectionError
-        peer.send(OK)
+#: How the process ends when every exchange could finish, and when some were cut off.
+FINISHED, CUT = 0, 1
 
 
 @pytest.fixture
 def upstream(ca: LocalCA, lab: Lab) -> Iterator[Slow]:
-    with Slow(ca, lab) as upstream:
+    with Slow(ca.server(HOSTS, lab.now)) as upstream:
         yield upstream
         upstream.released.set()
 
@@ -69,18 +48,24 @@ def test_a_call_in_flight_is_answered_first(lab: Lab, upstream: Slow) -> None:
         response = busy.receive()
         assert (response.status, response.read()) == (200, RESULT)
         assert response.getheader("connection") == "close"
-        assert gate.wait() == TERMINATED
+        assert gate.wait() == FINISHED
         (exchange,) = gate.exchanges(name="get_weather")
         assert (exchange["outcome"], exchange["status"]) == ("completed", 200)
         assert "Traceback" not in gate.log() and "Unhandled" not in gate.log()
         assert not (lab.state / "control.sock").exists()
 
 
+@pytest.mark.parametrize("program", [RUN, TWIST], ids=["mcpgate run", "twist mcpgate"])
 @pytest.mark.parametrize("ending", ["the drain deadline", "a second signal"])
-def test_a_call_that_does_not_end_is_ended(lab: Lab, upstream: Slow, ending: str) -> None:
-    """Both peers see it broken off, and the record says by whom."""
+def test_a_call_that_does_not_end_is_ended(
+    lab: Lab, upstream: Slow, ending: str, program: Sequence[str]
+) -> None:
+    """Both peers see it broken off, the record says by whom, and the exit code that it was so."""
     drain = "300ms" if ending == "the drain deadline" else "1h"
-    with lab.gate(upstream={"port": upstream.port}, gate={"drain": drain}) as gate, Caller(gate) as busy:
+    with (
+        lab.gate(program=program, upstream={"port": upstream.port}, gate={"drain": drain}) as gate,
+        Caller(gate) as busy,
+    ):
         busy.begin(call("get_weather"))
         eventually(lambda: upstream.requests, "the call arrives")
         os.kill(gate.pid, signal.SIGTERM)
@@ -89,7 +74,7 @@ def test_a_call_that_does_not_end_is_ended(lab: Lab, upstream: Slow, ending: str
             os.kill(gate.pid, signal.SIGTERM)
         with pytest.raises((ConnectionError, ssl.SSLError)):
             busy.receive()
-        assert gate.wait() == TERMINATED
+        assert gate.wait() == CUT
         assert upstream.left.wait(10), "the upstream was not told"
         (exchange,) = gate.exchanges()
         assert (exchange["outcome"], exchange["reason"]) == ("drained", "gate.draining")

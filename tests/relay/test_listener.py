@@ -93,8 +93,8 @@ listen = "tcp:0:interface=127.0.0.1"
 certificates = "{world.certificates}"
 """
     world.start(world.config(more=second))
-    assert world.gate is not None
-    listening = world.gate.bound["second"].listening
+    assert world.gate is not None and world.gate.serving is not None
+    listening = world.gate.serving.listenings["second"]
     port, world.port = world.port, world.loop.call(world.gate.address, "second").port
     with world.caller() as there:
         there.post(PING).answer()

@@ -1,0 +1,60 @@
+"""The process of a worker. Nobody types this: its supervisor starts it, on one end of a channel.
+
+It ends when the channel does. SIGINT and SIGHUP, which a terminal sends to every process in it, are
+the supervisor's to act on; SIGTERM drains this worker alone, and the supervisor starts another.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from typing import Any
+
+from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
+from twisted.python.reflect import namedAny
+from zope.interface import implementer
+
+from mcpgate.cli.owned import own
+from mcpgate.workers.channel import Channel, attach
+from mcpgate.workers.child import CHANNEL
+from mcpgate.workers.worker import Worker
+
+
+def command(reactor: Any) -> list[str]:
+    """The command line of a worker on the same kind of reactor."""
+    return [sys.executable, "-P", "-m", __name__, type(reactor).__module__]
+
+
+def main(reactor_module: str) -> None:
+    """Serve, until the supervisor is gone."""
+    namedAny(reactor_module).install()
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    own(reactor)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    worker = Worker(reactor, reactor.stop)
+    channel = Channel(reactor, worker.verbs, worker.leave)
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))
+
+    @implementer(ILogObserver)
+    def tell(event: LogEvent) -> None:
+        words = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        level = event.get("log_level") or LogLevel.info
+        namespace = str(event.get("log_namespace", ""))
+        if channel.connected and channel.transport.connected:
+            channel.tell("log", level=level.name, namespace=namespace, text=words)
+        elif level >= LogLevel.warn:
+            print(words, file=sys.stderr)
+
+    # What is printed by mistake is no log event: it goes where a crash would.
+    globalLogBeginner.beginLoggingTo([tell], redirectStandardIO=False)
+    attach(reactor, channel, socket.socket(fileno=CHANNEL))
+    channel.tell("ready")
+    reactor.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,136 @@
+"""What one process serves: its journal, listeners, connections and pools.
+
+It decides nothing: which generation is in force, and on which sockets it accepts, it is told, by the
+gate in the same process or by a supervisor in another.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mcpgate.evidence.journal import Journal
+from mcpgate.evidence.witness import Witness
+from mcpgate.generation import Generation
+from mcpgate.identity.issued import IssuedTokens
+from mcpgate.ops.status import describe
+from mcpgate.relay.drain import Drain
+from mcpgate.relay.force import InForce
+from mcpgate.relay.listener import Listening
+from mcpgate.tls.readiness import Readiness
+from mcpgate.upstream.pool import Pool
+
+
+class Serving:
+    """Serves a generation, until another one is adopted or it is stopped."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        journal: Journal,
+        generation: Generation,
+        tokens: IssuedTokens,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param journal: ours to close.
+        @param wall: Unix seconds, for validity of certificates and tokens and for records.
+        """
+        self.listenings: dict[str, Listening] = {}
+        readiness = Readiness(reactor)
+        witness = Witness(journal, wall, soon=readiness.soon)
+        self.force = InForce(readiness, witness, generation, tokens, wall)
+        self._reactor = reactor
+        self._drain: Drain | None = None
+        # What is no longer configured, until the last of its exchanges is over.
+        self._leaving: list[Listening] = []
+        self._fading: list[Pool] = []
+        self.force.readiness.start()
+
+    def adopt(self, generation: Generation, sockets: Mapping[str, socket.socket]) -> None:
+        """
+        The one step in which a generation comes into force.
+
+        @param sockets: bound and listening, ours to close: for listeners that are new or have moved.
+            While it drains it accepts on none of them.
+        """
+        force = self.force
+        if self._drain is not None:
+            for sock in sockets.values():
+                sock.close()
+            sockets = {}
+        for name, listening in list(self.listenings.items()):
+            if name in sockets or name not in generation.listeners:
+                listening.retire()
+                self._leaving.append(listening)
+                del self.listenings[name]
+        fresh = {name: Listening(name, sock, force, self._report) for name, sock in sockets.items()}
+        self.listenings.update(fresh)
+        pools: dict[tuple[str, bytes], Pool] = {}
+        for terms in generation.upstreams.values():
+            key = (terms.name, terms.fingerprint)
+            pool = force.pools.get(key)
+            if pool is None:
+                pool = Pool(self._reactor, force.readiness, terms, force.witness)
+            pool.terms = terms
+            pools[key] = pool
+        retired = [pool for key, pool in force.pools.items() if key not in pools]
+        force.pools = pools
+        force.generation = generation
+        for pool in retired:
+            pool.close()
+        self._fading = [pool for pool in (*self._fading, *retired) if any(pool.counts().values())]
+        self._leaving = [one for one in self._leaving if one.connections or one.flushing]
+        for listening in self._all():
+            listening.judge_again()
+        for listening in fresh.values():
+            listening.start()
+
+    def look(self) -> None:
+        """See whether the journal is still where it was."""
+        self.force.witness.look()
+
+    def reopen(self) -> None:
+        """Go on in a new journal file, after the old one was moved away."""
+        self.force.witness.reopen()
+
+    def drain(self, seconds: float) -> Deferred[bool]:
+        """Accept no more and let exchanges finish; fires with whether all of them could.
+
+        Told again while it lasts, the nearer deadline counts.
+        """
+        self.force.draining = True
+        if self._drain is None:
+            for listening in self.listenings.values():
+                listening.stop()
+            self._drain = Drain(self._reactor, self._all())
+        return self._drain.within(seconds)
+
+    def stop(self) -> None:
+        """Close everything, whatever is in flight."""
+        force = self.force
+        for pool in (*force.pools.values(), *self._fading):
+            pool.abort()
+        for listening in self.listenings.values():
+            listening.stop()
+        force.readiness.stop()
+        force.witness.close()
+
+    def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
+        """What is true now, as values that JSON can say."""
+        return describe(self.force, self.listenings.values(), problems, source)
+
+    def _all(self) -> Iterator[Listening]:
+        yield from self._leaving
+        yield from self.listenings.values()
+
+    def _report(self, sentence: str) -> None:
+        self.log.warn("{sentence}", sentence=sentence)

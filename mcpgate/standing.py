@@ -1,0 +1,218 @@
+"""What stands: the configuration of a gate, its generation, tokens and addresses, and how they change.
+
+Every change is judged here, whole, before anybody serves by it; why one was not taken is told once in
+the log and kept for C{status}. Who serves is somebody else: the same process (C{gate}), or several
+that are told over a channel (C{workers.supervisor}).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mcpgate.config.problem import ConfigError, Problem
+from mcpgate.config.schema import Config
+from mcpgate.evidence.journal import JournalError, hold
+from mcpgate.generation import Builder, Generation
+from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
+from mcpgate.relay.bound import Addresses, Bound, ListenError
+from mcpgate.tls.selftest import self_test
+
+#: What became of a change that is no good.
+KEPT = "What was in force stays in force."
+
+#: Locked in the state directory by whoever decides about it; the journals have locks of their own.
+LOCK = "gate.lock"
+
+
+@frozen(eq=False)
+class Change:
+    """A generation that was found good, with the addresses that were bound for it."""
+
+    generation: Generation
+    fresh: Mapping[str, Bound]
+
+
+class Standing:
+    """The configuration of a gate and all that it names. C{config} is the one in force."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, config: Config, wall: Callable[[], float] = time.time) -> None:
+        """
+        @param wall: Unix seconds, for the validity of certificates.
+        """
+        self.config = config
+        self.tokens = IssuedTokens()
+        self.addresses = Addresses(reactor)
+        #: Why the last change of each kind was not taken: configuration, files, tokens.
+        self.problems: dict[str, str] = {}
+        self.stopping = False
+        self._wall = wall
+        self._generation: Generation | None = None
+        self._token_file = TokenFile(config.gate.state / "tokens.json")
+        self._lock: int | None = None
+
+    # Start.
+
+    def prepare(self) -> Generation:
+        """
+        Read and judge everything that the configuration names, without touching the network.
+
+        @raise ConfigError: with every problem.
+        """
+        if self._generation is None:
+            self_test()
+            self._generation = self._build(self.config, 1)
+        return self._generation
+
+    def claim(self) -> None:
+        """
+        Judge all there is to judge, and make the state directory ours until L{end}.
+
+        @raise ConfigError: with every problem.
+        @raise JournalError: the state directory cannot be used, or another gate uses it.
+        """
+        self.prepare()
+        state = self.config.gate.state
+        try:
+            self.tokens = self._token_file.load()
+        except TokenFileError as error:
+            raise ConfigError([self.config.problem("gate.state", str(error))], self.config.source) from None
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise JournalError(f"{state}: {error.strerror}") from error
+        self._lock = hold(state / LOCK)
+
+    def first(self) -> Change:
+        """
+        Bind every listener.
+
+        @raise ListenError: an address is taken or may not be used.
+        """
+        return Change(self.generation, self.addresses.bind(self.config.listeners))
+
+    @property
+    def generation(self) -> Generation:
+        """The generation in force."""
+        assert self._generation is not None, "nothing was judged yet"
+        return self._generation
+
+    # Change.
+
+    def judge(self, config: Config) -> Change:
+        """
+        Judge another configuration, and bind what is new in it; L{take} the change or L{drop} it.
+
+        @raise ConfigError: with every problem; also when a new listener cannot be bound.
+        """
+        try:
+            self._lasting(config)
+            generation = self._build(config, self.generation.number + 1)
+            try:
+                return Change(generation, self.addresses.bind(config.listeners))
+            except ListenError as error:
+                raise ConfigError([config.problem("listener", str(error))], config.source) from None
+        except ConfigError as error:
+            self.complain("configuration", error.told(KEPT))
+            raise
+
+    def judge_files(self) -> Change | None:
+        """See whether a file changed, and judge what is new; C{None} when nothing good is new."""
+        if self.generation.reading.changed() is None:
+            # As they are in force: if they were broken meanwhile, somebody has put them back.
+            self.problems.pop("files", None)
+            return None
+        try:
+            return Change(self._build(self.config, self.generation.number + 1), {})
+        except ConfigError as error:
+            self.complain("files", error.told(KEPT))
+            return None
+
+    def take(self, change: Change) -> None:
+        """It is in force: what it does not have any more is closed."""
+        generation = change.generation
+        self.addresses.take(change.fresh, generation.listeners)
+        if generation.config is not self.config:
+            self.problems.pop("configuration", None)
+        # Both were judged together, whichever of them changed.
+        self.problems.pop("files", None)
+        self.config = generation.config
+        self._generation = generation
+
+    def announce(self, change: Change) -> None:
+        """Tell in the log what is in force now, once somebody serves by it."""
+        for name, bound in change.fresh.items():
+            self.log.info(
+                "listener {name} accepts TLS on {address}, profile {profile}",
+                name=name,
+                address=bound.address,
+                profile=bound.table.profile,
+            )
+        self.log.info("generation {number} is in force", number=change.generation.number)
+
+    def drop(self, change: Change) -> None:
+        """It is not taken after all."""
+        for bound in change.fresh.values():
+            bound.close()
+
+    def look_at_tokens(self) -> str | None:
+        """Look at the token file; returns why the tokens stay as they were, if it cannot be used."""
+        try:
+            self.tokens = self._token_file.load()
+        except TokenFileError as error:
+            # The tokens in force stay: a half-written file must not lock everybody out.
+            self.complain("tokens", str(error))
+            return str(error)
+        self.problems.pop("tokens", None)
+        return None
+
+    def complain(self, kind: str, problem: str) -> None:
+        """Say once why a change of that kind was not taken; C{status} shows it until one is."""
+        known = problem in self.problems.values()
+        self.problems[kind] = problem
+        if not known:
+            self.log.error("{problem}", problem=problem)
+
+    def told(self) -> Mapping[str, None]:
+        """The problems, each once: one broken file may be in the way of a reload and of the files."""
+        return dict.fromkeys(self.problems.values())
+
+    # Stop.
+
+    def end(self) -> Deferred[Any]:
+        """Give back the addresses and the state directory; fires when the addresses are free."""
+        closed = self.addresses.close()
+        self.addresses.bound.clear()
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = self._generation = None
+        self.stopping = False
+        return closed
+
+    def _lasting(self, config: Config) -> None:
+        """
+        @raise ConfigError: if it changes what cannot change while the gate runs.
+        """
+        if self.stopping:
+            raise ConfigError([Problem("", None, "the gate is stopping")], config.source)
+        problems = []
+        if config.gate.state != self.config.gate.state:
+            what = "the state directory cannot change while the gate runs; restart it"
+            problems.append(config.problem("gate.state", what))
+        if config.gate.workers != self.config.gate.workers:
+            what = "the number of workers cannot change while the gate runs; restart it"
+            problems.append(config.problem("gate.workers", what))
+        if problems:
+            raise ConfigError(problems, config.source)
+
+    def _build(self, config: Config, number: int) -> Generation:
+        return Builder(config, number, datetime.fromtimestamp(self._wall(), UTC)).build()

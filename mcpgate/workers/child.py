@@ -1,0 +1,101 @@
+"""A worker's process, with our end of the channel to it.
+
+It is started anew, not forked: a fork of a running reactor would share its epoll set. What it imports
+is found where we found ours.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from mcpgate.workers.channel import Channel, Verb, attach
+
+#: The descriptor on which a worker finds its end of the channel.
+CHANNEL = 3
+
+
+class Child:
+    """What a supervisor knows of one worker's process."""
+
+    def __init__(self, channel: Channel, pid: int, kill: Callable[[], None]) -> None:
+        self.channel = channel
+        self.pid = pid
+        #: End it at once, whatever it does.
+        self.kill = kill
+        #: Whether it has imported all that it needs.
+        self.ready = False
+        #: The generation that it serves by.
+        self.generation = 0
+        #: The one that it has built last.
+        self.staged = 0
+        #: Whether it is being brought to what stands.
+        self.settling = False
+        #: The listening sockets that it has, by listener: what they were bound as.
+        self.given: dict[str, object] = {}
+        #: Those that it gets with what it has built, and keeps if it adopts that.
+        self.offered: dict[str, object] = {}
+        #: When it began to serve.
+        self.serving_since: float | None = None
+        #: Whether we have ended it, and have said why.
+        self.ended = False
+
+
+#: Starts a process: its verbs, and what to call with the words for how it ended.
+Spawn = Callable[[Mapping[str, Verb], Callable[[str], None]], Child]
+
+
+class _Process(ProcessProtocol):
+    """Tells when it has ended."""
+
+    def __init__(self, ended: Callable[[str], None]) -> None:
+        self._ended = ended
+
+    def processEnded(self, reason: Failure) -> None:
+        error: Any = reason.value
+        if error.signal is not None:
+            return self._ended(f"was ended by signal {error.signal}")
+        self._ended(f"ended with exit code {error.exitCode}")
+
+
+def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
+    """How workers are started in processes of their own."""
+
+    def spawn(verbs: Mapping[str, Verb], ended: Callable[[str], None]) -> Child:
+        ours, theirs = socket.socketpair()
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            process = reactor.spawnProcess(
+                _Process(ended),
+                command[0],
+                command,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                # What it prints, such as a crash, is told where ours is.
+                childFDs={0: nowhere, 1: 2, 2: 2, CHANNEL: theirs.fileno()},
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(nowhere)
+
+        def kill() -> None:
+            try:
+                process.signalProcess("KILL")
+            except ProcessExitedAlready:
+                pass
+
+        # When only the channel is gone, the process drains and then ends.
+        channel = Channel(reactor, verbs, lambda: None)
+        attach(reactor, channel, ours)
+        return Child(channel, process.pid, kill)
+
+    return spawn

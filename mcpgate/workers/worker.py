@@ -1,0 +1,187 @@
+"""One worker: it serves what its supervisor tells it over the channel, and ends when that is gone.
+
+A generation comes into force in two steps, so that all workers take it or none: C{stage} builds it
+from the configuration and keeps the sockets of its new listeners, C{adopt} serves by it.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from mcpgate._version import __version__
+from mcpgate.config.load import parse_config
+from mcpgate.config.problem import ConfigError
+from mcpgate.config.schema import GateTable
+from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.generation import Builder, Generation
+from mcpgate.identity.issued import IssuedTokens
+from mcpgate.ops.watch import Watch
+from mcpgate.serving import Serving
+from mcpgate.workers.channel import ChannelError, Verb
+
+
+@frozen(eq=False)
+class _Staged:
+    generation: Generation
+    sockets: Mapping[str, socket.socket]
+
+    def drop(self) -> None:
+        for sock in self.sockets.values():
+            sock.close()
+
+
+class Worker:
+    """What a worker's end of the channel answers."""
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, ended: Callable[[], None], *, wall: Callable[[], float] = time.time
+    ) -> None:
+        """
+        @param ended: called once when there is nothing left to do.
+        """
+        self.verbs: Mapping[str, Verb] = {
+            "stage": self.stage,
+            "adopt": self.adopt,
+            "drop": self.drop,
+            "tokens": self.tokens,
+            "status": self.status,
+            "reopen": self.reopen,
+            "drain": self.drain,
+        }
+        self._reactor = reactor
+        self._ended = ended
+        self._wall = wall
+        self._journal: Journal | None = None
+        self._serving: Serving | None = None
+        self._staged: _Staged | None = None
+        self._watch: Watch | None = None
+        self._leaving = False
+
+    # What the supervisor asks.
+
+    def stage(
+        self,
+        *,
+        version: str,
+        worker: int,
+        number: int,
+        text: str,
+        source: str,
+        names: Sequence[str],
+        descriptors: Sequence[int] = (),
+    ) -> Mapping[str, Any]:
+        """
+        Build a generation, to be adopted or dropped.
+
+        @param worker: our number among the workers, and that of our journal.
+        @param number: the generation's.
+        @param names: the listeners that the descriptors are for.
+        """
+        self.drop()
+        sockets = dict(zip(names, (socket.socket(fileno=each) for each in descriptors), strict=True))
+        try:
+            if version != __version__:
+                raise ChannelError(f"is mcpgate {__version__}, and not {version}: restart the gate")
+            generation = self._build(text, source, number)
+            if self._journal is None:
+                self._journal = Journal(generation.config.gate.state / "journal", worker)
+        except BaseException as error:
+            for sock in sockets.values():
+                sock.close()
+            if isinstance(error, ConfigError):
+                raise ChannelError("; ".join(map(str, error.problems))) from None
+            if isinstance(error, JournalError):
+                raise ChannelError(str(error)) from None
+            raise
+        self._staged = _Staged(generation, sockets)
+        return {}
+
+    def adopt(self, *, number: int, tokens: str) -> Mapping[str, Any]:
+        """Serve by what was staged."""
+        staged, self._staged = self._staged, None
+        if staged is None or staged.generation.number != number:
+            raise ChannelError(f"has no generation {number}")
+        if self._serving is None:
+            assert self._journal is not None
+            known = IssuedTokens.from_bytes(tokens.encode())
+            self._serving = Serving(self._reactor, self._journal, staged.generation, known, self._wall)
+            self._watch = Watch(self._reactor, lambda: self._gate().watch, self._serving.look)
+            self._watch.start()
+        self.tokens(tokens=tokens)
+        self._serving.adopt(staged.generation, staged.sockets)
+        return {}
+
+    def drop(self) -> Mapping[str, Any]:
+        """Forget what was staged."""
+        staged, self._staged = self._staged, None
+        if staged is not None:
+            staged.drop()
+        return {}
+
+    def tokens(self, *, tokens: str) -> Mapping[str, Any]:
+        """Accept these from now on, and no others."""
+        known = IssuedTokens.from_bytes(tokens.encode())
+        if self._serving is not None and self._serving.force.tokens != known:
+            self._serving.force.tokens = known
+        return {}
+
+    def status(self) -> Mapping[str, Any]:
+        """What is true of this worker."""
+        if self._serving is None:
+            return {"running": False}
+        return self._serving.status((), self._serving.force.generation.config.source)
+
+    def reopen(self) -> Mapping[str, Any]:
+        """Go on in a new journal file."""
+        if self._serving is not None:
+            try:
+                self._serving.reopen()
+            except JournalError as error:
+                raise ChannelError(str(error)) from None
+        return {}
+
+    async def drain(self, *, seconds: float) -> Mapping[str, Any]:
+        """Accept no more, and let exchanges finish for so long."""
+        return {"finished": await self._drained(seconds)}
+
+    # Its end.
+
+    def leave(self) -> None:
+        """Drain for as long as the configuration allows, and end: the supervisor is gone or wants it."""
+        if self._leaving:
+            return
+        self._leaving = True
+        seconds = self._gate().drain if self._serving is not None else 0.0
+        self._drained(seconds).addBoth(self._end)
+
+    def _drained(self, seconds: float) -> Deferred[bool]:
+        self.drop()
+        return succeed(True) if self._serving is None else self._serving.drain(seconds)
+
+    def _end(self, _: object) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        if self._serving is not None:
+            self._serving.stop()
+        elif self._journal is not None:
+            self._journal.close()
+        self._ended()
+
+    def _gate(self) -> GateTable:
+        assert self._serving is not None
+        return self._serving.force.generation.config.gate
+
+    def _build(self, text: str, source: str, number: int) -> Generation:
+        config = parse_config(text.encode(), Path(source))
+        return Builder(config, number, datetime.fromtimestamp(self._wall(), UTC)).build()

@@ -1,0 +1,167 @@
+"""What stands, and how it changes: judged whole, taken or dropped, and told once when it is no good."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mcpgate.config.load import parse_config
+from mcpgate.config.problem import ConfigError
+from mcpgate.evidence.journal import JournalError
+from mcpgate.standing import Standing
+from tests.running import World
+
+
+class Office:
+    """A standing on the reactor of the tests."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.standing = Standing(world.loop.reactor, self.config(world.config()))
+
+    def config(self, text: str) -> Any:
+        return parse_config(text.encode(), self.world.directory / "gate.toml")
+
+    def call(self, what: Any, *arguments: Any) -> Any:
+        """In the reactor's thread, where addresses are bound."""
+        return self.world.loop.call(what, *arguments)
+
+    def begin(self) -> Office:
+        self.call(self.standing.claim)
+        self.call(lambda: self.standing.take(self.standing.first()))
+        return self
+
+    def second(self, port: int = 0) -> Any:
+        """The configuration with another listener."""
+        more = (
+            f'[[listener]]\nname = "second"\nlisten = "tcp:{port}:interface=127.0.0.1"\n'
+            f'certificates = "{self.world.certificates}"\n'
+        )
+        return self.config(self.world.config(more=more))
+
+
+@pytest.fixture
+def office(world: World) -> Iterator[Office]:
+    office = Office(world)
+    yield office
+    office.call(office.standing.end)
+
+
+def port_of(bound: Any) -> int:
+    return int(bound.address.rpartition(":")[2])
+
+
+def listened(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_change_is_bound_and_judged_but_not_in_force(office: Office) -> None:
+    """Until it is taken; dropped, its addresses are free again."""
+    standing = office.begin().standing
+    config = office.second()
+    change = office.call(standing.judge, config)
+    assert (change.generation.number, standing.generation.number) == (2, 1)
+    port = port_of(change.fresh["second"])
+    assert listened(port) and set(standing.addresses.bound) == {"public"}
+    office.call(standing.drop, change)
+    office.world.wait_for(lambda: not listened(port))
+    assert standing.config is not config
+
+    change = office.call(standing.judge, config)
+    office.call(standing.take, change)
+    assert (standing.config, standing.generation.number) == (config, 2)
+    assert set(standing.addresses.bound) == {"public", "second"}
+    port = port_of(standing.addresses.bound["second"])
+    office.call(lambda: standing.take(standing.judge(office.config(office.world.config()))))
+    office.world.wait_for(lambda: not listened(port))
+    assert set(standing.addresses.bound) == {"public"}
+
+
+def test_one_address_that_is_taken_leaves_none_bound(office: Office) -> None:
+    """The problem is that of the configuration, and kept to be shown."""
+    standing = office.begin().standing
+    taken = port_of(standing.addresses.bound["public"])
+    with pytest.raises(ConfigError, match="in use"):
+        office.call(standing.judge, office.second(taken))
+    assert "in use" in standing.problems["configuration"]
+    assert set(standing.addresses.bound) == {"public"}
+    office.call(lambda: standing.take(standing.judge(office.second())))
+    assert standing.problems == {}
+
+
+def test_what_is_for_a_whole_life_cannot_change(office: Office) -> None:
+    """Both are told at once."""
+    standing = office.begin().standing
+    text = office.world.config(gate='workers = 4\nwatch = "1h"').replace(
+        str(office.world.state), str(office.world.directory / "elsewhere")
+    )
+    with pytest.raises(ConfigError) as caught:
+        office.call(standing.judge, office.config(text))
+    assert [problem.path for problem in caught.value.problems] == ["gate.state", "gate.workers"]
+    standing.stopping = True
+    with pytest.raises(ConfigError, match="stopping"):
+        office.call(standing.judge, office.second())
+
+
+def test_files_that_did_not_change_are_no_change(office: Office) -> None:
+    """Broken ones are none either, and the problem is over when they are as they were."""
+    standing = office.begin().standing
+    certificate = office.world.certificates / "gate.crt"
+    good = certificate.read_bytes()
+    assert office.call(standing.judge_files) is None
+    certificate.write_bytes(good[:100])
+    assert office.call(standing.judge_files) is None
+    assert "gate.crt" in standing.problems["files"]
+    certificate.write_bytes(good)
+    assert office.call(standing.judge_files) is None
+    assert standing.problems == {}
+    certificate.write_bytes(good + b"\n")
+    change = office.call(standing.judge_files)
+    assert (change.generation.number, dict(change.fresh)) == (2, {})
+
+
+def test_tokens_stay_as_they_were_when_their_file_is_broken(office: Office) -> None:
+    """It must not lock everybody out."""
+    standing = office.begin().standing
+    assert len(standing.tokens.all()) == 1
+    tokens = office.world.state / "tokens.json"
+    good = tokens.read_bytes()
+    tokens.write_bytes(good[:20])
+    assert "tokens.json" in (office.call(standing.look_at_tokens) or "")
+    assert len(standing.tokens.all()) == 1 and "tokens" in standing.problems
+    tokens.write_bytes(good)
+    assert office.call(standing.look_at_tokens) is None
+    assert standing.problems == {}
+
+
+def test_the_state_directory_is_ours_until_the_end(office: Office) -> None:
+    """Whoever else wants it is told whose it is, and can have it afterwards."""
+    office.begin()
+    other = Office(office.world)
+    with pytest.raises(JournalError, match="another gate .* already uses this state directory"):
+        other.call(other.standing.claim)
+    office.call(office.standing.end)
+    other.call(other.standing.claim)
+    other.call(other.standing.end)
+
+
+def test_the_same_problem_is_told_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look finds it again."""
+    told: list[str] = []
+    monkeypatch.setattr(office.standing, "log", _Log(told))
+    for kind in ("files", "files", "configuration"):
+        office.standing.complain(kind, "a.pem: no certificate")
+    assert told == ["a.pem: no certificate"]
+    assert list(office.standing.told()) == ["a.pem: no certificate"]
+
+
+class _Log:
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def error(self, _: str, *, problem: str) -> None:
+        self._told.append(problem)
