@@ -47,6 +47,7 @@ class ChunkedReader:
 
     @ivar finished: Whether the body came to its proper end.
     @ivar rest: The bytes after that end.
+    @ivar announced: How much payload the size lines so far speak of, whether it has come or not.
     """
 
     def __init__(self, *, lenient: bool) -> None:
@@ -55,6 +56,7 @@ class ChunkedReader:
         """
         self.finished = False
         self.rest = b""
+        self.announced = 0
         self._lenient = lenient
         self._first, self._next = _GRAMMARS[lenient]
         self._line, self._part = self._first
@@ -62,7 +64,6 @@ class ChunkedReader:
         self._left = 0
         self._in_trailers = False
         self._chunks = 0
-        self._payload = 0
         self._extensions = 0
         self._refusal: Refusal | None = None
 
@@ -103,13 +104,13 @@ class ChunkedReader:
             self._line, self._part = self._next
             self._left = int(line[1], 16)
             self._chunks += 1
-            self._payload += self._left
+            self.announced += self._left
             self._extensions += len(line[2])
             self._in_trailers = not self._left
             if self._lenient:
                 if self._extensions > EXTENSIONS_MOST:
                     return self._refuse("too many chunk extensions")
-            elif self._chunks > CHUNKS_FREE + self._payload // CHUNK_AVERAGE:
+            elif self._chunks > CHUNKS_FREE + self.announced // CHUNK_AVERAGE:
                 return self._refuse("too many tiny chunks")
         if self._in_trailers:
             refused = self._end(data[at:])
