@@ -260,19 +260,22 @@ class GateProcess:
     def exchanges(self, **facts: object) -> list[dict[str, Any]]:
         """Finished exchanges: each open record with its close record's facts over it, of those that
         have all these C{facts}, such as C{method="tools/call"}."""
-        begun = {record["id"]: record for record in self.journal("open")}
-        whole = [{**begun[record["id"]], **record} for record in self.journal("close")]
+        # Read once: an exchange may begin and end between two looks.
+        journal = self.journal()
+        begun = {record["id"]: record for record in journal if record["type"] == "open"}
+        whole = [{**begun[record["id"]], **record} for record in journal if record["type"] == "close"]
         return [one for one in whole if all(one[key] == value for key, value in facts.items())]
 
     def settled(self, **facts: object) -> list[dict[str, Any]]:
         """Like L{exchanges}, when none that has these facts is open any more."""
 
         def look() -> bool:
-            closed = {record["id"] for record in self.journal("close")}
+            journal = self.journal()
+            closed = {record["id"] for record in journal if record["type"] == "close"}
             return all(
                 record["id"] in closed
-                for record in self.journal("open")
-                if all(record[key] == value for key, value in facts.items())
+                for record in journal
+                if record["type"] == "open" and all(record[key] == value for key, value in facts.items())
             )
 
         eventually(look, f"every exchange with {facts} ends")

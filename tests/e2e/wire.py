@@ -4,15 +4,18 @@ It speaks TLS with the standard library, and reads answers with a few lines of i
 strict as they are short: nothing of ours judges ours.
 """
 
+import json
 import select
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from attrs import field, frozen
+
+from tests.e2e.lab import GateProcess
 
 # Everything is on one machine. Whoever waits this long waits for ever.
 PATIENCE = 20.0
@@ -63,6 +66,37 @@ def _unchunked(octets: bytes) -> tuple[bytes, bool, bytes]:
         octets = rest[size + 2 :]
         if not size:
             return body, True, octets
+
+
+def posted(gate: GateProcess, message: Mapping[str, Any]) -> bytes:
+    """A message as a request to the default route."""
+    body = json.dumps(message).encode()
+    lines = [
+        "POST /mcp HTTP/1.1",
+        "Host: localhost",
+        f"Authorization: Bearer {gate.token}",
+        "Content-Type: application/json",
+        "Accept: application/json, text/event-stream",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def streamed(gate: GateProcess) -> bytes:
+    """A request for the stream of what the upstream wants to say."""
+    lines = [
+        "GET /mcp HTTP/1.1",
+        "Host: localhost",
+        f"Authorization: Bearer {gate.token}",
+        "Accept: text/event-stream",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def calling(tool: str, id: int = 1, **arguments: Any) -> dict[str, Any]:
+    """A tools/call of any revision."""
+    params = {"name": tool, "arguments": arguments}
+    return {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
 
 
 def trusting(authority: Path) -> ssl.SSLContext:
@@ -140,6 +174,15 @@ class Wire:
             self.take()
             if len(self.octets) > before:
                 last = time.monotonic() + quiet
+        return self
+
+    def wait_for(self, count: int, most: float = PATIENCE) -> Self:
+        """Read until there are so many whole answers, or until the end."""
+        end = time.monotonic() + most
+        while not self.ended and sum(one.whole for one in answers_in(self.octets)[0]) < count:
+            assert time.monotonic() < end, f"no answer within {most:g} s, only {self.octets[:200]!r}"
+            self._ready(0.1)
+            self.take()
         return self
 
     def _ready(self, seconds: float, writable: bool = False) -> None:
