@@ -35,8 +35,9 @@ from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
 # that the readiness set cannot see.
 RECORD = 16 * 1024
 
-# Joined records of one turn: 16 full ones. More would let one fast peer hold up the others.
-READ_MOST = 16 * RECORD
+# Joined records of one turn: 8 full ones. More would let one fast peer hold up the others, and each
+# turn's read is copied a few times on its way: 16 cost a slow reader of a stream 1.2 MB, 8 half of it.
+READ_MOST = 8 * RECORD
 
 # Kept for a slow reader before its source is stopped, and where the source goes on again. Together
 # with one turn's read this bounds the memory of a stream.
