@@ -11,6 +11,7 @@ Every process is ended by its id, whatever happens; what the gate wrote is shown
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -41,6 +42,13 @@ START_MOST = 20.0
 VERB_MOST = 60.0
 
 Table = Mapping[str, Any]
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process, and what it starts, open so many files and sockets; the default is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
 
 
 def free_port() -> int:
@@ -126,9 +134,16 @@ class Lab:
             env={**os.environ, **(env or {})},
         )
 
-    def gate(self, config: Path | None = None, *, env: Table | None = None, **tables: Any) -> "GateProcess":
+    def gate(
+        self,
+        config: Path | None = None,
+        *,
+        env: Table | None = None,
+        descriptors: int | None = None,
+        **tables: Any,
+    ) -> "GateProcess":
         """A gate, not yet started, for a configuration or for what L{config} makes of C{tables}."""
-        return GateProcess(self, config or self.config(**tables), env=env)
+        return GateProcess(self, config or self.config(**tables), env=env, descriptors=descriptors)
 
 
 #: The rules of a default configuration.
@@ -144,13 +159,19 @@ class GateProcess:
     #: Those that run now, for the report of a failed test.
     running: "list[GateProcess]" = []
 
-    def __init__(self, lab: Lab, config: Path, *, env: Table | None = None) -> None:
+    def __init__(
+        self, lab: Lab, config: Path, *, env: Table | None = None, descriptors: int | None = None
+    ) -> None:
+        """
+        @param descriptors: how many it may have open, where that is not what the tests may have.
+        """
         self.lab = lab
         self.config = config
         self.log_file = lab.directory / "gate.log"
         self.port = 0
         self.token = ""
         self._env = {**os.environ, **(env or {})}
+        self._descriptors = descriptors
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -163,6 +184,7 @@ class GateProcess:
                 stdout=log,
                 stderr=log,
                 env=self._env,
+                preexec_fn=self._limit if self._descriptors else None,
             )
         self.running.append(self)
         try:
@@ -173,6 +195,10 @@ class GateProcess:
             raise
         self.port = self.port_of(self.status()["listeners"][0]["name"])
         return self
+
+    def _limit(self) -> None:
+        most = self._descriptors or 0
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def _serves(self) -> bool:
         assert self._process is not None

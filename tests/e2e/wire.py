@@ -104,22 +104,37 @@ def trusting(authority: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=authority)
 
 
+def knock(port: int, source: str = "", receive_buffer: int = 0) -> socket.socket:
+    """A TCP connection on which nothing was sent yet."""
+    raw = socket.socket()
+    raw.settimeout(PATIENCE)
+    if receive_buffer:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    if source:
+        raw.bind((source, 0))
+    raw.connect(("127.0.0.1", port))
+    return raw
+
+
 class Wire:
     """A TLS connection. C{octets} is all that came, C{ended} how it ended: C{close}, C{cut} or C{""}."""
 
     def __init__(
-        self, port: int, context: ssl.SSLContext, *, name: str = "localhost", receive_buffer: int = 0
+        self,
+        port: int,
+        context: ssl.SSLContext,
+        *,
+        name: str = "localhost",
+        source: str = "",
+        receive_buffer: int = 0,
     ) -> None:
         """
+        @param source: the address to call from, of 127.0.0.0/8.
         @param receive_buffer: bytes, for a caller whose kernel takes little before it reads.
         """
         self.octets = b""
         self.ended = ""
-        raw = socket.socket()
-        raw.settimeout(PATIENCE)
-        if receive_buffer:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.connect(("127.0.0.1", port))
+        raw = knock(port, source, receive_buffer)
         # A record for each byte is only sent so if none waits for the one before it.
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A cut must be told from an end in good order.
