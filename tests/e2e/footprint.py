@@ -14,7 +14,7 @@ from tests.e2e.lab import GateProcess
 from tests.waiting import eventually
 
 # What memory may differ by and still count as the same: the allocator and the journal's buffers
-# breathe. Five per cent, or two MiB where that is less.
+# breathe. Five per cent, or two MiB where that is more.
 BREATH = 0.05
 BREATH_LEAST = 2 << 20
 
@@ -40,17 +40,26 @@ def footprint(gate: GateProcess) -> Footprint:
     )
 
 
-def back_at(gate: GateProcess, before: Footprint) -> None:
-    """Wait until nothing is left of what was done to a gate since C{before}."""
+def at_rest(gate: GateProcess) -> Footprint:
+    """What it takes once nobody is connected and no upstream connection is kept."""
 
     def resting() -> bool:
-        listeners = gate.status()["listeners"]
-        return not any(one["connections"] or one["handshakes_in_progress"] for one in listeners)
+        status = gate.status()
+        legs = [
+            one[what] for one in status["listeners"] for what in ("connections", "handshakes_in_progress")
+        ]
+        legs += [count for one in status["upstreams"] for count in one["connections"].values()]
+        return not any(legs)
 
     eventually(resting, "no connection is left")
-    # Upstream connections are kept for a few seconds.
+    return footprint(gate)
+
+
+def back_at(gate: GateProcess, before: Footprint) -> None:
+    """Nothing is left of what was done to a gate since it was at rest C{before}."""
+    # A socket that lingers after its end is closed a little later.
     eventually(
-        lambda: footprint(gate).descriptors <= before.descriptors,
+        lambda: at_rest(gate).descriptors <= before.descriptors,
         f"the gate is back at {before.descriptors} descriptors",
     )
     memory = footprint(gate).memory
