@@ -19,6 +19,7 @@ help:
 	@echo "make demo     the whole encrypted path in one command (STATE=dir keeps its files, KEEP=1 goes on serving)"
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
 	@echo "make e2e      only the tests with real peers"
+	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make lint     ruff and mypy"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"
@@ -35,6 +36,9 @@ test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark
 
 e2e: ARGS = tests/e2e
 e2e: test
+
+load: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m load tests/e2e
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
@@ -81,4 +85,4 @@ build/.tshark:
 	@command -v tshark >/dev/null || $(call apt,tshark)
 	@! command -v tshark >/dev/null || touch $@
 
-.PHONY: help install demo test e2e lint clean
+.PHONY: help install demo test e2e load lint clean

@@ -55,13 +55,18 @@ def at_rest(gate: GateProcess) -> Footprint:
     return footprint(gate)
 
 
-def back_at(gate: GateProcess, before: Footprint) -> None:
-    """Nothing is left of what was done to a gate since it was at rest C{before}."""
+def all_closed(gate: GateProcess, before: Footprint) -> None:
+    """No connection and no descriptor is left of what was done to a gate since it was at rest C{before}."""
     # A socket that lingers after its end is closed a little later.
     eventually(
         lambda: at_rest(gate).descriptors <= before.descriptors,
         f"the gate is back at {before.descriptors} descriptors",
     )
+
+
+def back_at(gate: GateProcess, before: Footprint) -> None:
+    """Nothing is left at all, in memory neither."""
+    all_closed(gate, before)
     memory = footprint(gate).memory
     most = before.memory + max(before.memory * BREATH, BREATH_LEAST)
     assert memory <= most, f"{memory - before.memory} bytes are kept, beside {before.memory}"

@@ -3,16 +3,14 @@
 import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Iterator
-from itertools import count
-from typing import Self
 
 import pytest
 
 from tests.e2e.footprint import at_rest, back_at
 from tests.e2e.lab import HOSTS, GateProcess, Lab, allow_descriptors
 from tests.e2e.recording import RecordingUpstream
+from tests.e2e.regular import Regular
 from tests.e2e.strangers import address, garbage, strangers
 from tests.e2e.wire import Wire, calling, knock, posted, trusting
 from tests.waiting import eventually
@@ -23,41 +21,6 @@ HANDSHAKE_TIMEOUT = 2.0
 ABORTIVE = struct.pack("ii", 1, 0)
 
 
-class Regular:
-    """Somebody with a good token who comes again and again, each time with a new connection."""
-
-    def __init__(self, gate: GateProcess) -> None:
-        self.served = 0
-        self.wrong: list[object] = []
-        self._gate = gate
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self) -> None:
-        context = trusting(self._gate.lab.ca_file)
-        for number in count():
-            if self._over.wait(0.02):
-                return
-            try:
-                with Wire(self._gate.port, context, source="127.0.0.1") as wire:
-                    wire.send(posted(self._gate, calling("get_weather", number))).wait_for(1)
-                    statuses = [answer.status for answer in wire.answers()]
-            except (OSError, AssertionError) as error:
-                self.wrong.append(error)
-                return
-            if statuses != [200]:
-                self.wrong.append(statuses)
-            self.served += 1
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-
 @pytest.fixture
 def gate(lab: Lab) -> Iterator[GateProcess]:
     """A gate that was in use already: what it needs once, such as code and buffers, is there."""
@@ -65,7 +28,7 @@ def gate(lab: Lab) -> Iterator[GateProcess]:
     limits = {"handshake_timeout": f"{HANDSHAKE_TIMEOUT:g}s"}
     with (
         RecordingUpstream(lab.ca.server(HOSTS, lab.now)) as upstream,
-        lab.gate(upstream={"port": upstream.port, "keepalive": "1s"}, limits=limits) as gate,
+        lab.gate(upstream={"port": upstream.port, "keepalive": "200ms"}, limits=limits) as gate,
     ):
         with Regular(gate) as regular:
             eventually(lambda: regular.served >= 20 or regular.wrong, "it serves")

@@ -70,11 +70,16 @@ def _unchunked(octets: bytes) -> tuple[bytes, bool, bytes]:
 
 def posted(gate: GateProcess, message: Mapping[str, Any]) -> bytes:
     """A message as a request to the default route."""
+    return request_of(gate.token, message)
+
+
+def request_of(token: str, message: Mapping[str, Any]) -> bytes:
+    """A message of somebody's, as a request to the default route."""
     body = json.dumps(message).encode()
     lines = [
         "POST /mcp HTTP/1.1",
         "Host: localhost",
-        f"Authorization: Bearer {gate.token}",
+        f"Authorization: Bearer {token}",
         "Content-Type: application/json",
         "Accept: application/json, text/event-stream",
         f"Content-Length: {len(body)}",

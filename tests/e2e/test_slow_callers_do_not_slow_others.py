@@ -1,0 +1,85 @@
+"""A measurement, run by C{make load}: what a thousand slow callers cost somebody who behaves well.
+
+His 99th percentile while they come, wait and are ended, over the one just before they came. Gate and
+peers get a processor each where there are two; the besiegers stand back for the one who measures. A
+round on a noisy machine says little, so the median of several counts.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.e2e.lab import HOSTS, ROOT, Lab, allow_descriptors
+from tests.e2e.recording import RecordingUpstream
+from tests.e2e.steady import Steady
+from tests.e2e.test_slow_callers_are_ended_by_their_deadlines import COUNT, LIMITS
+
+ROUNDS = 5
+
+# They come over so many seconds: 200 a second is what one who attacks from one machine can do.
+COMING = 5.0
+QUIET = 8.0
+
+MOST = 2.0
+
+pytestmark = pytest.mark.load
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    """The value that so many of them do not exceed."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def test_the_99th_percentile_at_most_doubles(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under a thousand slow handshakes, heads and bodies."""
+    allow_descriptors(2 * COUNT)
+    ratios = []
+    with (
+        RecordingUpstream(lab.ca.server(HOSTS, lab.now)) as upstream,
+        lab.gate(upstream={"port": upstream.port}, limits=LIMITS) as gate,
+    ):
+        everywhere = sorted(os.sched_getaffinity(0))
+        if len(everywhere) > 1:
+            os.sched_setaffinity(gate.pid, everywhere[:1])
+            # Of this process and of what it starts.
+            os.sched_setaffinity(0, everywhere[1:])
+        try:
+            for number in range(ROUNDS):
+                with Steady(gate) as steady:
+                    time.sleep(1)
+                    begin = time.monotonic()
+                    time.sleep(QUIET)
+                    middle = time.monotonic()
+                    besiege(gate.port, str(lab.ca_file), gate.token)
+                    end = time.monotonic()
+                    time.sleep(1)
+                before, during = steady.between(begin, middle), steady.between(middle, end)
+                p99 = [percentile(calls, 0.99) for calls in (before, during)]
+                ratios.append(p99[1] / p99[0])
+                with capsys.disabled():
+                    shown = [
+                        f"{what}: {len(calls)} calls, p50 {percentile(calls, 0.5) * 1e3:.2f} ms, "
+                        f"p99 {percentile(calls, 0.99) * 1e3:.2f} ms, worst {calls[-1] * 1e3:.1f} ms"
+                        for what, calls in (("before", before), ("during", during))
+                    ]
+                    print(f"round {number + 1}: {'; '.join(shown)}; ratio {ratios[-1]:.2f}", flush=True)
+        finally:
+            os.sched_setaffinity(0, everywhere)
+    assert statistics.median(ratios) <= MOST, ratios
+
+
+def besiege(port: int, authority: str, token: str) -> None:
+    """Lay siege in a process of its own, and wait for its end."""
+    program = [sys.executable, "-m", "tests.e2e.siege", str(port), authority, token]
+    subprocess.run(
+        [*program, str(COUNT), str(COMING / COUNT)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=120,
+        preexec_fn=lambda: os.nice(10) and None,
+    )
