@@ -1,4 +1,4 @@
-"""Callers who give a byte now and then: of a hello, of a head, of a body; by the hundred.
+"""Callers who give a byte a second: of a hello, of a head, of a body; by the hundred.
 
 Also a program, for measurements in which the besiegers must not take the processor of those who
 measure: C{python -m tests.e2e.siege PORT CA TOKEN COUNT PACE} prints what became of them as JSON.
@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
 from pathlib import Path
 
 from attrs import define, frozen
@@ -19,7 +19,7 @@ from tests.e2e.strangers import address, hello
 from tests.e2e.wire import knock, trusting
 
 # Each peer sends a byte so often: often enough that no timer of mere silence would end it.
-DRIP = 0.5
+DRIP = 1.0
 
 # How long one that is never ended is waited for.
 PATIENCE = 60.0
@@ -60,20 +60,18 @@ class Siege:
         self._head = _HEAD.format(token=token).encode()
         self._poll = select.epoll()
         self._open: dict[int, Peer] = {}
+        #: Who drips next, in order: all do it at the same rate.
+        self._dripping: deque[Peer] = deque()
         self._fates: list[Fate] = []
 
-    def run(self, count: int, pace: float = 0.0, laid: Callable[[], None] = lambda: None) -> list[Fate]:
-        """Open so many, one every C{pace} seconds, and wait until the gate has ended them all.
-
-        @param laid: called when all are there.
-        """
+    def run(self, count: int, pace: float = 0.0) -> list[Fate]:
+        """Open so many, one every C{pace} seconds, and wait until the gate has ended them all."""
         start = time.monotonic()
         for number in range(count):
             self._come(number)
             self._turn(0)
             while time.monotonic() < start + number * pace:
                 self._turn(pace / 2)
-        laid()
         end = time.monotonic() + PATIENCE
         while self._open:
             assert time.monotonic() < end, f"{len(self._open)} are never ended"
@@ -104,12 +102,14 @@ class Siege:
         for descriptor, _ in self._poll.poll(seconds):
             self._ended(descriptor)
         now = time.monotonic()
-        for peer in list(self._open.values()):
-            if now >= peer.dripped + DRIP:
+        while self._dripping and now >= self._dripping[0].dripped + DRIP:
+            peer = self._dripping.popleft()
+            if peer.sock.fileno() >= 0:
                 self._drip(peer, now)
 
     def _drip(self, peer: Peer, now: float) -> None:
         peer.dripped = now
+        self._dripping.append(peer)
         try:
             peer.sock.send(peer.rest[:1])
             peer.rest = peer.rest[1:]

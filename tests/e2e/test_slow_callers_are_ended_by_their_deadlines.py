@@ -9,13 +9,13 @@ from tests.e2e.wire import trusting
 
 COUNT = 1000
 
-# Short, so that the test is; a byte comes every half second all the same.
+# Short, so that the test is; a byte comes every second all the same.
 DEADLINE = 3.0
 LIMITS = {name: f"{DEADLINE:g}s" for name in ("handshake_timeout", "head_timeout", "body_timeout")}
 
 
 def test_a_thousand_slow_handshakes_heads_and_bodies(lab: Lab) -> None:
-    """A byte every half second helps none of them; and a regular caller is served all the while."""
+    """A byte a second helps none of them; and a regular caller is served all the while."""
     allow_descriptors(2 * COUNT)
     with (
         RecordingUpstream(lab.ca.server(HOSTS, lab.now)) as upstream,
