@@ -7,7 +7,6 @@ cases may be played side by side and still each be held to its own requests.
 
 import base64
 import json
-import ssl
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from attrs import frozen
 from mcpgate.testing import TLSPeer, write_pair
 from tests.e2e.lab import GateProcess, Lab
 from tests.e2e.recording import OK, Received, RecordingUpstream
+from tests.e2e.strangers import address
 from tests.e2e.wire import Answer, Wire, answers_in, trusting
 
 #: The host that every case is for.
@@ -97,7 +97,9 @@ def play(
 
     def run(numbered: tuple[int, dict[str, Any]]) -> tuple[str, Played]:
         number, one = numbered
-        wire = _sent(gate.port, context, one, proof(gate, number), size)
+        # From many addresses: one that keeps presenting bad tokens is not listened to for long.
+        with Wire(gate.port, context, name=HOST, source=address(number)) as wire:
+            _send(wire, one, proof(gate, number), size)
         found, rest = answers_in(wire.octets)
         return one["id"], Played(tuple(log.seen[f"{number:06}"]), tuple(found), rest, wire.ended)
 
@@ -105,19 +107,17 @@ def play(
         return dict(pool.map(run, enumerate(cases, first)))
 
 
-def _sent(port: int, context: ssl.SSLContext, one: dict[str, Any], shown: bytes, size: int) -> Wire:
-    with Wire(port, context, name=HOST) as wire:
-        for at, segment in enumerate(one["segs"]):
-            octets = base64.b64decode(segment)
-            pieces = 30 if octets.startswith(b"@@SPLIT30@@") else 65536
-            octets = octets.removeprefix(b"@@SPLIT30@@").replace(b"@@AUTH@@", shown)
-            if at:
-                time.sleep(0.01)
-            # Each record is read by itself only if the gate had the time to.
-            small = len(octets) < 4000 and size == 1
-            wire.send(octets, min(size, pieces), 0.0003 if small else 0.0)
-        wire.wait(QUIET, MOST)
-    return wire
+def _send(wire: Wire, one: dict[str, Any], shown: bytes, size: int) -> None:
+    for at, segment in enumerate(one["segs"]):
+        octets = base64.b64decode(segment)
+        pieces = 30 if octets.startswith(b"@@SPLIT30@@") else 65536
+        octets = octets.removeprefix(b"@@SPLIT30@@").replace(b"@@AUTH@@", shown)
+        if at:
+            time.sleep(0.01)
+        # Each record is read by itself only if the gate had the time to.
+        small = len(octets) < 4000 and size == 1
+        wire.send(octets, min(size, pieces), 0.0003 if small else 0.0)
+    wire.wait(QUIET, MOST)
 
 
 def fault(one: Mapping[str, Any], played: Played) -> str:

