@@ -20,7 +20,7 @@ from tests.e2e.steady import Steady
 ROUNDS = 5
 COUNT = 1000
 
-# They come at a hundred and twenty-five a second, wait a little, and are ended at the rate at which they came.
+# They come at a hundred and twenty-five a second, wait a little, and are ended at the rate they came at.
 COMING = 8.0
 DEADLINE = 10.0
 LIMITS = {name: f"{DEADLINE:g}s" for name in ("handshake_timeout", "head_timeout", "body_timeout")}
