@@ -271,6 +271,8 @@ class TLSStream:
             # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
             self._recv = self._send = _closed
             self._out.clear()
+            # Each holds the other, and OpenSSL's forty KiB with them, until a collection finds them.
+            self.owner = _NOBODY
 
     # What the readiness set calls.
 
@@ -407,9 +409,24 @@ class TLSStream:
         if isinstance(error, SSL.ZeroReturnError):
             # RFC 8446 6.1: a goodbye is answered by one.
             self._notify()
+        owner = self.owner
         self.abort()
         if not closing:
-            self.owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
+            owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
+
+
+class _Nobody:
+    """Whose stream it is once it is closed."""
+
+    def secured(self) -> None: ...
+    def received(self, data: bytes) -> None: ...
+    def paused(self) -> None: ...
+    def resumed(self) -> None: ...
+    def overdue(self) -> None: ...
+    def lost(self, error: Exception | None) -> None: ...
+
+
+_NOBODY = _Nobody()
 
 
 def _closed(_: object) -> NoReturn:
