@@ -34,4 +34,6 @@ def test_a_thousand_slow_handshakes_heads_and_bodies(lab: Lab) -> None:
         assert min(quickest.values()) > 1, quickest
         all_closed(gate, resting)
         assert "Traceback" not in gate.log() and "Unhandled" not in gate.log()
-        assert {one["reason"] for one in gate.exchanges(outcome="refused")} == {"frame.timeout"}
+        # A body may be given up before its deadline, where it is far too slow.
+        reasons = {one["reason"] for one in gate.exchanges(outcome="refused")}
+        assert "frame.timeout" in reasons and reasons <= {"frame.timeout", "frame.body_rate"}
