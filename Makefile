@@ -19,6 +19,7 @@ help:
 	@echo "make demo     the whole encrypted path in one command (STATE=dir keeps its files, KEEP=1 goes on serving)"
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
 	@echo "make e2e      only the tests with real peers"
+	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 6 minutes; SECONDS=10 TARGETS='http json' for a quick look"
@@ -37,6 +38,9 @@ test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark 
 
 e2e: ARGS = tests/e2e
 e2e: test
+
+load: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m load tests/e2e
 
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
 bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
@@ -121,4 +125,4 @@ build/.faketime:
 	@command -v faketime >/dev/null || $(call apt,faketime)
 	@! command -v faketime >/dev/null || touch $@
 
-.PHONY: help install demo test e2e bench lint fuzz fuzz-merge clean
+.PHONY: help install demo test e2e load bench lint fuzz fuzz-merge clean

@@ -369,9 +369,9 @@ class Inbound:
                 self._refuse_head(admission.head, decoded)
                 return False
             self._payload.append(decoded)
-            self._size += len(decoded)
             limit = self._listening.limits.body_size
-            if self._size > limit:
+            # As with a Content-Length: what will be too large need not come first.
+            if chunks.announced > limit:
                 self._awaiting = None
                 self._refuse_head(admission.head, Refusal(Reason.FRAME_BODY_SIZE, f"more than {limit} bytes"))
                 return False

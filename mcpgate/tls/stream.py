@@ -31,8 +31,9 @@ from OpenSSL import SSL
 from mcpgate.tls.binding import RECORD, Records, clear_errors
 from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
 
-# Joined records of one turn: 16 full ones. More would let one fast peer hold up the others.
-READ_MOST = 16 * RECORD
+# Joined records of one turn: 8 full ones. More would let one fast peer hold up the others, and each
+# turn's read is copied a few times on its way: 16 cost a slow reader of a stream 1.2 MB, 8 half of it.
+READ_MOST = 8 * RECORD
 
 # Taken from what is kept for one attempt to send it: a kernel that was full takes a few records.
 WRITE_MOST = 8 * RECORD
@@ -301,6 +302,8 @@ class TLSStream:
             self._out.clear()
             if self.released is not None:
                 self.released(self.source)
+            # Each holds the other, and OpenSSL's forty KiB with them, until a collection finds them.
+            self.owner = _NOBODY
 
     # What the readiness set calls.
 
@@ -445,6 +448,21 @@ class TLSStream:
         if isinstance(error, SSL.ZeroReturnError):
             # RFC 8446 6.1: a goodbye is answered by one.
             self._notify()
+        owner = self.owner
         self.abort()
         if not closing:
-            self.owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
+            owner.lost(None if isinstance(error, SSL.ZeroReturnError) else error)
+
+
+class _Nobody:
+    """Whose stream it is once it is closed."""
+
+    def secured(self) -> None: ...
+    def received(self, data: bytes) -> None: ...
+    def paused(self) -> None: ...
+    def resumed(self) -> None: ...
+    def overdue(self) -> None: ...
+    def lost(self, error: Exception | None) -> None: ...
+
+
+_NOBODY = _Nobody()

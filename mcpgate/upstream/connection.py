@@ -305,9 +305,9 @@ class UpstreamConnection:
             self.ended = self._pool.late_refusal(error)
             return
         head = self._head
-        if head is None:
+        if head is None and not self._buffer:
             taker.broken(self._pool.late_refusal(error))
-        elif head.framing is CLOSE and error is None:
+        elif head is not None and head.framing is CLOSE and error is None:
             # Only a close_notify ends such a body; a bare FIN may be an attacker's cut.
             taker.more(b"", True)
         else:

@@ -48,6 +48,7 @@ class ChunkedReader:
 
     @ivar finished: Whether the body came to its proper end.
     @ivar rest: The bytes after that end.
+    @ivar announced: How much payload the size lines so far speak of, whether it has come or not.
     """
 
     def __init__(self, *, lenient: bool, most: int = CHUNKS_FREE) -> None:
@@ -58,6 +59,7 @@ class ChunkedReader:
         """
         self.finished = False
         self.rest = b""
+        self.announced = 0
         self._lenient = lenient
         self._most = most
         self._first, self._next = _GRAMMARS[lenient]
@@ -66,7 +68,6 @@ class ChunkedReader:
         self._left = 0
         self._in_trailers = False
         self._chunks = 0
-        self._payload = 0
         self._extensions = 0
         self._refusal: Refusal | None = None
 
@@ -108,13 +109,13 @@ class ChunkedReader:
             self._line, self._part = self._next
             self._left = int(line[1], 16)
             self._chunks += 1
-            self._payload += self._left
+            self.announced += self._left
             self._extensions += len(line[2])
             self._in_trailers = not self._left
             if self._lenient:
                 if self._extensions > EXTENSIONS_MOST:
                     return self._refuse("too many chunk extensions")
-            elif self._chunks > self._most + self._payload // CHUNK_AVERAGE:
+            elif self._chunks > self._most + self.announced // CHUNK_AVERAGE:
                 return self._refuse("too many tiny chunks", Reason.FRAME_CHUNK_COUNT)
         if self._in_trailers:
             refused = self._end(data[at:])

@@ -11,6 +11,7 @@ Every process is ended by its id, whatever happens; what the gate wrote is shown
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -45,6 +46,13 @@ START_MOST = 20.0
 VERB_MOST = 60.0
 
 Table = Mapping[str, Any]
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process, and what it starts, open so many files and sockets; the default is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
 
 
 def free_port() -> int:
@@ -136,10 +144,12 @@ class Lab:
         *,
         env: Table | None = None,
         program: Sequence[str] = RUN,
+        descriptors: int | None = None,
         **tables: Any,
     ) -> "GateProcess":
         """A gate, not yet started, for a configuration or for what L{config} makes of C{tables}."""
-        return GateProcess(self, config or self.config(**tables), env=env, program=program)
+        made = config or self.config(**tables)
+        return GateProcess(self, made, env=env, program=program, descriptors=descriptors)
 
 
 #: The rules of a default configuration.
@@ -157,8 +167,17 @@ class GateProcess:
     running: "list[GateProcess]" = []
 
     def __init__(
-        self, lab: Lab, config: Path, *, env: Table | None = None, program: Sequence[str] = RUN
+        self,
+        lab: Lab,
+        config: Path,
+        *,
+        env: Table | None = None,
+        program: Sequence[str] = RUN,
+        descriptors: int | None = None,
     ) -> None:
+        """
+        @param descriptors: how many it may have open, where that is not what the tests may have.
+        """
         self.lab = lab
         self._program = program
         self.config = config
@@ -166,6 +185,7 @@ class GateProcess:
         self.port = 0
         self.token = ""
         self._env = {**os.environ, **(env or {})}
+        self._descriptors = descriptors
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -178,6 +198,7 @@ class GateProcess:
                 stdout=log,
                 stderr=log,
                 env=self._env,
+                preexec_fn=self._limit if self._descriptors else None,
             )
         self.running.append(self)
         try:
@@ -188,6 +209,10 @@ class GateProcess:
             raise
         self.port = self.port_of(self.status()["listeners"][0]["name"])
         return self
+
+    def _limit(self) -> None:
+        most = self._descriptors or 0
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def _serves(self) -> bool:
         assert self._process is not None
@@ -296,19 +321,22 @@ class GateProcess:
     def exchanges(self, **facts: object) -> list[dict[str, Any]]:
         """Finished exchanges: each open record with its close record's facts over it, of those that
         have all these C{facts}, such as C{method="tools/call"}."""
-        begun = {record["id"]: record for record in self.journal("open")}
-        whole = [{**begun[record["id"]], **record} for record in self.journal("close")]
+        # Read once: an exchange may begin and end between two looks.
+        journal = self.journal()
+        begun = {record["id"]: record for record in journal if record["type"] == "open"}
+        whole = [{**begun[record["id"]], **record} for record in journal if record["type"] == "close"]
         return [one for one in whole if all(one[key] == value for key, value in facts.items())]
 
     def settled(self, **facts: object) -> list[dict[str, Any]]:
         """Like L{exchanges}, when none that has these facts is open any more."""
 
         def look() -> bool:
-            closed = {record["id"] for record in self.journal("close")}
+            journal = self.journal()
+            closed = {record["id"] for record in journal if record["type"] == "close"}
             return all(
                 record["id"] in closed
-                for record in self.journal("open")
-                if all(record[key] == value for key, value in facts.items())
+                for record in journal
+                if record["type"] == "open" and all(record[key] == value for key, value in facts.items())
             )
 
         eventually(look, f"every exchange with {facts} ends")

@@ -167,12 +167,13 @@ def test_a_chunked_body_reaches_the_upstream_with_its_length(world: World) -> No
     assert b"transfer-encoding" not in seen.headers
 
 
-def test_a_chunked_body_beyond_the_limit_is_refused(world: World) -> None:
-    """Its size is only known as it comes."""
+@pytest.mark.parametrize("body", [b"401\r\n", b"400\r\n" + b"x" * 0x400 + b"\r\n1\r\n"], ids=["one", "two"])
+def test_a_chunked_body_beyond_the_limit_is_refused(world: World, body: bytes) -> None:
+    """As soon as a chunk is announced that is too much; it need not come first."""
     world.start(world.config(more='[limits]\nbody_size = "1KiB"'))
     head = world.post(PING).partition(b"\r\n\r\n")[0].rpartition(b"\r\n")[0]
     with world.caller() as caller:
-        caller.send(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n500\r\n" + b"x" * 0x500)
+        caller.send(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
         assert caller.json()[0] == 413
         assert caller.closed()
 

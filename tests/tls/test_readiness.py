@@ -10,7 +10,17 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
 
-from mcpgate.tls.readiness import EVENTS_PER_TURN, GONE, NEVER, NEW, READ, TICK, WRITE, Readiness
+from mcpgate.tls.readiness import (
+    EVENTS_PER_TURN,
+    GONE,
+    NEVER,
+    NEW,
+    OVERDUE_PER_TURN,
+    READ,
+    TICK,
+    WRITE,
+    Readiness,
+)
 
 Then = Callable[[str], object]
 
@@ -330,6 +340,21 @@ def test_a_deadline_that_another_one_moved_in_the_same_tick_is_not_told(bench: B
         thing.deadline = bench.set.now
         bench.watched(thing)
     assert bench.tick() == ["a overdue"]
+
+
+def test_many_deadlines_of_one_tick_leave_turns_to_others(bench: Bench) -> None:
+    """A thousand slow callers at once must not hold up one who is served."""
+    names = [str(number) for number in range(2 * OVERDUE_PER_TURN + 1)]
+
+    def somebody_is_served(_: str) -> None:
+        bench.reactor.callLater(0, bench.heard.append, "served")
+
+    for name in names:
+        thing = bench.thing(name, somebody_is_served if name == "0" else nothing)
+        thing.deadline = bench.set.now
+        bench.watched(thing)
+    everybody = [f"{name} overdue" for name in names]
+    assert bench.tick() == [*everybody[:OVERDUE_PER_TURN], "served", *everybody[OVERDUE_PER_TURN:]]
 
 
 def test_one_that_lets_go_at_its_deadline_spoils_nobody_elses(bench: Bench) -> None:

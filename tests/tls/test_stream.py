@@ -175,6 +175,13 @@ def test_abort_looks_truncated_to_the_peer(link: Link) -> None:
         link.peer.recv(1)
 
 
+def test_a_stream_that_is_closed_holds_its_owner_no_more(link: Link) -> None:
+    """Who closed it and who lost it alike: else both wait, with all that OpenSSL has, for a collection."""
+    link.peer.shutdown(socket.SHUT_RDWR)
+    link.owner.wait("lost")
+    assert link.stream.owner is not link.owner
+
+
 def test_a_proper_end_and_a_cut_are_told_apart(link: Link, loop: Loop, tmp_path: Path) -> None:
     """close_notify is no error, a bare FIN is one."""
     link.peer.setblocking(False)

@@ -97,3 +97,12 @@ def test_a_server_that_leaves_without_an_answer_is_told_as_such(watching: Set, t
     answer = ask(watching, tmp_path, b"", REQUEST)
     assert isinstance(answer, Refusal)
     assert answer.reason is Reason.UPSTREAM_CLOSED
+
+
+def test_a_server_that_leaves_inside_the_head_of_its_answer_truncated_it(
+    watching: Set, tmp_path: Path
+) -> None:
+    """It had begun: whoever reads the record knows that the request was taken up."""
+    answer = ask(watching, tmp_path, b"HTTP/1.1 200 OK\r\nContent-Le", REQUEST)
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.UPSTREAM_TRUNCATED
