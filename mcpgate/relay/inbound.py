@@ -64,7 +64,6 @@ class Inbound:
         self.peer = peer
         self.local = local
         self.record = ""
-        self.handshake: Handshake | None = None
         #: The client's verified chain, leaf first; kept to be judged again when trust changes.
         self.chain: tuple[x509.Certificate, ...] = ()
         self.sni = sni
@@ -88,7 +87,6 @@ class Inbound:
 
     def begin(self, handshake: Handshake, record: str) -> None:
         """The handshake holds all that is demanded; requests may come."""
-        self.handshake = handshake
         self.record = record
         if handshake.peer is not None:
             self._certificate = principal_of(handshake.peer)

@@ -125,7 +125,6 @@ class Listening:
                     refusal,
                     peer=connection.peer,
                     local=connection.local,
-                    handshake=connection.handshake,
                     extra={"ended": connection.record},
                 )
                 connection.end(refusal)
