@@ -27,6 +27,7 @@ from mcpgate.relay import answer
 from mcpgate.relay.crowd import source_of
 from mcpgate.relay.inbound import Inbound
 from mcpgate.tls import contexts
+from mcpgate.tls.binding import forget_arguments
 from mcpgate.tls.failure import failure
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.hello import MAX_HELLO, HelloError, missing, plaintext_request, read_offer
@@ -286,6 +287,7 @@ class Arrival:
     def secured(self) -> None:
         stream, terms = self._stream, self._terms
         assert stream is not None
+        forget_arguments(stream.connection)
         handshake = observe(
             stream.connection,
             note=self._note,

@@ -41,12 +41,43 @@ SKIP_MOST = 64 * 1024
 # What makes a look at an unfinished head worth while: its beginning, and every control character.
 _SUSPECT = re.compile(rb"\A|[\x00-\x1f\x7f]")
 
+# The payload of a request that is not arriving; nobody adds to it.
+_NOTHING: list[bytes] = []
+
 _ZERO = ord("0")
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(0|[1-9]\d{0,8})\r\n", re.IGNORECASE).search
 
 
 class Inbound:
     """A caller's connection, from the end of its handshake to its end."""
+
+    # There may be ten thousand idle ones.
+    __slots__ = (
+        "chain",
+        "force",
+        "local",
+        "name",
+        "peer",
+        "record",
+        "sni",
+        "source",
+        "stream",
+        "_advancing",
+        "_awaiting",
+        "_began",
+        "_buffer",
+        "_certificate",
+        "_chunks",
+        "_exchange",
+        "_heads",
+        "_judged",
+        "_last",
+        "_listening",
+        "_payload",
+        "_since",
+        "_size",
+        "_skip",
+    )
 
     def __init__(
         self,
@@ -77,7 +108,7 @@ class Inbound:
         self._exchange: Exchange | None = None
         self._awaiting: Admission | None = None
         self._chunks: ChunkedReader | None = None
-        self._payload: list[bytes] = []
+        self._payload: list[bytes] = _NOTHING
         self._size = 0
         self._since = 0.0
         self._skip = 0
@@ -380,7 +411,7 @@ class Inbound:
         self._awaiting = None
         self.stream.joins = False
         body = b"".join(self._payload)
-        self._payload = []
+        self._payload = _NOTHING
         return self._judge(admission, body)
 
     def _judge(self, admission: Admission, body: bytes) -> bool:

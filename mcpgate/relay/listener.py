@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from ipaddress import ip_address
+from sys import intern
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,8 @@ class Listening:
         """Somebody has connected: let in whom there is room for."""
         relayed = bool(self.terms.table.proxy_from) and self._is_balancer(address)
         # Who the caller behind a balancer is, it says when it is in.
-        source = source_of(address[0]) if isinstance(address, tuple) and not relayed else ""
+        # One text for all connections of one address.
+        source = intern(source_of(address[0])) if isinstance(address, tuple) and not relayed else ""
         config = self.force.generation.config
         refusal = refusal or self.force.crowd.crowded(source, config, monotonic())
         if refusal is not None:

@@ -44,6 +44,12 @@ def set_groups(context: SSL.Context, groups: tuple[str, ...]) -> None:
         raise ValueError(f"this OpenSSL does not know all of the groups {names.decode()}")
 
 
+def forget_arguments(connection: SSL.Connection) -> None:
+    """Let go of what pyOpenSSL keeps for OpenSSL until a handshake is over (the ALPN that was chosen)."""
+    if getattr(connection, "_alpn_select_callback_args", None) is not None:
+        connection._alpn_select_callback_args = None
+
+
 class Scratch:
     """Where OpenSSL puts a record before it becomes bytes: one for all connections of one thread.
 

@@ -206,7 +206,8 @@ class TLSStream:
         self._socket = sock
         self._descriptor = sock.fileno()
         self.owner = owner
-        self._out = bytearray()
+        # Made when the kernel does not take all; most streams never need it.
+        self._out: bytearray | None = None
         self._mute = False
         self._reading = True
         self._retry_read = False
@@ -239,15 +240,16 @@ class TLSStream:
         """Send C{data}; what the kernel does not take now goes out later, in order."""
         if self.state is not OPEN or self._mute:
             return
-        if not self._out:
+        out = self._out
+        if not out:
             sent = self._push(data)
             if sent == len(data):
                 return
-            self._out += data[sent:] if sent else data
+            out = self._out = bytearray(data[sent:] if sent else data)
             self._watch(self._events | WRITE)
         else:
-            self._out += data
-        if len(self._out) > self._high and not self.congested:
+            out += data
+        if len(out) > self._high and not self.congested:
             self.congested = True
             self.deadline = self._readiness.now + self._stall
             self.owner.paused()
@@ -299,7 +301,7 @@ class TLSStream:
             self._socket.close()
             # The descriptor's number is reused at once: nothing may reach OpenSSL through us again.
             self._records = _CLOSED
-            self._out.clear()
+            self._out = None
             if self.released is not None:
                 self.released(self.source)
             # Each holds the other, and OpenSSL's forty KiB with them, until a collection finds them.
@@ -328,19 +330,21 @@ class TLSStream:
             self._read()
             if self.state is CLOSED:
                 return
-        if not self._out:
+        out = self._out
+        if not out:
             return self._watch(self._events & ~WRITE)
-        with memoryview(self._out) as kept:
+        with memoryview(out) as kept:
             some = bytes(kept[:WRITE_MOST])
         sent = self._push(some)
-        del self._out[:sent]
-        if not self._out:
+        del out[:sent]
+        if not out:
+            self._out = None
             self._watch(self._events & ~WRITE)
             if self.state is CLOSING:
                 return self._say_goodbye()
         elif sent and (self.congested or self.state is CLOSING):
             self.deadline = self._readiness.now + self._stall
-        if self.congested and len(self._out) <= self._low and self.state is OPEN:
+        if self.congested and len(out) <= self._low and self.state is OPEN:
             self.congested = False
             self.deadline = NEVER
             self.owner.resumed()
