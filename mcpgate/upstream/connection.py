@@ -71,6 +71,8 @@ class UpstreamConnection:
         self._left = 0
         self._chunks: ChunkedReader | None = None
         self._served = False
+        #: Whether the answer is an event stream.
+        self._streams = False
         self._held = False
         stream.owner = self
 
@@ -105,6 +107,7 @@ class UpstreamConnection:
         self._method = method
         self._interim = 0
         self._head = None
+        self._streams = False
         stream.deadline = self._pool.now + self._pool.terms.table.answer_timeout
         stream.write(request)
         return True
@@ -201,6 +204,7 @@ class UpstreamConnection:
         if head.framing is CHUNKED:
             self._chunks = ChunkedReader(lenient=True)
         self._left = length
+        self._streams = (head.get(b"content-type") or b"").startswith(b"text/event-stream")
         payload, finished = self._take(head, rest)
         if payload is None:
             return
@@ -267,12 +271,6 @@ class UpstreamConnection:
         table = self._pool.terms.table
         seconds = table.quiet_timeout if self._streams else table.answer_timeout
         self.stream.deadline = self._pool.now + seconds
-
-    @property
-    def _streams(self) -> bool:
-        """Whether the answer is an event stream."""
-        head = self._head
-        return head is not None and (head.get(b"content-type") or b"").startswith(b"text/event-stream")
 
     def _finish(self, reusable: bool) -> None:
         self._taker = self._head = self._chunks = None
