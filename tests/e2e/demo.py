@@ -73,6 +73,8 @@ def kept_demo(state: Path, printed: Path) -> Iterator[KeptDemo]:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            # Who runs the tests in the background has it ignored, and that is inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     demo = KeptDemo(child, printed)
     try:
