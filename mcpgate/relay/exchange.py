@@ -213,7 +213,8 @@ class Exchange:
             self._meter = EventMeter()
             if self._measure(self._meter, payload):
                 return
-        if self._last():
+        last = self._last()
+        if last:
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             emitted = emitted[:-2] + b"connection: close\r\n\r\n"
         framing = head.framing
@@ -227,7 +228,7 @@ class Exchange:
             emitted += payload
         inbound.stream.write(emitted)
         if finished:
-            self._done(None)
+            self._done(None, close=last)
 
     def more(self, payload: bytes, finished: bool) -> None:
         self._bytes_out += len(payload)
@@ -242,7 +243,7 @@ class Exchange:
                 payload += LAST_CHUNK
         self._inbound.stream.write(payload)
         if finished:
-            self._done(None)
+            self._done(None, close=self._last())
 
     def _measure(self, meter: EventMeter, payload: bytes) -> bool:
         """Whether a stream ends with these bytes: its event is too large, or it was to end anyway."""
@@ -345,12 +346,12 @@ class Exchange:
         self._bytes_out = len(raw) - body
         self._open()
         self._inbound.stream.write(raw)
-        self._done(refusal, close=close)
+        self._done(refusal, close=close or self._last())
 
-    def _done(self, refusal: Refusal | None, *, close: bool = False) -> None:
+    def _done(self, refusal: Refusal | None, *, close: bool) -> None:
         self._connection = None
         self._close(refusal)
-        self._inbound.finished(close or self._last())
+        self._inbound.finished(close)
 
     def _last(self) -> bool:
         """Whether this answer is the last on the connection."""
@@ -389,7 +390,8 @@ class Exchange:
         if self._closed:
             return
         self._closed = True
-        self._open()
+        if not self._opened:
+            self._open()
         outcome = _COMPLETED
         if refusal is not None:
             self._inbound.force.crowd.tally.count(refusal.reason)

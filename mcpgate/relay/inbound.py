@@ -204,9 +204,11 @@ class Inbound:
         self._exchange = None
         if close or self.force.draining:
             return self.close()
-        if not self._buffer:
-            self._rest()
-        self._go_on()
+        stream = self.stream
+        if self._buffer or stream.congested or stream.state is not OPEN:
+            return self._go_on()
+        stream.resume()
+        stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
 
     def drain(self) -> None:
         """End what its caller can do again elsewhere: an idle connection, a stream between two events."""

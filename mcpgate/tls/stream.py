@@ -279,7 +279,7 @@ class TLSStream:
     def look(self) -> None:
         """Read at once what may have arrived, before a write to a peer that is gone can spoil it."""
         if self.state is OPEN and self._reading:
-            self._read()
+            self.readable()
 
     def close(self) -> None:
         """Flush, say goodbye, linger; the owner hears nothing more."""
@@ -310,12 +310,29 @@ class TLSStream:
     # What the readiness set calls.
 
     def readable(self) -> None:
+        if self.state is not OPEN or not self._reading:
+            return self._readable_else()
+        end: SSL.Error | OSError | None = None
+        try:
+            data = self._records.read()
+            if data is None:
+                return
+            if self.joins or len(data) == RECORD:
+                data, end = self._read_on(data)
+        except SSL.WantWriteError:
+            self._retry_read = True
+            return self._watch(self._events | WRITE)
+        except (SSL.Error, OSError) as error:
+            clear_errors()
+            return self._lost(error)
+        self.owner.received(data)
+        if end is not None and self.state is not CLOSED:
+            self._lost(end)
+
+    def _readable_else(self) -> None:
         if self.state is OPEN:
-            if self._reading:
-                self._read()
-            else:
-                # Not asked for: only an error or a full hang-up is reported then.
-                self._lost(ConnectionResetError("connection reset by peer"))
+            # Not asked for: only an error or a full hang-up is reported then.
+            self._lost(ConnectionResetError("connection reset by peer"))
         elif self.state is SHAKING:
             self.shake()
         elif self.state is CLOSING:
@@ -327,7 +344,7 @@ class TLSStream:
         if self._retry_read:
             self._retry_read = False
             self._watch(self._events & ~WRITE if not self._out else self._events)
-            self._read()
+            self.look()
             if self.state is CLOSED:
                 return
         out = self._out
@@ -366,24 +383,6 @@ class TLSStream:
         if events != self._events and self.state is not CLOSED:
             self._events = events
             self._readiness.change(self._descriptor, events)
-
-    def _read(self) -> None:
-        end: SSL.Error | OSError | None = None
-        try:
-            data = self._records.read()
-            if data is None:
-                return
-            if self.joins or len(data) == RECORD:
-                data, end = self._read_on(data)
-        except SSL.WantWriteError:
-            self._retry_read = True
-            return self._watch(self._events | WRITE)
-        except (SSL.Error, OSError) as error:
-            clear_errors()
-            return self._lost(error)
-        self.owner.received(data)
-        if end is not None and self.state is not CLOSED:
-            self._lost(end)
 
     def _read_on(self, data: bytes) -> tuple[bytes, SSL.Error | OSError | None]:
         """The records that are here behind the first one, joined, and the end if it follows them."""
