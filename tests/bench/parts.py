@@ -1,0 +1,202 @@
+"""Where the microseconds of one call go: C{python -m tests.bench.parts}.
+
+A gate of this process serves one call, then the same call is played to its connections again and again
+without the network, and each part of it by itself; records and kernel are measured between two sockets.
+The least of many short runs is printed: what a part costs when nobody disturbs it, so the parts are less
+than what a loaded gate takes for a call, and caches and wake-ups are what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from timeit import repeat
+from typing import Any
+from unittest import mock
+
+from OpenSSL import SSL
+
+from mcpgate.evidence import record
+from mcpgate.evidence.journal import new_id
+from mcpgate.relay.exchange import Exchange
+from mcpgate.relay.judged import judge
+from mcpgate.tls import contexts
+from mcpgate.tls.binding import Records, Scratch
+from mcpgate.tls.profile import PROFILES
+from mcpgate.tls.verify import Note
+from mcpgate.wire.jsonrpc import Message, parse
+from tests import pki
+from tests.running import Loop, World, call
+from tests.waiting import eventually
+
+# A call of the bench, and an answer of its upstream.
+CALL = call("get_x", arguments={"text": "hello, this is a small text"})
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 153\r\n\r\n" + b"x" * 153
+)
+RECORD = b"x" * 330
+
+
+class Played:
+    """In the place of a stream's records: what is to be read next, and a kernel that takes everything."""
+
+    def __init__(self, written: Callable[[], object] = lambda: None) -> None:
+        self.next: list[bytes] = []
+        self._written = written
+
+    def read(self) -> bytes | None:
+        return self.next.pop() if self.next else None
+
+    def write(self, data: bytes) -> int:
+        self._written()
+        return len(data)
+
+
+def microseconds(what: Callable[[], object], number: int = 500) -> float:
+    """The least that it takes, of many short runs."""
+    what()
+    return min(repeat(what, number=number, repeat=100)) / number * 1e6
+
+
+def of_the_wire() -> list[tuple[str, float]]:
+    """What the kernel and OpenSSL take for a record that is sent and received on loopback."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    ours = socket.create_connection(listening.getsockname())
+    theirs, _ = listening.accept()
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def bare() -> None:
+        ours.send(RECORD)
+        theirs.recv(1024)
+
+    kernel = microseconds(bare)
+    root = pki.Authority.root()
+    client = contexts.client_context(PROFILES["modern"], root.trust(), pair=None)
+    server = contexts.server_context(
+        PROFILES["modern"], root.issue("mcp.test"), clients=None, require_client=False
+    )
+    ends = (
+        contexts.client_connection(client, ours, host="mcp.test", pins=None, note=Note()),
+        contexts.server_connection(server, theirs, note=Note()),
+    )
+    for _ in range(3):
+        for end in ends:
+            with contextlib.suppress(SSL.WantReadError):
+                end.do_handshake()
+    scratch = Scratch()
+    sealing, opening = (Records(end, scratch) for end in ends)
+    sealing.read()
+
+    def sealed() -> None:
+        sealing.write(RECORD)
+        opening.read()
+
+    return [
+        ("kernel: send and receive, both legs", 2 * kernel),
+        ("OpenSSL: seal and open, both legs", 2 * (microseconds(sealed) - kernel)),
+        ("the look at the upstream's connection before it is used", microseconds(opening.read)),
+    ]
+
+
+def of_the_gate(world: World) -> list[tuple[str, float]]:
+    """What our own code takes, on the gate's own connections; to be called in its reactor's thread."""
+    assert world.gate is not None and world.gate.force is not None
+    force = world.gate.force
+    readiness, witness = force.readiness, force.witness
+    (inbound,) = world.listening.connections
+    (pool,) = force.pools.values()
+    (upstream,) = pool._idle
+    request = world.post(CALL, "Accept: application/json, text/event-stream")
+    caller, server = Played(), Played(lambda: server.next.append(ANSWER))
+    inbound.stream._records = caller  # type: ignore[assignment]
+    upstream.stream._records = server  # type: ignore[assignment]
+
+    def turn(stream: Any, data: bytes | None) -> None:
+        readiness._begin_turn()
+        if data is not None:
+            caller.next.append(data)
+        stream.readable()
+        readiness._end_turn()
+
+    def whole() -> None:
+        turn(inbound.stream, request)
+        turn(upstream.stream, None)
+
+    with_journal = microseconds(whole)
+    witness._journal.append = lambda lines: None  # type: ignore[method-assign]
+    total = microseconds(whole)
+
+    def empty() -> None:
+        readiness._begin_turn()
+        witness.stamp()
+        witness.tell(b"-\n")
+        readiness._end_turn()
+
+    body = request[request.find(b"\r\n\r\n") + 4 :]
+    message = parse(body)
+    assert isinstance(message, Message)
+    ((_, _, admission),) = world.listening.heads.values()
+
+    def head() -> None:
+        inbound._buffer = request
+        inbound._read_head()
+
+    with mock.patch.object(type(inbound), "_judge", lambda self, admission, body: True):
+        reading = microseconds(head)
+    inbound._buffer = b""
+    facts = {"inbound": "h-1", "outbound": "h-2", "time": witness.stamp()}
+    opened = microseconds(
+        lambda: record.open_line(new_id("x"), caller=admission.facts, call='"method":"tools/call"', **facts)
+    )
+    ended = {"outcome": record.Outcome.COMPLETED, "status": 200, "refusal": None, "seconds": 0.001}
+    closed = microseconds(lambda: record.close_line("x-1", bytes_in=120, bytes_out=153, **facts, **ended))
+    policy, route = force.generation.policy, admission.route
+    parts = [
+        ("head: known by its bytes", reading),
+        ("body: parsed once, strictly", microseconds(lambda: parse(body))),
+        ("call and verdict, remembered", microseconds(lambda: judge(message, route, policy))),
+        ("exchange: made", microseconds(lambda: Exchange(inbound, 0.0, admission.head))),
+        ("evidence: the lines of open and close", opened + closed),
+        ("evidence: the turn's time, and what a turn costs (two)", 2 * microseconds(empty)),
+    ]
+    rest = total - sum(cost for _, cost in parts)
+    return [
+        *parts,
+        ("lease, relay, deadlines and the rest", rest),
+        ("journal: one write for each turn (two)", with_journal - total),
+    ]
+
+
+def main() -> None:
+    if len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    wire = of_the_wire()
+    with tempfile.TemporaryDirectory() as directory:
+        loop = Loop()
+        world = World(loop, Path(directory))
+        world.start(world.config(upstream='keepalive = "1m"'))
+        with world.caller() as caller:
+            # Twice: the second one's head is known.
+            for _ in range(2):
+                caller.post(CALL, "Accept: application/json, text/event-stream").answer()
+            assert world.gate is not None and world.gate.force is not None
+            (pool,) = world.gate.force.pools.values()
+            eventually(lambda: pool._idle, "the upstream's connection is back")
+            parts = [*wire, *loop.call(of_the_gate, world)]
+        # Its streams have been tampered with, so they are not asked to end.
+        for name, cost in (*parts, ("together", sum(cost for _, cost in parts))):
+            print(f"{name:<58} {cost:6.1f} us")
+        sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
