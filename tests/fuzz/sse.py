@@ -15,6 +15,10 @@ from tests.fuzz.target import Target
 #: Of longer streams not every cut into two is tried: the time would grow with the square.
 CUTS_MOST = 96
 
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+#: As the parser of the TypeScript SDK has it: a CR is a line's end when something follows.
+_PATIENT = re.compile(rb"\r\n|\r(?!\Z)|\n")
+
 #: Its type, its data, and the id that it brings itself.
 Event = tuple[bytes, bytes, bytes | None]
 
@@ -27,11 +31,11 @@ def slowly(stream: bytes) -> int:
     return size
 
 
-def read(stream: bytes) -> tuple[list[Event], int]:
+def read(stream: bytes, line_end: re.Pattern[bytes] = _LINE_END) -> tuple[list[Event], int]:
     """The events that a client is told of (WHATWG HTML 9.2.6), and the bytes that it holds at the end."""
     events: list[Event] = []
     kind, pieces, own, held = b"", [], None, 0
-    *lines, unfinished = re.split(rb"\r\n|\r|\n", stream)
+    *lines, unfinished = line_end.split(stream)
     for line in lines:
         if not line:
             if pieces:
@@ -63,24 +67,29 @@ def ways(raw: bytes) -> Iterator[list[bytes]]:
 
 
 def check(raw: bytes) -> None:
-    """Sizes are the reference's after each piece, and no client loses by a cut before an unfinished event."""
+    """Sizes are the reference's after each piece, and no client loses where a stream is ended early."""
     stream = raw.replace(b"\xff", b"")
     sizes: dict[int, int] = {}
+    endings: set[tuple[bytes, int]] = set()
     for pieces in ways(raw):
         meter, seen = EventMeter(), 0
         for piece in pieces:
-            seen += len(piece)
+            begin, seen = seen, seen + len(piece)
             size = meter.feed(piece)
-            assert size == meter.size
             if seen not in sizes:
                 sizes[seen] = slowly(stream[:seen])
-            assert size == sizes[seen], (pieces, seen)
+            assert size == meter.size == sizes[seen], (pieces, seen)
+            if size < len(piece):
+                endings.add((stream[:begin] + meter.last_of(piece), seen - size))
+            if not size:
+                endings.add((stream[:seen] + meter.last_of(b""), seen))
     whole, _ = read(stream)
-    for end in {seen - size for seen, size in sizes.items()}:
-        before, held = read(stream[:end])
+    for ended, at in endings:
+        assert ended in (stream[:at], stream[:at] + b"\n")
+        told, held = read(ended, _PATIENT)
         assert not held, "a stream ends within an event"
         # A line feed that was left behind is a blank line more, and tells nobody anything.
-        assert before + read(stream[end:])[0] == whole
+        assert told + read(stream[at:])[0] == whole
     for seen, size in sizes.items():
         # What the bound on an event's size is for.
         assert read(stream[:seen])[1] <= size

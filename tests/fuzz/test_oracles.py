@@ -28,6 +28,7 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("answer", "cookies handed on", forward, "_STAYS_THERE", frozenset({b"content-length"})),
     ("chunks", "bare LF", chunked, "_GRAMMARS", {False: _BARE_LF, True: _BARE_LF}),
     ("sse", "CRLF in two", sse.EventMeter, "_over_the_edge", lambda meter, first: int(meter._last == first)),
+    ("sse", "half a line end", sse.EventMeter, "last_of", lambda meter, piece: piece[: -meter.size or None]),
     ("sse", "lines for events", sse, "_WHOLE", (b"\n",)),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
