@@ -22,7 +22,7 @@ help:
 	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
 	@echo "make lint     ruff and mypy"
-	@echo "make fuzz     a fuzzer on what reads bytes, 6 minutes; SECONDS=10 TARGETS='http json' for a quick look"
+	@echo "make fuzz     a fuzzer on what reads bytes, 7 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"
 	@echo

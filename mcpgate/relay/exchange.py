@@ -255,8 +255,8 @@ class Exchange:
             self.broken(Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {most} bytes"))
             return True
         if self._ending and size < len(payload):
-            self._bytes_out -= size
-            self._end_stream(payload[: len(payload) - size])
+            self._bytes_out -= len(payload)
+            self._end_stream(meter.last_of(payload))
             return True
         return False
 
@@ -308,12 +308,13 @@ class Exchange:
         elif self._meter is not None and self._chunked:
             self._ending = True
             if not self._meter.size:
-                self._end_stream(b"")
+                self._end_stream(self._meter.last_of(b""))
 
     def _end_stream(self, payload: bytes) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abandon()
+        self._bytes_out += len(payload)
         self._inbound.stream.write((chunk(payload) if payload else b"") + LAST_CHUNK)
         self._done(Refusal(Reason.GATE_DRAINING, "the stream was ended between two events"), close=True)
 

@@ -51,6 +51,18 @@ class EventMeter:
         self._last = data[-1]
         return size
 
+    def last_of(self, piece: bytes) -> bytes:
+        """
+        What goes on of the piece that was fed last, or after it (then C{piece} is empty), where the
+        stream ends after the last event that is whole.
+
+        The second half of a CRLF is put in where it has not come yet. The standard can do without. But
+        the parser of the TypeScript SDK takes a CR for a line's end only when something follows.
+        """
+        piece = piece[: len(piece) - self.size]
+        last = piece[-1] if piece else self._last
+        return piece + b"\n" if last == _CR else piece
+
     def _over_the_edge(self, first: int) -> int:
         """1 if an event ends with the first byte of a piece, by the byte before it; else 0."""
         if first == _LF:

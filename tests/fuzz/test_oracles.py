@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from h11 import RemoteProtocolError
 from mcpgate.config import url
 from mcpgate.relay import inbound
 from mcpgate.tls import hello
-from mcpgate.wire import chunked, forward, http, jsonrpc
+from mcpgate.wire import chunked, forward, http, jsonrpc, proxy, sse
 from tests.fuzz.targets import TARGETS
 
 _BARE_LF = chunked._first_and_next(rb"([0-9A-Fa-f]{1,8})()\r?\n", rb"(?:[0-9A-Fa-f]{1,8}\r?)?")
 
 _LAX_REQUEST = re.compile(http._REQUEST.pattern.replace(http._NAME, http._NAME.replace(b"[", b"[_")))
+
+_SOURCE = proxy._source
 
 #: Target, what the fault is, where it is planted, and what stands there then.
 FAULTS: list[tuple[str, str, object, str, Any]] = [
@@ -24,6 +27,9 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("http", "_ in names", http, "_REQUEST", _LAX_REQUEST),
     ("answer", "cookies handed on", forward, "_STAYS_THERE", frozenset({b"content-length"})),
     ("chunks", "bare LF", chunked, "_GRAMMARS", {False: _BARE_LF, True: _BARE_LF}),
+    ("sse", "CRLF in two", sse.EventMeter, "_over_the_edge", lambda meter, first: int(meter._last == first)),
+    ("sse", "half a line end", sse.EventMeter, "last_of", lambda meter, piece: piece[: -meter.size or None]),
+    ("sse", "lines for events", sse, "_WHOLE", (b"\n",)),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),
@@ -31,6 +37,10 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("calls", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("forward", "the caller's token", forward, "_STAYS_HERE", frozenset({b"host", b"content-length"})),
     ("hello", "another name", hello, "_server_name", lambda extension: "other.test"),
+    ("proxy", "UDP taken", proxy, "_SIZES", {**proxy._SIZES, 0x12: 12}),
+    ("proxy", "the rest unread", proxy, "_judge_tlvs", lambda header, at: None),
+    ("proxy", "another caller", proxy, "_source", lambda family, octets: _SOURCE(family, octets[::-1])),
+    ("proxy", "another sum", proxy, "_crc32c", lambda octets: zlib.crc32(octets).to_bytes(4, "big")),
     ("connection", "bodies read as requests", inbound.Inbound, "_skippable", lambda *of: 0),
     ("upstream", "bare LF", chunked, "_GRAMMARS", {False: _BARE_LF, True: _BARE_LF}),
     ("settings", "paths changed", url, "read_path", str.upper),

@@ -691,6 +691,34 @@ def test_a_drain_waits_for_the_end_of_an_event_and_sends_nothing_of_the_next(wor
     assert world.closes(1)[0]["bytes_out"] == len(b"data: 1\n\ndata: 2\n\n")
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_drain_never_ends_a_stream_with_half_a_line_end(world: World, when: str) -> None:
+    """The TypeScript SDK waits for what follows a CR, and would lose the event that it ends."""
+    go_on = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(b"data: 1\r\n"))
+        if when == "before":
+            assert go_on.wait(PATIENCE)
+        sock.sendall(chunked(b"\r"))
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        caller.send(world.bare("GET")).read_head()
+        received = caller.read_chunk()
+        while when == "after" and received != b"data: 1\r\n\r":
+            received += caller.read_chunk()
+        drained(world)
+        go_on.set()
+        while piece := caller.read_chunk():
+            received += piece
+        assert caller.closed()
+    assert received == b"data: 1\r\n\r\n"
+    assert world.closes(1)[0]["bytes_out"] == len(received)
+
+
 def test_a_drain_lets_calls_finish_also_where_they_are_answered_by_a_stream(world: World) -> None:
     """Nobody could ask for that answer again."""
     go_on = threading.Event()

@@ -98,3 +98,38 @@ def test_no_bytes_change_nothing() -> None:
 def test_a_comment_that_keeps_a_stream_awake_is_an_event_too() -> None:
     """C{: ping} and a blank line, as several servers send it."""
     assert EventMeter().feed(b": ping\n\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("fed", "ended"),
+    [
+        ([b"data: 1\n\n"], b""),
+        ([b"data: 1\r\n\r"], b"\n"),
+        ([b"data: 1\r\r"], b"\n"),
+        ([b"data: 1\r\n\r", b"\n"], b""),
+        ([], b""),
+    ],
+)
+def test_a_stream_that_ends_with_half_a_line_end_gets_the_other_half(fed: list[bytes], ended: bytes) -> None:
+    """Whoever waits for what follows a CR would lose the event before it."""
+    meter = EventMeter()
+    for piece in fed:
+        assert meter.feed(piece) == 0
+    assert meter.last_of(b"") == ended
+
+
+@pytest.mark.parametrize(
+    ("piece", "last"),
+    [
+        (b"1\n\ndata: 2", b"1\n\n"),
+        (b"1\r\n\r\ndata: 2\r\n", b"1\r\n\r\n"),
+        (b"1\r\n\r", b"1\r\n\r\n"),
+        (b"1\r\rdata", b"1\r\r\n"),
+    ],
+)
+def test_of_the_last_piece_goes_on_what_is_before_the_unfinished_event(piece: bytes, last: bytes) -> None:
+    """And no CR is the last byte of a stream here either."""
+    meter = EventMeter()
+    meter.feed(b"data: ")
+    meter.feed(piece)
+    assert meter.last_of(piece) == last
