@@ -467,11 +467,32 @@ def test_a_second_answer_in_the_same_breath_reaches_nobody(world: World) -> None
     assert (status, answer["id"]) == (200, "B")
 
 
+@contextlib.contextmanager
+def standing_still(world: World) -> Iterator[None]:
+    """The gate does nothing meanwhile."""
+    still, over = threading.Event(), threading.Event()
+
+    def stand() -> None:
+        still.set()
+        over.wait(PATIENCE)
+
+    world.loop.reactor.callFromThread(stand)
+    assert still.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        over.set()
+
+
 def test_an_upstream_that_closes_with_its_answer_gets_no_further_request(world: World) -> None:
     """The next caller's request goes over another connection, not into the void."""
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        answer_json(sock, request)
+        # The gate sees neither before both are there: a goodbye that is still on its way when the next
+        # request goes out is nobody's fault, and a POST is not sent twice.
+        with standing_still(world):
+            answer_json(sock, request)
+            sock.close()
         raise OSError("goodbye")
 
     world.upstream.behave = behave
