@@ -117,6 +117,35 @@ def test_a_body_that_keeps_the_pace_may_take_its_time(world: World) -> None:
         assert caller.json()[0] == 200
 
 
+def test_the_pace_of_a_body_is_its_own(world: World) -> None:
+    """Its head may be known from a request of another length."""
+    limited(world, 'body_rate = "1KiB"\nbody_grace = "300ms"')
+    ping = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    small, large = world.post(ping.ljust(60)), world.post(ping.ljust(8000))
+    with world.caller() as caller:
+        assert caller.send(small).json()[0] == 200
+        # Half of it is ahead of the pace for four seconds.
+        caller.send(large[:-4000])
+        time.sleep(0.8)
+        assert caller.send(large[-4000:]).json()[0] == 200
+        began = time.monotonic()
+        caller.send(small[:-30])
+        assert b"frame.body_rate" in caller.answer()[2]
+        assert time.monotonic() - began < 4
+
+
+def test_chunks_that_keep_the_pace_may_take_their_time(world: World) -> None:
+    """As a body with a length may: several times the grace, at twice the rate."""
+    limited(world, 'body_rate = "500B"\nbody_grace = "300ms"')
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'.ljust(1500)
+    with world.caller() as caller:
+        caller.send(world.post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
+        for at in range(0, 1500, 100):
+            caller.send(b"64\r\n%b\r\n" % body[at : at + 100])
+            time.sleep(0.1)
+        assert caller.send(b"0\r\n\r\n").json()[0] == 200
+
+
 def test_no_pace_is_good_enough_beyond_the_deadline_of_a_body(world: World) -> None:
     limited(world, 'body_rate = "1B"\nbody_timeout = "600ms"')
     with world.caller() as caller:
