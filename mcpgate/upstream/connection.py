@@ -37,6 +37,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: ?(0|[1-9]\d{0,8})\r\n", re.IGNORECAS
 #: A head that was judged, what the caller gets of it, and the length of its body.
 Judged = tuple[ResponseHead, bytes, int]
 
+#: Heads that were judged: by all their bytes, and by those before and behind the digits of the length.
+Heads = dict[bytes | tuple[bytes, bytes], Judged]
+
 
 class Taker(Protocol):
     """Who asked, and takes the answer."""
@@ -165,8 +168,9 @@ class UpstreamConnection:
             return Refusal(Reason.UPSTREAM_FRAMING, "the answer's head is too large")
         heads = self._pool.heads
         match = _LENGTH(raw)
-        key = raw[: match.start(1)] + raw[match.end(1) :] if match is not None else raw
-        if match is not None:
+        # In two pieces: joined they would be a head of their own, with an empty length.
+        key = (raw[: match.start(1)], raw[match.end(1) :]) if match is not None else None
+        if match is not None and key is not None:
             known = heads.get(key)
             if known is not None:
                 head, emitted, _ = known
@@ -188,7 +192,7 @@ class UpstreamConnection:
                 heads.clear()
             heads[raw] = judged
             end = b"%d\r\n\r\n" % head.length
-            if match is not None and head.framing is LENGTH and emitted.endswith(b": " + end):
+            if key is not None and head.framing is LENGTH and emitted.endswith(b": " + end):
                 heads[key] = head, emitted.removesuffix(end), 0
         return judged
 

@@ -505,6 +505,18 @@ def test_an_upstream_that_closes_with_its_answer_gets_no_further_request(world: 
         caller.sock.close()
 
 
+@pytest.mark.parametrize("digits", [b"", b"\0", b"x"])
+def test_a_known_answer_head_vouches_for_none_whose_length_is_no_number(world: World, digits: bytes) -> None:
+    """A caller would get half a head, and the next answer on its connection as the rest of it."""
+    heads = iter([sized(2) + b"{}", sized(3) + b"{ }", sized(0).replace(b": 0\r", b": %b\r" % digits)])
+    world.upstream.behave = lambda sock, request: sock.sendall(next(heads))
+    world.start()
+    with world.caller() as caller:
+        assert [caller.post(call("get_x")).json() for _ in range(2)] == [(200, {}), (200, {})]
+        status, answer = caller.post(call("get_x")).json()
+    assert (status, answer["error"]["data"]["reason"]) == (502, "upstream.framing")
+
+
 def test_all_who_wait_hear_when_the_only_dial_fails(world: World) -> None:
     """Each with the reason of the dial, none left to a timeout."""
     world.start(world.config(upstream="connections = 1"))
