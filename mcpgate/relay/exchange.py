@@ -65,6 +65,7 @@ class Exchange:
     _connection: UpstreamConnection | None = None
     _outbound: str | None = None
     _opened = False
+    _kept = False
     _closed = False
     _chunked = False
     _meter: EventMeter | None = None
@@ -170,7 +171,8 @@ class Exchange:
             # The caller left in the same turn.
             return
         witness = self._inbound.force.witness
-        if not witness.settle():
+        if not (witness.settle() and self._kept):
+            # Kept and settled: a line that was dropped for want of room is not owed any more.
             self._connection = None
             connection.abandon()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
@@ -372,7 +374,7 @@ class Exchange:
             caller=admission.facts if admission is not None else self._refused_facts(),
             call=self._facts,
         )
-        witness.tell(line)
+        self._kept = witness.tell(line)
 
     def _refused_facts(self) -> str:
         """What is known of a caller whose head was refused."""

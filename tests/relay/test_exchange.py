@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from mcpgate.evidence import witness
+from mcpgate.evidence.journal import JournalError
 from mcpgate.tls import stream
 from tests.running import STREAM, Request, World, answer_json, call, held, sized
 from tests.waiting import PATIENCE
@@ -341,6 +343,36 @@ def test_a_stuck_journal_stops_forwarding(world: World) -> None:
     # What was owed is there now, in order.
     reasons = [record["reason"] for record in world.closes(3)]
     assert reasons == [None, "gate.journal", None]
+
+
+def test_a_request_whose_open_line_was_dropped_is_not_forwarded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the journal can be written again by the time it would be: the line is not owed any more."""
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    journal = world.gate.force.witness._journal
+    append, failing = journal.append, [1000]
+
+    def fail_first(lines: bytes) -> None:
+        if failing[0]:
+            failing[0] -= 1
+            raise JournalError("the disk is full")
+        append(lines)
+
+    with world.caller() as caller:
+        assert caller.post(call("get_x", id="first")).json()[0] == 200
+        world.closes(1)
+        monkeypatch.setattr(witness, "OWED_MOST", 2)
+        monkeypatch.setattr(journal, "append", fail_first)
+        assert caller.post(call("get_x")).json()[0] == 503
+        world.records()
+        # For the line of a new connection's handshake, and for the exchange's own.
+        failing[0] = 2
+        status, answer = caller.post(call("get_x")).json()
+        assert (status, answer["error"]["data"]["reason"]) == (503, "gate.journal")
+        assert len(world.upstream.requests) == 1
+        assert caller.post(call("get_x")).json()[0] == 200
 
 
 @contextlib.contextmanager
