@@ -138,6 +138,9 @@ class Exchange:
 
     def _lease(self, admission: Admission) -> None:
         inbound = self._inbound
+        if inbound.ending and self._repeatable:
+            # Its head was on its way when the drain ended the others; nobody would end this one.
+            return self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))
         upstream = admission.route.upstream
         pool = self._pool = inbound.force.pool(upstream)
         if pool is None:
@@ -294,9 +297,7 @@ class Exchange:
 
         The answer to a call is waited for, also where it comes as a stream.
         """
-        admission, message = self._admission, self._message
-        listens = message is not None and message.method == "subscriptions/listen"
-        if admission is None or self._closed or not (admission.head.method == b"GET" or listens):
+        if self._closed or not self._repeatable:
             return
         if self._status is None:
             connection, self._connection = self._connection, None
@@ -310,6 +311,13 @@ class Exchange:
             self._ending = True
             if not self._meter.size:
                 self._end_stream(b"")
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether it is one of those streams."""
+        admission, message = self._admission, self._message
+        listens = message is not None and message.method == "subscriptions/listen"
+        return admission is not None and (admission.head.method == b"GET" or listens)
 
     def _end_stream(self, payload: bytes) -> None:
         connection, self._connection = self._connection, None

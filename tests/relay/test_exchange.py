@@ -790,6 +790,23 @@ def test_a_drain_refuses_a_stream_that_has_not_begun(world: World) -> None:
     assert world.closes(1)[0]["reason"] == "gate.draining"
 
 
+def test_a_drain_refuses_a_stream_whose_request_comes_in_the_middle_of_it(world: World) -> None:
+    """Half of its head was there when the others were ended: it would last until the drain's deadline."""
+    world.upstream.behave = lambda sock, request: sock.sendall(STREAM) or sock.recv(1)  # type: ignore[func-returns-value]
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    head, finished = world.bare("GET"), list[bool]()
+    with world.caller() as caller:
+        caller.send(head[:20])
+        world.wait_for(lambda: any(one.busy for one in world.listening.connections))
+        world.loop.call(lambda: world.gate.drain(PATIENCE / 2).addCallback(finished.append) and None)
+        status, headers, _ = caller.send(head[20:]).answer()
+        assert (status, headers[b"connection"]) == (503, b"close")
+        world.wait_for(lambda: finished)
+    assert finished == [True]
+    assert world.closes(1)[0]["reason"] == "gate.draining"
+
+
 def test_a_drain_serves_what_has_just_been_sent(world: World) -> None:
     """A request that is in the kernel when the gate is told to stop is not lost with the connection."""
     world.start()
