@@ -349,6 +349,10 @@ class Exchange:
     def _answer(self, raw: bytes, status: int, refusal: Refusal, *, close: bool = False) -> None:
         self._status = status
         body = raw.find(b"\r\n\r\n") + 4
+        if (close or self._last()) and not raw.endswith(b"\r\nconnection: close\r\n\r\n", 0, body):
+            # RFC 9112 9.6, as in L{begun}.
+            raw = raw[: body - 2] + b"connection: close\r\n\r\n" + raw[body:]
+            body = raw.find(b"\r\n\r\n") + 4
         if self._head is not None and self._head.method == b"HEAD":
             # RFC 9110 9.3.2: no body follows; sent all the same, it would be read as the next answer.
             raw = raw[:body]

@@ -807,6 +807,27 @@ def test_a_drain_refuses_a_stream_whose_request_comes_in_the_middle_of_it(world:
     assert world.closes(1)[0]["reason"] == "gate.draining"
 
 
+@pytest.mark.parametrize("what", ["blocked", "notification", "response", "stream"])
+def test_an_answer_of_the_gates_own_says_when_it_is_the_last(world: World, what: str) -> None:
+    """Or the caller might send its next request to nobody."""
+    closed_to_all = world.config().partition("[[rule]]")[0]
+    world.start(world.config() if what == "blocked" else closed_to_all)
+    assert world.gate is not None and world.gate.force is not None
+    request = {
+        "blocked": world.post(call("rm")),
+        "notification": world.post({"jsonrpc": "2.0", "method": "notifications/acme"}),
+        "response": world.post({"jsonrpc": "2.0", "id": 1, "result": {}}),
+        "stream": world.bare("GET"),
+    }[what]
+    with world.caller() as caller:
+        caller.send(request[:20])
+        world.wait_for(lambda: any(one.busy for one in world.listening.connections))
+        world.loop.call(lambda: world.gate.drain(PATIENCE) and None)
+        _, headers, _ = caller.send(request[20:]).answer()
+        assert headers[b"connection"] == b"close"
+        assert caller.closed()
+
+
 def test_a_drain_serves_what_has_just_been_sent(world: World) -> None:
     """A request that is in the kernel when the gate is told to stop is not lost with the connection."""
     world.start()
