@@ -214,7 +214,7 @@ class Exchange:
             self._connection = None
         elif inbound.stream.congested:
             self.paused()
-        if not finished and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
+        if not finished and (head.get(b"content-type") or b"").lower().startswith(b"text/event-stream"):
             self._meter = EventMeter()
             if self._measure(self._meter, payload):
                 return

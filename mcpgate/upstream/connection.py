@@ -275,8 +275,9 @@ class UpstreamConnection:
     @property
     def _streams(self) -> bool:
         """Whether the answer is an event stream."""
-        head = self._head
-        return head is not None and (head.get(b"content-type") or b"").startswith(b"text/event-stream")
+        if self._head is None:
+            return False
+        return (self._head.get(b"content-type") or b"").lower().startswith(b"text/event-stream")
 
     def _finish(self, reusable: bool) -> None:
         self._taker = self._head = self._chunks = None

@@ -237,6 +237,23 @@ def test_an_event_that_grows_too_large_ends_its_stream(world: World, at_once: bo
     world.wait_for(world.upstream.gone.is_set)
 
 
+def test_a_stream_is_one_however_its_type_is_spelt(world: World) -> None:
+    """Media types are compared without regard to case (RFC 9110 8.3.1), and clients do."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM.replace(b"text/event-stream", b"Text/Event-Stream"))
+        sock.sendall((b"%x\r\n%b\r\n" % (4096, b"x" * 4096)) * 2)
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    limited(world, 'event_size = "1KiB"')
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        with pytest.raises((EOFError, OSError)):
+            caller.answer()
+    assert world.closes(1)[0]["reason"] == "upstream.event_size"
+
+
 # Connections.
 
 
