@@ -93,15 +93,20 @@ class Witness:
                 self._make_due()
         return stamp
 
-    def tell(self, line: bytes) -> None:
-        """Have a line written by the end of this turn, after all that is owed."""
+    def tell(self, line: bytes) -> bool:
+        """
+        Have a line written by the end of this turn, after all that is owed.
+
+        @return: C{False} when too much is owed: it will never be written.
+        """
         owed = self._owed
         if len(owed) >= OWED_MOST and not self.settle():
             self.dropped += 1
-            return
+            return False
         owed.append(line)
         if not self._due:
             self._make_due()
+        return True
 
     def settle(self) -> bool:
         """Write now what is owed. C{False}: some of it still is, so do not forward."""

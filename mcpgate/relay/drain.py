@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.inbound import Inbound
@@ -21,6 +22,8 @@ LOOK = 0.1
 class Drain:
     """The drain of some listenings, which accept no more. There is one: its deadline only moves nearer."""
 
+    log = Logger()
+
     def __init__(self, reactor: Any, listenings: Iterable[Listening]) -> None:
         self._reactor = reactor
         self._listenings = tuple(listenings)
@@ -29,8 +32,12 @@ class Drain:
         self._waiting: list[Deferred[bool]] = []
         self._finished: bool | None = None
         for connection in self._connections():
-            # Streams that only their callers would end are ended where it costs nothing.
-            connection.drain()
+            # Streams that only their callers would end are ended where it costs nothing. One that cannot be
+            # is ended with the rest, at the deadline.
+            try:
+                connection.drain()
+            except Exception:
+                self.log.failure("a connection was not drained because of a bug in the gate")
 
     def within(self, seconds: float) -> Deferred[bool]:
         """Be done by then; fires with whether everything could finish."""

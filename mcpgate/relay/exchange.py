@@ -33,7 +33,7 @@ from mcpgate.upstream.pool import Pool
 from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import CHUNKED, CLOSE, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Message, id_of, parse
-from mcpgate.wire.sse import EventMeter
+from mcpgate.wire.sse import EventMeter, is_event_stream
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -65,6 +65,7 @@ class Exchange:
     _connection: UpstreamConnection | None = None
     _outbound: str | None = None
     _opened = False
+    _kept = False
     _closed = False
     _chunked = False
     _meter: EventMeter | None = None
@@ -137,6 +138,9 @@ class Exchange:
 
     def _lease(self, admission: Admission) -> None:
         inbound = self._inbound
+        if inbound.ending and self._repeatable:
+            # Its head was on its way when the drain ended the others; nobody would end this one.
+            return self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))
         upstream = admission.route.upstream
         pool = self._pool = inbound.force.pool(upstream)
         if pool is None:
@@ -170,9 +174,10 @@ class Exchange:
             # The caller left in the same turn.
             return
         witness = self._inbound.force.witness
-        if not witness.settle():
+        if not (witness.settle() and self._kept):
+            # Kept and settled: a line that was dropped for want of room is not owed any more.
             self._connection = None
-            connection.abandon()
+            connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         body = self._body
         method = admission.head.method
@@ -209,7 +214,7 @@ class Exchange:
             self._connection = None
         elif inbound.stream.congested:
             self.paused()
-        if not finished and (head.get(b"content-type") or b"").startswith(b"text/event-stream"):
+        if not finished and is_event_stream(head.get(b"content-type")):
             self._meter = EventMeter()
             if self._measure(self._meter, payload):
                 return
@@ -293,9 +298,7 @@ class Exchange:
 
         The answer to a call is waited for, also where it comes as a stream.
         """
-        admission, message = self._admission, self._message
-        listens = message is not None and message.method == "subscriptions/listen"
-        if admission is None or self._closed or not (admission.head.method == b"GET" or listens):
+        if self._closed or not self._repeatable:
             return
         if self._status is None:
             connection, self._connection = self._connection, None
@@ -309,6 +312,13 @@ class Exchange:
             self._ending = True
             if not self._meter.size:
                 self._end_stream(self._meter.last_of(b""))
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether it is one of those streams."""
+        admission, message = self._admission, self._message
+        listens = message is not None and message.method == "subscriptions/listen"
+        return admission is not None and (admission.head.method == b"GET" or listens)
 
     def _end_stream(self, payload: bytes) -> None:
         connection, self._connection = self._connection, None
@@ -341,6 +351,10 @@ class Exchange:
     def _answer(self, raw: bytes, status: int, refusal: Refusal, *, close: bool = False) -> None:
         self._status = status
         body = raw.find(b"\r\n\r\n") + 4
+        if (close or self._last()) and not raw.endswith(b"\r\nconnection: close\r\n\r\n", 0, body):
+            # RFC 9112 9.6, as in L{begun}.
+            raw = raw[: body - 2] + b"connection: close\r\n\r\n" + raw[body:]
+            body = raw.find(b"\r\n\r\n") + 4
         if self._head is not None and self._head.method == b"HEAD":
             # RFC 9110 9.3.2: no body follows; sent all the same, it would be read as the next answer.
             raw = raw[:body]
@@ -374,7 +388,7 @@ class Exchange:
             caller=admission.facts if admission is not None else self._refused_facts(),
             call=self._facts,
         )
-        witness.tell(line)
+        self._kept = witness.tell(line)
 
     def _refused_facts(self) -> str:
         """What is known of a caller whose head was refused."""

@@ -12,12 +12,14 @@ from mcpgate.relay.admission import Admission
 #: to be. One for all who send it: each connection keeps the one that it saw last.
 Known = tuple[bytes, bytes, Admission]
 
-# Remembered by a listener for all its callers: a few heads for each of some hundred tokens, at some
-# KiB each. They hold the tokens, so no more than are in use should be kept.
-HEADS_OF_ALL = 1024
+# Remembered by a listener for all its callers: a few heads for each of some hundred tokens. A head and
+# what was read out of it take some 6 KiB, at the worst (a hundred lines) 30: 15 MB. They hold the tokens,
+# so no more than are in use should be kept.
+HEADS_OF_ALL = 512
 
-# Remembered by a connection of its own: a client sends two or three different heads.
-HEADS_OF_ONE = 8
+# Remembered by a connection of its own, of which there may be thousands: the head of a client's calls,
+# and another one.
+HEADS_OF_ONE = 2
 
 # The largest are those with a certificate or a long JWT in them.
 HEAD_MOST = 4 * 1024

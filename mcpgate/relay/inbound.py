@@ -63,6 +63,7 @@ class Inbound:
         "source",
         "stream",
         "_advancing",
+        "_arrived",
         "_awaiting",
         "_began",
         "_buffer",
@@ -110,6 +111,7 @@ class Inbound:
         self._chunks: ChunkedReader | None = None
         self._payload: list[bytes] = _NOTHING
         self._size = 0
+        self._arrived = 0
         self._since = 0.0
         self._skip = 0
         self._heads = listening.heads
@@ -164,7 +166,7 @@ class Inbound:
             else:
                 # It was us who did not read: the body has all of its time again.
                 self._since = self.force.readiness.now
-                self._expect_more(self._awaiting)
+                self._expect_more()
             self._go_on()
 
     def overdue(self) -> None:
@@ -363,22 +365,22 @@ class Inbound:
         self._awaiting = admission
         self._payload = []
         self._size = length
+        self._arrived = 0
         self._chunks = None
         if framing is CHUNKED:
             self._chunks = ChunkedReader(lenient=False, most=self._listening.limits.chunks)
         self._since = self.force.readiness.now
-        self._expect_more(admission)
+        self._expect_more()
         # A body comes in full records: joining them saves a turn for each.
         self.stream.joins = True
         if admission.head.expects_continue and not buffer:
             self.stream.write(answer.CONTINUE)
         return True
 
-    def _expect_more(self, admission: Admission) -> None:
+    def _expect_more(self) -> None:
         """The rest of a body may take as long as its pace so far allows, and no longer than any body."""
         limits = self._listening.limits
-        arrived = self._size if self._chunks is not None else admission.head.length - self._size
-        allowed = min(limits.body_timeout, limits.body_grace + arrived / limits.body_rate)
+        allowed = min(limits.body_timeout, limits.body_grace + self._arrived / limits.body_rate)
         self.stream.deadline = self._since + allowed
 
     def _read_body(self, admission: Admission) -> bool:
@@ -390,7 +392,8 @@ class Inbound:
             self._payload.append(buffer if missing >= 0 else buffer[:missing])
             if missing > 0:
                 self._size = missing
-                self._expect_more(admission)
+                self._arrived += len(buffer)
+                self._expect_more()
                 return False
             self._buffer = buffer[missing:] if missing else b""
         else:
@@ -400,6 +403,7 @@ class Inbound:
                 self._refuse_head(admission.head, decoded)
                 return False
             self._payload.append(decoded)
+            self._arrived += len(decoded)
             limit = self._listening.limits.body_size
             # As with a Content-Length: what will be too large need not come first.
             if chunks.announced > limit:
@@ -407,7 +411,7 @@ class Inbound:
                 self._refuse_head(admission.head, Refusal(Reason.FRAME_BODY_SIZE, f"more than {limit} bytes"))
                 return False
             if not chunks.finished:
-                self._expect_more(admission)
+                self._expect_more()
                 return False
             self._buffer = chunks.rest
         self._awaiting = None

@@ -134,10 +134,12 @@ class Readiness:
 
         @param thing: whose fault it is if the call raises.
         """
-        if self._in_turn:
-            self._soon.append((call, thing))
-        else:
-            call()
+        self._soon.append((call, thing))
+        if not self._in_turn:
+            # A turn of its own: what the call has done soon comes after it, not inside, however often
+            # (a request may be tried on hundreds of kept connections that have ended).
+            self._in_turn = True
+            self._end_turn()
 
     def __len__(self) -> int:
         return len(self._watched)

@@ -17,6 +17,7 @@ from mcpgate.tls.stream import OPEN, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.forward import answer_for_caller
 from mcpgate.wire.http import CHUNKED, CLOSE, LENGTH, NONE, ResponseHead, read_response_head
+from mcpgate.wire.sse import is_event_stream
 
 if TYPE_CHECKING:
     from mcpgate.upstream.pool import Pool
@@ -36,6 +37,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: ?(0|[1-9]\d{0,8})\r\n", re.IGNORECAS
 
 #: A head that was judged, what the caller gets of it, and the length of its body.
 Judged = tuple[ResponseHead, bytes, int]
+
+#: Heads that were judged: by all their bytes, and by those before and behind the digits of the length.
+Heads = dict[bytes | tuple[bytes, bytes], Judged]
 
 
 class Taker(Protocol):
@@ -112,6 +116,10 @@ class UpstreamConnection:
         stream.write(request)
         return True
 
+    def unused(self) -> None:
+        """Its lease ends without a request."""
+        self._pool.give_back(self)
+
     def pause(self) -> None:
         """The caller reads slowly: read no more, and do not hold its slowness against the upstream."""
         self._held = True
@@ -168,8 +176,9 @@ class UpstreamConnection:
             return Refusal(Reason.UPSTREAM_FRAMING, "the answer's head is too large")
         heads = self._pool.heads
         match = _LENGTH(raw)
-        key = raw[: match.start(1)] + raw[match.end(1) :] if match is not None else raw
-        if match is not None:
+        # In two pieces: joined they would be a head of their own, with an empty length.
+        key = (raw[: match.start(1)], raw[match.end(1) :]) if match is not None else None
+        if match is not None and key is not None:
             known = heads.get(key)
             if known is not None:
                 head, emitted, _ = known
@@ -191,7 +200,7 @@ class UpstreamConnection:
                 heads.clear()
             heads[raw] = judged
             end = b"%d\r\n\r\n" % head.length
-            if match is not None and head.framing is LENGTH and emitted.endswith(b": " + end):
+            if key is not None and head.framing is LENGTH and emitted.endswith(b": " + end):
                 heads[key] = head, emitted.removesuffix(end), 0
         return judged
 
@@ -204,7 +213,7 @@ class UpstreamConnection:
         if head.framing is CHUNKED:
             self._chunks = ChunkedReader(lenient=True)
         self._left = length
-        self._streams = (head.get(b"content-type") or b"").startswith(b"text/event-stream")
+        self._streams = is_event_stream(head.get(b"content-type"))
         payload, finished = self._take(head, rest)
         if payload is None:
             return

@@ -11,7 +11,7 @@ from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.readiness import Readiness
 from mcpgate.tls.stream import TLSStream
 from mcpgate.upstream.connect import Dial, late_refusal
-from mcpgate.upstream.connection import Judged, UpstreamConnection
+from mcpgate.upstream.connection import Heads, UpstreamConnection
 from mcpgate.upstream.terms import UpstreamTerms
 
 
@@ -30,7 +30,7 @@ class Pool:
 
     def __init__(self, reactor: Any, readiness: Readiness, terms: UpstreamTerms, witness: Witness) -> None:
         self.terms = terms
-        self.heads: dict[bytes, Judged] = {}
+        self.heads: Heads = {}
         self.last_handshake: Handshake | None = None
         self.last_refusal: Refusal | None = None
         self._reactor = reactor

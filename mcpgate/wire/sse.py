@@ -11,6 +11,11 @@ _LF, _CR = 0x0A, 0x0D
 _WHOLE = (b"\n\n", b"\r\n\r\n")
 
 
+def is_event_stream(content_type: bytes | None) -> bool:
+    """Whether a Content-Type says that events follow; types are spelt in any case (RFC 9110 8.3.1)."""
+    return content_type is not None and content_type[:17].lower() == b"text/event-stream"
+
+
 class EventMeter:
     """
     How large the event is that has begun and not ended.

@@ -102,10 +102,11 @@ class Run:
         self.inbound = Inbound(listening, self.stream, peer="", local="", sni=None)  # type: ignore[arg-type]
         self.stream.owner = self.inbound
 
-    def _record(self, line: bytes) -> None:
+    def _record(self, line: bytes) -> bool:
         record = json.loads(line)
         if record["type"] == "close":
             self.closed.append(record)
+        return True
 
     def _lease(self, exchange: Exchange) -> None:
         assert self.stream.state is State.OPEN, "a request was dispatched after the end"

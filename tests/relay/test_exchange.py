@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from mcpgate.evidence import witness
+from mcpgate.evidence.journal import JournalError
 from mcpgate.tls import stream
 from tests.running import STREAM, Request, World, answer_json, call, held, sized
 from tests.waiting import PATIENCE
@@ -343,6 +345,36 @@ def test_a_stuck_journal_stops_forwarding(world: World) -> None:
     assert reasons == [None, "gate.journal", None]
 
 
+def test_a_request_whose_open_line_was_dropped_is_not_forwarded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the journal can be written again by the time it would be: the line is not owed any more."""
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    journal = world.gate.force.witness._journal
+    append, failing = journal.append, [1000]
+
+    def fail_first(lines: bytes) -> None:
+        if failing[0]:
+            failing[0] -= 1
+            raise JournalError("the disk is full")
+        append(lines)
+
+    with world.caller() as caller:
+        assert caller.post(call("get_x", id="first")).json()[0] == 200
+        world.closes(1)
+        monkeypatch.setattr(witness, "OWED_MOST", 2)
+        monkeypatch.setattr(journal, "append", fail_first)
+        assert caller.post(call("get_x")).json()[0] == 503
+        world.records()
+        # For the line of a new connection's handshake, and for the exchange's own.
+        failing[0] = 2
+        status, answer = caller.post(call("get_x")).json()
+        assert (status, answer["error"]["data"]["reason"]) == (503, "gate.journal")
+        assert len(world.upstream.requests) == 1
+        assert caller.post(call("get_x")).json()[0] == 200
+
+
 @contextlib.contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
     """Meanwhile no file of this process can grow beyond that, as with a full disk or a quota."""
@@ -467,11 +499,32 @@ def test_a_second_answer_in_the_same_breath_reaches_nobody(world: World) -> None
     assert (status, answer["id"]) == (200, "B")
 
 
+@contextlib.contextmanager
+def standing_still(world: World) -> Iterator[None]:
+    """The gate does nothing meanwhile."""
+    still, over = threading.Event(), threading.Event()
+
+    def stand() -> None:
+        still.set()
+        over.wait(PATIENCE)
+
+    world.loop.reactor.callFromThread(stand)
+    assert still.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        over.set()
+
+
 def test_an_upstream_that_closes_with_its_answer_gets_no_further_request(world: World) -> None:
     """The next caller's request goes over another connection, not into the void."""
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        answer_json(sock, request)
+        # The gate sees neither before both are there: a goodbye that is still on its way when the next
+        # request goes out is nobody's fault, and a POST is not sent twice.
+        with standing_still(world):
+            answer_json(sock, request)
+            sock.close()
         raise OSError("goodbye")
 
     world.upstream.behave = behave
@@ -482,6 +535,18 @@ def test_an_upstream_that_closes_with_its_answer_gets_no_further_request(world: 
     for number, caller in enumerate(callers):
         assert caller.json() == (200, {"jsonrpc": "2.0", "id": number, "result": {}})
         caller.sock.close()
+
+
+@pytest.mark.parametrize("digits", [b"", b"\0", b"x"])
+def test_a_known_answer_head_vouches_for_none_whose_length_is_no_number(world: World, digits: bytes) -> None:
+    """A caller would get half a head, and the next answer on its connection as the rest of it."""
+    heads = iter([sized(2) + b"{}", sized(3) + b"{ }", sized(0).replace(b": 0\r", b": %b\r" % digits)])
+    world.upstream.behave = lambda sock, request: sock.sendall(next(heads))
+    world.start()
+    with world.caller() as caller:
+        assert [caller.post(call("get_x")).json() for _ in range(2)] == [(200, {}), (200, {})]
+        status, answer = caller.post(call("get_x")).json()
+    assert (status, answer["error"]["data"]["reason"]) == (502, "upstream.framing")
 
 
 def test_all_who_wait_hear_when_the_only_dial_fails(world: World) -> None:
@@ -751,6 +816,44 @@ def test_a_drain_refuses_a_stream_that_has_not_begun(world: World) -> None:
             status, headers, _ = caller.answer()
     assert (status, headers[b"retry-after"]) == (503, b"1")
     assert world.closes(1)[0]["reason"] == "gate.draining"
+
+
+def test_a_drain_refuses_a_stream_whose_request_comes_in_the_middle_of_it(world: World) -> None:
+    """Half of its head was there when the others were ended: it would last until the drain's deadline."""
+    world.upstream.behave = lambda sock, request: sock.sendall(STREAM) or sock.recv(1)  # type: ignore[func-returns-value]
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    head, finished = world.bare("GET"), list[bool]()
+    with world.caller() as caller:
+        caller.send(head[:20])
+        world.wait_for(lambda: any(one.busy for one in world.listening.connections))
+        world.loop.call(lambda: world.gate.drain(PATIENCE / 2).addCallback(finished.append) and None)
+        status, headers, _ = caller.send(head[20:]).answer()
+        assert (status, headers[b"connection"]) == (503, b"close")
+        world.wait_for(lambda: finished)
+    assert finished == [True]
+    assert world.closes(1)[0]["reason"] == "gate.draining"
+
+
+@pytest.mark.parametrize("what", ["blocked", "notification", "response", "stream"])
+def test_an_answer_of_the_gates_own_says_when_it_is_the_last(world: World, what: str) -> None:
+    """Or the caller might send its next request to nobody."""
+    closed_to_all = world.config().partition("[[rule]]")[0]
+    world.start(world.config() if what == "blocked" else closed_to_all)
+    assert world.gate is not None and world.gate.force is not None
+    request = {
+        "blocked": world.post(call("rm")),
+        "notification": world.post({"jsonrpc": "2.0", "method": "notifications/acme"}),
+        "response": world.post({"jsonrpc": "2.0", "id": 1, "result": {}}),
+        "stream": world.bare("GET"),
+    }[what]
+    with world.caller() as caller:
+        caller.send(request[:20])
+        world.wait_for(lambda: any(one.busy for one in world.listening.connections))
+        world.loop.call(lambda: world.gate.drain(PATIENCE) and None)
+        _, headers, _ = caller.send(request[20:]).answer()
+        assert headers[b"connection"] == b"close"
+        assert caller.closed()
 
 
 def test_a_drain_serves_what_has_just_been_sent(world: World) -> None:

@@ -117,6 +117,35 @@ def test_a_body_that_keeps_the_pace_may_take_its_time(world: World) -> None:
         assert caller.json()[0] == 200
 
 
+def test_the_pace_of_a_body_is_its_own(world: World) -> None:
+    """Its head may be known from a request of another length."""
+    limited(world, 'body_rate = "1KiB"\nbody_grace = "300ms"')
+    ping = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    small, large = world.post(ping.ljust(60)), world.post(ping.ljust(8000))
+    with world.caller() as caller:
+        assert caller.send(small).json()[0] == 200
+        # Half of it is ahead of the pace for four seconds.
+        caller.send(large[:-4000])
+        time.sleep(0.8)
+        assert caller.send(large[-4000:]).json()[0] == 200
+        began = time.monotonic()
+        caller.send(small[:-30])
+        assert b"frame.body_rate" in caller.answer()[2]
+        assert time.monotonic() - began < 4
+
+
+def test_chunks_that_keep_the_pace_may_take_their_time(world: World) -> None:
+    """As a body with a length may: several times the grace, at twice the rate."""
+    limited(world, 'body_rate = "500B"\nbody_grace = "300ms"')
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'.ljust(1500)
+    with world.caller() as caller:
+        caller.send(world.post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
+        for at in range(0, 1500, 100):
+            caller.send(b"64\r\n%b\r\n" % body[at : at + 100])
+            time.sleep(0.1)
+        assert caller.send(b"0\r\n\r\n").json()[0] == 200
+
+
 def test_no_pace_is_good_enough_beyond_the_deadline_of_a_body(world: World) -> None:
     limited(world, 'body_rate = "1B"\nbody_timeout = "600ms"')
     with world.caller() as caller:
@@ -206,6 +235,23 @@ def test_an_event_that_grows_too_large_ends_its_stream(world: World, at_once: bo
     (closed,) = world.closes(1)
     assert (closed["outcome"], closed["reason"]) == ("upstream_failed", "upstream.event_size")
     world.wait_for(world.upstream.gone.is_set)
+
+
+def test_a_stream_is_one_however_its_type_is_spelt(world: World) -> None:
+    """Media types are compared without regard to case (RFC 9110 8.3.1), and clients do."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM.replace(b"text/event-stream", b"Text/Event-Stream"))
+        sock.sendall((b"%x\r\n%b\r\n" % (4096, b"x" * 4096)) * 2)
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    limited(world, 'event_size = "1KiB"')
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        with pytest.raises((EOFError, OSError)):
+            caller.answer()
+    assert world.closes(1)[0]["reason"] == "upstream.event_size"
 
 
 # Connections.

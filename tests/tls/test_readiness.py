@@ -152,6 +152,26 @@ def test_what_is_to_be_done_soon_is_done_after_the_events_of_a_turn(bench: Bench
     assert heard == ["later", "last"]
 
 
+def test_outside_of_a_turn_it_is_done_at_once_and_never_inside_itself(
+    bench: Bench, logged: list[LogEvent]
+) -> None:
+    """What asks for itself again two thousand times does not fill the stack; what raises is told as ever."""
+    left = [2000]
+
+    def again() -> None:
+        if left[0]:
+            left[0] -= 1
+            bench.set.soon(again)
+            return
+        bench.heard.append("done")
+        raise ZeroDivisionError
+
+    bench.set.soon(again)
+    bench.set.soon(lambda: bench.heard.append("after"))
+    assert bench.heard == ["done", "after"]
+    assert len([event for event in logged if "log_failure" in event]) == 1
+
+
 def test_a_bug_in_what_is_done_soon_costs_the_thing_it_was_done_for(
     bench: Bench, logged: list[LogEvent]
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.wire.sse import EventMeter
+from mcpgate.wire.sse import EventMeter, is_event_stream
 
 
 def slowly(stream: bytes) -> int:
@@ -133,3 +133,18 @@ def test_of_the_last_piece_goes_on_what_is_before_the_unfinished_event(piece: by
     meter.feed(b"data: ")
     meter.feed(piece)
     assert meter.last_of(piece) == last
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        (b"text/event-stream", True),
+        (b"Text/Event-Stream; charset=utf-8", True),
+        (b"application/json", False),
+        (b"", False),
+        (None, False),
+    ],
+)
+def test_an_event_stream_is_known_by_its_type(content_type: bytes | None, expected: bool) -> None:
+    """However that is spelt."""
+    assert is_event_stream(content_type) is expected
