@@ -180,6 +180,15 @@ class Seat:
             except ChannelError as error:
                 self.end(f"cannot take up tokens: {error}")
 
+    async def reopen(self) -> None:
+        """
+        Have it go on in a new journal file.
+
+        @raise ChannelError: it cannot, or is not there any more (L{Silent}).
+        """
+        child = self._there()
+        await self._or_end(child, child.channel.ask("reopen", within=STEP_MOST))
+
     def end(self, why: str) -> None:
         """End the worker at once; another takes its place."""
         if self.child is not None:

@@ -31,7 +31,7 @@ from mcpgate.standing import KEPT, Change, Standing
 from mcpgate.workers.channel import ChannelError, Silent
 from mcpgate.workers.child import Child, Spawn
 from mcpgate.workers.facts import counted, together
-from mcpgate.workers.seat import STEP_MOST, Seat
+from mcpgate.workers.seat import Seat
 
 # Longer than a worker's own deadline for its drain, so that it can tell how it went.
 DRAIN_GRACE = 5.0
@@ -236,15 +236,9 @@ class Supervisor(Service):
 
         @raise JournalError: a worker could not; the others have.
         """
-        asked = [
-            (seat, seat.child.channel.ask("reopen", within=STEP_MOST)) for seat in self.seats if seat.child
-        ]
-        problems = []
-        for seat, answered in asked:
-            try:
-                await answered
-            except ChannelError as error:
-                problems.append(f"worker {seat.number}: {error}")
+        failed = await _each(self.seats, lambda seat: seat.reopen())
+        # One that is gone is no objection: whoever takes its place begins in the new file.
+        problems = [f"worker {seat.number}: {why}" for seat, why in failed if not isinstance(why, Silent)]
         if problems:
             raise JournalError("; ".join(problems))
 

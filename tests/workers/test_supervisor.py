@@ -184,6 +184,22 @@ def test_a_worker_that_does_not_take_up_tokens_is_ended(
                 assert caller.post(call("get_x")).json()[0] == 401
 
 
+def test_a_worker_that_does_not_reopen_its_journal_keeps_nobody_from_a_reload(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGHUP does both, this first: one that hangs is ended, and its successor has a new file anyway."""
+    monkeypatch.setattr(seat, "STEP_MOST", 0.5)
+    with watched(world) as running:
+        bad = running.member(0)
+        bad.refuses["reopen"] = None
+        running.loop.call(running.supervisor.reopen)
+        assert bad.killed
+        running.settled()
+        running.member(1).refuses["reopen"] = "has no room left"
+        with pytest.raises(JournalError, match=r"^worker 1: has no room left$"):
+            running.loop.call(running.supervisor.reopen)
+
+
 def test_changed_files_reach_all(world: World) -> None:
     """A certificate that is replaced by a broken one does not; it is told once."""
     with watched(world) as running:
