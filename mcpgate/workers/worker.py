@@ -168,8 +168,14 @@ class Worker:
         self._drained(seconds).addBoth(self._end)
 
     def _drained(self, seconds: float) -> Deferred[bool]:
+        staged = self._staged
         self.drop()
-        return succeed(True) if self._serving is None else self._serving.drain(seconds)
+        if self._serving is None:
+            return succeed(True)
+        if staged is not None:
+            # It will not accept on the sockets, but it has agreed: a reload may be under way.
+            self._staged = _Staged(staged.generation, {})
+        return self._serving.drain(seconds)
 
     def _end(self, finished: object) -> None:
         self.finished = finished is True
