@@ -93,7 +93,11 @@ def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
     def spawn(verbs: Mapping[str, Verb], ended: Ended) -> Child:
         ours, theirs = socket.socketpair()
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        # When only the channel is gone, the process drains and then ends.
+        channel = Channel(reactor, verbs, lambda: None)
         try:
+            # First, as it may fail for want of a descriptor: a process that nobody knows must not be.
+            attach(reactor, channel, ours)
             process = reactor.spawnProcess(
                 _Process(ended),
                 command[0],
@@ -103,7 +107,7 @@ def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
                 childFDs={0: nowhere, 1: 2, 2: 2, CHANNEL: theirs.fileno()},
             )
         except BaseException:
-            ours.close()
+            channel.close()
             raise
         finally:
             theirs.close()
@@ -115,9 +119,6 @@ def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
             except ProcessExitedAlready:
                 pass
 
-        # When only the channel is gone, the process drains and then ends.
-        channel = Channel(reactor, verbs, lambda: None)
-        attach(reactor, channel, ours)
         return Child(channel, process.pid, kill)
 
     return spawn

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mcpgate.workers.child import spawner
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +58,21 @@ def test_it_has_a_channel_and_nothing_else_of_ours(code: int, finished: bool) ->
     said = run("close", code)
     assert (said.stdout, said.returncode) == (f"True\nended with exit code {code} {finished}\n", 0)
     assert said.stderr == "what it prints\n"
+
+
+class NoDescriptors:
+    """A reactor that has none left, and is not to be asked for processes."""
+
+    def adoptStreamConnection(self, *_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_no_process_is_started_that_could_not_be_spoken_to() -> None:
+    """The error is for whoever wanted it; nothing is left behind."""
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="Too many open files"):
+        spawner(NoDescriptors(), [sys.executable])({}, lambda how, finished: None)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_it_can_be_ended_at_once() -> None:
