@@ -99,7 +99,7 @@ class Seat:
                 await self.adopt(generation)
             except ChannelError as error:
                 # With nothing in force it is of no use; with the last generation it goes on serving.
-                if not child.ended:
+                if not isinstance(error, Silent):
                     self._complain(child, f"cannot serve generation {generation.number}: {error}")
                     if child.generation == 0:
                         self._end(child)
@@ -239,8 +239,12 @@ class Seat:
             await answered
         except Silent as error:
             if child is self.child and not child.ended:
-                self._complain(child, str(error))
-                self._end(child)
+                if child.channel.open:
+                    self._complain(child, str(error))
+                    self._end(child)
+                else:
+                    # What it died of is told when its process has ended.
+                    child.kill()
             raise
 
     def _end(self, child: Child) -> None:
