@@ -98,6 +98,8 @@ class Process(Service):
             await maybeDeferred(self._gate.reload, load_config(self._source))
         except Exception as error:
             self._gate.complain("configuration", self._why(error))
+            # Why is said once; whoever tries again with the same mistake has to hear that it was in vain.
+            self.log.warn("not reloaded; mcpgate status says why")
         else:
             self.log.info("reloaded")
 

@@ -54,6 +54,8 @@ def main(reactor_module: str) -> None:
     attach(reactor, channel, socket.socket(fileno=CHANNEL))
     channel.tell("ready")
     reactor.run(installSignalHandlers=False)
+    # The supervisor may have been told to stop, too, and have had no answer from us.
+    sys.exit(not worker.finished)
 
 
 if __name__ == "__main__":

@@ -119,16 +119,16 @@ class _Door:
     def doRead(self) -> None:
         try:
             accepted, _ = self._listening.accept()
+            with accepted:
+                accepted.setblocking(False)
+                # Takes a descriptor of its own.
+                self._reactor.adoptStreamConnection(accepted.fileno(), socket.AF_UNIX, self._factory)
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return
         except OSError:
             # Out of descriptors: the socket stays readable, so look again in a second, not at once.
             self._reactor.removeReader(self)
             self._again = self._reactor.callLater(1.0, self._resume)
-            return
-        with accepted:
-            accepted.setblocking(False)
-            self._reactor.adoptStreamConnection(accepted.fileno(), socket.AF_UNIX, self._factory)
 
     def _resume(self) -> None:
         self._again = None

@@ -137,22 +137,35 @@ class Crowd:
                 Reason.LIMIT_ADDRESS, f"{limits.connections_per_address} connections are open from {source}"
             )
         if self._unfinished_of.get(source, 0) >= UNFINISHED_MOST:
-            if self.throttle.spent(source, now, limits.failures, limits.failures_period):
+            spent = self.throttle.spent(source, now, limits.failures, limits.failures_period)
+            if spent and not self._make_room_of(source):
                 return Refusal(
                     Reason.LIMIT_FAILURES, f"{UNFINISHED_MOST} unfinished handshakes from {source}"
                 )
         return None
 
+    def _make_room_of(self, source: str) -> bool:
+        """Whether there is room for one more handshake of an address that has few: a neighbour of whoever
+        failed there is not to be kept out by connections that say nothing."""
+        for oldest in [one for one in self._silent if one.source == source]:
+            if self._unfinished_of.get(source, 0) < UNFINISHED_MOST:
+                break
+            if oldest in self._silent:
+                self._displace(oldest, Reason.LIMIT_FAILURES)
+        return self._unfinished_of.get(source, 0) < UNFINISHED_MOST
+
     def make_room(self, most: int) -> bool:
         """Whether there is room for one more handshake, after somebody was asked to make it."""
         while self.unfinished >= most and self._silent:
-            oldest = next(iter(self._silent))
-            # Its hello may be here, and nobody have looked yet.
-            oldest.readable()
-            if oldest in self._silent:
-                self.settled(oldest)
-                oldest.give_up(Refusal(Reason.LIMIT_HANDSHAKES, "made room: it had shown no hello"))
+            self._displace(next(iter(self._silent)), Reason.LIMIT_HANDSHAKES)
         return self.unfinished < most
+
+    def _displace(self, oldest: Unfinished, reason: Reason) -> None:
+        # Its hello may be here, and nobody have looked yet.
+        oldest.readable()
+        if oldest in self._silent:
+            self.settled(oldest)
+            oldest.give_up(Refusal(reason, "made room: it had shown no hello"))
 
     def jammed(self, now: float) -> float:
         """For how many seconds there has been no room for a handshake and none has ended."""

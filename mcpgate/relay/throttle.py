@@ -35,7 +35,8 @@ class Throttle:
             taken then, so that whoever waits as long is heard again, however often it tried before.
         """
         each = period / failures
-        full = max(self._full.pop(source, now), now) + each
+        # Never emptier than empty: the period may have been shortened meanwhile.
+        full = min(max(self._full.pop(source, now), now), now + period) + each
         # A token's worth of floating point error must not count for one.
         over = full - now - period
         if over > each / 1000:

@@ -61,11 +61,12 @@ class Channel(Int32StringReceiver):
         # Copies of what was sent along with a question: a number must not be reused before it is sent.
         self._lent: dict[int, list[int]] = {}
         self._received: deque[int] = deque()
-        self._open = False
+        #: Whether the other end is there.
+        self.open = False
 
     def connectionMade(self) -> None:
         """From now on we can ask."""
-        self._open = True
+        self.open = True
 
     # Our side of it.
 
@@ -79,7 +80,7 @@ class Channel(Int32StringReceiver):
         @param descriptors: the other end gets copies of them.
         @raise OSError: they cannot be copied.
         """
-        if not self._open:
+        if not self.open:
             return fail(Silent("is gone"))
         number = next(self._numbers)
         lent = self._lent[number] = []
@@ -109,12 +110,12 @@ class Channel(Int32StringReceiver):
 
     def tell(self, verb: str, **arguments: Any) -> None:
         """Tell the other end something, if it is still there."""
-        if self._open:
+        if self.open:
             self._send({"tell": verb, "with": arguments})
 
     def close(self) -> None:
         """Let the other end see our end, once it has all that was sent."""
-        if self._open:
+        if self.open:
             self.transport.loseConnection()
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -166,7 +167,7 @@ class Channel(Int32StringReceiver):
         return maybeDeferred(lambda: Deferred.fromCoroutine(run()))
 
     def _answer(self, number: int, **outcome: Any) -> None:
-        if self._open:
+        if self.open:
             self._send({"answer": number, **outcome})
 
     def _why(self, verb: str, failure: Failure) -> str:
@@ -195,7 +196,7 @@ class Channel(Int32StringReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Whoever waits for an answer will get none."""
-        self._open = False
+        self.open = False
         for descriptor in self._received:
             os.close(descriptor)
         self._received.clear()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
@@ -46,32 +47,57 @@ class Child:
         self.serving_since: float | None = None
         #: Whether we have ended it, and have said why.
         self.ended = False
+        #: Once it is gone: whether all that it had begun was finished.
+        self.finished: bool | None = None
+        self._waiting: list[Deferred[bool]] = []
+
+    def gone(self, finished: bool) -> None:
+        """Its process has ended."""
+        self.finished = finished
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(finished)
+
+    def end(self) -> Deferred[bool]:
+        """Fires with C{finished} once it is gone."""
+        if self.finished is not None:
+            return succeed(self.finished)
+        one: Deferred[bool] = Deferred()
+        self._waiting.append(one)
+        return one
 
 
-#: Starts a process: its verbs, and what to call with the words for how it ended.
-Spawn = Callable[[Mapping[str, Verb], Callable[[str], None]], Child]
+#: What is called when a process has ended: in words how, and whether all that it had begun was finished.
+Ended = Callable[[str, bool], None]
+
+#: Starts a process: its verbs, and what to call at its end.
+Spawn = Callable[[Mapping[str, Verb], Ended], Child]
 
 
 class _Process(ProcessProtocol):
     """Tells when it has ended."""
 
-    def __init__(self, ended: Callable[[str], None]) -> None:
+    def __init__(self, ended: Ended) -> None:
         self._ended = ended
 
     def processEnded(self, reason: Failure) -> None:
         error: Any = reason.value
         if error.signal is not None:
-            return self._ended(f"was ended by signal {error.signal}")
-        self._ended(f"ended with exit code {error.exitCode}")
+            return self._ended(f"was ended by signal {error.signal}", False)
+        self._ended(f"ended with exit code {error.exitCode}", error.exitCode == 0)
 
 
 def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
     """How workers are started in processes of their own."""
 
-    def spawn(verbs: Mapping[str, Verb], ended: Callable[[str], None]) -> Child:
+    def spawn(verbs: Mapping[str, Verb], ended: Ended) -> Child:
         ours, theirs = socket.socketpair()
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        # When only the channel is gone, the process drains and then ends.
+        channel = Channel(reactor, verbs, lambda: None)
         try:
+            # First, as it may fail for want of a descriptor: a process that nobody knows must not be.
+            attach(reactor, channel, ours)
             process = reactor.spawnProcess(
                 _Process(ended),
                 command[0],
@@ -81,7 +107,7 @@ def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
                 childFDs={0: nowhere, 1: 2, 2: 2, CHANNEL: theirs.fileno()},
             )
         except BaseException:
-            ours.close()
+            channel.close()
             raise
         finally:
             theirs.close()
@@ -93,9 +119,6 @@ def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
             except ProcessExitedAlready:
                 pass
 
-        # When only the channel is gone, the process drains and then ends.
-        channel = Channel(reactor, verbs, lambda: None)
-        attach(reactor, channel, ours)
         return Child(channel, process.pid, kill)
 
     return spawn

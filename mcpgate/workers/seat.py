@@ -99,7 +99,7 @@ class Seat:
                 await self.adopt(generation)
             except ChannelError as error:
                 # With nothing in force it is of no use; with the last generation it goes on serving.
-                if not child.ended:
+                if not isinstance(error, Silent):
                     self._complain(child, f"cannot serve generation {generation.number}: {error}")
                     if child.generation == 0:
                         self._end(child)
@@ -180,6 +180,15 @@ class Seat:
             except ChannelError as error:
                 self.end(f"cannot take up tokens: {error}")
 
+    async def reopen(self) -> None:
+        """
+        Have it go on in a new journal file.
+
+        @raise ChannelError: it cannot, or is not there any more (L{Silent}).
+        """
+        child = self._there()
+        await self._or_end(child, child.channel.ask("reopen", within=STEP_MOST))
+
     def end(self, why: str) -> None:
         """End the worker at once; another takes its place."""
         if self.child is not None:
@@ -230,8 +239,12 @@ class Seat:
             await answered
         except Silent as error:
             if child is self.child and not child.ended:
-                self._complain(child, str(error))
-                self._end(child)
+                if child.channel.open:
+                    self._complain(child, str(error))
+                    self._end(child)
+                else:
+                    # What it died of is told when its process has ended.
+                    child.kill()
             raise
 
     def _end(self, child: Child) -> None:

@@ -31,7 +31,7 @@ from mcpgate.standing import KEPT, Change, Standing
 from mcpgate.workers.channel import ChannelError, Silent
 from mcpgate.workers.child import Child, Spawn
 from mcpgate.workers.facts import counted, together
-from mcpgate.workers.seat import STEP_MOST, Seat
+from mcpgate.workers.seat import Seat
 
 # Longer than a worker's own deadline for its drain, so that it can tell how it went.
 DRAIN_GRACE = 5.0
@@ -146,7 +146,7 @@ class Supervisor(Service):
         def ready() -> None:
             child.ready = True
 
-        child = self._spawn({"log": log, "ready": ready}, lambda how: self._has_ended(child, how))
+        child = self._spawn({"log": log, "ready": ready}, lambda *end: self._has_ended(child, *end))
         self._alive.add(child)
         return child
 
@@ -163,8 +163,9 @@ class Supervisor(Service):
                 self.log.warn("no spare worker can be started: {why}", why=error.strerror)
                 self._want_a_spare(SPARE_AGAIN)
 
-    def _has_ended(self, child: Child, how: str) -> None:
+    def _has_ended(self, child: Child, how: str, finished: bool) -> None:
         self._alive.discard(child)
+        child.gone(finished)
         if child is self._spare:
             self._spare = None
             if not self.standing.stopping:
@@ -236,15 +237,9 @@ class Supervisor(Service):
 
         @raise JournalError: a worker could not; the others have.
         """
-        asked = [
-            (seat, seat.child.channel.ask("reopen", within=STEP_MOST)) for seat in self.seats if seat.child
-        ]
-        problems = []
-        for seat, answered in asked:
-            try:
-                await answered
-            except ChannelError as error:
-                problems.append(f"worker {seat.number}: {error}")
+        failed = await _each(self.seats, lambda seat: seat.reopen())
+        # One that is gone is no objection: whoever takes its place begins in the new file.
+        problems = [f"worker {seat.number}: {why}" for seat, why in failed if not isinstance(why, Silent)]
         if problems:
             raise JournalError("; ".join(problems))
 
@@ -297,9 +292,21 @@ class Supervisor(Service):
             try:
                 finished = bool((await answered)["finished"]) and finished
             except ChannelError:
-                # So that whoever asked it before, with more patience, does not wait either.
-                child.kill()
-                finished = False
+                finished = await self._ended_well(child) and finished
+        return finished
+
+    async def _ended_well(self, child: Child) -> bool:
+        """Whether a worker that did not answer is one that was told to stop as we were, and has done so."""
+        if child.generation == 0:
+            return True  # it had nothing to finish
+        if child.channel.open:
+            # So that whoever asked it before, with more patience, does not wait either.
+            child.kill()
+            return False
+        late = self._reactor.callLater(ENDING_MOST, child.kill)
+        finished = await child.end()
+        if late.active():
+            late.cancel()
         return finished
 
     def drain(self, seconds: float) -> Deferred[bool]:

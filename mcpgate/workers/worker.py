@@ -67,6 +67,8 @@ class Worker:
         self._staged: _Staged | None = None
         self._watch: Watch | None = None
         self._leaving = False
+        #: At the end: whether all that was begun could finish.
+        self.finished = True
 
     # What the supervisor asks.
 
@@ -166,10 +168,17 @@ class Worker:
         self._drained(seconds).addBoth(self._end)
 
     def _drained(self, seconds: float) -> Deferred[bool]:
+        staged = self._staged
         self.drop()
-        return succeed(True) if self._serving is None else self._serving.drain(seconds)
+        if self._serving is None:
+            return succeed(True)
+        if staged is not None:
+            # It will not accept on the sockets, but it has agreed: a reload may be under way.
+            self._staged = _Staged(staged.generation, {})
+        return self._serving.drain(seconds)
 
-    def _end(self, _: object) -> None:
+    def _end(self, finished: object) -> None:
+        self.finished = finished is True
         if self._watch is not None:
             self._watch.stop()
         if self._serving is not None:

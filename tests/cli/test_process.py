@@ -72,7 +72,8 @@ def test_status_without_a_gate_is_69(run: Run, config: Path) -> None:
 
 def test_a_reload_takes_a_good_configuration_only(config: Path, start: Start) -> None:
     """SIGHUP with a good file is a new generation; with a bad one the old stays and status says why."""
-    gate = start()
+    log = config.parent / "log"
+    gate = start(COMMAND, "run", "--config", config, "--log-file", log)
     path = control(config)
     gate.send_signal(signal.SIGHUP)
     wait_for(lambda: ask(path, "status")["generation"] == 2)
@@ -81,6 +82,9 @@ def test_a_reload_takes_a_good_configuration_only(config: Path, start: Start) ->
     gate.send_signal(signal.SIGHUP)
     wait_for(lambda: "moderm" in (ask(path, "status")["problem"] or ""))
     assert ask(path, "status")["generation"] == 2
+    gate.send_signal(signal.SIGHUP)
+    # Told each time it is asked for; why, once.
+    wait_for(lambda: log.read_text().count("not reloaded") == 2)
     config.write_text(good)
     gate.send_signal(signal.SIGHUP)
     wait_for(lambda: ask(path, "status")["problem"] is None)

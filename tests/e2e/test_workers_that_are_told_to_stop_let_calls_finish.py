@@ -94,6 +94,28 @@ def test_what_a_terminal_sends_to_all_of_its_processes_loses_no_call(lab: Lab, u
         assert gate.wait() == 0
 
 
+@pytest.mark.parametrize("drain", ["1m", "300ms"])
+def test_all_that_are_told_to_stop_at_once_end_as_one_gate(lab: Lab, upstream: Slow, drain: str) -> None:
+    """SIGTERM to a whole process group, as C{timeout} and some supervisors send it: the exit code says
+    whether all could finish, whoever was told first."""
+    with (
+        lab.gate(upstream={"port": upstream.port}, gate={"drain": drain, "workers": 2}) as gate,
+        ExitStack() as stack,
+    ):
+        status = gate.status()
+        busy = one_at_each(gate, stack)[1]
+        busy.begin(call("get_weather"))
+        eventually(lambda: upstream.requests, "the call arrives")
+        for pid in (*(worker["process"] for worker in status["workers"]), gate.pid):
+            os.kill(pid, signal.SIGTERM)
+        eventually(lambda: refuses(gate.port), "nobody listens any more")
+        if drain == "1m":
+            upstream.released.set()
+            assert busy.receive().read() == RESULT
+        assert gate.wait() == (0 if drain == "1m" else 1)
+        assert "Traceback" not in gate.log() and "Unhandled" not in gate.log()
+
+
 def test_one_that_is_told_to_stop_alone_finishes_and_is_replaced(lab: Lab, upstream: Slow) -> None:
     """SIGTERM to a worker: the other goes on, and nobody loses a call."""
     with (

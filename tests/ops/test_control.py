@@ -1,5 +1,6 @@
 """The control socket over real sockets: a reactor of our own in a thread, the blocking client here."""
 
+import errno
 import json
 import os
 import socket
@@ -216,6 +217,22 @@ def test_a_socket_that_somebody_removed_does_not_keep_the_gate_from_stopping(
         path.unlink()
         path.write_text("somebody else's")
     assert path.read_text() == "somebody else's"
+
+
+def test_the_last_descriptor_costs_one_conversation_only(
+    running: Running, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection takes two for a moment; where there is one left, the socket stays for who asks later."""
+
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with gate(running, path, nothing=nothing):
+        with monkeypatch.context() as patched:
+            patched.setattr(running.reactor, "adoptStreamConnection", none_left)
+            with pytest.raises(ControlError, match="hung up"):
+                ask(path, "nothing")
+        assert ask(path, "nothing") == {}
 
 
 def test_a_connection_that_is_open_ends_with_the_gate(running: Running, path: Path) -> None:

@@ -166,6 +166,8 @@ def test_an_address_that_failed_too_often_may_have_few_unfinished_handshakes() -
     """Finished ones are not held against it, nor others for it."""
     crowd, limits = Crowd(), config(failures=1)
     some = [Someone(crowd) for _ in range(UNFINISHED_MOST)]
+    for one in some:
+        crowd.spoke(one)
     assert crowd.crowded("192.0.2.1", limits, 0.0) is None
     crowd.throttle.fail("192.0.2.1", 0.0, 1, limits.limits.failures_period)
     refusal = crowd.crowded("192.0.2.1", limits, 0.0)
@@ -173,6 +175,18 @@ def test_an_address_that_failed_too_often_may_have_few_unfinished_handshakes() -
     assert crowd.crowded("192.0.2.2", limits, 0.0) is None
     crowd.settled(some[0])
     assert crowd.crowded("192.0.2.1", limits, 0.0) is None
+
+
+def test_silent_connections_of_an_address_that_failed_too_often_keep_no_neighbour_out() -> None:
+    """The oldest of them goes, and none of another address."""
+    crowd, limits = Crowd(), config(failures=1)
+    other = Someone(crowd, source="192.0.2.2")
+    honest, *silent = [Someone(crowd) for _ in range(UNFINISHED_MOST)]
+    honest.hello = True
+    crowd.throttle.fail("192.0.2.1", 0.0, 1, limits.limits.failures_period)
+    assert crowd.crowded("192.0.2.1", limits, 0.0) is None
+    assert [one.refusal is None for one in (other, honest, *silent)] == [True, True, False, True, True]
+    assert silent[0].refusal is not None and silent[0].refusal.reason is Reason.LIMIT_FAILURES
 
 
 def test_who_is_introduced_later_counts_from_then_on() -> None:

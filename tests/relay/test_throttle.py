@@ -66,6 +66,15 @@ def test_a_budget_that_is_made_smaller_counts_at_once() -> None:
     assert throttle.spent("a", 0.0, 20, 10.0)
 
 
+def test_a_period_that_is_made_shorter_counts_at_once() -> None:
+    """By a reload: nobody waits for what is left of the old one."""
+    throttle = Throttle()
+    for _ in range(20):
+        throttle.fail("a", 0.0, 20, 86400.0)
+    assert throttle.fail("a", 1.0, 20, 60.0) == 3
+    assert throttle.fail("a", 4.0, 20, 60.0) == 0
+
+
 @given(st.integers(1, 50), st.floats(1, 3600), st.lists(st.floats(0, 5), max_size=120))
 def test_no_period_holds_more_than_twice_the_budget(
     failures: int, period: float, pauses: list[float]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from mcpgate.config.load import parse_config
 from mcpgate.workers.channel import Channel, ChannelError, Verb, attach
-from mcpgate.workers.child import Child
+from mcpgate.workers.child import Child, Ended
 from mcpgate.workers.supervisor import Supervisor
 from mcpgate.workers.worker import Worker
 from tests.running import Loop, World
@@ -26,7 +26,7 @@ from tests.waiting import eventually
 class Member:
     """One worker."""
 
-    def __init__(self, reactor: Any, pid: int, end: socket.socket, ended: Callable[[str], None]) -> None:
+    def __init__(self, reactor: Any, pid: int, end: socket.socket, ended: Ended) -> None:
         self.pid = pid
         self.killed = False
         #: Verbs that it refuses, with its words; or C{None}: that it does not answer.
@@ -72,7 +72,9 @@ class Member:
         self._over = True
         if self.channel.transport.connected:
             self.channel.transport.abortConnection()
-        self._ended("was ended by signal 9" if self.killed else how)
+        if self.killed:
+            return self._ended("was ended by signal 9", False)
+        self._ended(how, self.worker.finished)
 
 
 async def _for_ever() -> Mapping[str, Any]:
@@ -91,7 +93,7 @@ class Crew:
         self.exhausted = False
         self._reactor = reactor
 
-    def spawn(self, verbs: Mapping[str, Verb], ended: Callable[[str], None]) -> Child:
+    def spawn(self, verbs: Mapping[str, Verb], ended: Ended) -> Child:
         """To be given to a supervisor."""
         if self.exhausted:
             raise OSError(11, "Resource temporarily unavailable")

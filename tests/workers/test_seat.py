@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import capturedLogs
 
 from mcpgate.workers import seat
 from tests.running import World
@@ -38,6 +39,20 @@ def test_one_that_cannot_start_is_shown_and_tried_again(
         running.crew.refuses.clear()
         running.settled()
         assert row(running.status(), 0)["problem"] is None
+
+
+def test_what_it_died_of_is_told_whoever_finds_out_first(world: World) -> None:
+    """A reload may find the channel closed before the end of the process is seen."""
+    with watched(world) as running, capturedLogs() as logged:
+        dead = running.member(0)
+        ended, dead._ended = dead._ended, lambda how, finished: None
+        running.loop.call(dead.die)
+        running.reload(world.config())
+        running.loop.call(ended, "was ended by signal 9", False)
+        running.settled()
+        told = [event["problem"] for event in logged if "problem" in event]
+        assert told == ["was ended by signal 9"]
+        assert running.generations() == [2, 2]
 
 
 def test_one_that_dies_young_again_and_again_is_waited_for_longer_each_time(

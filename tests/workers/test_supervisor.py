@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
@@ -116,6 +117,34 @@ def test_a_worker_that_does_not_answer_does_not_hold_up_the_others(
         assert [worker["restarts"] for worker in running.status()["workers"]] == [1, 0]
 
 
+def test_a_worker_that_drains_by_itself_during_a_reload_loses_no_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had agreed to the reload, which waits for another: it adopts it, and finishes what it has."""
+    monkeypatch.setattr(seat, "STAGE_MOST", 1.0)
+    with watched(world) as running, world.caller() as busy, held(world.upstream) as release:
+        busy.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        draining = _with_exchange(running)
+        (other,) = [running.member(n) for n in (0, 1) if running.member(n) is not draining]
+        other.refuses["stage"] = None
+        done: list[object] = []
+        config = running.config(world.config(more=second(world)))
+
+        def reload() -> None:
+            Deferred.fromCoroutine(running.supervisor.reload(config)).addBoth(done.append)
+
+        running.loop.call(reload)
+        eventually(lambda: running.loop.call(lambda: draining.worker._staged is not None), "it has agreed")
+        running.loop.call(draining.worker.leave)
+        eventually(lambda: done == [None], "it is reloaded")
+        release()
+        assert busy.json()[0] == 200
+        assert not draining.killed
+        running.settled()
+        assert running.generations() == [2, 2]
+
+
 def test_a_worker_that_agreed_and_does_not_adopt_is_ended(world: World) -> None:
     """There are never two that serve by different rules for long."""
     with watched(world) as running:
@@ -182,6 +211,22 @@ def test_a_worker_that_does_not_take_up_tokens_is_ended(
         for _ in range(8):
             with world.caller() as caller:
                 assert caller.post(call("get_x")).json()[0] == 401
+
+
+def test_a_worker_that_does_not_reopen_its_journal_keeps_nobody_from_a_reload(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGHUP does both, this first: one that hangs is ended, and its successor has a new file anyway."""
+    monkeypatch.setattr(seat, "STEP_MOST", 0.5)
+    with watched(world) as running:
+        bad = running.member(0)
+        bad.refuses["reopen"] = None
+        running.loop.call(running.supervisor.reopen)
+        assert bad.killed
+        running.settled()
+        running.member(1).refuses["reopen"] = "has no room left"
+        with pytest.raises(JournalError, match=r"^worker 1: has no room left$"):
+            running.loop.call(running.supervisor.reopen)
 
 
 def test_changed_files_reach_all(world: World) -> None:
