@@ -30,7 +30,7 @@ from mcpgate.tls import contexts
 from mcpgate.tls.binding import forget_arguments
 from mcpgate.tls.failure import failure
 from mcpgate.tls.handshake import Handshake, Offer
-from mcpgate.tls.hello import MAX_HELLO, HelloError, missing, plaintext_request, read_offer
+from mcpgate.tls.hello import HANDSHAKE, MAX_HELLO, HelloError, missing, plaintext_request, read_offer
 from mcpgate.tls.observe import after_handshake, observe, verified_chain
 from mcpgate.tls.readiness import NEW, READ
 from mcpgate.tls.stream import LINGER, Bug, TLSStream, discard
@@ -39,6 +39,9 @@ from mcpgate.wire.proxy import ProxyHeader, claims_proxy, read_proxy_header
 
 if TYPE_CHECKING:
     from mcpgate.relay.listener import Listening
+
+# Looked for at first: even a post-quantum hello is smaller, and room for the largest one is dear.
+USUAL_HELLO = 4 * 1024
 
 # A plaintext request is read this far, to see whether it carries a credential.
 PLAIN_MOST = 16 * 1024
@@ -87,6 +90,7 @@ class Arrival:
         self._local = intern(where(sock.getsockname()))
         self._offer: Offer | None = None
         self._peeked = 0
+        self._waited = 1
         self._plain = False
         self._answered = False
         # The generation is chosen once: a reload in the middle of a handshake does not mix two.
@@ -143,12 +147,11 @@ class Arrival:
                 return self._answer_plaintext(peeked)
             return self._refuse(Refusal(Reason.TLS_CLOSED, "closed after 0 bytes of a ClientHello"))
         self._peeked = len(peeked)
-        if self._plain or plaintext_request(peeked):
+        if self._plain or (peeked[0] != HANDSHAKE and plaintext_request(peeked)):
             return self._plaintext(peeked)
         try:
-            wanted = missing(peeked)
-            if not wanted:
-                self._offer = read_offer(peeked)
+            self._offer = read_offer(peeked)
+            wanted = 0 if self._offer is not None else missing(peeked)
         except HelloError as error:
             return self._refuse_noise(error.refusal, peeked)
         if wanted:
@@ -163,7 +166,10 @@ class Arrival:
     def _peek(self) -> bytes | None:
         """What is there; empty when the peer is gone, C{None} when nothing is there yet."""
         try:
-            return self._socket.recv(MAX_HELLO, socket.MSG_PEEK)
+            peeked = self._socket.recv(USUAL_HELLO, socket.MSG_PEEK)
+            if len(peeked) == USUAL_HELLO:
+                peeked = self._socket.recv(MAX_HELLO, socket.MSG_PEEK)
+            return peeked
         except BlockingIOError:
             return None
         except OSError:
@@ -171,7 +177,9 @@ class Arrival:
 
     def _wait_for(self, count: int) -> None:
         # The kernel wakes us when there is that much, or when the peer hangs up.
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+        if count != self._waited:
+            self._waited = count
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     def _take_header(self, peeked: bytes) -> bool:
         """Take the balancer's header off the connection; C{False} when there is nothing more to do now."""

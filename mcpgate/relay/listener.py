@@ -108,6 +108,8 @@ class Listening:
         self._spare = Spare()
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.force.crowd.descriptors = most if most != resource.RLIM_INFINITY else 0
+        # What it accepts inherits its options (Linux), which saves five system calls for each connection.
+        tune(self._socket)
         # The endpoint's default backlog is 50; the kernel caps ours at somaxconn.
         self._socket.listen(4096)
         self.force.readiness.watch(self._socket.fileno(), self, READ)
@@ -201,7 +203,7 @@ class Listening:
             self.refuse(refusal, peer=where(address), local=self.address)
             # Without TLS there is no answer that it could believe.
             return sock.close()
-        tune(sock)
+        sock.setblocking(False)
         Arrival(self, sock, address, source, relayed=relayed).start()
 
     def _is_balancer(self, address: Any) -> bool:

@@ -33,7 +33,9 @@ _MAX_RECORDS = 64
 
 _RECORD_HEADER = 5
 _HANDSHAKE_HEADER = 4
-_HANDSHAKE, _CLIENT_HELLO = 22, 1
+#: The content type of the record that a connection begins with (RFC 8446 §5.1).
+HANDSHAKE = 22
+_CLIENT_HELLO = 1
 #: change_cipher_spec, alert, application_data: TLS, but not how a connection begins.
 _OTHER_RECORDS = {20: "a change_cipher_spec", 21: "an alert", 23: "application data"}
 
@@ -117,7 +119,7 @@ def _judge_header(header: bytes, *, first: bool, peeked: bytes) -> None:
     """Refuses a record header, as far as it is there, that no ClientHello can have."""
     if not header:
         return
-    if header[0] != _HANDSHAKE or header[1:2] not in (b"", b"\x03"):
+    if header[0] != HANDSHAKE or header[1:2] not in (b"", b"\x03"):
         if not first:
             raise _malformed(f"the hello is interrupted by a record of type {header[0]}")
         raise HelloError(_not_a_handshake(peeked))

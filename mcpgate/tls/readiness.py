@@ -181,6 +181,9 @@ class Readiness:
                 except Exception:
                     self._bug(thing)
             self._end_turn()
+            if len(events) == 1:
+                # Nothing is going on: asking for more would mostly be for nothing.
+                return
 
     def _sweep(self) -> None:
         self._tick = self._reactor.callLater(TICK, self._sweep)

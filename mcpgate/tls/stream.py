@@ -35,6 +35,9 @@ from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
 # turn's read is copied a few times on its way: 16 cost a slow reader of a stream 1.2 MB, 8 half of it.
 READ_MOST = 8 * RECORD
 
+# Reads in a row that found one record alone before it is no longer looked for another each time.
+LOOKS = 8
+
 # Taken from what is kept for one attempt to send it: a kernel that was full takes a few records.
 WRITE_MOST = 8 * RECORD
 
@@ -71,7 +74,7 @@ class Bug(Exception):
 
 
 def tune(sock: socket.socket) -> None:
-    """Set a new connection's socket up, on either leg."""
+    """Set a socket up, on either leg; what a listening one accepts is set up so, too, but blocks."""
     sock.setblocking(False)
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         for level, option, value in _PROBES:
@@ -153,6 +156,7 @@ class TLSStream:
         "released",
         "source",
         "state",
+        "_alone",
         "_descriptor",
         "_events",
         "_high",
@@ -210,6 +214,7 @@ class TLSStream:
         self._out: bytearray | None = None
         self._mute = False
         self._reading = True
+        self._alone = 0
         self._retry_read = False
         self._records: Records | _Closed = Records(connection, readiness.scratch)
         self._events = READ
@@ -317,7 +322,7 @@ class TLSStream:
             data = self._records.read()
             if data is None:
                 return
-            if self.joins or len(data) == RECORD:
+            if len(data) == RECORD or (self.joins and self._worth_joining()):
                 data, end = self._read_on(data)
         except SSL.WantWriteError:
             self._retry_read = True
@@ -384,6 +389,14 @@ class TLSStream:
             self._events = events
             self._readiness.change(self._descriptor, events)
 
+    def _worth_joining(self) -> bool:
+        # A stream of rare events has one record at a time, and a look for more finds nothing: after
+        # some such looks only every eighth read is followed by one.
+        if self._alone < LOOKS:
+            return True
+        self._alone = self._alone + 1 if self._alone < 2 * LOOKS else LOOKS - 1
+        return False
+
     def _read_on(self, data: bytes) -> tuple[bytes, SSL.Error | OSError | None]:
         """The records that are here behind the first one, joined, and the end if it follows them."""
         parts = [data]
@@ -403,7 +416,11 @@ class TLSStream:
             # The set will not report an end that OpenSSL has already read.
             end = error
             self.ended = True
-        return (b"".join(parts) if len(parts) > 1 else data), end
+        if len(parts) > 1:
+            self._alone = 0
+            return b"".join(parts), end
+        self._alone += 1
+        return data, end
 
     def _push(self, data: bytes) -> int:
         """How many bytes the kernel took, or need not take any more."""

@@ -7,6 +7,7 @@ upstream are replaced. The first byte of the input chooses the listener and when
 from __future__ import annotations
 
 import json
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,10 +68,17 @@ class Stream:
     abort = close
 
 
+# The same for all, or no head would be good for a second connection.
+_TOKENS = IssuedTokens()
+
+
 class Run:
     """One connection from its first byte to its last."""
 
-    def __init__(self, listener: str, at_once: bool) -> None:
+    def __init__(self, listener: str, at_once: bool, heads: Heads | None = None) -> None:
+        """
+        @param heads: what other connections of the listener have had judged before.
+        """
         whole = generation()
         self.dispatched: list[tuple[bytes, bytes]] = []
         self.closed: list[dict[str, Any]] = []
@@ -80,7 +88,7 @@ class Run:
         force = SimpleNamespace(
             readiness=SimpleNamespace(now=0.0, soon=lambda call, thing: call()),
             generation=whole,
-            tokens=IssuedTokens(),
+            tokens=_TOKENS,
             wall=lambda: 0.0,
             draining=False,
             crowd=Crowd(),
@@ -97,7 +105,7 @@ class Run:
             retired=False,
             gone=lambda inbound: None,
             failing=lambda source: 0,
-            heads=Heads(8),
+            heads=Heads(8) if heads is None else heads,
         )
         self.inbound = Inbound(listening, self.stream, peer="", local="", sni=None)  # type: ignore[arg-type]
         self.stream.owner = self.inbound
@@ -184,8 +192,20 @@ def by_h11(raw: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
+@cache
+def warm(listener: str) -> Heads:
+    """The heads of all seeds, as a listener knows them that has seen them."""
+    heads = Heads(10_000)
+    for seed in seeds():
+        Run(listener, True, heads).feed([seed[1:]])
+    return heads
+
+
 def check(raw: bytes) -> None:
-    """Cuts and waits change nothing, and what is dispatched others find in the bytes, too, in that order."""
+    """
+    Cuts and waits change nothing, nor does what the listener has seen before; and what is dispatched
+    others find in the bytes, too, in that order.
+    """
     choice, raw = raw[0] if raw else 0, raw[1:]
     listener = "open" if choice & 1 else "closed"
     outcomes = {}
@@ -194,6 +214,15 @@ def check(raw: bytes) -> None:
             run = Run(listener, at_once)
             run.feed(pieces)
             outcomes[run.outcome()] = (len(pieces), at_once)
+    for again in range(2):
+        # On the second round also those of this input itself, each known from the one before.
+        known = Heads(10_000)
+        known.update(warm(listener))
+        for _ in range(again):
+            Run(listener, True, known).feed([raw])
+        run = Run(listener, True, known)
+        run.feed([raw])
+        outcomes[run.outcome()] = (1, "warm")
     assert len(outcomes) == 1, outcomes
     ((dispatched, _, _),) = outcomes
     if listener == "closed":

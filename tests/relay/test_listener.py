@@ -172,3 +172,15 @@ def test_without_free_descriptors_callers_are_turned_away_and_served_again_soon_
         [sys.executable, "-c", NO_ROOM, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
+def test_an_accepted_connection_is_probed_and_does_not_wait_to_join_what_it_sends(world: World) -> None:
+    """As its listening socket is: set once, inherited by all."""
+    world.start()
+    with world.caller():
+        (inbound,) = world.wait_for(lambda: list(world.listening.connections))
+        sock = inbound.stream._socket
+        assert not sock.getblocking()
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30

@@ -270,3 +270,23 @@ def test_nothing_reaches_openssl_once_the_stream_is_closed(link: Link) -> None:
     assert link.stream.state is State.CLOSED
     assert shutdowns == []
     assert "lost" not in link.owner.heard
+
+
+def test_records_that_come_alone_and_in_bursts_all_arrive(link: Link) -> None:
+    """After many that came alone it is not looked for more each time; a burst is joined again."""
+    link.stream.joins = True
+    sent = b""
+    for number in range(30):
+        piece = b"%08d" % number
+        link.peer.sendall(piece)
+        sent += piece
+        eventually(lambda sent=sent: bytes(link.owner.data) == sent, "the record arrives")
+    assert link.stream._alone
+    for _ in range(3):
+        for number in range(200):
+            piece = b"%08d" % number
+            link.peer.sendall(piece)
+            sent += piece
+        eventually(lambda sent=sent: bytes(link.owner.data) == sent, "the burst arrives")
+    link.peer.close()
+    link.owner.wait("lost")
