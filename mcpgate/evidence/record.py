@@ -297,6 +297,7 @@ def _bounded(text: str | None) -> str | None:
     return f"{text[:TEXT_LENGTH]}... ({len(text)} characters)"
 
 
+@lru_cache(maxsize=64)
 def _certificate(cert: Certificate) -> dict[str, object]:
     return {
         "subject": _bounded(cert.subject),

@@ -12,7 +12,8 @@ POST_QUANTUM_GROUPS = frozenset(
 )
 
 
-@frozen
+# Its hash is what records are looked up by.
+@frozen(cache_hash=True)
 class Certificate:
     """What we say of a certificate in records. C{serial} is lower-case hexadecimal."""
 

@@ -12,9 +12,10 @@ Layout: RFC 8446 §4.1.2 (ClientHello), §4.2 (extensions), §5.1 (records).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from struct import unpack
+from typing import Protocol, TypeVar
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.codepoints import CIPHERS, GROUPS, VERSIONS, is_grease
@@ -44,8 +45,8 @@ _SERVER_NAME, _SUPPORTED_GROUPS, _ALPN, _SUPPORTED_VERSIONS = 0, 10, 16, 43
 #: Names of one kind that are kept for the record; `openssl s_client -cipher ALL` offers about 100.
 _MOST = 128
 
-# Lists that are remembered with the names in them: clients have the same few, and naming them anew
-# took longer than all else that is done in Python for a handshake. Longer ones are named each time.
+# Fields that are remembered with what they mean: clients send the same few, and reading them anew took
+# longer than all else that is done in Python for a handshake. Longer ones are read each time.
 _REMEMBERED, _REMEMBERED_LENGTH = 256, 512
 
 # RFC 1035 §2.3.4 for the length. No host name has blanks, control characters or bytes outside ASCII.
@@ -56,6 +57,19 @@ _METHODS = (
     *(b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH "),
     b"PRI * HTTP/2.0",
 )
+
+
+T = TypeVar("T")
+_Out = TypeVar("_Out", covariant=True)
+
+
+class _Remembering(Protocol[_Out]):
+    """A reader of fields under C{lru_cache}."""
+
+    def __call__(self, octets: bytes, /) -> _Out: ...
+
+    @property
+    def __wrapped__(self) -> Callable[[bytes], _Out]: ...
 
 
 class HelloError(Exception):
@@ -196,20 +210,22 @@ def _offer(hello: _Reader) -> Offer:
     hello.vector(1)  # legacy_compression_methods
     # A hello of TLS 1.2 may end here, without extensions (RFC 5246 §7.4.1.2).
     extensions = _extensions(hello.only_vector(2)) if hello else {}
-    versions = legacy_version
     if _SUPPORTED_VERSIONS in extensions:
-        versions = _Reader(extensions[_SUPPORTED_VERSIONS], "supported_versions").only_vector(1)
-    groups: tuple[str, ...] = ()
-    if _SUPPORTED_GROUPS in extensions:
-        listed = _Reader(extensions[_SUPPORTED_GROUPS], "supported_groups").only_vector(2)
-        groups = _names(listed, "supported_groups")
+        versions = _known(_versions, extensions[_SUPPORTED_VERSIONS])
+    else:
+        versions = _known(_named_versions, legacy_version)
     return Offer(
-        sni=_server_name(extensions[_SERVER_NAME]) if _SERVER_NAME in extensions else None,
-        versions=_names(versions, "supported_versions"),
-        ciphers=_names(ciphers, "cipher_suites"),
-        groups=groups,
-        alpn=tuple(_protocols(extensions[_ALPN]))[:_MOST] if _ALPN in extensions else (),
+        sni=_known(_server_name, extensions[_SERVER_NAME]) if _SERVER_NAME in extensions else None,
+        versions=versions,
+        ciphers=_known(_ciphers, ciphers),
+        groups=_known(_groups, extensions[_SUPPORTED_GROUPS]) if _SUPPORTED_GROUPS in extensions else (),
+        alpn=_known(_protocols, extensions[_ALPN]) if _ALPN in extensions else (),
     )
+
+
+def _known(read: _Remembering[T], octets: bytes) -> T:
+    """What C{read} makes of a field, looked up unless it is unusually long."""
+    return read(octets) if len(octets) <= _REMEMBERED_LENGTH else read.__wrapped__(octets)
 
 
 def _extensions(block: bytes) -> Mapping[int, bytes]:
@@ -226,6 +242,7 @@ def _extensions(block: bytes) -> Mapping[int, bytes]:
     return found
 
 
+@lru_cache(_REMEMBERED)
 def _server_name(extension: bytes) -> str:
     """The one host name of a server_name extension, in lower case (RFC 6066 §3)."""
     entry = _Reader(_Reader(extension, "server_name").only_vector(2), "server_name")
@@ -237,7 +254,12 @@ def _server_name(extension: bytes) -> str:
     return name.decode("ascii").lower()
 
 
-def _protocols(extension: bytes) -> Iterator[str]:
+@lru_cache(_REMEMBERED)
+def _protocols(extension: bytes) -> tuple[str, ...]:
+    return tuple(_protocol_names(extension))[:_MOST]
+
+
+def _protocol_names(extension: bytes) -> Iterator[str]:
     names = _Reader(_Reader(extension, "ALPN").only_vector(2), "ALPN")
     while names:
         name = names.vector(1)
@@ -247,24 +269,32 @@ def _protocols(extension: bytes) -> Iterator[str]:
         yield "".join(chr(octet) if 0x20 < octet < 0x7F else f"\\x{octet:02x}" for octet in name)
 
 
-#: The names of what the lists hold, by what the lists are called.
-_LISTS = {"cipher_suites": CIPHERS, "supported_groups": GROUPS, "supported_versions": VERSIONS}
+@lru_cache(_REMEMBERED)
+def _versions(extension: bytes) -> tuple[str, ...]:
+    return _named_versions.__wrapped__(_Reader(extension, "supported_versions").only_vector(1))
 
 
-def _names(octets: bytes, what: str) -> tuple[str, ...]:
+@lru_cache(_REMEMBERED)
+def _groups(extension: bytes) -> tuple[str, ...]:
+    return _named(_Reader(extension, "supported_groups").only_vector(2), "supported_groups", GROUPS)
+
+
+@lru_cache(_REMEMBERED)
+def _ciphers(octets: bytes) -> tuple[str, ...]:
+    return _named(octets, "cipher_suites", CIPHERS)
+
+
+@lru_cache(_REMEMBERED)
+def _named_versions(octets: bytes) -> tuple[str, ...]:
+    return _named(octets, "supported_versions", VERSIONS)
+
+
+def _named(octets: bytes, what: str, names: Mapping[int, str]) -> tuple[str, ...]:
     """What a list of 16-bit numbers names, without those that mean nothing."""
-    return (_remembered if len(octets) <= _REMEMBERED_LENGTH else _named)(octets, what)
-
-
-def _named(octets: bytes, what: str) -> tuple[str, ...]:
     if not octets or len(octets) % 2:
         raise _malformed(f"{what} is not a list of 16-bit numbers")
-    names = _LISTS[what]
     meant = [number for number in unpack(f">{len(octets) // 2}H", octets) if not is_grease(number)]
     return tuple(names.get(number) or f"0x{number:04x}" for number in meant[:_MOST])
-
-
-_remembered = lru_cache(_REMEMBERED)(_named)
 
 
 def _malformed(what: str) -> HelloError:
