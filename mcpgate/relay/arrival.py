@@ -81,6 +81,7 @@ class Arrival:
         self._crowd = listening.force.crowd
         self._readiness = listening.force.readiness
         self._socket = sock
+        self._descriptor = sock.fileno()
         self._began = monotonic()
         self._seconds = listening.limits.handshake_timeout
         self.deadline: float = self._began + self._seconds
@@ -104,7 +105,12 @@ class Arrival:
         self._listening.arrivals.add(self)
         self._crowd.enter(self.source)
         self._crowd.arrived(self)
-        self._readiness.watch(self._socket.fileno(), self, READ | NEW)
+        self._readiness.watch(self._descriptor, self, READ | NEW)
+
+    def look(self) -> None:
+        """See what has arrived, if nobody has seen it yet."""
+        if self._stream is None and self._socket.fileno() >= 0:
+            self.readable()
 
     def give_up(self, refusal: Refusal) -> None:
         """The gate ends this before its time."""
@@ -284,6 +290,7 @@ class Arrival:
             connection,
             self,
             watched=True,
+            descriptor=self._descriptor,
             send_timeout=limits.send_timeout,
             buffer=limits.buffer,
         )
@@ -322,7 +329,13 @@ class Arrival:
             extra=self._with_via(None),
         )
         inbound = Inbound(
-            listening, stream, peer=self._peer, local=self._local, sni=handshake.sni, source=self.source
+            listening,
+            stream,
+            # Without a balancer it is the socket's, and need not be kept.
+            peer=self._peer if self._via is not None else None,
+            local=self._local,
+            sni=handshake.sni,
+            source=self.source,
         )
         listening.connections.add(inbound)
         inbound.begin(handshake, record)

@@ -57,7 +57,6 @@ class Inbound:
         "force",
         "local",
         "name",
-        "peer",
         "record",
         "sni",
         "source",
@@ -75,6 +74,7 @@ class Inbound:
         "_last",
         "_listening",
         "_payload",
+        "_peer",
         "_since",
         "_size",
         "_skip",
@@ -85,15 +85,18 @@ class Inbound:
         listening: Listening,
         stream: TLSStream,
         *,
-        peer: str,
+        peer: str | None,
         local: str,
         sni: str | None,
         source: str = "",
     ) -> None:
+        """
+        @param peer: the caller's address where it is not that of the socket.
+        """
         self.force = listening.force
         self.name = listening.name
         self.stream = stream
-        self.peer = peer
+        self._peer = peer
         self.local = local
         self.record = ""
         #: The client's verified chain, leaf first; kept to be judged again when trust changes.
@@ -127,6 +130,11 @@ class Inbound:
             self.chain = tuple(verified_chain(self.stream.connection))
         self.stream.owner = self
         self._rest()
+
+    @property
+    def peer(self) -> str:
+        """The caller's address."""
+        return self._peer if self._peer is not None else self.stream.peer()
 
     @property
     def busy(self) -> bool:

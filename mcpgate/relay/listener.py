@@ -204,7 +204,10 @@ class Listening:
             # Without TLS there is no answer that it could believe.
             return sock.close()
         sock.setblocking(False)
-        Arrival(self, sock, address, source, relayed=relayed).start()
+        arrival = Arrival(self, sock, address, source, relayed=relayed)
+        arrival.start()
+        # Its ClientHello is mostly here by the end of this turn, which saves it another one.
+        self.force.readiness.soon(arrival.look, arrival)
 
     def _is_balancer(self, address: Any) -> bool:
         if not isinstance(address, tuple):

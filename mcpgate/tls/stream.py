@@ -28,6 +28,7 @@ from typing import NoReturn, Protocol
 
 from OpenSSL import SSL
 
+from mcpgate.evidence.record import where
 from mcpgate.tls.binding import RECORD, Records, clear_errors
 from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
 
@@ -179,12 +180,14 @@ class TLSStream:
         owner: Owner,
         *,
         watched: bool = False,
+        descriptor: int | None = None,
         send_timeout: float = STALL,
         buffer: int = HIGH_WATER,
     ) -> None:
         """
         @param sock: non-blocking and connected.
         @param connection: made on C{sock}, its accept or connect state already set.
+        @param descriptor: C{sock}'s, where the number is at hand already.
         @param watched: whether the socket is in the set already (under another thing's name).
         @param send_timeout: how long the peer may take nothing of what is kept for it.
         @param buffer: how many bytes are kept for it before its source is stopped.
@@ -208,7 +211,7 @@ class TLSStream:
         self._low = buffer // 4
         self._readiness = readiness
         self._socket = sock
-        self._descriptor = sock.fileno()
+        self._descriptor = sock.fileno() if descriptor is None else descriptor
         self.owner = owner
         # Made when the kernel does not take all; most streams never need it.
         self._out: bytearray | None = None
@@ -258,6 +261,13 @@ class TLSStream:
             self.congested = True
             self.deadline = self._readiness.now + self._stall
             self.owner.paused()
+
+    def peer(self) -> str:
+        """The peer's address; empty once it is gone."""
+        try:
+            return where(self._socket.getpeername())
+        except OSError:
+            return ""
 
     @property
     def unsent(self) -> bool:
