@@ -45,9 +45,15 @@ def set_groups(context: SSL.Context, groups: tuple[str, ...]) -> None:
 
 
 def forget_arguments(connection: SSL.Connection) -> None:
-    """Let go of what pyOpenSSL keeps for OpenSSL until a handshake is over (the ALPN that was chosen)."""
+    """
+    Let go of what pyOpenSSL keeps until a handshake is over: the ALPN that was chosen, and the way from
+    OpenSSL's callbacks to the connection. None of them is called any more: there is no renegotiation.
+    """
     if getattr(connection, "_alpn_select_callback_args", None) is not None:
         connection._alpn_select_callback_args = None
+    known = getattr(SSL.Connection, "_reverse_mapping", None)
+    if known is not None:
+        known.pop(connection._ssl, None)
 
 
 class Scratch:

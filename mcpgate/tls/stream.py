@@ -161,7 +161,6 @@ class TLSStream:
         "_descriptor",
         "_events",
         "_high",
-        "_low",
         "_mute",
         "_out",
         "_reading",
@@ -208,7 +207,6 @@ class TLSStream:
         self.source = ""
         self._stall = send_timeout
         self._high = buffer
-        self._low = buffer // 4
         self._readiness = readiness
         self._socket = sock
         self._descriptor = sock.fileno() if descriptor is None else descriptor
@@ -376,7 +374,7 @@ class TLSStream:
                 return self._say_goodbye()
         elif sent and (self.congested or self.state is CLOSING):
             self.deadline = self._readiness.now + self._stall
-        if self.congested and len(out) <= self._low and self.state is OPEN:
+        if self.congested and len(out) <= self._high // 4 and self.state is OPEN:
             self.congested = False
             self.deadline = NEVER
             self.owner.resumed()

@@ -10,7 +10,7 @@ from OpenSSL import SSL
 from OpenSSL._util import lib
 
 from mcpgate.tls import contexts
-from mcpgate.tls.binding import RECORD, Records, Scratch, clear_errors, set_groups
+from mcpgate.tls.binding import RECORD, Records, Scratch, clear_errors, forget_arguments, set_groups
 from mcpgate.tls.hello import missing, read_offer
 from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.rehearsal import converse
@@ -165,3 +165,14 @@ def test_the_end_of_a_connection_is_pyopenssls_own_error() -> None:
     with pytest.raises(SSL.SysCallError):
         ours.write(b"x")
     clear_errors()
+
+
+def test_a_connection_goes_on_without_what_its_handshake_needed() -> None:
+    """Records still flow both ways, and nothing leads from OpenSSL to it any more."""
+    ours, theirs, *_ = on_sockets()
+    forget_arguments(theirs._connection)
+    assert theirs._connection._ssl not in SSL.Connection._reverse_mapping
+    ours.write(b"one")
+    assert theirs.read() == b"one"
+    theirs.write(b"two")
+    assert ours.read() == b"two"
