@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from mcpgate.evidence.record import where
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
@@ -134,7 +135,7 @@ class Inbound:
     @property
     def peer(self) -> str:
         """The caller's address."""
-        return self._peer if self._peer is not None else self.stream.peer()
+        return self._peer if self._peer is not None else where(self.stream.peer())
 
     @property
     def busy(self) -> bool:

@@ -28,7 +28,6 @@ from typing import NoReturn, Protocol
 
 from OpenSSL import SSL
 
-from mcpgate.evidence.record import where
 from mcpgate.tls.binding import RECORD, Records, clear_errors
 from mcpgate.tls.readiness import GONE, NEVER, READ, WRITE, Readiness
 
@@ -260,12 +259,12 @@ class TLSStream:
             self.deadline = self._readiness.now + self._stall
             self.owner.paused()
 
-    def peer(self) -> str:
-        """The peer's address; empty once it is gone."""
+    def peer(self) -> object:
+        """The peer's address as the socket has it; C{None} once it is gone."""
         try:
-            return where(self._socket.getpeername())
+            return self._socket.getpeername()
         except OSError:
-            return ""
+            return None
 
     @property
     def unsent(self) -> bool:
