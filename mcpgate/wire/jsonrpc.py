@@ -13,6 +13,7 @@ counts and the encoding are C loops, twice as fast as a hook that sees every obj
 Limits, each with its reason:
  - 64 levels: parsers that recurse break between 100 and 1000;
  - numbers of 309 digits: a double's range; longer ones cost quadratic time in many parsers;
+ - 100 messages in a batch: each may start work of its own behind the gate;
  - ids within +-(2**53 - 1), or printable strings of at most 256 characters: what every language
    holds exactly, and what fits a record.
 """
@@ -33,6 +34,8 @@ from mcpgate.reasons import Reason, Refusal
 DEPTH_MOST = 64
 DIGITS_MOST = 309
 ID_LENGTH = 256
+#: Messages in one batch: each is judged and recorded by itself.
+BATCH_MOST = 100
 ID_MOST = 2**53 - 1
 #: No method of MCP is longer than 40 characters.
 METHOD_LENGTH = 128
@@ -50,6 +53,7 @@ _FOLDED_NAMES = frozenset(name.casefold() for name in PROTOCOL_NAMES)
 _LONGEST_NAME = max(map(len, PROTOCOL_NAMES))
 
 _decode = msgspec.json.Decoder().decode
+_decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
@@ -87,15 +91,18 @@ class Message(msgspec.Struct, frozen=True):
     @ivar id: C{None} for a notification, and only there. 0 and "" are ids; 1 and "1" are different.
     @ivar method: C{None} for a response, and only there.
     @ivar params: An empty mapping where the message has none.
+    @ivar result: What a response brings, C{None} where it brings an C{error}.
     """
 
     kind: Kind
     id: int | str | None
     method: str | None
     params: Mapping[str, object]
+    result: object = None
+    error: Mapping[str, object] | None = None
 
     def __repr__(self) -> str:
-        # What is in params may be a secret.
+        # What is in params, in a result and in an error may be a secret.
         return f"Message(kind={self.kind!r}, id={self.id!r}, method={self.method!r})"
 
     def id_json(self) -> bytes:
@@ -107,6 +114,16 @@ class Message(msgspec.Struct, frozen=True):
         if self.id is None:
             raise ValueError("a notification has no id")
         return _encode(self.id)
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """
+    Several messages in one body, in order: JSON-RPC 2.0 (6), and MCP 2025-03-26 alone.
+
+    @ivar parts: Each message with its bytes, which stand in the body as they are here.
+    """
+
+    parts: tuple[tuple[Message, bytes], ...]
 
 
 def parse(body: bytes) -> Message | Refusal:
@@ -135,6 +152,35 @@ def parse(body: bytes) -> Message | Refusal:
     if type(value) is list:
         return Refusal(Reason.FRAME_BATCH, "an array of messages")
     return Refusal(Reason.FRAME_ENVELOPE, "not an object")
+
+
+def parse_batch(body: bytes) -> Batch | Refusal:
+    """
+    Read an array of messages.
+
+    MCP 2025-03-26 (basic, "Batching"; lifecycle): any but C{initialize}. Two requests, or two responses,
+    of one id are refused: their answers could not be told apart.
+
+    @param body: What L{parse} refused with C{frame.batch}, so that its JSON is beyond doubt.
+    """
+    raws: list[msgspec.Raw] = _decode_raws(body)
+    if not 0 < len(raws) <= BATCH_MOST:
+        return Refusal(Reason.FRAME_BATCH, f"{len(raws)} messages, and not 1 to {BATCH_MOST}")
+    parts = []
+    ids: set[tuple[Kind, int | str]] = set()
+    for raw in raws:
+        one = bytes(raw)
+        message = parse(one)
+        if isinstance(message, Refusal):
+            return message
+        if message.method == "initialize":
+            return Refusal(Reason.FRAME_BATCH, "initialize stands in a batch")
+        if message.id is not None:
+            if (message.kind, message.id) in ids:
+                return Refusal(Reason.FRAME_BATCH, "two messages of a batch have the same id")
+            ids.add((message.kind, message.id))
+        parts.append((message, one))
+    return Batch(tuple(parts))
 
 
 def id_of(body: bytes) -> int | str | None:
@@ -195,9 +241,12 @@ def _message(value: dict[str, object]) -> Message | Refusal:
         identity = value["id"]
         if not _is_id(identity):
             return Refusal(Reason.FRAME_ID, "id is neither a safe integer nor a short printable string")
-        if "error" in names and type(value["error"]) is not dict:
-            return Refusal(Reason.FRAME_ENVELOPE, "error is not an object")
-        return Message(RESPONSE, identity, None, _NO_PARAMS)
+        if "error" in names:
+            error = value["error"]
+            if type(error) is not dict:
+                return Refusal(Reason.FRAME_ENVELOPE, "error is not an object")
+            return Message(RESPONSE, identity, None, _NO_PARAMS, None, error)
+        return Message(RESPONSE, identity, None, _NO_PARAMS, value["result"])
     return _not_an_envelope(value, "not exactly the members of one message")
 
 

@@ -10,7 +10,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.jsonrpc import DEPTH_MOST, DIGITS_MOST, ID_LENGTH, ID_MOST, Kind, Message, id_of, parse
+from mcpgate.wire.jsonrpc import (
+    BATCH_MOST,
+    DEPTH_MOST,
+    DIGITS_MOST,
+    ID_LENGTH,
+    ID_MOST,
+    Batch,
+    Kind,
+    Message,
+    id_of,
+    parse,
+    parse_batch,
+)
 
 
 def reason(body: bytes) -> Reason:
@@ -43,9 +55,50 @@ def test_a_message_without_id_is_a_notification() -> None:
     assert message(b'{"jsonrpc":"2.0","method":"x"}') == Message(Kind.NOTIFICATION, None, "x", {})
 
 
-@pytest.mark.parametrize("member", [b'"result":null', b'"result":{"a":1}', b'"error":{"code":1}'])
-def test_a_response_has_an_id_and_one_outcome(member: bytes) -> None:
-    assert message(b'{"jsonrpc":"2.0","id":"a",' + member + b"}") == Message(Kind.RESPONSE, "a", None, {})
+@pytest.mark.parametrize("result", [None, {"a": 1}, [], 0])
+def test_a_response_brings_a_result(result: object) -> None:
+    body = b'{"jsonrpc":"2.0","id":"a","result":' + json.dumps(result).encode() + b"}"
+    assert message(body) == Message(Kind.RESPONSE, "a", None, {}, result)
+
+
+def test_or_it_brings_an_error() -> None:
+    body = b'{"jsonrpc":"2.0","id":"a","error":{"code":1}}'
+    assert message(body) == Message(Kind.RESPONSE, "a", None, {}, None, {"code": 1})
+
+
+def batch(body: bytes) -> Batch | Refusal:
+    """What an array is read as; it is refused as one message first."""
+    assert reason(body) is Reason.FRAME_BATCH
+    return parse_batch(body)
+
+
+PING = b'{"jsonrpc":"2.0", "id":%d,"method":"ping"}'
+
+
+def test_the_messages_of_a_batch_keep_their_bytes() -> None:
+    note, answer = b'{"jsonrpc":"2.0","method":"n"}', b'{"jsonrpc":"2.0","id":1,"result":1.10}'
+    found = batch(b"[" + PING % 1 + b" ,\n" + note + b"," + answer + b" ]")
+    assert isinstance(found, Batch)
+    assert [raw for _, raw in found.parts] == [PING % 1, note, answer]
+    assert [one.kind for one, _ in found.parts] == [Kind.REQUEST, Kind.NOTIFICATION, Kind.RESPONSE]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"[]", Reason.FRAME_BATCH),
+        (b"[" + b",".join(PING % n for n in range(BATCH_MOST + 1)) + b"]", Reason.FRAME_BATCH),
+        (b"[" + PING % 1 + b"," + PING % 1 + b"]", Reason.FRAME_BATCH),
+        (b'[{"jsonrpc":"2.0","id":1,"method":"initialize"}]', Reason.FRAME_BATCH),
+        (b"[" + PING % 1 + b",1]", Reason.FRAME_ENVELOPE),
+        (b"[[" + PING % 1 + b"]]", Reason.FRAME_BATCH),
+        (b'[{"jsonrpc":"2.0","id":1,"method":"x","Params":{}}]', Reason.FRAME_DUPLICATE_KEY),
+    ],
+)
+def test_a_batch_with_anything_wrong_is_refused_whole(body: bytes, why: Reason) -> None:
+    found = batch(body)
+    assert isinstance(found, Refusal)
+    assert found.reason is why
 
 
 def test_params_are_not_shown() -> None:
