@@ -105,6 +105,17 @@ class Reason(StrEnum):
     UPSTREAM_FRAMING = "upstream.framing"
     UPSTREAM_TRUNCATED = "upstream.truncated"
     UPSTREAM_UNAUTHORIZED = "upstream.unauthorized"
+    UPSTREAM_REDIRECT = "upstream.redirect"
+    UPSTREAM_CONTENT = "upstream.content"
+    UPSTREAM_MESSAGE = "upstream.message"
+    UPSTREAM_ANSWER_SIZE = "upstream.answer_size"
+    UPSTREAM_REVISION = "upstream.revision"
+    UPSTREAM_ENDPOINT = "upstream.endpoint"
+    # A message of an upstream's that is kept from the caller, while the rest goes on.
+    UPSTREAM_UNASKED = "upstream.unasked"
+    UPSTREAM_REPEATED = "upstream.repeated"
+    UPSTREAM_ASKS = "upstream.asks"
+    UPSTREAM_EVENT = "upstream.event"
 
     # What a balancer in front says of the connection (the PROXY protocol).
     PROXY_HEADER = "proxy.header"
@@ -245,6 +256,30 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.UPSTREAM_UNAUTHORIZED: Answer(
         502, CODE_UPSTREAM, "The upstream did not accept the gate's own credential."
     ),
+    Reason.UPSTREAM_REDIRECT: Answer(
+        502, CODE_UPSTREAM, "The upstream answered with a redirect, which is not followed."
+    ),
+    Reason.UPSTREAM_CONTENT: Answer(
+        502, CODE_UPSTREAM, "The upstream's answer is neither JSON nor an event stream in UTF-8."
+    ),
+    Reason.UPSTREAM_MESSAGE: Answer(
+        502, CODE_UPSTREAM, "The upstream's answer is not one that this request can have."
+    ),
+    Reason.UPSTREAM_ANSWER_SIZE: Answer(
+        502, CODE_UPSTREAM, "The upstream's answer is larger than this gate passes on."
+    ),
+    Reason.UPSTREAM_REVISION: Answer(
+        502, CODE_UPSTREAM, "The upstream chose a revision of MCP that this gate does not know."
+    ),
+    Reason.UPSTREAM_ENDPOINT: Answer(
+        502, CODE_UPSTREAM, "The upstream named an endpoint that is not its own."
+    ),
+    Reason.UPSTREAM_UNASKED: Answer(502, CODE_UPSTREAM, "The upstream answered what nobody had asked."),
+    Reason.UPSTREAM_REPEATED: Answer(502, CODE_UPSTREAM, "The upstream answered one request twice."),
+    Reason.UPSTREAM_ASKS: Answer(
+        502, CODE_UPSTREAM, "The upstream sent a request, which this revision of MCP does not have."
+    ),
+    Reason.UPSTREAM_EVENT: Answer(502, CODE_UPSTREAM, "The upstream sent an event that MCP does not have."),
     Reason.PROXY_HEADER: Answer(
         400, INVALID_REQUEST, "A PROXY protocol header of version 2 must come first here."
     ),

@@ -13,7 +13,7 @@ cannot leak.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum, unique
 from functools import lru_cache
@@ -91,6 +91,25 @@ class _CallFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class _WhyFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
     detail: str | None
+
+
+class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "dropped"
+    id: str
+    time: str
+    exchange: str
+    reason: str
+    detail: str | None
+
+
+class _AnsweredLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "answered"
+    id: str
+    time: str
+    exchange: str
+    request: str | None
 
 
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -172,6 +191,12 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     return _members(facts)
 
 
+def batch_facts(calls: Sequence[str]) -> str:
+    """The same part for several messages in one body. C{calls}: from L{call_facts}, in their order."""
+    together = ",".join(f"{{{call}}}" for call in calls)
+    return f'{call_facts(None, None, None)},"calls":[{together}]'
+
+
 def open_line(id: str, *, time: str, inbound: str, outbound: str | None, caller: str, call: str) -> bytes:
     """An exchange begins; written before a byte of it is forwarded.
 
@@ -219,6 +244,31 @@ def close_line(
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":"{inbound}","outbound":{leg},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
     ).encode("ascii")
+
+
+def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:
+    """A message of an upstream's was kept from the caller, while the rest of its answer goes on.
+
+    @param exchange: The id of the exchange by which it came.
+    """
+    return _encode(
+        _DroppedLine(
+            id=id,
+            time=time,
+            exchange=exchange,
+            reason=refusal.reason.value,
+            detail=_bounded(refusal.detail),
+        )
+    )
+
+
+def answered_line(id: str, *, time: str, exchange: str, request: str | None) -> bytes:
+    """An answer came by another exchange than its request, as on a stream that was resumed.
+
+    @param exchange: The one by which it came.
+    @param request: The one by which its request came; C{None} where this worker has not seen it.
+    """
+    return _encode(_AnsweredLine(id=id, time=time, exchange=exchange, request=request))
 
 
 def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:

@@ -13,7 +13,9 @@ import msgspec
 
 from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
 from mcpgate.wire.jsonrpc import Kind, Message
-from mcpgate.wire.mcp import MODERN, Call, Nature
+from mcpgate.wire.call import Call
+from mcpgate.wire.mcp import Nature
+from mcpgate.wire.revision import Revision
 
 #: Resource not found, up to 2025-11-25; 2026-07-28 must not emit it (its schema, "Error Codes").
 RESOURCE_NOT_FOUND = -32002
@@ -40,32 +42,42 @@ def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, clo
     @param id_json: the request's id as JSON; C{None} when it is not known.
     @param exchange: the exchange's id, by which an operator finds the record.
     """
-    answer, wait = ANSWERS[refusal.reason], refusal.retry_after
-    return _refusal(answer, refusal.reason, id_json, exchange, close, wait)
+    return _refusal(ANSWERS[refusal.reason], refusal, id_json, exchange, close)
 
 
-def blocked_bytes(message: Message, call: Call, revision: bytes | None) -> bytes:
-    """The answer to a message that policy does not let through, as from a server that lacks it.
-
-    @param revision: the request's MCP-Protocol-Version, C{None} where it has none.
-    """
+def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
+    """The answer to a message that policy does not let through, as from a server that lacks it."""
     if message.kind is not Kind.REQUEST:
         return ACCEPTED
-    modern = revision == MODERN
-    status = 200
+    named = call.nature is Nature.NAMED and call.name is not None
+    # 2026-07-28 answers an unknown method with 404 (streamable HTTP, "Status Codes").
+    status = 404 if revision.modern and not named else 200
+    return _response(status, blocked_json(message, call, revision), [], False)
+
+
+def blocked_json(message: Message, call: Call, revision: Revision) -> bytes:
+    """The same as JSON-RPC alone, for a request."""
     error: dict[str, object]
     if call.nature is not Nature.NAMED or call.name is None:
-        # 2026-07-28 answers an unknown method with 404 (streamable HTTP, "Status Codes").
-        status = 404 if modern else 200
         error = {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": call.method}
-    elif call.judged_as[0] == "tools/call":
+    elif call.method == "tools/call":
         error = {"code": INVALID_PARAMS, "message": f"Unknown tool: {call.name}"}
-    elif call.judged_as[0] == "prompts/get":
+    elif call.method == "prompts/get":
         error = {"code": INVALID_PARAMS, "message": f"Unknown prompt: {call.name}"}
     else:
-        code = INVALID_PARAMS if modern else RESOURCE_NOT_FOUND
+        code = INVALID_PARAMS if revision.modern else RESOURCE_NOT_FOUND
         error = {"code": code, "message": "Resource not found", "data": {"uri": call.name}}
-    return _response(status, _envelope(message.id_json(), error), [], False)
+    return _envelope(message.id_json(), error)
+
+
+def refusal_json(refusal: Refusal, *, id_json: bytes, exchange: str) -> bytes:
+    """A refusal as JSON-RPC alone, for an answer whose HTTP status has already gone out."""
+    return _envelope(id_json, _error(ANSWERS[refusal.reason], refusal, exchange))
+
+
+def json_bytes(body: bytes) -> bytes:
+    """An answer that was made here, with a body of JSON."""
+    return _response(200, body, [], False)
 
 
 def no_stream_bytes() -> bytes:
@@ -76,25 +88,26 @@ def no_stream_bytes() -> bytes:
 
 def plaintext_bytes() -> bytes:
     """To somebody who spoke HTTP in clear to a TLS port."""
-    return _refusal(PLAINTEXT, Reason.TLS_PLAINTEXT, None, "", True)
+    return _refusal(PLAINTEXT, Refusal(Reason.TLS_PLAINTEXT), None, "", True)
 
 
-def _refusal(
-    answer: Answer, reason: Reason, id_json: bytes | None, exchange: str, close: bool, wait: int = 0
-) -> bytes:
-    error = {
-        "code": answer.code,
-        "message": answer.words,
-        "data": {"reason": reason.value, "exchange": exchange},
-    }
+def _refusal(answer: Answer, refusal: Refusal, id_json: bytes | None, exchange: str, close: bool) -> bytes:
     more: list[bytes] = []
     if answer.status == 401:
-        more = [b"www-authenticate: " + _CHALLENGE[reason]]
+        more = [b"www-authenticate: " + _CHALLENGE[refusal.reason]]
+    elif refusal.reason is Reason.MCP_STATELESS:
+        more = [b"allow: POST"]
     elif answer.status == 405:
         more = [b"allow: POST, GET, DELETE"]
     elif answer.status in (429, 503):
-        more = [b"retry-after: %d" % (wait or 1)]
-    return _response(answer.status, _envelope(id_json, error), more, close)
+        more = [b"retry-after: %d" % (refusal.retry_after or 1)]
+    return _response(answer.status, _envelope(id_json, _error(answer, refusal, exchange)), more, close)
+
+
+def _error(answer: Answer, refusal: Refusal, exchange: str) -> dict[str, object]:
+    told = refusal.told or {}
+    data = {**told, "reason": refusal.reason.value, "exchange": exchange}
+    return {"code": answer.code, "message": answer.words, "data": data}
 
 
 def _envelope(id_json: bytes | None, error: dict[str, object]) -> bytes:

@@ -16,14 +16,16 @@ from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import OPEN, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.forward import answer_for_caller
-from mcpgate.wire.http import CHUNKED, CLOSE, LENGTH, NONE, ResponseHead, read_response_head
-from mcpgate.wire.sse import is_event_stream
+from mcpgate.wire.http import CHUNKED, CLOSE, EVENTS, LENGTH, NONE, ResponseHead, read_response_head
 
 if TYPE_CHECKING:
     from mcpgate.upstream.pool import Pool
 
 # An answer's head: the same bound as for a request's (nginx: 4 x 8 KiB).
 HEAD_SIZE = 32 * 1024
+
+# Seconds for the end of an answer whose last event the caller has: servers send it right behind.
+RUN_OUT = 1.0
 
 # 1xx answers before the real one; more is a peer that never answers or one that wears us out.
 INTERIM_MOST = 5
@@ -53,6 +55,24 @@ class Taker(Protocol):
 
     def broken(self, refusal: Refusal) -> None:
         """The answer will not come, or not to its end."""
+
+
+class _RunOut:
+    """Takes what is left of an answer that nobody needs: nothing but its end."""
+
+    def __init__(self, connection: UpstreamConnection) -> None:
+        self._connection = connection
+
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+        """It had begun before."""
+
+    def more(self, payload: bytes, finished: bool) -> None:
+        if not finished:
+            # Not its end: somebody would have to read it.
+            self._connection.abandon()
+
+    def broken(self, refusal: Refusal) -> None:
+        """Nobody waits for it."""
 
 
 class UpstreamConnection:
@@ -138,6 +158,18 @@ class UpstreamConnection:
         self.stream.abort()
         self._pool.gone(self)
 
+    def run_out(self) -> None:
+        """
+        The caller has all that it wanted and is gone: see the stream to its end, so that the next
+        request needs no new connection; a client that hangs up after each answer would cost one each.
+        """
+        if self._head is None or self.stream.state is not OPEN:
+            return self.abandon()
+        self._taker = _RunOut(self)
+        self._streams = False
+        self.resume()
+        self.stream.deadline = self._pool.now + RUN_OUT
+
     # What the stream calls.
 
     def received(self, data: bytes) -> None:
@@ -193,9 +225,12 @@ class UpstreamConnection:
             if self._interim > INTERIM_MOST or head.status == 101:
                 return Refusal(Reason.UPSTREAM_FRAMING, f"unexpected interim answer {head.status}")
             return None
-        emitted = answer_for_caller(head, chunked=head.framing is CHUNKED or head.framing is CLOSE)
+        # Events are passed on one by one, so their length is not the stream's.
+        chunked = head.framing is CHUNKED or head.framing is CLOSE or head.content is EVENTS
+        emitted = answer_for_caller(head, chunked=chunked and head.framing is not NONE)
         judged = head, emitted, head.length
-        if len(raw) <= HEAD_MOST:
+        # The head that opens a session comes once.
+        if len(raw) <= HEAD_MOST and b"mcp-session-id" not in head.fields:
             if len(heads) >= HEADS_MOST:
                 heads.clear()
             heads[raw] = judged
@@ -213,7 +248,7 @@ class UpstreamConnection:
         if head.framing is CHUNKED:
             self._chunks = ChunkedReader(lenient=True)
         self._left = length
-        self._streams = is_event_stream(head.get(b"content-type"))
+        self._streams = head.content is EVENTS
         payload, finished = self._take(head, rest)
         if payload is None:
             return

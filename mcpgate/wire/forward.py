@@ -40,6 +40,8 @@ _STAYS_HERE = _HOP_BY_HOP | {
     b"x-client-ip",
     b"true-client-ip",
     b"origin",
+    # What the caller has of a session is sealed (C{identity.session}).
+    b"mcp-session-id",
     # A second method or target beside the one that was judged.
     b"x-http-method",
     b"x-http-method-override",
@@ -59,6 +61,8 @@ _STAYS_THERE = _HOP_BY_HOP | {
     b"alt-svc",
     b"strict-transport-security",
     b"clear-site-data",
+    # Said anew where a session is opened, and only there.
+    b"mcp-session-id",
     # What stands behind the gate.
     b"server",
     b"via",

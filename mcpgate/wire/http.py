@@ -39,7 +39,8 @@ _LINES = rb"((?:" + _NAME + rb":" + _VALUE + rb"\r\n)*+)"
 # In answers "_" is harmless: their header names do not become variables anywhere.
 _ANSWER_LINES = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:" + _VALUE + rb"\r\n)*+)"
 
-#: A header's name, a header's value, and any number of header lines of an answer.
+#: A path with its query, a header's name and value, and any number of header lines of an answer.
+TARGET = re.compile(_PATH)
 NAME = re.compile(_NAME)
 VALUE = re.compile(_VALUE)
 ANSWER_LINES = re.compile(_ANSWER_LINES)
@@ -94,6 +95,19 @@ class Framing(Enum):
 NONE, LENGTH, CHUNKED, CLOSE = Framing
 
 
+@unique
+class Content(Enum):
+    """What an answer's Content-Type says of its body: a message, an event stream, or neither."""
+
+    JSON = "json"
+    EVENTS = "events"
+    OTHER = "other"
+
+
+JSON, EVENTS, OTHER = Content
+_CONTENTS = {b"application/json": JSON, b"text/event-stream": EVENTS}
+
+
 @frozen
 class RequestHead:
     """
@@ -134,6 +148,7 @@ class ResponseHead:
     """
 
     status: int
+    content: Content
     headers: Headers = field(repr=False)
     framing: Framing
     length: int
@@ -256,7 +271,10 @@ def judge_content(head: RequestHead) -> Refusal | None:
 
 def read_response_head(raw: bytes, method: bytes) -> ResponseHead | Refusal:
     """
-    Read the head of an upstream's answer; every refusal is C{upstream.framing}.
+    Read the head of an upstream's answer.
+
+    A redirect is refused: neither do we send what was judged for this upstream to another place, nor
+    may the caller, who would take its token along. So is a body that nobody could look into.
 
     Interim answers (1xx) are returned like others, without a body; the caller counts them.
 
@@ -275,9 +293,14 @@ def read_response_head(raw: bytes, method: bytes) -> ResponseHead | Refusal:
         twice = _repeated(headers)
         if twice is not None:
             return _unframed(f"{twice} is sent twice")
+    if 300 <= status < 400 and status != 304:
+        return Refusal(Reason.UPSTREAM_REDIRECT, f"it answered {status}; the configured URL must be the final one")
     encoding = fields.get(b"content-encoding")
     if encoding is not None and encoding.lower() != b"identity":
-        return _unframed("Content-Encoding, though only identity was accepted")
+        return Refusal(Reason.UPSTREAM_CONTENT, "Content-Encoding, though only identity was accepted")
+    content = _content(fields.get(b"content-type"))
+    if content is None:
+        return Refusal(Reason.UPSTREAM_CONTENT, "a charset other than UTF-8")
     keep_alive, nominated = minor == b"1", _NOTHING
     connection = fields.get(b"connection")
     if connection is not None and connection.lower() != b"keep-alive":
@@ -308,7 +331,19 @@ def read_response_head(raw: bytes, method: bytes) -> ResponseHead | Refusal:
         framing, length = Framing.NONE, 0
     elif framing is Framing.CLOSE:
         keep_alive = False
-    return ResponseHead(status, headers, framing, length, keep_alive, nominated, fields)
+    return ResponseHead(status, content, headers, framing, length, keep_alive, nominated, fields)
+
+
+def _content(declared: bytes | None) -> Content | None:
+    """What a Content-Type says; C{None} where it names an encoding of text that MCP does not have."""
+    kind, *parameters = (declared or b"").split(b";")
+    content = _CONTENTS.get(kind.strip(b" \t").lower(), OTHER)
+    for parameter in parameters:
+        name, _, value = parameter.partition(b"=")
+        charset = name.strip(b" \t").lower() == b"charset"
+        if charset and content is not OTHER and value.strip(b' \t"').lower() not in (b"utf-8", b"us-ascii"):
+            return None
+    return content
 
 
 def _split(lines: bytes) -> tuple[Headers, dict[bytes, bytes]]:

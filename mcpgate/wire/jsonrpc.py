@@ -113,7 +113,12 @@ class Message(msgspec.Struct, frozen=True):
         """
         if self.id is None:
             raise ValueError("a notification has no id")
-        return _encode(self.id)
+        return id_json(self.id)
+
+
+def id_json(id: int | str) -> bytes:
+    """An id as JSON."""
+    return _encode(id)
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -181,6 +186,11 @@ def parse_batch(body: bytes) -> Batch | Refusal:
             ids.add((message.kind, message.id))
         parts.append((message, one))
     return Batch(tuple(parts))
+
+
+def elements(body: bytes) -> list[bytes]:
+    """The messages of a body that was read: the elements of an array, or the one that it is."""
+    return [bytes(raw) for raw in _decode_raws(body)] if body.lstrip()[:1] == b"[" else [body]
 
 
 def id_of(body: bytes) -> int | str | None:

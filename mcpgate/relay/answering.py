@@ -1,0 +1,338 @@
+"""An upstream's answer on its way to the caller: step 4 of an exchange.
+
+C{relay.reply} judges the body; here it meets the sockets. A document is held until it is whole, head
+and all, as what is found in it may change the status; a stream's head goes out at once, and then each
+event as it is complete. So whatever a caller has had of a stream ends between two events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from mcpgate.evidence.journal import new_id
+from mcpgate.evidence.record import answered_line, dropped_line
+from mcpgate.policy.decide import decide
+from mcpgate.policy.rules import ALLOW
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay import answer
+from mcpgate.relay.admission import Admission
+from mcpgate.relay.reply import NOTED_MOST, Asked, Events, Hearing, Reply, Silence, reply_to
+from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.wire import clamp
+from mcpgate.wire.endpoint import target_of
+from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
+from mcpgate.wire.http import LENGTH, NONE, ResponseHead
+from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.sse import event_of
+
+if TYPE_CHECKING:
+    from mcpgate.relay.exchange import Exchange
+
+
+class Answering:
+    """From the forwarded request to the last byte of its answer."""
+
+    __slots__ = ("_admission", "_connection", "_exchange", "_head", "_hearing", "_lines", "_noted", "_reply")
+
+    def __init__(self, exchange: Exchange, admission: Admission, connection: UpstreamConnection) -> None:
+        self._exchange = exchange
+        self._admission = admission
+        self._connection: UpstreamConnection | None = connection
+        self._hearing: Hearing | None = None
+        self._reply: Reply | None = None
+        self._head: tuple[ResponseHead, bytes] | None = None
+        self._lines = admission.cors
+        self._noted = 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether the caller has the answer to all that it asked for."""
+        hearing = self._hearing
+        return hearing is not None and bool(hearing.answered) and not hearing.outstanding
+
+    # What the upstream's connection calls.
+
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+        """The answer's head, C{emitted} as it may be passed on, and what of the body came with it."""
+        if head.status in (401, 407):
+            # Its challenge is about our credential, not about the caller's: relaying it would
+            # send the caller to the wrong authorization server (MCP, "Token Passthrough").
+            return self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
+        exchange = self._exchange
+        limits = exchange.inbound.force.generation.config.limits
+        self._hearing = hearing = self._hear()
+        reply = reply_to(
+            head,
+            hearing,
+            method=self._admission.head.method,
+            document=limits.answer_size,
+            event=limits.event_size,
+        )
+        if isinstance(reply, Refusal):
+            return self._unfit(reply, finished)
+        if b"mcp-session-id" in head.fields:
+            opened = self._opened(head)
+            if isinstance(opened, Refusal):
+                return self._unfit(opened, finished)
+            self._lines += opened
+        self._reply = reply
+        self._head = head, emitted
+        self.more(payload, finished)
+        if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
+            self.paused()
+
+    def more(self, payload: bytes, finished: bool) -> None:
+        """More of the body."""
+        reply, hearing = self._reply, self._hearing
+        assert reply is not None and hearing is not None
+        passed = reply.take(payload, finished)
+        if hearing.dropped:
+            self._note(hearing)
+        if isinstance(passed, Refusal):
+            return self._unfit(passed, finished)
+        if finished:
+            # It is somebody else's by now: a slow caller of ours must not stop it.
+            self._connection = None
+        if type(reply) is Events:
+            self._pass_events(reply, passed, finished)
+        elif finished:
+            self._pass_whole(reply, passed)
+
+    def broken(self, refusal: Refusal) -> None:
+        """The answer will not come, or not to its end."""
+        self._connection = None
+        exchange = self._exchange
+        if exchange.closed:
+            # Answered in full; what failed came after.
+            return
+        if exchange.status is None:
+            exchange.refuse(refusal)
+        elif self.answered:
+            # All that was asked for is there; only the end of the stream is not.
+            self._end(b"", None)
+        else:
+            exchange.cut(refusal)
+
+    # What the exchange calls.
+
+    def paused(self) -> None:
+        """The caller reads slowly."""
+        if self._connection is not None and type(self._reply) is Events:
+            self._connection.pause()
+
+    def resumed(self) -> None:
+        """The caller caught up."""
+        if self._connection is not None and type(self._reply) is Events:
+            self._connection.resume()
+
+    def abandon(self) -> None:
+        """The caller is gone: end the connection, which is how HTTP/1.1 carries that on.
+
+        From 2026-07-28 on it means that the request is cancelled; before, it does not, and the
+        upstream goes on by itself.
+        """
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+
+    def run_out(self) -> None:
+        """Nobody needs more of the answer: only its end is waited for, for the connection's sake."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.run_out()
+
+    def end_stream(self, refusal: Refusal) -> None:
+        """End a stream between two events, as if the upstream had ended it."""
+        if type(self._reply) is Events:
+            self.abandon()
+            self._end(self._reply.line_end, refusal, close=True)
+
+    # The answer passes.
+
+    def _pass_whole(self, reply: Reply, body: bytes) -> None:
+        assert self._head is not None
+        exchange = self._exchange
+        head, emitted = self._head
+        asking = exchange.asking
+        if asking is not None and asking.owed and head.status < 300:
+            head, emitted, body = _joined(head, body, asking.owed)
+        elif len(body) != head.length or head.framing is not LENGTH and (body or head.framing is not NONE):
+            # Not as it came, or it came in chunks.
+            emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
+        self._begin(head, emitted, body, len(body))
+        exchange.done(None, close=exchange.last)
+
+    def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
+        exchange = self._exchange
+        if self._head is not None:
+            head, emitted = self._head
+            self._head = None
+            if exchange.asking is not None and exchange.asking.owed:
+                passed = b"".join(map(event_of, exchange.asking.owed)) + passed
+            self._begin(head, emitted, chunk(passed) if passed else b"", len(passed))
+        elif passed:
+            exchange.bytes_out += len(passed)
+            exchange.inbound.stream.write(chunk(passed))
+        if finished and not exchange.closed:
+            self._end_events(reply)
+
+    def _begin(self, head: ResponseHead, emitted: bytes, body: bytes, size: int) -> None:
+        """Send the head and what there is of the body."""
+        exchange = self._exchange
+        exchange.status = head.status
+        exchange.bytes_out += size
+        lines = self._lines
+        if exchange.last:
+            # RFC 9112 9.6: or the caller might send its next request to nobody.
+            lines += b"connection: close\r\n"
+        if lines:
+            emitted = b"%b%b\r\n" % (emitted[:-2], lines)
+        exchange.inbound.stream.write(emitted + body if body else emitted)
+
+    def _end_events(self, reply: Events) -> None:
+        """The upstream ended the stream."""
+        hearing, exchange = self._hearing, self._exchange
+        assert hearing is not None
+        asking = exchange.asking
+        if asking is None or not hearing.outstanding or reply.resumable or exchange.repeatable:
+            # Complete; or its client opens it again, or comes back for what it missed.
+            return self._end(reply.line_end, None)
+        detail = "the stream ended before the answer"
+        self._give_up(Refusal(Reason.UPSTREAM_TRUNCATED, detail))
+
+    def _give_up(self, refusal: Refusal) -> None:
+        """What the caller waits for will not come on this stream, which has begun: say so on it."""
+        hearing, exchange = self._hearing, self._exchange
+        assert hearing is not None and type(self._reply) is Events
+        errors = [
+            event_of(answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id))
+            for id in (exchange.asking.awaited if exchange.asking is not None else ())
+        ]
+        self._end(self._reply.line_end + b"".join(errors), refusal)
+
+    def _end(self, payload: bytes, refusal: Refusal | None, *, close: bool = False) -> None:
+        exchange = self._exchange
+        exchange.bytes_out += len(payload)
+        exchange.inbound.stream.write((chunk(payload) if payload else b"") + LAST_CHUNK)
+        exchange.done(refusal, close=close or exchange.last)
+
+    def _unfit(self, refusal: Refusal, finished: bool) -> None:
+        """The answer may not be passed on, or not any further."""
+        if finished:
+            self._connection = None
+        self.abandon()
+        exchange = self._exchange
+        if exchange.status is None:
+            exchange.refuse(refusal)
+        elif exchange.asking is not None and not self.answered:
+            self._give_up(refusal)
+        else:
+            exchange.cut(refusal)
+
+    # What may be said.
+
+    def _hear(self) -> Hearing:
+        exchange, admission = self._exchange, self._admission
+        live, revision = exchange.live, admission.revision
+        if exchange.asking is not None:
+            hearing = Hearing(exchange.asking.awaited, self._amend, batches=revision.batches)
+        elif live is not None:
+            resumed = admission.head.get(b"last-event-id") is not None
+            hearing = Hearing(live.outstanding, self._amend, strangers=resumed, batches=revision.batches)
+        else:
+            hearing = Hearing({}, self._amend, batches=revision.batches)
+            if admission.head.method == b"GET":
+                hearing.endpoint = self._endpoint
+        if not revision.modern:
+            hearing.asked = live.asked if live is not None else {}
+        return hearing
+
+    def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
+        """What becomes of an answer."""
+        exchange = self._exchange
+        if asked is None or asked.exchange != exchange.id:
+            self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=asked and asked.exchange))
+            if asked is not None:
+                route = self._admission.route
+                verdict = decide(self._admission.generation.policy, route.name, asked.call)
+                if verdict.action is not ALLOW:
+                    # The rules have changed since it was asked for.
+                    self._hearing.drop(verdict.reason, "an answer to what is not allowed any more")
+                    return None
+        elif exchange.live is not None:
+            assert message.id is not None
+            exchange.live.outstanding.pop(message.id, None)
+        if asked is None:
+            return raw
+        method = asked.call.method
+        if method == "initialize" or method == "server/discover":
+            return clamp.answered(method, message, raw)
+        if method == "tools/list" and isinstance(message.result, Mapping):
+            self._admission.route.mirrors.learn(message.result.get("tools"))
+        return raw
+
+    # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
+
+    def _endpoint(self, named: bytes) -> bytes | Refusal:
+        """Where the caller is to POST to, for the place that the upstream named (2024-11-05)."""
+        exchange, admission, hearing = self._exchange, self._admission, self._hearing
+        assert hearing is not None
+        upstream = admission.route.upstream
+        target = target_of(named, authority=upstream.authority, base=upstream.target)
+        if isinstance(target, Refusal):
+            return target
+        sealed = admission.seal("endpoint", target, self._wall())
+        session = admission.unseal(sealed, self._wall(), kind="endpoint")
+        assert session is not None
+        live = exchange.join(session, sealed)
+        # All answers come on this stream, those to requests that another worker took as well.
+        hearing.outstanding, hearing.asked, hearing.strangers = live.outstanding, live.asked, True
+        return b"%b?%b%b" % (admission.route.table.path.encode(), SEALED, sealed)
+
+    def _opened(self, head: ResponseHead) -> bytes | Refusal:
+        """The line by which a caller gets a session that was opened for it; by no other answer does it."""
+        asking, admission = self._exchange.asking, self._admission
+        opens = asking is not None and asking.method == "initialize" and head.status < 300
+        if not opens or admission.revision.modern:
+            return b""
+        try:
+            sealed = admission.seal("session", head.fields[b"mcp-session-id"], self._wall())
+        except ValueError as error:
+            return Refusal(Reason.UPSTREAM_MESSAGE, str(error))
+        return b"mcp-session-id: %b\r\n" % sealed
+
+    def _wall(self) -> float:
+        return self._exchange.inbound.force.wall()
+
+    # Evidence.
+
+    def _note(self, hearing: Hearing) -> None:
+        """Record what was kept from the caller."""
+        exchange = self._exchange
+        for refusal in hearing.dropped:
+            exchange.inbound.force.crowd.tally.count(refusal.reason)
+            self._noted += 1
+            if self._noted <= NOTED_MOST:
+                self._tell(dropped_line(new_id("d"), time=self._now(), exchange=exchange.id, refusal=refusal))
+        hearing.dropped.clear()
+
+    def _tell(self, line: bytes) -> None:
+        self._exchange.inbound.force.witness.tell(line)
+
+    def _now(self) -> str:
+        return self._exchange.inbound.force.witness.stamp()
+
+
+def _joined(head: ResponseHead, body: bytes, owed: tuple[bytes, ...]) -> tuple[ResponseHead, bytes, bytes]:
+    """
+    The answer to a batch of which some was not let through: the upstream's answers, then ours.
+
+    @return: its head, that head as it is sent, and its body.
+    """
+    theirs = elements(body) if body else ()
+    raw = answer.json_bytes(b"[%b]" % b",".join((*theirs, *owed)))
+    end = raw.find(b"\r\n\r\n") + 4
+    return evolve(head, status=200, fields={}), raw[:end], raw[end:]

@@ -1,0 +1,155 @@
+"""What a caller asks for with one body: read, judged, and turned into what is forwarded.
+
+Everything that a request can be refused for once it is here is decided in this file, in this order: it
+is one message, or a batch where the revision has them (C{wire.jsonrpc}); its headers say what its body
+says (C{wire.agreement}); it is a call that may be made (C{relay.judged}).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mcpgate.evidence.record import batch_facts, call_facts
+from mcpgate.policy.decide import reaches
+from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay import answer
+from mcpgate.relay.admission import Admission
+from mcpgate.relay.judged import judge
+from mcpgate.relay.reply import Asked
+from mcpgate.wire import clamp
+from mcpgate.wire.agreement import agreement
+from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
+
+#: What an C{open} line says of what was not read.
+NOTHING = call_facts(None, None, None)
+
+
+class Asking(msgspec.Struct, gc=False):
+    """
+    What is forwarded, and what is to be known of it when the answer comes.
+
+    @ivar facts: The call's part of an C{open} line.
+    @ivar awaited: The requests in it, by their ids.
+    @ivar owed: JSON-RPC answers of our own, to what of a batch was not let through.
+    @ivar method: Of a single request or notification.
+    """
+
+    body: bytes
+    facts: str
+    awaited: dict[int | str, Asked]
+    owed: tuple[bytes, ...] = ()
+    method: str | None = None
+    id_json: bytes | None = None
+
+
+class Turned(msgspec.Struct, gc=False):
+    """
+    Why nothing is forwarded.
+
+    @ivar answer: The whole answer, where it is not the one that every refusal of this reason gets.
+    @ivar id_json: The request's id, where it is beyond doubt.
+    """
+
+    refusal: Refusal
+    facts: str = NOTHING
+    answer: bytes | None = None
+    id_json: bytes | None = None
+
+
+def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+    """
+    Judge a body.
+
+    @param exchange: the id of the exchange by which it came.
+    """
+    message = parse(body)
+    if type(message) is not Message:
+        assert isinstance(message, Refusal)
+        if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
+            return _ask_several(body, admission, exchange)
+        return Turned(message, id_json=_doubtful_id(body))
+    id_json = message.id_json() if message.kind is REQUEST else None
+    if admission.refusal is not None:
+        return Turned(admission.refusal, id_json=id_json)
+    refusal = agreement(message, admission.head, admission.revision)
+    if refusal is not None:
+        return Turned(refusal, id_json=id_json)
+    if message.kind is RESPONSE:
+        facts, verdict = _answering(admission)
+        if verdict.action is not ALLOW:
+            return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+        return Asking(body, facts, {})
+    route = admission.route
+    judged = judge(message, route, admission.generation.policy)
+    if isinstance(judged, Refusal):
+        return Turned(judged, id_json=id_json)
+    call, verdict = judged.call, judged.verdict
+    if verdict.action is not ALLOW:
+        raw = answer.blocked_bytes(message, call, admission.revision)
+        return Turned(Refusal(verdict.reason or Reason.POLICY_BLOCKED), judged.facts, raw)
+    if message.kind is not REQUEST:
+        return Asking(body, judged.facts, {}, (), call.method)
+    if admission.revision.modern and call.method == "tools/call" and call.name is not None:
+        refusal = route.mirrors.judge(call.name, message.params.get("arguments"), admission.head)
+        if refusal is not None:
+            return Turned(refusal, judged.facts, id_json=id_json)
+    elif call.method == "initialize":
+        body = clamp.asked(message, body)
+    assert message.id is not None
+    return Asking(body, judged.facts, {message.id: Asked(call, verdict, exchange)}, (), call.method, id_json)
+
+
+def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+    """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
+    batch = parse_batch(body)
+    if not isinstance(batch, Batch):
+        return Turned(batch)
+    if admission.refusal is not None:
+        return Turned(admission.refusal)
+    facts: list[str] = []
+    passing: list[bytes] = []
+    owed: list[bytes] = []
+    awaited: dict[int | str, Asked] = {}
+    why: Refusal | None = None
+    for message, raw in batch.parts:
+        refusal = agreement(message, admission.head, admission.revision)
+        if refusal is not None:
+            return Turned(refusal)
+        if message.kind is RESPONSE:
+            said, verdict = _answering(admission)
+            facts.append(said)
+            if verdict.action is ALLOW:
+                passing.append(raw)
+            continue
+        judged = judge(message, admission.route, admission.generation.policy)
+        if isinstance(judged, Refusal):
+            return Turned(judged)
+        facts.append(judged.facts)
+        if judged.verdict.action is ALLOW:
+            passing.append(raw)
+            if message.id is not None:
+                awaited[message.id] = Asked(judged.call, judged.verdict, exchange)
+            continue
+        why = Refusal(judged.verdict.reason or Reason.POLICY_BLOCKED)
+        if message.kind is REQUEST:
+            owed.append(answer.blocked_json(message, judged.call, admission.revision))
+    together = batch_facts(facts)
+    if passing:
+        return Asking(b"[%b]" % b",".join(passing), together, awaited, tuple(owed))
+    raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
+    return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _answering(admission: Admission) -> tuple[str, Verdict]:
+    """
+    An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
+    whoever may use the route may answer.
+    """
+    verdict = reaches(admission.generation.policy, admission.route.name)
+    return call_facts(None, None, verdict), verdict
+
+
+def _doubtful_id(body: bytes) -> bytes | None:
+    known = id_of(body)
+    return None if known is None else Message(REQUEST, known, None, {}).id_json()

@@ -1,0 +1,267 @@
+"""What an upstream answers, judged message by message before a byte of it is passed on.
+
+A L{Hearing} knows what may be said: which requests await an answer here, and whether the upstream may
+ask something itself. A message that may not be said is kept from the caller and noted; what cannot be
+read in one way only is a refusal, which ends the answer. What may be said passes in the bytes in which
+it came.
+
+One L{Hearing}, four forms of a body: a L{Document} is held until it is whole, as its judgement decides
+about the status; L{Events} pass one by one; an L{Error} is the upstream's own refusal and passes as it
+is; and what answers nothing (C{202 Accepted}) is not passed on at all.
+
+Sources: MCP "Transports" of each revision, "Sending Messages to the Server" and "Listening for
+Messages from the Server"; JSON-RPC 2.0 section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Protocol
+
+from attrs import Factory, define, frozen
+
+from mcpgate.policy.rules import Verdict
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.call import Call
+from mcpgate.wire.http import EVENTS, JSON, ResponseHead
+from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
+from mcpgate.wire.sse import Event, EventReader, amended
+
+
+@frozen(eq=False)
+class Asked:
+    """
+    A request that was forwarded and is not answered yet.
+
+    @ivar exchange: By which it came; its answer may come by another.
+    """
+
+    call: Call
+    verdict: Verdict
+    exchange: str
+
+
+#: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
+Outstanding = MutableMapping[int | str, Asked]
+
+#: What becomes of an answer before it is passed on: the bytes to pass on, or why not.
+#: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
+Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
+
+#: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
+NOTED_MOST = 100
+
+
+@define(eq=False)
+class Hearing:
+    """
+    What may be said on one answer, and what was.
+
+    @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
+    @ivar amend: Called with each answer, in order.
+    @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
+    @ivar strangers: Whether it may answer what this worker does not know: a stream that is resumed by
+        C{Last-Event-ID}, or that of 2024-11-05, which brings all answers.
+    @ivar batches: Whether several messages may come in one piece (2025-03-26).
+    @ivar dropped: What was kept from the caller and is not recorded yet.
+    """
+
+    outstanding: Outstanding
+    amend: Amend
+    asked: MutableMapping[int | str, str] | None = None
+    strangers: bool = False
+    batches: bool = False
+    endpoint: Callable[[bytes], bytes | Refusal] | None = None
+    dropped: list[Refusal] = Factory(list)
+    answered: set[int | str] = Factory(set)
+
+    def hear(self, raw: bytes) -> bytes | None | Refusal:
+        """What to pass on of one message, or of one batch; C{None}: nothing."""
+        message = parse(raw)
+        if type(message) is Message:
+            return self._one(message, raw)
+        if message.reason is Reason.FRAME_BATCH and self.batches:  # type: ignore[union-attr]
+            batch = parse_batch(raw)
+            return self._several(batch) if isinstance(batch, Batch) else _unreadable(batch)
+        return _unreadable(message)  # type: ignore[arg-type]
+
+    def _several(self, batch: Batch) -> bytes | None | Refusal:
+        heard = []
+        for message, raw in batch.parts:
+            one = self._one(message, raw)
+            if isinstance(one, Refusal):
+                return one
+            if one is not None:
+                heard.append(one)
+        return b"[%b]" % b",".join(heard) if heard else None
+
+    def _one(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        id = message.id
+        if message.kind is RESPONSE:
+            assert id is not None
+            asked = self.outstanding.pop(id, None)
+            if asked is None and not self.strangers:
+                if id in self.answered:
+                    return self.drop(Reason.UPSTREAM_REPEATED, "a second answer to one request")
+                return self.drop(Reason.UPSTREAM_UNASKED, "an answer to no request that awaits one here")
+            self.answered.add(id)
+            return self.amend(asked, message, raw)
+        if message.kind is REQUEST:
+            if self.asked is None:
+                return self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
+            assert id is not None and message.method is not None
+            self.asked[id] = message.method
+        return raw
+
+    def drop(self, reason: Reason, detail: str) -> None:
+        """Keep something from the caller."""
+        self.dropped.append(Refusal(reason, detail))
+
+
+class Reply(Protocol):
+    """An answer's body as it arrives."""
+
+    def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
+        """What to pass on now. A refusal ends the answer, and nothing more is taken."""
+
+
+class Document:
+    """One message, held until it is whole. C{most}: its largest size in bytes."""
+
+    def __init__(self, hearing: Hearing, most: int) -> None:
+        self._hearing = hearing
+        self._most = most
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
+        self._size += len(payload)
+        if self._size > self._most:
+            return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"more than {self._most} bytes")
+        self._pieces.append(payload)
+        if not finished:
+            return b""
+        body = b"".join(self._pieces) if len(self._pieces) > 1 else payload
+        return self.judge(body)
+
+    def judge(self, body: bytes) -> bytes | Refusal:
+        """What to pass on of a whole body."""
+        heard = self._hearing.hear(body)
+        if isinstance(heard, Refusal) or self._hearing.answered:
+            return heard if heard is not None else b""
+        # Nobody waits for what else it may be.
+        dropped = self._hearing.dropped
+        why = dropped.pop().detail if dropped else "a message that is no answer"
+        return Refusal(Reason.UPSTREAM_MESSAGE, why)
+
+
+class Error(Document):
+    """
+    The body of an answer that HTTP calls an error: the upstream's own refusal, relayed as it is.
+
+    It may be anything or nothing, and the official servers give it ids of their own (C{null},
+    C{"server-error"}). But it must not be a result, which some client might take for one.
+    """
+
+    def judge(self, body: bytes) -> bytes | Refusal:
+        message = parse(body)
+        if isinstance(message, Message) and message.error is None:
+            return Refusal(Reason.UPSTREAM_MESSAGE, "a message that is no error, in an error of HTTP")
+        return body
+
+
+class Silence:
+    """What answers nothing: its body, if it has one, is for nobody."""
+
+    def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
+        return b""
+
+
+class Events:
+    """
+    A stream of events, each passed on as it is complete. C{most}: the largest size of one, in bytes.
+
+    @ivar resumable: Whether an event had an id: a client that misses what comes later can come back
+        for it (2025-03-26 and later).
+    @ivar line_end: What must follow before anything else of ours, or the end: the second half of a CRLF
+        that has not come yet. The standard can do without; but the parser of the TypeScript SDK takes a
+        CR for a line's end only when something follows.
+    """
+
+    def __init__(self, hearing: Hearing, most: int) -> None:
+        self._hearing = hearing
+        self._most = most
+        self._reader = EventReader()
+        self._begun = False
+        self.resumable = False
+        self.line_end = b""
+
+    def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
+        reader = self._reader
+        passed = []
+        for event in reader.feed(payload):
+            if event.data:
+                heard = self._event(event, event.data)
+                if isinstance(heard, Refusal):
+                    return heard
+                passed.append(heard)
+            else:
+                # A comment, a time to retry after, or an id to resume from.
+                passed.append(event.raw)
+            if event.id:
+                self.resumable = True
+            if len(event.raw) > self._most:
+                return self._too_large()
+        if reader.size > self._most:
+            return self._too_large()
+        whole = passed[0] if len(passed) == 1 else b"".join(passed)
+        if whole:
+            self.line_end = b"\n" if whole.endswith(b"\r") else b""
+        return whole
+
+    def _too_large(self) -> Refusal:
+        return Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {self._most} bytes")
+
+    def _event(self, event: Event, data: bytes) -> bytes | Refusal:
+        kind = event.kind
+        if kind and kind != b"message":
+            if kind == b"endpoint" and self._hearing.endpoint is not None and not self._begun:
+                self._begun = True
+                target = self._hearing.endpoint(data)
+                return target if isinstance(target, Refusal) else amended(event, target)
+            # Clients know no other, so they miss nothing; and a second endpoint would lead them away.
+            self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that is no message")
+            return b":\n\n"
+        self._begun = True
+        heard = self._hearing.hear(data)
+        if heard is data:
+            return event.raw
+        if heard is None:
+            return b""
+        return heard if isinstance(heard, Refusal) else amended(event, heard)
+
+
+def reply_to(
+    head: ResponseHead, hearing: Hearing, *, method: bytes, document: int, event: int
+) -> Reply | Refusal:
+    """
+    How an answer is to be read.
+
+    @param method: The HTTP method that is answered.
+    @param document: The largest message, in bytes; C{event}: the largest event.
+    """
+    content = head.content
+    if content is EVENTS and head.status < 300:
+        return Events(hearing, event)
+    if head.status >= 300:
+        return Error(hearing, document)
+    if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
+        return Silence()
+    if content is JSON and method == b"POST":
+        return Document(hearing, document)
+    return Refusal(Reason.UPSTREAM_CONTENT, "an answer that is neither JSON nor an event stream")
+
+
+def _unreadable(refusal: Refusal) -> Refusal:
+    return Refusal(Reason.UPSTREAM_MESSAGE, str(refusal))
+
