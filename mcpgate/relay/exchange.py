@@ -184,7 +184,8 @@ class Exchange:
         assert session is not None
         live = self.live or self.join(session, admission.sealed)
         if self.asking is not None:
-            live.outstanding.update(self.asking.awaited)
+            for id, asked in self.asking.awaited.items():
+                live.outstanding[id] = asked
 
     def join(self, session: Session, sealed: bytes) -> Live:
         """A session is in use as long as this exchange lasts."""
