@@ -25,7 +25,7 @@ from mcpgate.policy.decide import reaches
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial
+from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.judged import judge
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
@@ -58,6 +58,7 @@ class Exchange:
     _principal: Principal | None = None
     _body = b""
     _size_in = 0
+    _cors = b""
     _message: Message | None = None
     _known_id: bytes | None = None
     _facts = call_facts(None, None, None)
@@ -88,13 +89,19 @@ class Exchange:
     def deny(self, denial: Denial | Refusal, *, close: bool) -> None:
         """The head was refused."""
         if isinstance(denial, Denial):
-            self._route, self._principal = denial.route, denial.principal
+            self._route, self._principal, self._cors = denial.route, denial.principal, denial.cors
             denial = denial.refusal
         self.refuse(denial, close=close)
+
+    def told(self, preflight: Preflight) -> None:
+        """A browser asked what a page may send."""
+        self._route = preflight.route
+        self._answer(preflight.answer, 204, None)
 
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
         self._admission = admission
+        self._cors = admission.cors
         self._body = body
         self._size_in = len(body)
         if admission.head.method != b"POST":
@@ -218,6 +225,8 @@ class Exchange:
             self._meter = EventMeter()
             if self._measure(self._meter, payload):
                 return
+        if self._cors:
+            emitted = emitted[:-2] + self._cors + b"\r\n"
         last = self._last()
         if last:
             # RFC 9112 9.6: or the caller might send its next request to nobody.
@@ -348,9 +357,12 @@ class Exchange:
             connection.abandon()
         self._close(refusal)
 
-    def _answer(self, raw: bytes, status: int, refusal: Refusal, *, close: bool = False) -> None:
+    def _answer(self, raw: bytes, status: int, refusal: Refusal | None, *, close: bool = False) -> None:
         self._status = status
         body = raw.find(b"\r\n\r\n") + 4
+        if self._cors:
+            raw = raw[: body - 2] + self._cors + raw[body - 2 :]
+            body += len(self._cors)
         if (close or self._last()) and not raw.endswith(b"\r\nconnection: close\r\n\r\n", 0, body):
             # RFC 9112 9.6, as in L{begun}.
             raw = raw[: body - 2] + b"connection: close\r\n\r\n" + raw[body:]
