@@ -19,6 +19,7 @@ help:
 	@echo "make demo     the whole encrypted path in one command (STATE=dir keeps its files, KEEP=1 goes on serving)"
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
 	@echo "make e2e      only the tests with real peers"
+	@echo "make browser  a page in a browser as a client (downloads a browser)"
 	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
 	@echo "make lint     ruff and mypy"
@@ -38,6 +39,9 @@ test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark 
 
 e2e: ARGS = tests/e2e
 e2e: test
+
+browser: $(VENV)/.test build/node/.installed build/.browser
+	@$(BIN)/python -m pytest -q -m browser tests/e2e
 
 load: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m load tests/e2e
@@ -102,6 +106,10 @@ build/.tshark:
 	@command -v tshark >/dev/null || $(call apt,tshark)
 	@! command -v tshark >/dev/null || touch $@
 
+# One of those that tests/e2e/browser.py knows.
+BROWSER = command -v chromium-headless-shell || command -v chromium || command -v google-chrome \
+  || command -v chromium-browser
+
 build/bench/%: tests/bench/%.c
 	@mkdir -p build/bench
 	@command -v gcc >/dev/null && echo '#include <openssl/ssl.h>' | gcc -E - >/dev/null 2>&1 \
@@ -125,4 +133,9 @@ build/.faketime:
 	@command -v faketime >/dev/null || $(call apt,faketime)
 	@! command -v faketime >/dev/null || touch $@
 
-.PHONY: help install demo test e2e load bench lint fuzz fuzz-merge clean
+build/.browser:
+	@mkdir -p build
+	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
+	@! { $(BROWSER); } >/dev/null || touch $@
+
+.PHONY: help install demo test e2e browser load bench lint fuzz fuzz-merge clean

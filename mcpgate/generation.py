@@ -32,6 +32,7 @@ from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import UpstreamTerms
+from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
     from mcpgate.relay.judged import Judged
@@ -53,6 +54,8 @@ class ListenerTerms:
     #: The names this listener answers for: those of its certificates, of its public URL, and others
     #: that are configured. A wildcard is written as in certificates.
     hosts: frozenset[str]
+    #: The pages it serves, beside those that come from the very address they call.
+    origins: Origins
     generation: int
 
     @property
@@ -84,6 +87,11 @@ class ListenerTerms:
 
         RFC 9110 7.4: a request that this connection is not authoritative for is misdirected.
         Without it, one name's certificate and client checks could be used for another's routes.
+
+        Names are compared without ports. Callers may come by another port than ours, or than that of
+        the public URL (a balancer, a forwarded port); and what makes a foreign page look like ours (DNS
+        rebinding) changes the address behind a foreign name, so it is the name that gives it away. Ports
+        count where they tell pages apart: in origins (C{wire.origin}).
         """
         if sni is not None and host != sni:
             return Refusal(Reason.FRAME_MISDIRECTED, "Host differs from the TLS server name")
@@ -196,6 +204,7 @@ class Builder:
             contexts=made,
             clients=clients,
             hosts=frozenset(hosts),
+            origins=_origins(table),
             generation=self._number,
         )
 
@@ -275,6 +284,12 @@ def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustS
     if refusal is not None:
         raise MaterialError(f"{pair.label}: a handshake with it fails: {refusal}")
     return context
+
+
+def _origins(table: ListenerTable) -> Origins:
+    # The public URL has no path, so it is written as the origin of its pages is.
+    public = (str(read_url(table.public_url)),) if table.public_url else ()
+    return Origins(frozenset(origin.encode() for origin in (*table.origins, *public)))
 
 
 def _profile(name: str, require_pq: bool) -> Profile:

@@ -84,6 +84,9 @@ class Reason(StrEnum):
     FRAME_ID = "frame.id"
     FRAME_PARAMS = "frame.params"
 
+    # What MCP demands beyond HTTP and JSON-RPC.
+    MCP_ORIGIN = "mcp.origin"
+
     ROUTE_UNKNOWN = "route.unknown"
 
     AUTH_MISSING = "auth.missing"
@@ -212,6 +215,9 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.FRAME_ENVELOPE: Answer(400, INVALID_REQUEST, "The body is not one JSON-RPC 2.0 message."),
     Reason.FRAME_ID: Answer(400, INVALID_REQUEST, "The id must be an integer or a short string."),
     Reason.FRAME_PARAMS: Answer(400, INVALID_PARAMS, "The params do not have the form this method needs."),
+    Reason.MCP_ORIGIN: Answer(
+        403, INVALID_REQUEST, "Pages of this origin are not served here; the gate's operators can add it."
+    ),
     Reason.ROUTE_UNKNOWN: Answer(404, INVALID_REQUEST, "Nothing is served at this address."),
     Reason.AUTH_MISSING: Answer(
         401,

@@ -330,6 +330,14 @@ def test_a_listener_answers_for_its_certificates_names_its_public_url_and_others
     assert terms.judge_host("alias.test", "gate.test") is not None
 
 
+def test_a_listener_serves_the_pages_that_it_names_and_those_of_its_public_url(files: Files) -> None:
+    """With the port where it is not the scheme's own, as browsers write it."""
+    lines = 'origins = ["http://localhost:80"]\npublic_url = "https://gate.test:443"'
+    terms = files.build(files.text(listener=lines)).listeners["public"]
+    assert terms.origins.allowed == {b"http://localhost", b"https://gate.test"}
+    assert files.build().listeners["public"].origins.allowed == set()
+
+
 def test_without_a_server_name_the_public_urls_certificate_is_shown(files: Files) -> None:
     """And with one, that name's; the first of the directory when nothing else is said."""
     files.pair("tls/second", files.ca.server(["second.test"], NOW))

@@ -25,7 +25,7 @@ RESERVED = range(-32768, -31999)
 #: The codes of JSON-RPC itself that we may use, each for what it means there.
 STANDARD = {-32700, -32600, -32601, -32602}
 
-KINDS = {"tls", "proxy", "frame", "route", "auth", "policy", "upstream", "limit", "client", "gate"}
+KINDS = {"tls", "proxy", "frame", "mcp", "route", "auth", "policy", "upstream", "limit", "client", "gate"}
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -208,6 +208,11 @@ ADVICE: Mapping[Reason, str] = {
         "The method needs a name or a URI in its params, and there was none that is a string; what "
         "cannot be named cannot be judged."
     ),
+    Reason.MCP_ORIGIN: (
+        "A page in a browser called the gate, from an origin that is neither the listener's own nor in "
+        "listener.origins; the detail names it. If the page is an MCP client of yours, add the origin "
+        "exactly as it stands there. If not, a website tried to use one of your users' browsers."
+    ),
     Reason.ROUTE_UNKNOWN: (
         "No [[route]] has this path and host. Paths are compared exactly, byte by byte: a slash at the "
         "end, or upper case, makes another path."

@@ -279,6 +279,11 @@ def public_url() -> Form:
     return text("an https URL without a path", read)
 
 
+def origin() -> Form:
+    """The origin of web pages. A page may come over http: that says nothing about how it calls us."""
+    return text("an origin such as https://app.example.com or http://localhost:6274", url.read_origin)
+
+
 def upstream_url() -> Form:
     """The https URL of an upstream. Every other way to reach one is refused by its name."""
 

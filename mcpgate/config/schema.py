@@ -222,6 +222,12 @@ class ListenerTable:
         default=(),
         example='["mcp.example.com"]',
     )
+    origins: tuple[str, ...] = option(
+        "Origins of web pages that may call from a browser, beside the listener's own.",
+        forms.many(forms.origin()),
+        default=(),
+        example='["https://app.example.com", "http://localhost:6274"]',
+    )
     profile: str = option(
         "modern (TLS 1.3) or intermediate (adds 1.2 with ECDHE AEAD).",
         forms.word("profile", ("modern", "intermediate")),

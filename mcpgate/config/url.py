@@ -13,6 +13,15 @@ from attrs import frozen
 
 HTTPS_PORT = 443
 
+#: The schemes that pages come by, with the port that an origin leaves out. Only http and https have one.
+PAGES = {
+    "https": HTTPS_PORT,
+    "http": 80,
+    "chrome-extension": None,
+    "moz-extension": None,
+    "safari-web-extension": None,
+}
+
 # Underscores are no host name (RFC 1123 2.1) but are common in private zones.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -97,6 +106,27 @@ def read_url(text: str) -> Url:
         raise ValueError("has a user name or password in it; use credential")
     host, port = read_authority(authority, HTTPS_PORT)
     return Url(host, port, read_path(slash + path) if slash else "")
+
+
+def read_origin(text: str) -> str:
+    """An origin of web pages, as browsers write it (RFC 6454 6.2): without the scheme's own port."""
+    scheme, separator, rest = text.partition("://")
+    if text == "null":
+        raise ValueError("is what pages without an origin of their own say, which anybody can make")
+    if "*" in text:
+        raise ValueError("has a wildcard; each origin is named in full")
+    if not separator:
+        raise ValueError("is not an origin, such as https://app.example.com")
+    if scheme.lower() not in PAGES:
+        raise ValueError("is not the origin of a web page; want http:// or https:// or that of an extension")
+    if "@" in rest:
+        raise ValueError("has a user name or password in it; an origin has none")
+    if any(mark in rest for mark in "/?#"):
+        raise ValueError("has more than scheme, host and port; an origin ends there, without a slash")
+    usual = PAGES[scheme.lower()]
+    host, port = read_authority(rest, usual or 0)
+    named = f"[{host}]" if ":" in host else host
+    return f"{scheme.lower()}://{named}" + (f":{port}" if port != (usual or 0) else "")
 
 
 def read_path(text: str) -> str:

@@ -1,7 +1,8 @@
 """What the end of a request's head decides, before a byte of the body is read.
 
-Host, route, caller, then the form of the body: a caller that cannot be served is told so before it
-has sent anything, and before C{100 Continue} invites it to.
+Host, Origin, route, caller, then the form of the body: a caller that cannot be served is told so before it
+has sent anything, and before C{100 Continue} invites it to. A browser's question what a page may send
+(a preflight) is answered here too, as it comes without a proof of who asks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
+from mcpgate.wire.origin import preflight
 
 #: What counts against the address of a caller (limits.failures). Not a missing proof: with that OAuth
 #: clients begin.
@@ -36,6 +38,8 @@ class Admission:
     forward: bytes
     #: The caller's part of an C{open} line.
     facts: str
+    #: Header lines for the answer, if the caller is a page in a browser (C{wire.origin}).
+    cors: bytes
     revision: bytes | None
     generation: Generation
     tokens: IssuedTokens
@@ -56,6 +60,10 @@ class Admission:
             and (expires is None or now < expires)
         )
 
+    def denied(self, refusal: Refusal) -> Denial:
+        """What becomes of it when the body is refused before it is whole."""
+        return Denial(refusal, self.route, self.principal, self.cors)
+
 
 @frozen(eq=False)
 class Denial:
@@ -64,6 +72,15 @@ class Denial:
     refusal: Refusal
     route: RouteTerms | None = None
     principal: Principal | None = None
+    cors: bytes = b""
+
+
+@frozen(eq=False)
+class Preflight:
+    """A browser's question, with its whole answer. The route is for the record; there may be none."""
+
+    answer: bytes
+    route: RouteTerms | None
 
 
 def too_often(denial: Denial, wait: int) -> Denial:
@@ -85,7 +102,7 @@ def admit(
     sni: str | None,
     certificate: Principal | Refusal | None,
     now: float,
-) -> Admission | Denial:
+) -> Admission | Denial | Preflight:
     """
     Judge a head.
 
@@ -96,15 +113,23 @@ def admit(
     misdirected = terms.judge_host(host, sni)
     if misdirected is not None:
         return Denial(misdirected)
+    cors = terms.origins.judge(head.get(b"origin"), head.host, head.port)
+    if isinstance(cors, Refusal):
+        return Denial(cors)
     route = generation.route(host, head.path)
+    asked = preflight(head, cors)
+    if asked is not None:
+        # Also where there is no route: its page can read the 404 to the request itself, but of a
+        # refused preflight nothing.
+        return Preflight(asked, route)
     if route is None:
-        return Denial(Refusal(Reason.ROUTE_UNKNOWN))
+        return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
     principal = identify(head.get(b"authorization"), terms, tokens, certificate, now)
     if isinstance(principal, Refusal):
-        return Denial(principal, route)
+        return Denial(principal, route, cors=cors)
     refusal = _judge_body(head, generation)
     if refusal is not None:
-        return Denial(refusal, route, principal)
+        return Denial(refusal, route, principal, cors)
     upstream = route.upstream
     forward = request_for_upstream(
         head, target=upstream.target, host=upstream.authority, credential=upstream.credential, length=None
@@ -122,6 +147,7 @@ def admit(
             upstream=upstream.name,
             http=head.method.decode(),
         ),
+        cors=cors,
         revision=head.get(b"mcp-protocol-version"),
         generation=generation,
         tokens=tokens,

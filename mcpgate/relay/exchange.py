@@ -25,7 +25,7 @@ from mcpgate.policy.decide import reaches
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial
+from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
 from mcpgate.relay.sessions import Live
@@ -62,6 +62,7 @@ class Exchange:
     _route: RouteTerms | None = None
     _principal: Principal | None = None
     _size_in = 0
+    _cors = b""
     _id_json: bytes | None = None
     _facts = NOTHING
     _pool: Pool | None = None
@@ -87,13 +88,19 @@ class Exchange:
     def deny(self, denial: Denial | Refusal, *, close: bool) -> None:
         """The head was refused."""
         if isinstance(denial, Denial):
-            self._route, self._principal = denial.route, denial.principal
+            self._route, self._principal, self._cors = denial.route, denial.principal, denial.cors
             denial = denial.refusal
         self.refuse(denial, close=close)
+
+    def told(self, preflight: Preflight) -> None:
+        """A browser asked what a page may send."""
+        self._route = preflight.route
+        self._answer(preflight.answer, 204, None)
 
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
         self.admission = admission
+        self._cors = admission.cors
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
@@ -277,9 +284,12 @@ class Exchange:
         if self._answering is not None:
             self._answering.abandon()
 
-    def _answer(self, raw: bytes, status: int, refusal: Refusal, *, close: bool = False) -> None:
+    def _answer(self, raw: bytes, status: int, refusal: Refusal | None, *, close: bool = False) -> None:
         self.status = status
         body = raw.find(b"\r\n\r\n") + 4
+        if self._cors:
+            raw = raw[: body - 2] + self._cors + raw[body - 2 :]
+            body += len(self._cors)
         if (close or self.last) and not raw.endswith(b"\r\nconnection: close\r\n\r\n", 0, body):
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             raw = raw[: body - 2] + b"connection: close\r\n\r\n" + raw[body:]

@@ -19,7 +19,7 @@ from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import FAILURES, Admission, Denial, admit, too_often
+from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admit, too_often
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import HEADS_OF_ONE, Heads, Known
 from mcpgate.tls.handshake import Handshake
@@ -192,7 +192,7 @@ class Inbound:
         if admission is not None and self.force.readiness.now < self._since + limits.body_timeout:
             detail = f"less than {limits.body_rate} bytes a second"
             refusal = Refusal(Reason.FRAME_BODY_RATE, detail)
-        exchange.refuse(refusal, close=True)
+        exchange.deny(admission.denied(refusal) if admission else refusal, close=True)
 
     def lost(self, error: Exception | None) -> None:
         self._listening.gone(self)
@@ -344,6 +344,11 @@ class Inbound:
         if isinstance(admission, Denial):
             self._refuse_head(head, admission)
             return True
+        if isinstance(admission, Preflight):
+            exchange = self._exchange = Exchange(self, self._began, head)
+            exchange.told(admission)
+            self._next_begins()
+            return True
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
@@ -409,7 +414,7 @@ class Inbound:
             decoded = chunks.feed(buffer)
             if isinstance(decoded, Refusal):
                 self._awaiting = None
-                self._refuse_head(admission.head, decoded)
+                self._refuse_head(admission.head, admission.denied(decoded))
                 return False
             self._payload.append(decoded)
             self._arrived += len(decoded)
@@ -417,7 +422,8 @@ class Inbound:
             # As with a Content-Length: what will be too large need not come first.
             if chunks.announced > limit:
                 self._awaiting = None
-                self._refuse_head(admission.head, Refusal(Reason.FRAME_BODY_SIZE, f"more than {limit} bytes"))
+                too_large = Refusal(Reason.FRAME_BODY_SIZE, f"more than {limit} bytes")
+                self._refuse_head(admission.head, admission.denied(too_large))
                 return False
             if not chunks.finished:
                 self._expect_more()

@@ -307,6 +307,17 @@ BAD = [
         'listener.public.hosts[0] (line 7): "a b" is not a host name or an IP address',
     ),
     (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\norigins = ["https://app.example.com", "https://app.example.com/"]',
+        "listener.public.origins[1] (line 7): has more than scheme, host and port; an origin ends there, "
+        "without a slash",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\norigins = ["*"]',
+        "listener.public.origins[0] (line 7): has a wildcard; each origin is named in full",
+    ),
+    (
         "https://git.example.com/mcp",
         "http://git.example.com/mcp",
         "upstream.git.url (line 11): an upstream is reached over https only; there is no plaintext option",

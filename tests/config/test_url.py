@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.url import Url, read_authority, read_host, read_path, read_url
+from mcpgate.config.url import Url, read_authority, read_host, read_origin, read_path, read_url
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,60 @@ def test_any_text_is_a_url_or_a_sentence(text: str) -> None:
     except ValueError:
         return
     assert read_url(str(url)) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://app.example.com", "https://app.example.com"),
+        ("HTTPS://App.Example.COM:443", "https://app.example.com"),
+        ("https://app.example.com:80", "https://app.example.com:80"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:6274", "http://localhost:6274"),
+        ("http://[2001:DB8:0::1]:8080", "http://[2001:db8::1]:8080"),
+        ("https://10.0.0.7", "https://10.0.0.7"),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_write_it(text: str, origin: str) -> None:
+    """RFC 6454 6.2: lower case, and no port that is the scheme's own."""
+    assert read_origin(text) == origin
+    assert read_origin(origin) == origin
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("*", "wildcard"),
+        ("https://*.example.com", "wildcard"),
+        ("null", "without an origin of their own"),
+        ("app.example.com", "is not an origin"),
+        ("file:///home/me/page.html", "is not the origin of a web page"),
+        ("htps://app.example.com", "is not the origin of a web page"),
+        ("https://me:hunter2@app.example.com", "has a user name or password"),
+        ("https://app.example.com/", "has more than scheme, host and port"),
+        ("https://app.example.com?x", "has more than scheme, host and port"),
+        ("https://app.example.com#x", "has more than scheme, host and port"),
+        ("https://app.example.com:0", "has a port outside"),
+        ("https://app.example.com:65536", "has a port outside"),
+        ("https://", "is not a host name and port"),
+        ("https://a b", "is not a host name"),
+        ("https://b\xfccher.example", "xn--"),
+    ],
+)
+def test_what_is_no_origin_is_told_why(text: str, said: str) -> None:
+    """Without repeating it, as with every URL."""
+    with pytest.raises(ValueError) as caught:
+        read_origin(text)
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text() | st.from_regex(r"https?://[a-z.\[\]:0-9@%/]{0,12}", fullmatch=True))
+def test_any_text_is_an_origin_or_a_sentence(text: str) -> None:
+    """What is accepted is canonical: reading it again changes nothing."""
+    try:
+        origin = read_origin(text)
+    except ValueError:
+        return
+    assert read_origin(origin) == origin

@@ -13,7 +13,7 @@ from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, admit, identify, too_often
+from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, identify, too_often
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.wire.http import RequestHead, read_request_head
 
@@ -39,6 +39,7 @@ name = "public"
 listen = "tcp:0:interface=127.0.0.1"
 certificates = "{pem}"
 hosts = ["alias.test"]
+origins = ["https://app.test"]
 client_certificates = "optional"
 client_ca = "{tmp_path}/ca.pem"
 [[listener]]
@@ -78,7 +79,7 @@ def judged(
     sni: str | None = None,
     certificate: Principal | Refusal | None = CERTIFIED,
     listener: str = "public",
-) -> Admission | Denial:
+) -> Admission | Denial | Preflight:
     return admit(
         request,
         terms=generation.listeners[listener],
@@ -90,7 +91,7 @@ def judged(
     )
 
 
-def reason(found: Admission | Denial) -> Reason | None:
+def reason(found: Admission | Denial | Preflight) -> Reason | None:
     return found.refusal.reason if isinstance(found, Denial) else None
 
 
@@ -214,3 +215,92 @@ def test_a_client_certificate_counts_until_it_expires(generation: Generation) ->
     assert identify(None, public, IssuedTokens(), short, 9.9) is short
     late = identify(None, public, IssuedTokens(), short, 10.0)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
+
+
+PAGE = "Origin: https://app.test"
+ASKS = "Access-Control-Request-Method: POST"
+
+
+def told(found: Admission | Denial | Preflight) -> bytes:
+    """The line that lets a page read the answer, if there is one."""
+    cors = found.answer if isinstance(found, Preflight) else found.cors
+    (line,) = [line for line in cors.split(b"\r\n") if b"allow-origin" in line] or [b""]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("lines", "allowed"),
+    [
+        ((), b""),
+        ((PAGE,), b"access-control-allow-origin: https://app.test"),
+        (("Origin: https://gate.test",), b"access-control-allow-origin: https://gate.test"),
+    ],
+)
+def test_the_answer_to_a_page_that_may_call_says_so(
+    generation: Generation, lines: tuple[str, ...], allowed: bytes
+) -> None:
+    """Also where it is a refusal: of the route, of the caller, of the body."""
+    for found, expected in (
+        (judged(generation, head(*lines)), None),
+        (judged(generation, head(*lines, path="/two")), Reason.ROUTE_UNKNOWN),
+        (judged(generation, head(*lines), certificate=None), Reason.AUTH_MISSING),
+        (judged(generation, head(*lines, "Content-Encoding: gzip")), Reason.FRAME_CONTENT_ENCODING),
+        (judged(generation, head(*lines, method="OPTIONS")), Reason.FRAME_METHOD),
+    ):
+        assert reason(found) is expected
+        assert told(found) == allowed
+
+
+@pytest.mark.parametrize("origin", ["https://evil.test", "null", "https://alias.test", "http://app.test"])
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "OPTIONS"])
+def test_a_foreign_page_is_refused_before_its_route_and_its_token_are_looked_at(
+    generation: Generation, origin: str, method: str
+) -> None:
+    """It learns nothing, not even that it may not know: no line for its browser."""
+    for path in ("/one", "/two"):
+        request = head(f"Origin: {origin}", ASKS, "Authorization: Bearer x", method=method, path=path)
+        found = judged(generation, request, certificate=None)
+        assert isinstance(found, Denial) and found.refusal.reason is Reason.MCP_ORIGIN
+        assert (found.route, found.principal, found.cors) == (None, None, b"")
+
+
+def test_a_foreign_host_is_refused_before_the_origin_that_is_like_it(generation: Generation) -> None:
+    """What DNS rebinding sends: a name of the page's own, with the page's origin."""
+    found = judged(generation, head("Origin: https://evil.test", host="evil.test"))
+    assert reason(found) is Reason.FRAME_MISDIRECTED
+
+
+def test_a_port_that_is_not_ours_is_still_our_host(generation: Generation) -> None:
+    """A balancer or a forwarded port; it tells pages apart, though."""
+    request = head("Origin: https://gate.test:9443", host="gate.test:9443")
+    assert told(judged(generation, request)) == b"access-control-allow-origin: https://gate.test:9443"
+    elsewhere = head("Origin: https://gate.test:9443", host="gate.test:8443")
+    assert reason(judged(generation, elsewhere)) is Reason.MCP_ORIGIN
+
+
+@pytest.mark.parametrize(("path", "route"), [("/one", "one"), ("/two", None)])
+def test_a_preflight_is_answered_before_anybody_proved_anything(
+    generation: Generation, path: str, route: str | None
+) -> None:
+    """Browsers send it without a token and without a certificate, and the record still has its route."""
+    request = head(PAGE, ASKS, method="OPTIONS", path=path)
+    found = judged(generation, request, certificate=None)
+    assert isinstance(found, Preflight)
+    assert found.answer.startswith(b"HTTP/1.1 204 ")
+    assert (found.route.name if found.route else None) == route
+
+
+def test_what_only_looks_like_a_preflight_is_an_unknown_method(generation: Generation) -> None:
+    """Without an origin, or without a method to ask for."""
+    for lines in ((ASKS,), (PAGE,)):
+        assert reason(judged(generation, head(*lines, method="OPTIONS"))) is Reason.FRAME_METHOD
+        stranger = judged(generation, head(*lines, method="OPTIONS"), certificate=None)
+        assert reason(stranger) is Reason.AUTH_MISSING
+
+
+def test_a_body_that_is_refused_later_is_refused_to_the_same_page(generation: Generation) -> None:
+    """With all that the head had told."""
+    found = judged(generation, head(PAGE))
+    assert isinstance(found, Admission)
+    denial = found.denied(Refusal(Reason.FRAME_CHUNK))
+    assert (denial.route, denial.principal, denial.cors) == (found.route, CERTIFIED, found.cors)

@@ -870,3 +870,102 @@ def test_a_drain_serves_what_has_just_been_sent(world: World) -> None:
         world.wait_for(lambda: world.listening.connections)
         world.loop.call(send_and_drain)
         assert caller.json()[0] == 200
+
+
+# Pages in browsers.
+
+PAGE = "Origin: https://app.test"
+NAMED = 'origins = ["https://app.test"]'
+
+
+def readable(headers: dict[bytes, bytes]) -> bool:
+    """Whether the browser of that page lets it read the answer, the session and the challenge."""
+    exposed = headers.get(b"access-control-expose-headers", b"")
+    assert (b"mcp-session-id" in exposed) == (b"www-authenticate" in exposed)
+    assert headers.get(b"vary") == (b"origin" if exposed else None)
+    return bool(exposed) and headers.get(b"access-control-allow-origin") == b"https://app.test"
+
+
+def test_every_answer_to_a_page_can_be_read_by_it(world: World) -> None:
+    """What the upstream says, what policy blocks, what the gate refuses, with and without a body to come."""
+    world.start(world.config(listener=NAMED))
+    note = {"jsonrpc": "2.0", "method": "notifications/acme"}
+    cases: list[tuple[int, bytes]] = [
+        (200, world.post(call("get_x"), PAGE)),
+        # The same head again, which is not read twice.
+        (200, world.post(call("get_y"), PAGE)),
+        (200, world.post(call("rm"), PAGE)),
+        (202, world.post(note, PAGE)),
+        (400, world.post(b"{", PAGE)),
+        (401, world.post(call("get_x"), PAGE, token=False)),
+        (404, world.post(call("get_x"), PAGE, path="/none")),
+        (415, world.post(call("get_x"), PAGE, "Content-Encoding: gzip")),
+        (405, world.bare("OPTIONS").replace(b"\r\n\r\n", f"\r\n{PAGE}\r\n\r\n".encode())),
+    ]
+    chunked = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{PAGE}\r\n"
+    chunked += f"Authorization: Bearer {world.token}\r\nTransfer-Encoding: chunked\r\n\r\nx"
+    cases.append((400, chunked.encode()))
+    for status, raw in cases:
+        with world.caller() as caller:
+            found, headers, _ = caller.send(raw).answer()
+        assert found == status, raw
+        assert readable(headers), raw
+        assert (b"www-authenticate" in headers) == (status == 401)
+    late = world.closes(len(cases))[-1]["id"]
+    (opened,) = [record for record in world.records("open") if record["id"] == late]
+    assert (opened["principal"], opened["route"]) == ("ci", "server")
+
+
+def test_a_stream_and_a_head_without_body_can_be_read_by_a_page(world: World) -> None:
+    """The lines come with the head, before the first event; ours, whatever the upstream allowed."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM.replace(b"\r\n\r\n", b"\r\nAccess-Control-Allow-Origin: *\r\n\r\n"))
+        sock.sendall(b"8\r\n: ok\r\n\r\n\r\n0\r\n\r\n")
+
+    world.upstream.behave = behave
+    world.start(world.config(listener=NAMED))
+    with world.caller() as caller:
+        status, headers, body = caller.post(call("get_x"), PAGE).answer()
+        assert (status, body) == (200, b": ok\r\n\r\n")
+        assert readable(headers)
+        bare = world.bare("HEAD").replace(b"\r\n\r\n", f"\r\n{PAGE}\r\n\r\n".encode())
+        status, headers = caller.send(bare).read_head()
+        assert status == 405 and readable(headers)
+    assert not {b"origin", b"sec-fetch-mode"} & set(world.upstream.requests[0].headers)
+
+
+def test_a_page_that_is_not_named_gets_403_and_its_browser_no_permission(world: World) -> None:
+    """Good token or not; nothing is sent on, and the record names the origin."""
+    world.start(world.config(listener=NAMED))
+    with world.caller() as caller:
+        status, headers, body = caller.post(call("get_x"), "Origin: https://evil.test").answer()
+    assert status == 403
+    assert not readable(headers)
+    assert json.loads(body)["error"]["data"]["reason"] == "mcp.origin"
+    assert world.upstream.requests == []
+    (closed,) = world.closes(1)
+    assert (closed["outcome"], closed["detail"]) == ("refused", "a page of https://evil.test")
+
+
+def test_a_preflight_is_an_exchange_of_its_own_and_the_connection_goes_on(world: World) -> None:
+    """Completed, without a principal; the request that it was for follows on the same connection."""
+    world.start(world.config(listener=NAMED))
+    asks = f"OPTIONS /mcp HTTP/1.1\r\nHost: localhost\r\n{PAGE}\r\nAccess-Control-Request-Method: POST\r\n"
+    asks += "Access-Control-Request-Headers: authorization,content-type,mcp-param-city\r\n\r\n"
+    with world.caller() as caller:
+        # Sent ahead, as a browser never does: it must not be lost.
+        caller.send(asks.encode() + world.post(call("get_x"), PAGE))
+        status, headers = caller.read_head()
+        assert status == 204
+        assert b"content-length" not in headers and b"transfer-encoding" not in headers
+        assert headers[b"access-control-allow-headers"].endswith(b"mcp-param-city")
+        status, headers, _ = caller.answer()
+        assert status == 200 and readable(headers)
+    preflight, real = world.closes(2)
+    assert (preflight["outcome"], preflight["status"], preflight["reason"]) == ("completed", 204, None)
+    opened = {record["id"]: record for record in world.records("open")}
+    first = opened[preflight["id"]]
+    assert (first["http"], first["principal"], first["route"]) == ("OPTIONS", None, "server")
+    assert first["outbound"] is None and first["verdict"] is None
+    assert opened[real["id"]]["principal"] == "ci"
