@@ -208,6 +208,24 @@ ADVICE: Mapping[Reason, str] = {
         "The method needs a name or a URI in its params, and there was none that is a string; what "
         "cannot be named cannot be judged."
     ),
+    Reason.MCP_REVISION: (
+        "MCP-Protocol-Version names a revision of MCP that the gate does not know and so cannot inspect; "
+        "the answer lists those to fall back to. Update the gate, or have the client ask for a known one."
+    ),
+    Reason.MCP_HEADER: (
+        "From 2026-07-28 on, MCP-Protocol-Version, Mcp-Method, Mcp-Name and Mcp-Param-* repeat what the body "
+        "says, and one was missing, malformed or said something else; or a body named a protocolVersion "
+        "that the request's headers do not. Update the client; look for something on the way that changes "
+        "headers. For Mcp-Param-*, the client should call tools/list again, as the tool may have changed."
+    ),
+    Reason.MCP_META: (
+        "From 2026-07-28 on, each request carries its version and the client's capabilities in params._meta, "
+        "and this one did not, although MCP-Protocol-Version says that it is of that revision."
+    ),
+    Reason.MCP_RESPONSE: (
+        "A client POSTed a JSON-RPC response. From 2026-07-28 on there are none: what a server asks for is "
+        "answered by a new request (inputResponses). The headers and the client's code are of two revisions."
+    ),
     Reason.ROUTE_UNKNOWN: (
         "No [[route]] has this path and host. Paths are compared exactly, byte by byte: a slash at the "
         "end, or upper case, makes another path."

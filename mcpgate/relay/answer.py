@@ -2,11 +2,12 @@
 
 What a policy blocks is answered as if it did not exist, byte for byte the same whether a rule
 blocks it or none allows it, so that refusals cannot be used to map what is there. No answer repeats
-what a caller sent, but for the name that the protocol itself repeats, as JSON.
+what a caller sent, but for the name or version that the protocol itself repeats, as JSON.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -40,8 +41,10 @@ def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, clo
     @param id_json: the request's id as JSON; C{None} when it is not known.
     @param exchange: the exchange's id, by which an operator finds the record.
     """
-    answer, wait = ANSWERS[refusal.reason], refusal.retry_after
-    return _refusal(answer, refusal.reason, id_json, exchange, close, wait)
+    answer = ANSWERS[refusal.reason]
+    return _refusal(
+        answer, refusal.reason, id_json, exchange, close, wait=refusal.retry_after, told=refusal.told
+    )
 
 
 def blocked_bytes(message: Message, call: Call, revision: bytes | None) -> bytes:
@@ -80,12 +83,19 @@ def plaintext_bytes() -> bytes:
 
 
 def _refusal(
-    answer: Answer, reason: Reason, id_json: bytes | None, exchange: str, close: bool, wait: int = 0
+    answer: Answer,
+    reason: Reason,
+    id_json: bytes | None,
+    exchange: str,
+    close: bool,
+    *,
+    wait: int = 0,
+    told: Mapping[str, object] | None = None,
 ) -> bytes:
     error = {
         "code": answer.code,
         "message": answer.words,
-        "data": {"reason": reason.value, "exchange": exchange},
+        "data": {**(told or {}), "reason": reason.value, "exchange": exchange},
     }
     more: list[bytes] = []
     if answer.status == 401:
