@@ -25,6 +25,10 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 
+#: MCP's own, from 2026-07-28 on, each only for what it means there (basic, "Error Codes").
+HEADER_MISMATCH = -32020
+UNSUPPORTED_REVISION = -32022
+
 
 @unique
 class Reason(StrEnum):
@@ -84,8 +88,13 @@ class Reason(StrEnum):
     FRAME_ID = "frame.id"
     FRAME_PARAMS = "frame.params"
 
-    # What MCP demands beyond HTTP and JSON-RPC.
+    # MCP's own rules for what a caller sends.
     MCP_ORIGIN = "mcp.origin"
+    MCP_STATELESS = "mcp.stateless"
+    MCP_REVISION = "mcp.revision"
+    MCP_HEADER = "mcp.header"
+    MCP_META = "mcp.meta"
+    MCP_RESPONSE = "mcp.response"
 
     ROUTE_UNKNOWN = "route.unknown"
 
@@ -143,11 +152,14 @@ class Refusal:
     A refusal: the stable reason, and a detail for the record that must never hold a secret.
 
     @ivar retry_after: Seconds after which trying again may help, where that is known.
+    @ivar told: Members that the protocol demands of the error's C{data}. The caller sees them, so they
+        hold nothing but what the gate supports and, bounded, what the caller itself asked for.
     """
 
     reason: Reason
     detail: str = ""
     retry_after: int = 0
+    told: Mapping[str, object] | None = None
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
@@ -217,6 +229,26 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.FRAME_PARAMS: Answer(400, INVALID_PARAMS, "The params do not have the form this method needs."),
     Reason.MCP_ORIGIN: Answer(
         403, INVALID_REQUEST, "Pages of this origin are not served here; the gate's operators can add it."
+    ),
+    Reason.MCP_STATELESS: Answer(
+        405, INVALID_REQUEST, "In this protocol version there are no sessions and no streams to open: only POST."
+    ),
+    Reason.MCP_REVISION: Answer(
+        400, UNSUPPORTED_REVISION, "Unsupported protocol version: this gate cannot inspect it."
+    ),
+    Reason.MCP_HEADER: Answer(
+        400,
+        HEADER_MISMATCH,
+        "Header mismatch: an MCP header is missing, malformed or not what the body says.",
+    ),
+    Reason.MCP_META: Answer(
+        400,
+        INVALID_PARAMS,
+        "params._meta needs io.modelcontextprotocol/protocolVersion (a string) and "
+        "io.modelcontextprotocol/clientCapabilities (an object).",
+    ),
+    Reason.MCP_RESPONSE: Answer(
+        400, INVALID_REQUEST, "In this protocol version, clients send no JSON-RPC responses."
     ),
     Reason.ROUTE_UNKNOWN: Answer(404, INVALID_REQUEST, "Nothing is served at this address."),
     Reason.AUTH_MISSING: Answer(

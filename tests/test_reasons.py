@@ -13,7 +13,9 @@ from mcpgate.reasons import (
     CODE_GATE,
     CODE_POLICY,
     CODE_UPSTREAM,
+    HEADER_MISMATCH,
     PLAINTEXT,
+    UNSUPPORTED_REVISION,
     Answer,
     Reason,
     Refusal,
@@ -22,8 +24,8 @@ from mcpgate.reasons import (
 #: JSON-RPC 2.0, section 5.1: reserved. MCP takes its own codes from there too.
 RESERVED = range(-32768, -31999)
 
-#: The codes of JSON-RPC itself that we may use, each for what it means there.
-STANDARD = {-32700, -32600, -32601, -32602}
+#: The codes of JSON-RPC itself that we may use, and MCP's own, each for what it means there.
+STANDARD = {-32700, -32600, -32601, -32602, HEADER_MISMATCH, UNSUPPORTED_REVISION}
 
 KINDS = {"tls", "proxy", "frame", "mcp", "route", "auth", "policy", "upstream", "limit", "client", "gate"}
 
@@ -60,6 +62,12 @@ def test_codes_are_ours_outside_the_reserved_range_or_the_standards_own(answer: 
     assert (answer.code in RESERVED) == (answer.code in STANDARD)
 
 
+def test_mcps_own_codes_are_the_specifications() -> None:
+    """2026-07-28, basic, "Error Codes": each is emitted for what it means there and for nothing else."""
+    used = {reason: answer.code for reason, answer in ANSWERS.items() if answer.code in range(-32099, -32019)}
+    assert used == {Reason.MCP_HEADER: -32020, Reason.MCP_REVISION: -32022}
+
+
 def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
     ours = [CODE_AUTH, CODE_GATE, CODE_POLICY, CODE_UPSTREAM]
     assert len(set(ours)) == len(ours)
@@ -76,6 +84,7 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
         ("gate", {500, 503}),
         ("limit", {429, 503}),
         ("proxy", {400}),
+        ("mcp", {400}),
         ("route", {404}),
     ],
 )

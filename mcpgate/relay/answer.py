@@ -2,7 +2,7 @@
 
 What a policy blocks is answered as if it did not exist, byte for byte the same whether a rule
 blocks it or none allows it, so that refusals cannot be used to map what is there. No answer repeats
-what a caller sent, but for the name that the protocol itself repeats, as JSON.
+what a caller sent, but for the name or version that the protocol itself repeats, as JSON.
 """
 
 from __future__ import annotations
