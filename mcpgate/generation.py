@@ -32,6 +32,7 @@ from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import UpstreamTerms
+from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class RouteTerms:
     upstream: UpstreamTerms
     #: What was found for the calls that came by it (C{relay.judged}).
     judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
+    #: What its upstream's lists said of headers that repeat arguments.
+    mirrors: Mirrors = field(factory=Mirrors, init=False)
 
 
 @frozen(eq=False)

@@ -158,6 +158,13 @@ class LimitsTable:
         default=1024 * 1024,
         example='"4MiB"',
     )
+    # Held in memory while it is judged. Eight times what may be asked with: resources and images are large.
+    answer_size: int = option(
+        "Largest answer of an upstream that is not a stream.",
+        forms.size("1KiB", "1GiB"),
+        default=32 * 1024 * 1024,
+        example='"64MiB"',
+    )
     # 20 to 30 KiB each: 16384 idle callers take less than half a GiB.
     connections: int = option(
         "Most connections of callers to one worker; never more than its descriptor limit leaves room for.",

@@ -79,6 +79,8 @@ class _CallerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     route: str | None
     upstream: str | None
     http: str
+    revision: str | None
+    session: str | None
 
 
 class _CallFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -162,11 +164,14 @@ def handshake_line(
 
 
 def caller_facts(
-    principal: Principal | None, *, listener: str, route: str | None, upstream: str | None, http: str
+    principal: Principal | None, *, listener: str, route: str | None, upstream: str | None, http: str,
+    revision: str | None = None, session: str | None = None
 ) -> str:
     """The part of an C{open} line that is the same for all requests with the same head.
 
     @param http: The HTTP method.
+    @param revision: That of MCP which the request names.
+    @param session: What tells its session from others, and nobody how to use it.
     """
     facts = _CallerFacts(
         principal=principal.name if principal else None,
@@ -176,6 +181,8 @@ def caller_facts(
         route=route,
         upstream=upstream,
         http=http,
+        revision=revision,
+        session=session,
     )
     return _members(facts)
 

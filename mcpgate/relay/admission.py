@@ -1,6 +1,6 @@
 """What the end of a request's head decides, before a byte of the body is read.
 
-Host, Origin, route, caller, then the form of the body: a caller that cannot be served is told so before it
+Host, Origin, route, caller, form of the body, revision, session: a caller that cannot be served is told so before it
 has sent anything, and before C{100 Continue} invites it to. A browser's question what a page may send
 (a preflight) is answered here too, as it comes without a proof of who asks.
 """
@@ -13,10 +13,15 @@ from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
+from mcpgate.identity.session import Kind, Session
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
 from mcpgate.wire.origin import preflight
+from mcpgate.wire.revision import ASSUMED, Revision, revision_of
+
+#: What follows a route's path where the old HTTP+SSE transport (2024-11-05) has a client POST to.
+ENDPOINT = b"?session="
 
 #: What counts against the address of a caller (limits.failures). Not a missing proof: with that OAuth
 #: clients begin.
@@ -40,7 +45,14 @@ class Admission:
     facts: str
     #: Header lines for the answer, if the caller is a page in a browser (C{wire.origin}).
     cors: bytes
-    revision: bytes | None
+    revision: Revision
+    #: What its head is refused for, to be told with the request's id once the body is there.
+    refusal: Refusal | None
+    #: The session that it belongs to, and the text by which the caller has it.
+    session: Session | None
+    sealed: bytes
+    #: Unix seconds after which the proof of who calls, or the session, is over.
+    expires: float | None
     generation: Generation
     tokens: IssuedTokens
 
@@ -52,13 +64,26 @@ class Admission:
         @param sni: the name that the connection was opened for; the listener and the client certificate
             are those of the first time.
         """
-        expires = self.principal.expires
+        expires = self.expires
         return (
             self.generation is generation
             and self.tokens is tokens
             and (sni is None or sni == self.host)
             and (expires is None or now < expires)
         )
+
+    def seal(self, kind: Kind, upstream_id: bytes, now: float) -> bytes:
+        """A session's id as this caller gets it.
+
+        @raise ValueError: The upstream's is none that MCP allows.
+        """
+        keys = self.generation.session_keys
+        return keys.seal(kind, upstream_id, self.principal, self.route.place, now)
+
+    def unseal(self, sealed: bytes, kind: Kind, now: float) -> Session | None:
+        """What this caller's id stands for; C{None} for what is not this caller's, or nobody's."""
+        keys = self.generation.session_keys
+        return keys.unseal(sealed, self.principal, self.route.place, now, kind=kind)
 
     def denied(self, refusal: Refusal) -> Denial:
         """What becomes of it when the body is refused before it is whole."""
@@ -116,7 +141,7 @@ def admit(
     cors = terms.origins.judge(head.get(b"origin"), head.host, head.port)
     if isinstance(cors, Refusal):
         return Denial(cors)
-    route = generation.route(host, head.path)
+    route = generation.route(host, head.path.partition(ENDPOINT)[0])
     asked = preflight(head, cors)
     if asked is not None:
         # Also where there is no route: its page can read the 404 to the request itself, but of a
@@ -130,9 +155,26 @@ def admit(
     refusal = _judge_body(head, generation)
     if refusal is not None:
         return Denial(refusal, route, principal, cors)
+    revision = revision_of(head.get(b"mcp-protocol-version"))
+    if isinstance(revision, Refusal):
+        refusal, revision = revision, ASSUMED
+    elif revision.modern and head.method != b"POST":
+        refusal = Refusal(Reason.MCP_STATELESS)
+    keys, session = generation.session_keys, None
+    held = _held(head, revision)
+    if held is not None:
+        session = keys.unseal(held[1], principal, route.place, now, kind=held[0])
+        if session is None and refusal is None:
+            # Unknown, somebody else's, or over: nobody is told which.
+            refusal = Refusal(Reason.SESSION_UNKNOWN)
     upstream = route.upstream
+    target, lines = upstream.target, upstream.credential
+    if session is not None and session.kind == "endpoint":
+        target = session.upstream_id
+    elif session is not None:
+        lines = (*lines, (b"mcp-session-id", session.upstream_id))
     forward = request_for_upstream(
-        head, target=upstream.target, host=upstream.authority, credential=upstream.credential, length=None
+        head, target=target, host=upstream.authority, credential=lines, length=None
     )
     return Admission(
         head=head,
@@ -146,12 +188,31 @@ def admit(
             route=route.name,
             upstream=upstream.name,
             http=head.method.decode(),
+            revision=revision.text if b"mcp-protocol-version" in head.fields else None,
+            session=session.digest if session is not None else None,
         ),
         cors=cors,
-        revision=head.get(b"mcp-protocol-version"),
+        revision=revision,
+        refusal=refusal,
+        session=session,
+        sealed=held[1] if held is not None else b"",
+        expires=_sooner(principal.expires, session and session.opened + keys.lifetime),
         generation=generation,
         tokens=tokens,
     )
+
+
+def _held(head: RequestHead, revision: Revision) -> tuple[Kind, bytes] | None:
+    """What a caller holds of a session. 2026-07-28 has none, and such headers are to be ignored."""
+    _, named, endpoint = head.path.partition(ENDPOINT)
+    if named:
+        return "endpoint", endpoint
+    sealed = None if revision.modern else head.get(b"mcp-session-id")
+    return None if sealed is None else ("session", sealed)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((time for time in (one, other) if time is not None), default=None)
 
 
 def identify(

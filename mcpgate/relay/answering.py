@@ -18,7 +18,7 @@ from mcpgate.policy.decide import decide
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission
+from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.reply import NOTED_MOST, Asked, Events, Hearing, Reply, Silence, reply_to
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
@@ -285,12 +285,12 @@ class Answering:
         if isinstance(target, Refusal):
             return target
         sealed = admission.seal("endpoint", target, self._wall())
-        session = admission.unseal(sealed, self._wall(), kind="endpoint")
+        session = admission.unseal(sealed, "endpoint", self._wall())
         assert session is not None
         live = exchange.join(session, sealed)
         # All answers come on this stream, those to requests that another worker took as well.
         hearing.outstanding, hearing.asked, hearing.strangers = live.outstanding, live.asked, True
-        return b"%b?%b%b" % (admission.route.table.path.encode(), SEALED, sealed)
+        return b"%b%b%b" % (admission.route.table.path.encode(), ENDPOINT, sealed)
 
     def _opened(self, head: ResponseHead) -> bytes | Refusal:
         """The line by which a caller gets a session that was opened for it; by no other answer does it."""
