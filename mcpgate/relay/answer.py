@@ -12,8 +12,9 @@ from http import HTTPStatus
 import msgspec
 
 from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
+from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import Kind, Message
-from mcpgate.wire.mcp import MODERN, Call, Nature
+from mcpgate.wire.mcp import MODERN, Nature
 
 #: Resource not found, up to 2025-11-25; 2026-07-28 must not emit it (its schema, "Error Codes").
 RESOURCE_NOT_FOUND = -32002
@@ -58,9 +59,9 @@ def blocked_bytes(message: Message, call: Call, revision: bytes | None) -> bytes
         # 2026-07-28 answers an unknown method with 404 (streamable HTTP, "Status Codes").
         status = 404 if modern else 200
         error = {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": call.method}
-    elif call.judged_as[0] == "tools/call":
+    elif call.judged_as[0][0] == "tools/call":
         error = {"code": INVALID_PARAMS, "message": f"Unknown tool: {call.name}"}
-    elif call.judged_as[0] == "prompts/get":
+    elif call.judged_as[0][0] == "prompts/get":
         error = {"code": INVALID_PARAMS, "message": f"Unknown prompt: {call.name}"}
     else:
         code = INVALID_PARAMS if modern else RESOURCE_NOT_FOUND

@@ -5,7 +5,7 @@ C{relay.answer} turns that into bytes. Nothing here waits in a coroutine: a step
 (for a connection, for the answer) is a method that whoever was waited for calls.
 
  1. L{refuse} or L{judge}: the head was refused or admitted (C{relay.admission});
- 2. L{judge}: the body is one JSON-RPC message (C{wire.jsonrpc}), a call (C{wire.mcp}), allowed or
+ 2. L{judge}: the body is one JSON-RPC message (C{wire.jsonrpc}), a call (C{wire.call}), allowed or
     not (C{policy.decide}; C{relay.judged} remembers);
  3. L{leased}: a verified connection is there, and the C{open} line is told; at the end of the turn,
     once it is in the journal, and only then, the bytes that were judged are forwarded (L{_forward});

@@ -8,9 +8,9 @@ import pytest
 
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
+from mcpgate.wire.call import Call, call_of
 from mcpgate.wire.http import Framing, ResponseHead, read_response_head
 from mcpgate.wire.jsonrpc import Message, parse
-from mcpgate.wire.mcp import Call, call_of
 
 
 def read(raw: bytes) -> tuple[ResponseHead, bytes]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.call import SUBJECTS_MOST, Call, Nature, alike, call_of
 from mcpgate.wire.jsonrpc import Kind, Message, parse
-from mcpgate.wire.mcp import Call, Nature, call_of
 
 
 def call(method: str, params: Mapping[str, object] | None = None) -> Call | Refusal:
@@ -36,14 +36,20 @@ def call(method: str, params: Mapping[str, object] | None = None) -> Call | Refu
         ("notifications/roots/list_changed", Nature.FOLLOWS),
         ("tasks/get", Nature.OTHER),
         ("tasks/result", Nature.OTHER),
+        ("tasks/update", Nature.OTHER),
+        ("notifications/tasks/status", Nature.OTHER),
+        # Only servers send these.
         ("elicitation/create", Nature.OTHER),
+        ("sampling/createMessage", Nature.OTHER),
+        ("roots/list", Nature.OTHER),
+        ("notifications/message", Nature.OTHER),
         ("Tools/list", Nature.OTHER),
         ("ping ", Nature.OTHER),
         ("", Nature.OTHER),
     ],
 )
 def test_a_method_that_names_nothing_is_judged_by_itself(method: str, nature: Nature) -> None:
-    assert call(method, {"name": "x", "uri": "y"}) == Call(method, None, nature, (method, None))
+    assert call(method, {"name": "x", "uri": "y"}) == Call(method, None, nature, ((method, None),))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +64,7 @@ def test_a_method_that_names_nothing_is_judged_by_itself(method: str, nature: Na
 )
 def test_a_method_that_names_something_is_judged_with_that_name(method: str, param: str, judged: str) -> None:
     assert call(method, {param: "r\u200bm "}) == Call(
-        method, "r\u200bm ", Nature.NAMED, (judged, "r\u200bm ")
+        method, "r\u200bm ", Nature.NAMED, ((judged, "r\u200bm "),)
     )
     for params in ({}, {param: None}, {param: 1}, {param: ["a"]}, {"other": "a"}):
         refusal = call(method, params)
@@ -76,7 +82,7 @@ def test_a_completion_is_judged_as_using_what_it_completes_for(
     ref: Mapping[str, object], judged: tuple[str, str]
 ) -> None:
     found = call("completion/complete", {"ref": ref, "argument": {"name": "a", "value": ""}})
-    assert found == Call("completion/complete", judged[1], Nature.FOLLOWS, judged)
+    assert found == Call("completion/complete", judged[1], Nature.FOLLOWS, (judged,))
 
 
 @pytest.mark.parametrize(
@@ -103,24 +109,45 @@ LISTEN = "subscriptions/listen"
 @pytest.mark.parametrize(
     ("params", "name", "nature", "judged"),
     [
-        ({}, None, Nature.FOLLOWS, (LISTEN, None)),
-        ({"notifications": {"toolsListChanged": True}}, None, Nature.FOLLOWS, (LISTEN, None)),
+        ({}, None, Nature.FOLLOWS, [(LISTEN, None)]),
+        ({"notifications": {"toolsListChanged": True}}, None, Nature.FOLLOWS, [(LISTEN, None)]),
         (
             {"notifications": {"resourceSubscriptions": ["file:///a"]}, "_meta": {}},
             "file:///a",
             Nature.FOLLOWS,
-            ("resources/read", "file:///a"),
+            [("resources/read", "file:///a")],
         ),
-        ({"notifications": {"resourceSubscriptions": ["a:b", "c:d"]}}, None, Nature.OTHER, (LISTEN, None)),
-        ({"notifications": {"taskIds": ["1"]}}, None, Nature.OTHER, (LISTEN, None)),
-        ({"notifications": {"ResourceSubscriptions": ["a:b"]}}, None, Nature.OTHER, (LISTEN, None)),
-        ({"Notifications": {"resourceSubscriptions": ["a:b"]}}, None, Nature.OTHER, (LISTEN, None)),
+        (
+            {"notifications": {"resourceSubscriptions": ["a:b", "c:d"], "toolsListChanged": True}},
+            "a:b c:d",
+            Nature.FOLLOWS,
+            [("resources/read", "a:b"), ("resources/read", "c:d")],
+        ),
+        (
+            {"notifications": {"resourceSubscriptions": ["", "a:b", ""]}},
+            " a:b ",
+            Nature.FOLLOWS,
+            [("resources/read", ""), ("resources/read", "a:b"), ("resources/read", "")],
+        ),
+        ({"notifications": {"taskIds": ["1"]}}, None, Nature.OTHER, [(LISTEN, None)]),
+        ({"notifications": {"ResourceSubscriptions": ["a:b"]}}, None, Nature.OTHER, [(LISTEN, None)]),
+        ({"Notifications": {"resourceSubscriptions": ["a:b"]}}, None, Nature.OTHER, [(LISTEN, None)]),
     ],
 )
 def test_listening_follows_what_is_listened_for(
-    params: Mapping[str, object], name: str | None, nature: Nature, judged: tuple[str, str | None]
+    params: Mapping[str, object], name: str | None, nature: Nature, judged: list[tuple[str, str | None]]
 ) -> None:
-    assert call(LISTEN, params) == Call(LISTEN, name, nature, judged)
+    assert call(LISTEN, params) == Call(LISTEN, name, nature, tuple(judged))
+
+
+def test_one_request_listens_for_so_many_resources_and_no_more() -> None:
+    """Each costs a judgement; what is too many is refused, however alike they are."""
+    most = [f"a:{i}" for i in range(SUBJECTS_MOST)]
+    found = call(LISTEN, {"notifications": {"resourceSubscriptions": most}})
+    assert isinstance(found, Call) and [name for _, name in found.judged_as] == most
+    for uris in ([*most, "a:b"], ["a:b"] * (SUBJECTS_MOST + 1)):
+        refusal = call(LISTEN, {"notifications": {"resourceSubscriptions": uris}})
+        assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
 
 
 @pytest.mark.parametrize(
@@ -136,6 +163,25 @@ def test_listening_follows_what_is_listened_for(
 def test_a_malformed_subscription_is_refused(wanted: object) -> None:
     refusal = call(LISTEN, {"notifications": wanted})
     assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "key"),
+    [
+        ("tools/call", {"name": "a", "arguments": {}}, ("tools/call", "a")),
+        ("resources/subscribe", {"uri": "a:b"}, ("resources/subscribe", "a:b")),
+        ("tools/call", {"name": 1}, None),
+        ("tools/list", {"cursor": "x"}, ("tools/list", None)),
+        (LISTEN, {}, None),
+        ("completion/complete", {}, None),
+        ("sampling/createMessage", {}, None),
+    ],
+)
+def test_alike_is_what_differs_by_method_and_name_only(
+    method: str, params: Mapping[str, object], key: tuple[str, str | None] | None
+) -> None:
+    """What depends on more, or is refused, has nothing in common with others."""
+    assert alike(Message(Kind.REQUEST, 1, method, params)) == key
 
 
 def test_a_response_asks_for_nothing() -> None:
@@ -166,5 +212,7 @@ def test_no_params_make_it_raise_and_a_named_call_has_its_name(
     assert isinstance(message, Message)
     found = call_of(message)
     if isinstance(found, Call):
-        assert found.method == method and found.judged_as[1] == found.name
+        names = [name for _, name in found.judged_as]
+        assert found.method == method and names
+        assert names == [None] if found.name is None else " ".join(map(str, names)) == found.name
         assert found.nature is not Nature.NAMED or found.name is not None
