@@ -71,11 +71,12 @@ def test_the_wheel_holds_the_plugin_and_no_tests(built: dict[str, Path]) -> None
 
 
 def test_the_sdist_holds_what_packagers_need(built: dict[str, Path]) -> None:
-    """The sdist has tests, docs, the service file and the licence, and no caches."""
+    """The sdist has tests, docs, the service file and the licence, and no caches; nor what others wrote."""
     with tarfile.open(built["sdist"]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"tests/test_packaging.py", "docs/index.md", "etc/systemd/mcpgate.service", "LICENSE"} <= names
     assert not [name for name in names if name.endswith((".pyc", "dropin.cache"))]
+    assert not [name for name in names if name.startswith("tests/wire/schemas/")]
 
 
 @pytest.mark.parametrize("form", ["wheel", "sdist", "editable"])

@@ -3,6 +3,7 @@
  - What the protocol itself needs is never denied; a client could not even learn why.
  - Lists, and what only follows other messages (logging, progress), need a route that is open at all.
  - Everything else needs a rule that allows it, a name that can be allowed, and no rule that blocks it.
+   What is about several things needs that for each of them.
 
 Blocks are looked at first, so that the record names the rule that blocks even where the name could
 never be allowed. Nothing is remembered here: C{relay.judged} does that, for each route.
@@ -13,7 +14,8 @@ from __future__ import annotations
 from mcpgate.policy.names import allowable
 from mcpgate.policy.rules import Action, Policy, RouteRules, Verdict
 from mcpgate.reasons import Reason
-from mcpgate.wire.mcp import Call, Nature
+from mcpgate.wire.call import Call
+from mcpgate.wire.mcp import Nature
 
 NEEDED = Verdict(Action.ALLOW, None, None)
 UNLISTED = Verdict(Action.BLOCK, None, Reason.POLICY_UNLISTED)
@@ -27,10 +29,15 @@ def decide(policy: Policy, route: str, call: Call) -> Verdict:
     if call.nature is Nature.PROTOCOL:
         return NEEDED
     here = policy.at(route)
-    judged = call.judged_as
-    if call.nature is Nature.LIST or (call.nature is Nature.FOLLOWS and judged[1] is None):
+    first, *others = call.judged_as
+    if call.nature is Nature.LIST or (call.nature is Nature.FOLLOWS and first[1] is None):
         return NEEDED if here.allows else UNLISTED
-    return _judge(here, *judged)
+    verdict = _judge(here, *first)
+    for judged in others:
+        if verdict.action is Action.BLOCK:
+            break
+        verdict = _judge(here, *judged)
+    return verdict
 
 
 def _judge(here: RouteRules, method: str, name: str | None) -> Verdict:

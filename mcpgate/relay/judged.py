@@ -13,8 +13,8 @@ from mcpgate.generation import RouteTerms
 from mcpgate.policy.decide import decide
 from mcpgate.policy.rules import Policy, Verdict
 from mcpgate.reasons import Refusal
+from mcpgate.wire.call import Call, alike, call_of
 from mcpgate.wire.jsonrpc import Message
-from mcpgate.wire.mcp import Call, alike, call_of
 
 #: Remembered per route. Servers have tens of tools, some have thousands of resources.
 REMEMBERED = 4096

@@ -1,4 +1,4 @@
-"""What a message asks for: the name that policy judges is the one that upstreams read (wire/mcp.py).
+"""What a message asks for: the name that policy judges is the one that upstreams read (wire/call.py).
 
 The input is a body; or, beginning with a control character that chooses the method, the members of its
 params, as most bodies that come of changed bodies are refused.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.call import SUBJECTS_MOST, Nature, call_of
 from mcpgate.wire.jsonrpc import parse
-from mcpgate.wire.mcp import Nature, call_of
 from tests.fuzz.message import WORDS as JSON_WORDS
 from tests.fuzz.message import seeds as messages
 from tests.fuzz.strict_json import lax
@@ -35,7 +35,8 @@ def check(body: bytes) -> None:
         assert call.reason is (Reason.FRAME_ENVELOPE if message.method is None else Reason.FRAME_PARAMS)
         return
     assert call.method == message.method
-    assert call.name is None or call.judged_as[1] == call.name
+    names = [name for _, name in call.judged_as]
+    assert names == [None] if call.name is None else " ".join(map(str, names)) == call.name
     if call.nature is Nature.NAMED:
         assert call.name is not None
     for reading in lax(body):
@@ -49,7 +50,9 @@ def check(body: bytes) -> None:
             assert ref[kind] == call.name
         elif call.method == "subscriptions/listen":
             uris = params.get("notifications", {}).get("resourceSubscriptions", [])
-            assert call.name == (uris[0] if len(uris) == 1 and call.nature is Nature.FOLLOWS else None)
+            assert len(uris) <= SUBJECTS_MOST
+            follows = call.nature is Nature.FOLLOWS and uris
+            assert names == (uris if follows else [None])
         else:
             assert call.name is None
 
@@ -61,6 +64,7 @@ def seeds() -> list[bytes]:
         ("completion/complete", {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {}}),
         ("completion/complete", {"ref": {"type": "ref/resource", "uri": "a://b"}}),
         ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["a://b"]}}),
+        ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["a://b", "", "a://b"]}}),
         ("subscriptions/listen", {"notifications": {"toolsListChanged": True}, "_meta": {}}),
         ("initialize", {}),
         ("tools/list", {}),

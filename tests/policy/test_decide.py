@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from mcpgate.config.schema import OnTable, RuleTable
 from mcpgate.policy.decide import decide, reaches
-from mcpgate.policy.rules import Action, Policy, compile_rules
+from mcpgate.policy.rules import Action, Policy, Verdict, compile_rules
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.call import Call, Nature, call_of
 from mcpgate.wire.jsonrpc import parse
-from mcpgate.wire.mcp import Call, Nature, call_of
 
 CASES = json.loads((Path(__file__).parent.parent / "vectors" / "requests.json").read_text())
 
@@ -35,7 +35,7 @@ def rule(
 
 
 def call(method: str, name: str | None = None, nature: Nature = Nature.NAMED) -> Call:
-    return Call(method=method, name=name, nature=nature, judged_as=(method, name))
+    return Call(method=method, name=name, nature=nature, judged_as=((method, name),))
 
 
 def tool(name: str) -> Call:
@@ -141,10 +141,34 @@ def test_what_refers_to_something_is_judged_as_that() -> None:
     policy = compile_rules([rule("a", "allow", "greet", method=["prompts/get"])])
 
     def completion(name: str) -> Call:
-        return Call("completion/complete", name, Nature.FOLLOWS, ("prompts/get", name))
+        return Call("completion/complete", name, Nature.FOLLOWS, (("prompts/get", name),))
 
     assert allowed(policy, completion("greet"))
     assert not allowed(policy, completion("other"))
+
+
+def test_what_is_about_several_things_needs_each_of_them_allowed() -> None:
+    """Whichever comes first; and the verdict is that on the thing that is not allowed."""
+    policy = compile_rules(
+        [
+            rule("public", "allow", "file:///srv/*", method=["resources/read"]),
+            rule("secret", "block", "file:///srv/secret/*", method=["resources/read"]),
+        ]
+    )
+
+    def listening(*uris: str) -> Call:
+        judged = tuple(("resources/read", uri) for uri in uris)
+        return Call("subscriptions/listen", " ".join(uris), Nature.FOLLOWS, judged)
+
+    a, b, secret, other = "file:///srv/a", "file:///srv/b", "file:///srv/secret/c", "file:///etc/d"
+    assert decide(policy, "r", listening(a, b)) == Verdict(Action.ALLOW, "public", None)
+    for uris in permutations([a, b, secret]):
+        assert decide(policy, "r", listening(*uris)) == Verdict(
+            Action.BLOCK, "secret", Reason.POLICY_BLOCKED
+        )
+    for uris in permutations([a, b, other]):
+        assert decide(policy, "r", listening(*uris)).reason is Reason.POLICY_UNLISTED
+    assert decide(policy, "r", listening(a, f"{b} {b}")).reason is Reason.POLICY_UNLISTED
 
 
 def test_other_methods_need_a_rule_that_matches_their_method() -> None:

@@ -8,10 +8,9 @@ import pytest
 
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
+from mcpgate.wire.call import Call, call_of
 from mcpgate.wire.http import Framing, ResponseHead, read_response_head
 from mcpgate.wire.jsonrpc import Message, parse
-from mcpgate.wire.mcp import Call, call_of
-from mcpgate.wire.revision import revision_of
 
 
 def read(raw: bytes) -> tuple[ResponseHead, bytes]:
@@ -56,32 +55,6 @@ def test_every_reason_has_a_well_formed_answer_without_its_detail(reason: Reason
 def test_where_trying_again_helps_it_is_said_when(refusal: Refusal, said: bytes | None) -> None:
     head, _ = read(answer.refusal_bytes(refusal, id_json=None, exchange="x-1", close=True))
     assert head.get(b"retry-after") == said
-
-
-def test_what_the_protocol_demands_of_data_stands_beside_our_own() -> None:
-    """2026-07-28, basic/versioning, "Protocol Version Negotiation": supported and requested."""
-    refusal = revision_of(b"1900-01-01")
-    assert isinstance(refusal, Refusal)
-    head, body = read(answer.refusal_bytes(refusal, id_json=b"1", exchange="x-1", close=False))
-    assert head.status == 400
-    error = json.loads(body)["error"]
-    assert error["code"] == -32022
-    assert error["data"] == {
-        "supported": ["2026-07-28"],
-        "requested": "1900-01-01",
-        "reason": "mcp.revision",
-        "exchange": "x-1",
-    }
-
-
-def test_what_is_told_replaces_nothing_of_ours() -> None:
-    refusal = Refusal(Reason.MCP_REVISION, told={"reason": "x", "exchange": "y", "supported": []})
-    _, body = read(answer.refusal_bytes(refusal, id_json=b"1", exchange="x-1", close=False))
-    assert json.loads(body)["error"]["data"] == {
-        "supported": [],
-        "reason": "mcp.revision",
-        "exchange": "x-1",
-    }
 
 
 def test_an_unknown_id_is_null_and_the_end_of_the_connection_is_told() -> None:

@@ -47,6 +47,11 @@ def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms)
     """A subscription to one resource and one to several have the same method."""
     one = found(call("subscriptions/listen", notifications={"resourceSubscriptions": ["a://b"]}), route)
     assert one.call.name == "a://b"
+    both = {"resourceSubscriptions": ["a://b", "c://d"]}
+    two = found(call("subscriptions/listen", notifications=both), route)
+    assert two.facts == (
+        '"method":"subscriptions/listen","name":"a://b c://d","verdict":"allow","rule":"some"'
+    )
     assert found(call("subscriptions/listen"), route).call.name is None
     assert not route.judged
 
