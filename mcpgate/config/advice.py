@@ -210,8 +210,9 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.MCP_ORIGIN: (
         "A page in a browser called the gate, from an origin that is neither the listener's own nor in "
-        "listener.origins; the detail names it. If the page is an MCP client of yours, add the origin "
-        "exactly as it stands there. If not, a website tried to use one of your users' browsers."
+        "listener.origins; the detail names it where its browser did. If the page is an MCP client of "
+        "yours, add the origin exactly as it stands there. If not, a website tried to use the browser of "
+        "one of your users."
     ),
     Reason.MCP_STATELESS: (
         "A client that says 2026-07-28 sent a GET or DELETE. That revision has neither: what a server wants to "

@@ -138,7 +138,7 @@ def admit(
     misdirected = terms.judge_host(host, sni)
     if misdirected is not None:
         return Denial(misdirected)
-    cors = terms.origins.judge(head.get(b"origin"), head.host, head.port)
+    cors = terms.origins.judge(head.get(b"origin"), head.host, head.port, head.get(b"sec-fetch-site"))
     if isinstance(cors, Refusal):
         return Denial(cors)
     route = generation.route(host, head.path.partition(ENDPOINT)[0])

@@ -1,10 +1,11 @@
 """Pages in browsers: which may call, and what their browser has to be told (Fetch, "CORS protocol").
 
 A browser runs pages of everybody, and sends for any of them whatever they ask, from inside the
-user's network. What tells the pages apart is C{Origin}, which a page cannot set and a browser sends
-with everything but plain GET: so MCP has servers check it (streamable HTTP, "Security Warning"), and
-one that is not known is refused before anything else of the request counts. Who sends none is no
-page, or asks for something that no page can read.
+user's network. What tells the pages apart is C{Origin}, which a page cannot set: so MCP has servers
+check it (streamable HTTP, "Security Warning"), and one that is not known is refused before anything
+else of the request counts. With a plain GET, such as for an image, browsers do not send it; but they
+say that another site wants it (C{Sec-Fetch-Site}), and nothing of MCP is ever wanted so. Who sends
+neither is no page, or one of ours.
 
 Origins are compared as they are written, whole (RFC 6454 section 6.2: scheme, host, and the port
 where it is not the scheme's own): no wildcard, and no rule about what a name ends in.
@@ -40,6 +41,10 @@ _EXPOSED = b"mcp-session-id, www-authenticate, last-event-id, mcp-protocol-versi
 # request itself is judged each time.
 _MAX_AGE = 7200
 
+# Fetch Metadata: of another site, or of another name or port of the same. The others are same-origin, and
+# none, for what a user typed.
+_ELSEWHERE = (b"cross-site", b"same-site")
+
 # What may stand in a record as the origin that it is: no user, no path, no blank.
 _ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\-_:\[\]]{1,300}")
 
@@ -59,7 +64,9 @@ class Origins:
 
     allowed: frozenset[bytes]
 
-    def judge(self, origin: bytes | None, host: bytes, port: int | None) -> bytes | Refusal:
+    def judge(
+        self, origin: bytes | None, host: bytes, port: int | None, site: bytes | None = None
+    ) -> bytes | Refusal:
         """
         Whether the page that a request comes from may be served.
 
@@ -67,9 +74,12 @@ class Origins:
         @param host: the Host header's host, which was found to be the listener's; C{port}: its port. The
             port is not the listener's own word, but nobody gains by that: where a browser says it, it
             is where it connected to, and only the page that came from there has this origin.
+        @param site: the Sec-Fetch-Site header: how near the page is, as its browser says.
         @return: the header lines that the answer must have for the browser to let the page read it.
         """
         if origin is None:
+            if site in _ELSEWHERE:
+                return Refusal(Reason.MCP_ORIGIN, "a page of another origin, which its browser does not name")
             return b""
         if origin not in self.allowed and origin != origin_of(host, port):
             if origin == b"null":

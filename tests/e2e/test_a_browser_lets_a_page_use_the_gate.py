@@ -47,6 +47,9 @@ def test_a_page_that_is_named_can_use_it(gate: GateProcess, pages: PageServer, t
     for era in ("legacy", "modern"):
         assert told[era].get("answer") == "sunny in Oslo", told[era]
         assert set(told[era]["tools"]) >= {"get_weather", "echo"}
+    # As for an image; a page never needs it, so this one may not either.
+    assert told["unread"] == {"type": "opaque"}
+    assert gate.exchange(reason="mcp.origin")["http"] == "GET"
     for one in gate.settled(http="OPTIONS"):
         assert (one["outcome"], one["status"], one["principal"]) == ("completed", 204, None)
 
@@ -54,10 +57,12 @@ def test_a_page_that_is_named_can_use_it(gate: GateProcess, pages: PageServer, t
 def test_the_same_page_of_another_origin_cannot(gate: GateProcess, pages: PageServer, tmp_path: Path) -> None:
     """Though it has a good token: its browser shows it no answer, not even that there was one."""
     told = visited(gate, pages, "127.0.0.1", tmp_path / "profile")
+    assert told.pop("unread") == {"type": "opaque"}
     assert {key for one in told.values() for key in one} == {"failed"}, told
     assert "Failed to fetch" in told["proved"]["failed"]
     gate.settled(http="OPTIONS")
-    refused = gate.exchanges(reason="mcp.origin")
-    assert {one["detail"] for one in refused} == {f"a page of http://127.0.0.1:{pages.port}"}
+    refused = gate.exchanges(detail=f"a page of http://127.0.0.1:{pages.port}")
     # Its browser asked first, and never sent the requests themselves.
-    assert {one["http"] for one in refused} == {"OPTIONS"}
+    assert {(one["http"], one["reason"]) for one in refused} == {("OPTIONS", "mcp.origin")}
+    assert len(gate.settled(http="GET", outbound=None)) >= 1
+    assert {one["reason"] for one in gate.exchanges(http="GET", principal=None)} == {"mcp.origin"}

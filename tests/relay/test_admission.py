@@ -264,6 +264,13 @@ def test_a_foreign_page_is_refused_before_its_route_and_its_token_are_looked_at(
         assert (found.route, found.principal, found.cors) == (None, None, b"")
 
 
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_what_a_foreign_page_has_its_browser_get_is_refused(generation: Generation, method: str) -> None:
+    """An image, say: without an origin, but with the word of the browser that it is for another site."""
+    request = head("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", ASKS, method=method)
+    assert reason(judged(generation, request)) is Reason.MCP_ORIGIN
+
+
 def test_a_foreign_host_is_refused_before_the_origin_that_is_like_it(generation: Generation) -> None:
     """What DNS rebinding sends: a name of the page's own, with the page's origin."""
     found = judged(generation, head("Origin: https://evil.test", host="evil.test"))

@@ -52,6 +52,18 @@ def test_who_sends_no_origin_is_no_page() -> None:
 
 
 @pytest.mark.parametrize(
+    ("site", "refused"),
+    [(b"cross-site", True), (b"same-site", True), (b"same-origin", False), (b"none", False), (b"", False)],
+)
+def test_a_page_elsewhere_that_is_not_named_is_known_by_its_site(site: bytes, refused: bool) -> None:
+    """A plain GET has no origin, but its browser says where it is from."""
+    judged = ORIGINS.judge(None, b"gate.test", None, site)
+    assert isinstance(judged, Refusal) is refused
+    # Beside an origin it says nothing that counts.
+    assert ORIGINS.judge(b"https://app.example.com", b"gate.test", None, site) == LINES % b"https://app.example.com"
+
+
+@pytest.mark.parametrize(
     ("origin", "host", "port"),
     [
         (b"https://app.example.com", b"gate.test", None),

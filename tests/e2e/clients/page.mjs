@@ -50,6 +50,7 @@ const told = {
   unproved: await seen({}),
   mirrored: await seen({ ...proof, "Mcp-Param-City": "Oslo" }),
   unnamed: await seen({ ...proof, "X-Unnamed": "1" }),
+  unread: await fetch(gate, { mode: "no-cors" }).then((answer) => ({ type: answer.type })),
   legacy: await used(),
   modern: await used({ pin: "2026-07-28" }),
 };
