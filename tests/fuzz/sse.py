@@ -1,4 +1,4 @@
-"""Event streams: how much there is of an unfinished event, and where a stream may end (wire/sse.py).
+"""Event streams: the events, what is there of an unfinished one, and where a stream may end (wire/sse.py).
 
 An input is a stream in pieces. 0xFF, which is in no stream of UTF-8, stands between two of them.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mcpgate.wire.sse import EventMeter
+from mcpgate.wire.sse import EventMeter, EventReader
 from tests.fuzz.splits import splits
 from tests.fuzz.target import Target
+from tests.wire import event_source
 
 #: Of longer streams not every cut into two is tried: the time would grow with the square.
 CUTS_MOST = 96
@@ -67,6 +68,43 @@ def ways(raw: bytes) -> Iterator[list[bytes]]:
 
 
 def check(raw: bytes) -> None:
+    """What reads a stream and what only measures it."""
+    events_are_the_standards(raw)
+    sizes_are_the_references(raw)
+
+
+def events_are_the_standards(raw: bytes) -> None:
+    """However a stream is cut: its events, its bytes, and no more held back than has to be."""
+    stream = raw.replace(b"\xff", b"")
+    expected, _ = event_source.read(stream)
+    held: dict[int, int] = {}
+    for pieces in ways(raw):
+        reader, seen, out, told = EventReader(), 0, b"", []
+        for piece in pieces:
+            seen += len(piece)
+            for event in reader.feed(piece):
+                out += event.raw
+                if _has_fields(event.raw):
+                    told.append(event)
+                else:
+                    assert (event.data, event.kind, event.id) == (None, b"", None), pieces
+            assert stream.startswith(out), (pieces, seen)
+            if seen not in held:
+                held[seen] = len(event_source.read(stream[:seen])[1])
+            assert reader.size == seen - len(out) == held[seen], (pieces, seen)
+        for event, one in zip(told, expected, strict=True):
+            assert (event.data, event.kind, event.id) == (one.data, one.kind, one.id), pieces
+            # The LF of a CRLF may have come too late for it.
+            assert event.raw == one.raw or event.raw + b"\n" == one.raw, pieces
+
+
+def _has_fields(raw: bytes) -> bool:
+    """Whether there is more than blank lines, comments and the mark where a stream begins."""
+    lines, _ = event_source.lines_of(raw)
+    return raw != b"\xef\xbb\xbf" and any(line and line[:1] != b":" for line, _ in lines)
+
+
+def sizes_are_the_references(raw: bytes) -> None:
     """Sizes are the reference's after each piece, and no client loses where a stream is ended early."""
     stream = raw.replace(b"\xff", b"")
     sizes: dict[int, int] = {}
@@ -104,6 +142,9 @@ def seeds() -> list[bytes]:
         b"retry: 3000\n\nid\ndata\n\n",
         b"data: 1\n\ndata: half",
         b"\xef\xbb\xbfdata: 1\n\n\n\n",
+        b"id: 7\nevent: message\ndata: {}\n\nevent: message\nid: 8\ndata: {}\n\ndata: {}\n\n",
+        b"id: 7\ndata: \nretry: 100\n\nid: \0\ndata: {}\n\nid: \0\nevent:x\ndata:\ndata\n\n",
+        b"event: message\ndata: {}\n: within\n\n: before\ndata: {}\n\n: half",
     ]
     ended = [stream.replace(b"\n", end) for stream in told for end in (b"\n", b"\r", b"\r\n")]
     return [
@@ -118,7 +159,8 @@ def seeds() -> list[bytes]:
 
 WORDS = (
     *(b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r", b"\r\xff\n", b"\n\xff\n", b"\r\xff\r", b"\xff"),
-    *(b"data: 1", b"event: message", b"id: 1", b": ping", b"retry: 1"),
+    *(b"data: 1", b"event: message", b"id: 1", b": ping", b"retry: 1", b"\xef\xbb\xbf"),
+    *(b"event: message\ndata: {}\n\n", b"id: 1\r\nevent: message\r\ndata: {}\r\n\r\n", b"id: \0"),
 )
 
 TARGET = Target(check, seeds, WORDS, longest=512)

@@ -21,6 +21,10 @@ _LAX_REQUEST = re.compile(http._REQUEST.pattern.replace(http._NAME, http._NAME.r
 
 _SOURCE = proxy._source
 
+_UNAWARE = staticmethod(lambda piece: sse._end(piece, 0, []))
+
+_LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"\0", b""))
+
 #: Target, what the fault is, where it is planted, and what stands there then.
 FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("http", "signs in lengths", http, "_LENGTH", re.compile(rb"[+-]?[0-9]+")),
@@ -30,6 +34,12 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("sse", "CRLF in two", sse.EventMeter, "_over_the_edge", lambda meter, first: int(meter._last == first)),
     ("sse", "half a line end", sse.EventMeter, "last_of", lambda meter, piece: piece[: -meter.size or None]),
     ("sse", "lines for events", sse, "_WHOLE", (b"\n",)),
+    ("sse", "LF CR is one end", sse, "_PAIRS", (b"\n\n", b"\n\n", b"\r\r")),
+    ("sse", "pieces by themselves", sse.EventReader, "_end_of_held", _UNAWARE),
+    ("sse", "comments in events", sse, "_SILENT", frozenset(b"\r\n")),
+    ("sse", "two marks", sse, "_BOM", b"\xef\xbb\xbfdata"),
+    ("sse", "ids with NUL", sse, "_HEAD", _LAX_HEAD),
+    ("sse", "no fields", sse, "_read", sse.Event),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),
