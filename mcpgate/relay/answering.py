@@ -271,7 +271,9 @@ class Answering:
         if method == "initialize" or method == "server/discover":
             return clamp.answered(method, message, raw)
         if method == "tools/list" and isinstance(message.result, Mapping):
-            self._admission.route.mirrors.learn(message.result.get("tools"))
+            tools = message.result.get("tools")
+            if isinstance(tools, list):
+                self._admission.route.mirrors.learn(tools)
         return raw
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.

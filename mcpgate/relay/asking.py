@@ -91,7 +91,8 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
     if message.kind is not REQUEST:
         return Asking(body, judged.facts, {}, (), call.method)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
-        refusal = route.mirrors.judge(call.name, message.params.get("arguments"), admission.head)
+        arguments = message.params.get("arguments")
+        refusal = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
         if refusal is not None:
             return Turned(refusal, judged.facts, id_json=id_json)
     elif call.method == "initialize":
