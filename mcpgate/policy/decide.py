@@ -57,3 +57,12 @@ def reaches(policy: Policy, route: str) -> Verdict:
     It needs a route on which anything at all is allowed.
     """
     return NEEDED if policy.at(route).allows else UNLISTED
+
+
+def strictest(policy: Policy, route: str) -> Verdict:
+    """The verdict on an answer whose request is not known: what every call on the route is subject to.
+
+    A rule that blocks by method or name has kept its calls from the upstream already; there is no
+    answer to them that could come.
+    """
+    return reaches(policy, route)

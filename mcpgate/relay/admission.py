@@ -196,7 +196,9 @@ def admit(
         refusal=refusal,
         session=session,
         sealed=held[1] if held is not None else b"",
-        expires=_sooner(principal.expires, session and session.opened + keys.lifetime),
+        expires=_sooner(
+            principal.expires, session.opened + keys.lifetime if session is not None else None
+        ),
         generation=generation,
         tokens=tokens,
     )

@@ -14,8 +14,8 @@ from attrs import evolve
 
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
-from mcpgate.policy.decide import decide
-from mcpgate.policy.rules import ALLOW
+from mcpgate.policy.decide import decide, strictest
+from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
@@ -252,18 +252,18 @@ class Answering:
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         """What becomes of an answer."""
-        exchange = self._exchange
+        exchange, hearing = self._exchange, self._hearing
+        assert hearing is not None and message.id is not None
         if asked is None or asked.exchange != exchange.id:
-            self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=asked and asked.exchange))
-            if asked is not None:
-                route = self._admission.route
-                verdict = decide(self._admission.generation.policy, route.name, asked.call)
-                if verdict.action is not ALLOW:
-                    # The rules have changed since it was asked for.
-                    self._hearing.drop(verdict.reason, "an answer to what is not allowed any more")
-                    return None
+            known = asked.exchange if asked is not None else None
+            self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=known))
+            verdict = self._verdict(asked)
+            if verdict.action is not ALLOW:
+                # The rules have changed since it was asked for.
+                reason = verdict.reason or Reason.POLICY_BLOCKED
+                hearing.drop(reason, "an answer to what is not allowed any more")
+                return None
         elif exchange.live is not None:
-            assert message.id is not None
             exchange.live.outstanding.pop(message.id, None)
         if asked is None:
             return raw
@@ -275,6 +275,11 @@ class Answering:
             if isinstance(tools, list):
                 self._admission.route.mirrors.learn(tools)
         return raw
+
+    def _verdict(self, asked: Asked | None) -> Verdict:
+        """On an answer that comes by another exchange than its request, by the rules of today."""
+        policy, route = self._admission.generation.policy, self._admission.route.name
+        return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

@@ -71,7 +71,7 @@ class Exchange:
     _outbound: str | None = None
     _opened = False
     _kept = False
-    _closed = False
+    closed = False
 
     def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
         """
@@ -107,7 +107,7 @@ class Exchange:
         asking = ask(body, admission, self.id)
         self._facts = asking.facts
         self._id_json = asking.id_json
-        if type(asking) is Turned:
+        if isinstance(asking, Turned):
             if asking.answer is None:
                 return self.refuse(asking.refusal)
             return self._answer(asking.answer, int(asking.answer[9:12]), asking.refusal)
@@ -228,7 +228,7 @@ class Exchange:
 
         The answer to a call is waited for, also where it comes as a stream.
         """
-        if self._closed or not self.repeatable:
+        if self.closed or not self.repeatable:
             return
         if self.status is not None:
             if self._answering is not None:
@@ -344,9 +344,9 @@ class Exchange:
         )
 
     def _close(self, refusal: Refusal | None) -> None:
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         if not self._opened:
             self._open()
         if self.live is not None:

@@ -102,13 +102,16 @@ class Hearing:
             asked = self.outstanding.pop(id, None)
             if asked is None and not self.strangers:
                 if id in self.answered:
-                    return self.drop(Reason.UPSTREAM_REPEATED, "a second answer to one request")
-                return self.drop(Reason.UPSTREAM_UNASKED, "an answer to no request that awaits one here")
+                    self.drop(Reason.UPSTREAM_REPEATED, "a second answer to one request")
+                else:
+                    self.drop(Reason.UPSTREAM_UNASKED, "an answer to no request that awaits one here")
+                return None
             self.answered.add(id)
             return self.amend(asked, message, raw)
         if message.kind is REQUEST:
             if self.asked is None:
-                return self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
+                self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
+                return None
             assert id is not None and message.method is not None
             self.asked[id] = message.method
         return raw

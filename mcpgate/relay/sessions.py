@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from mcpgate.identity.session import Session, digest_of
 from mcpgate.relay.marks import Marks, mark_of
+from mcpgate.relay.reply import Asked
 from mcpgate.upstream.terms import UpstreamTerms
 
 #: Sessions known to a worker: as many as it may have connections by default (limits.connections).
@@ -48,7 +49,7 @@ class Live:
     A session while this worker serves it.
 
     @ivar terms: Those of its upstream, as of its last request.
-    @ivar outstanding: What callers asked the upstream, by type and value of the id; what was found for each.
+    @ivar outstanding: What callers asked the upstream, by the id.
     @ivar asked: What the upstream asked the caller: the method.
     @ivar streams: How many exchanges are open; while there are any the session is in use.
     @ivar used: Unix seconds of its last request here.
@@ -62,8 +63,8 @@ class Live:
         self.session = session
         self.sealed = sealed
         self.terms = terms
-        self.outstanding: Unanswered[tuple[type, int | str], object] = Unanswered()
-        self.asked: Unanswered[tuple[type, int | str], str] = Unanswered()
+        self.outstanding: Unanswered[int | str, Asked] = Unanswered()
+        self.asked: Unanswered[int | str, str] = Unanswered()
         self.streams = 0
         self.used = 0.0
         #: When its mark was last moved on from here, and whether that could not be done.
