@@ -15,7 +15,6 @@ import re
 import msgspec
 
 _LF, _CR, _COLON = 0x0A, 0x0D, 0x3A
-_WHOLE = (b"\n\n", b"\r\n\r\n")
 _BOM = b"\xef\xbb\xbf"
 
 # What an event ends with: two line ends that are not one CRLF. (What LF follows a CR is the same end.)

@@ -1,60 +1,19 @@
-"""Event streams: the events, what is there of an unfinished one, and where a stream may end (wire/sse.py).
+"""Event streams: the events, and what is held back of an unfinished one (wire/sse.py).
 
 An input is a stream in pieces. 0xFF, which is in no stream of UTF-8, stands between two of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from mcpgate.wire.sse import EventMeter, EventReader
+from mcpgate.wire.sse import EventReader
 from tests.fuzz.splits import splits
 from tests.fuzz.target import Target
 from tests.wire import event_source
 
 #: Of longer streams not every cut into two is tried: the time would grow with the square.
 CUTS_MOST = 96
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-#: As the parser of the TypeScript SDK has it: a CR is a line's end when something follows.
-_PATIENT = re.compile(rb"\r\n|\r(?!\Z)|\n")
-
-#: Its type, its data, and the id that it brings itself.
-Event = tuple[bytes, bytes, bytes | None]
-
-
-def slowly(stream: bytes) -> int:
-    """The bytes since the last blank line; of bytes, Python knows the same three line ends."""
-    size = 0
-    for line in stream.splitlines(keepends=True):
-        size = size + len(line) if line.strip(b"\r\n") else 0
-    return size
-
-
-def read(stream: bytes, line_end: re.Pattern[bytes] = _LINE_END) -> tuple[list[Event], int]:
-    """The events that a client is told of (WHATWG HTML 9.2.6), and the bytes that it holds at the end."""
-    events: list[Event] = []
-    kind, pieces, own, held = b"", [], None, 0
-    *lines, unfinished = line_end.split(stream)
-    for line in lines:
-        if not line:
-            if pieces:
-                events.append((kind, b"\n".join(pieces), own))
-            kind, pieces, own, held = b"", [], None, 0
-            continue
-        name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if name == b"data":
-            pieces.append(value)
-        elif name == b"event":
-            kind = value
-        elif name == b"id" and b"\0" not in value:
-            own = value
-        else:
-            continue
-        held += len(line)
-    return events, held + len(unfinished)
 
 
 def ways(raw: bytes) -> Iterator[list[bytes]]:
@@ -68,12 +27,6 @@ def ways(raw: bytes) -> Iterator[list[bytes]]:
 
 
 def check(raw: bytes) -> None:
-    """What reads a stream and what only measures it."""
-    events_are_the_standards(raw)
-    sizes_are_the_references(raw)
-
-
-def events_are_the_standards(raw: bytes) -> None:
     """However a stream is cut: its events, its bytes, and no more held back than has to be."""
     stream = raw.replace(b"\xff", b"")
     expected, _ = event_source.read(stream)
@@ -102,35 +55,6 @@ def _has_fields(raw: bytes) -> bool:
     """Whether there is more than blank lines, comments and the mark where a stream begins."""
     lines, _ = event_source.lines_of(raw)
     return raw != b"\xef\xbb\xbf" and any(line and line[:1] != b":" for line, _ in lines)
-
-
-def sizes_are_the_references(raw: bytes) -> None:
-    """Sizes are the reference's after each piece, and no client loses where a stream is ended early."""
-    stream = raw.replace(b"\xff", b"")
-    sizes: dict[int, int] = {}
-    endings: set[tuple[bytes, int]] = set()
-    for pieces in ways(raw):
-        meter, seen = EventMeter(), 0
-        for piece in pieces:
-            begin, seen = seen, seen + len(piece)
-            size = meter.feed(piece)
-            if seen not in sizes:
-                sizes[seen] = slowly(stream[:seen])
-            assert size == meter.size == sizes[seen], (pieces, seen)
-            if size < len(piece):
-                endings.add((stream[:begin] + meter.last_of(piece), seen - size))
-            if not size:
-                endings.add((stream[:seen] + meter.last_of(b""), seen))
-    whole, _ = read(stream)
-    for ended, at in endings:
-        assert ended in (stream[:at], stream[:at] + b"\n")
-        told, held = read(ended, _PATIENT)
-        assert not held, "a stream ends within an event"
-        # A line feed that was left behind is a blank line more, and tells nobody anything.
-        assert told + read(stream[at:])[0] == whole
-    for seen, size in sizes.items():
-        # What the bound on an event's size is for.
-        assert read(stream[:seen])[1] <= size
 
 
 def seeds() -> list[bytes]:

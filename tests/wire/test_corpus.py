@@ -19,10 +19,10 @@ from mcpgate.policy.decide import decide
 from mcpgate.policy.rules import Action, Verdict, compile_rules
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.wire.agreement import MIRRORED, agreement
+from mcpgate.wire.call import call_of
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.http import Framing, RequestHead, judge_content, judge_unfinished, read_request_head
 from mcpgate.wire.jsonrpc import Kind, parse
-from mcpgate.wire.mcp import call_of
 from mcpgate.wire.revision import revision_of
 from mcpgate.wire.sentinel import encode
 from tests.wire.heads import MODERN, meta
