@@ -10,6 +10,7 @@ from attrs import frozen
 
 from mcpgate.testing import LocalCA
 from tests.conformance.checks import Row, Run
+from tests.conformance.passage import Passages
 from tests.conformance.stage import STRICT, Setting, Stage
 from tests.conformance.suite import Missing, Suite
 
@@ -19,14 +20,35 @@ REVISIONS = ("2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
 #: The revisions that have a list of what they require, frozen when they were published.
 FROZEN = ("2025-11-25", "2026-07-28")
 
+#: All client scenarios that are not about authorization, which ends at the gate; with the revision that the
+#: client then speaks. (2025-06-18 has two of these, too.)
+CLIENT = (
+    ("initialize", "2025-11-25"),
+    ("tools_call", "2025-11-25"),
+    ("elicitation-sep1034-client-defaults", "2025-11-25"),
+    ("sse-retry", "2025-11-25"),
+    ("json-schema-2020-12-preservation", "2025-11-25"),
+    ("tools_call", "2026-07-28"),
+    ("request-metadata", "2026-07-28"),
+    ("sep-2322-client-request-state", "2026-07-28"),
+    ("http-standard-headers", "2026-07-28"),
+    ("http-custom-headers", "2026-07-28"),
+    ("http-invalid-tool-headers", "2026-07-28"),
+    ("json-schema-ref-no-deref", "2026-07-28"),
+    ("json-schema-2020-12-preservation", "2026-07-28"),
+)
+
 
 @frozen
 class Case:
-    """A row to be: its name, what the suite is told to run, and around what."""
+    """A row to be: its name, what the suite is told to run, and around what.
+
+    The row of the clients has no setting: it sets its own stage.
+    """
 
     what: str
-    selection: tuple[str, ...]
-    setting: Setting
+    selection: tuple[str, ...] = ()
+    setting: Setting | None = None
 
 
 def _cases(setting: Setting, revisions: tuple[str, ...], frozen_sets: tuple[str, ...]) -> list[Case]:
@@ -40,6 +62,7 @@ ROWS: tuple[Case, ...] = (
     *_cases(Setting(), REVISIONS, FROZEN),
     *_cases(Setting(", rules", rules=STRICT), REVISIONS, FROZEN),
     *_cases(Setting(", two workers", workers=2), REVISIONS, FROZEN),
+    Case("client"),
 )
 
 
@@ -71,14 +94,28 @@ class Rehearsal:
     def row(self, case: Case) -> Row:
         """Run it on both ways. What cannot be run is a row with trouble."""
         try:
-            stage = self._staged(case.setting)
+            if case.setting is None:
+                return self._clients(case.what)
+            return self._server(case, self._staged(case.setting))
         except (AssertionError, OSError, Missing) as error:
             told = Run(trouble=f"the stage could not be set: {error}")
             return Row(case.what, told, told)
-        key = (case.setting.server, case.selection)
+
+    def _server(self, case: Case, stage: Stage) -> Row:
+        key = (stage.setting.server, case.selection)
         if key not in self._direct:
             self._direct[key] = self._suite.server(stage.server.url, *case.selection)
         return Row(case.what, self._direct[key], self._suite.server(stage.url, *case.selection))
+
+    def _clients(self, what: str) -> Row:
+        self._clear()
+        direct = gate = Run()
+        names = tuple(f"{scenario}-{revision}" for scenario, revision in CLIENT)
+        with Passages(names, self._directory / "clients", self._ca) as passages:
+            for name, (scenario, revision) in zip(names, CLIENT, strict=True):
+                direct += self._suite.client(scenario, revision, {})
+                gate += self._suite.client(scenario, revision, passages.of(name).to_environment())
+        return Row(what, direct, gate)
 
     def _staged(self, setting: Setting) -> Stage:
         if self._stage is None or self._stage.setting != setting:

@@ -135,7 +135,7 @@ class Shim:
         )
         mapping = Mapping(b"localhost:%d" % self.port, b"localhost:%d" % self._gate, self._token)
         out = asyncio.create_task(_requests(reader, to_gate, mapping))
-        back = asyncio.create_task(_copy(from_gate, writer))
+        back = asyncio.create_task(copy(from_gate, writer))
         try:
             # Whoever ends first ends both.
             await asyncio.wait({out, back}, return_when=asyncio.FIRST_COMPLETED)
@@ -178,7 +178,7 @@ async def _chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.write(line)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Pass on what comes, at once, until it ends."""
     while piece := await reader.read(_PIECE):
         writer.write(piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.conformance.checks import Run, read_checks
+from tests.conformance.checks import Check, Run, read_checks
 from tests.e2e.lab import ROOT
 
 #: Where the Makefile installs what C{package.json} asks for.
@@ -25,6 +26,10 @@ SERVER_MOST = 120.0
 # The suite gives each of its scenarios with a client this, and we the suite a little more.
 CLIENT_MOST = 30.0
 _BEYOND = 15.0
+
+
+#: What the suite makes of a client scenario as a whole.
+VERDICT = "the suite's verdict"
 
 
 class Missing(Exception):
@@ -59,7 +64,8 @@ class Suite:
 
     def server(self, url: str, *selection: str) -> Run:
         """All scenarios of a selection against the server at a URL."""
-        return self._run(["server", "--url", url, *selection], "server-", SERVER_MOST, {})
+        run, _ = self._run(["server", "--url", url, *selection], "server-", SERVER_MOST, {})
+        return run
 
     def client(self, scenario: str, revision: str, settings: Mapping[str, str]) -> Run:
         """One scenario against our client, which reads its settings from its environment."""
@@ -68,7 +74,9 @@ class Suite:
         command = f"exec {sys.executable} -m tests.conformance.client"
         arguments = ["client", "--command", command, "--scenario", scenario, "--spec-version", revision]
         arguments += ["--timeout", str(int(CLIENT_MOST * 1000))]
-        return self._run(arguments, "", CLIENT_MOST + _BEYOND, settings, complains=True)
+        run, code = self._run(arguments, "", CLIENT_MOST + _BEYOND, settings)
+        # The client's own exit counts for the suite's verdict and is in no check.
+        return run + Run((Check(scenario, VERDICT, f"exit {code}"),))
 
     def _run(
         self,
@@ -76,8 +84,7 @@ class Suite:
         prefix: str,
         most: float,
         settings: Mapping[str, str],
-        complains: bool = False,
-    ) -> Run:
+    ) -> tuple[Run, int]:
         self._runs += 1
         name = f"{self._runs:03}"
         results = self._directory / name
@@ -103,10 +110,24 @@ class Suite:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        return read_results(results, prefix, trouble)
+        run = read_results(results, prefix)
+        said = totals(log.read_text(encoding="utf-8", errors="replace"))
+        if not trouble and said != run.counts:
+            # It ended before its time, or we do not read it right.
+            trouble = f"the suite says {said}, and left {run.counts}; see {log}"
+        return run + Run(trouble=trouble), process.returncode
 
 
-def read_results(results: Path, prefix: str, trouble: str = "") -> Run:
+def totals(log: str) -> dict[str, int] | None:
+    """How many checks passed and failed by the last word of the suite's own; C{None} if it has none."""
+    found = re.findall(r"^(?:Total: (\d+) passed|Passed: (\d+)/\d+), (\d+) failed", log, re.MULTILINE)
+    if not found:
+        return None
+    *passed, failed = found[-1]
+    return {"passed": int("".join(passed)), "failed": int(failed)}
+
+
+def read_results(results: Path, prefix: str) -> Run:
     """What one run of the suite left: a directory SCENARIO-TIME for each scenario."""
     checks = []
     for one in sorted(results.iterdir()):
@@ -114,4 +135,4 @@ def read_results(results: Path, prefix: str, trouble: str = "") -> Run:
         scenario = one.name.removeprefix(prefix)[: -len("-2026-07-28T12-30-00-000Z")]
         found = one / "checks.json"
         checks += read_checks(scenario, found.read_text(encoding="utf-8") if found.is_file() else None)
-    return Run(tuple(checks), trouble)
+    return Run(tuple(checks))
