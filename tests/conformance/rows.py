@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from mcpgate.testing import LocalCA
 from tests.conformance.checks import Row, Run
 from tests.conformance.passage import Passages
 from tests.conformance.stage import STRICT, Setting, Stage
-from tests.conformance.suite import Missing, Suite
+from tests.conformance.suite import Suite
 
 #: The revisions that the suite has server scenarios for; it knows nothing of 2024-11-05.
 REVISIONS = ("2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
@@ -62,6 +63,7 @@ ROWS: tuple[Case, ...] = (
     *_cases(Setting(), REVISIONS, FROZEN),
     *_cases(Setting(", rules", rules=STRICT), REVISIONS, FROZEN),
     *_cases(Setting(", two workers", workers=2), REVISIONS, FROZEN),
+    *_cases(Setting(", typescript", server="typescript"), ("2025-06-18", "2025-11-25"), ("2025-11-25",)),
     Case("client"),
 )
 
@@ -97,8 +99,9 @@ class Rehearsal:
             if case.setting is None:
                 return self._clients(case.what)
             return self._server(case, self._staged(case.setting))
-        except (AssertionError, OSError, Missing) as error:
-            told = Run(trouble=f"the stage could not be set: {error}")
+        except Exception as error:
+            # Whatever it is, the other rows are run and this one is no blank.
+            told = Run(trouble=f"it could not be run: {error or error!r}")
             return Row(case.what, told, told)
 
     def _server(self, case: Case, stage: Stage) -> Row:
@@ -111,20 +114,41 @@ class Rehearsal:
         self._clear()
         direct = gate = Run()
         names = tuple(f"{scenario}-{revision}" for scenario, revision in CLIENT)
-        with Passages(names, self._directory / "clients", self._ca) as passages:
-            for name, (scenario, revision) in zip(names, CLIENT, strict=True):
-                direct += self._suite.client(scenario, revision, {})
-                gate += self._suite.client(scenario, revision, passages.of(name).to_environment())
+        place = self._place()
+        try:
+            with Passages(names, place, self._ca) as passages:
+                for name, (scenario, revision) in zip(names, CLIENT, strict=True):
+                    direct += self._suite.client(scenario, revision, {})
+                    gate += self._suite.client(scenario, revision, passages.of(name).to_environment())
+        finally:
+            self._keep_logs(place, f", {what}")
         return Row(what, direct, gate)
 
     def _staged(self, setting: Setting) -> Stage:
         if self._stage is None or self._stage.setting != setting:
             self._clear()
-            self._stages += 1
-            self._stage = Stage(setting, self._directory / str(self._stages), self._ca).__enter__()
+            place = self._place()
+            stage = Stage(setting, place, self._ca)
+            try:
+                self._stage = stage.__enter__()
+            except BaseException:
+                self._keep_logs(place, setting.suffix)
+                raise
         return self._stage
+
+    def _place(self) -> Path:
+        """A new directory for a stage."""
+        self._stages += 1
+        return self._directory / str(self._stages)
 
     def _clear(self) -> None:
         stage, self._stage = self._stage, None
         if stage is not None:
             stage.__exit__()
+            self._keep_logs(stage.directory, stage.setting.suffix)
+
+    def _keep_logs(self, place: Path, name: str) -> None:
+        """What the gate and the server wrote, beside what the suite did: a difference may begin there."""
+        self.results.mkdir(parents=True, exist_ok=True)
+        for log in place.glob("*.log"):
+            shutil.copy(log, self.results / f"{log.stem}{name.replace(', ', '-').replace(' ', '-')}.log")

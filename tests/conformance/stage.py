@@ -106,15 +106,15 @@ class Stage:
 
     def __init__(self, setting: Setting, directory: Path, ca: LocalCA) -> None:
         self.setting = setting
-        self._directory = directory
+        self.directory = directory
         self._ca = ca
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._directory.mkdir(parents=True)
-        lab = Lab(self._directory, self._ca)
+        self.directory.mkdir(parents=True)
+        lab = Lab(self.directory, self._ca)
         with contextlib.ExitStack() as stack:
-            self.server = stack.enter_context(Server(self.setting.server, self._directory, self._ca))
+            self.server = stack.enter_context(Server(self.setting.server, self.directory, self._ca))
             self.gate: GateProcess = stack.enter_context(
                 gate_before(
                     lab,
