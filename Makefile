@@ -22,6 +22,7 @@ help:
 	@echo "make browser  a page in a browser as a client (downloads a browser)"
 	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
+	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 7 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make install  a virtual environment in $(VENV) for development"
@@ -49,6 +50,9 @@ load: $(VENV)/.test
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
 bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+conformance: $(VENV)/.test build/conformance/.installed
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
@@ -101,6 +105,17 @@ build/node/.installed: tests/e2e/package.json
 	  npm install --prefix build/node --no-audit --no-fund --no-package-lock --loglevel=error >/dev/null \
 	  && touch $@; fi
 
+# The suite needs node 22, which npm has as well, for those whose machine's is older.
+NEW_ENOUGH = node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)'
+build/conformance/.installed: tests/conformance/package.json
+	@command -v node >/dev/null && command -v npm >/dev/null || $(call apt,nodejs npm)
+	@mkdir -p build/conformance
+	@cp $< build/conformance/package.json
+	@echo "installing the conformance suite into build/conformance"
+	@npm install --prefix build/conformance --no-audit --no-fund --no-package-lock --loglevel=error \
+	  $$($(NEW_ENOUGH) || echo --no-save node@22) >/dev/null
+	@touch $@
+
 build/.tshark:
 	@mkdir -p build
 	@command -v tshark >/dev/null || $(call apt,tshark)
@@ -138,4 +153,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load bench lint fuzz fuzz-merge clean
+.PHONY: help install demo test e2e browser load bench conformance lint fuzz fuzz-merge clean

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     # MCP's own rules for what a caller sends.
     MCP_ORIGIN = "mcp.origin"
     MCP_STATELESS = "mcp.stateless"
+    MCP_METHOD = "mcp.method"
     MCP_REVISION = "mcp.revision"
     MCP_HEADER = "mcp.header"
     MCP_META = "mcp.meta"
@@ -233,7 +234,12 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
         403, INVALID_REQUEST, "Pages of this origin are not served here; the gate's operators can add it."
     ),
     Reason.MCP_STATELESS: Answer(
-        405, INVALID_REQUEST, "In this protocol version there are no sessions and no streams to open: only POST."
+        405,
+        INVALID_REQUEST,
+        "In this protocol version there are no sessions and no streams to open: only POST.",
+    ),
+    Reason.MCP_METHOD: Answer(
+        404, METHOD_NOT_FOUND, "Method not found: this protocol version does not have it."
     ),
     Reason.MCP_REVISION: Answer(
         400, UNSUPPORTED_REVISION, "Unsupported protocol version: this gate cannot inspect it."

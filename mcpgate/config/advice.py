@@ -215,8 +215,13 @@ ADVICE: Mapping[Reason, str] = {
         "one of your users."
     ),
     Reason.MCP_STATELESS: (
-        "A client that says 2026-07-28 sent a GET or DELETE. That revision has neither: what a server wants to "
-        "say comes on the stream of subscriptions/listen. The headers and the client's code are of two revisions."
+        "A client that says 2026-07-28 sent a GET or DELETE. That revision has neither: what a server wants "
+        "to say comes on the stream of subscriptions/listen. The headers and the client's code are of two "
+        "revisions."
+    ),
+    Reason.MCP_METHOD: (
+        "A client that says 2026-07-28 sent a request of an older revision that is not whole either. The "
+        "headers and the client's code are of two revisions."
     ),
     Reason.MCP_REVISION: (
         "MCP-Protocol-Version names a revision of MCP that the gate does not know and so cannot inspect; "
@@ -311,41 +316,48 @@ ADVICE: Mapping[Reason, str] = {
         "Replace what upstream.credential refers to; callers cannot mend this."
     ),
     Reason.UPSTREAM_REDIRECT: (
-        "The upstream answered with a 3xx status. Redirects are not followed: what was judged for one address is "
-        "not sent to another. Put the final address into upstream.url; a missing slash at its end is the usual cause."
+        "The upstream answered with a 3xx status. Redirects are not followed: what was judged for one "
+        "address is not sent to another. Put the final address into upstream.url; a missing slash at its "
+        "end is the usual cause."
     ),
     Reason.UPSTREAM_CONTENT: (
         "An answer was compressed, in another charset than UTF-8, or neither application/json nor "
-        "text/event-stream. The gate passes on only what it can read. Look at what stands before the server."
+        "text/event-stream. The gate passes on only what it can read. Look at what stands before the "
+        "server."
     ),
     Reason.UPSTREAM_MESSAGE: (
-        "What the upstream answered is no JSON-RPC message that everybody reads alike, or none that answers the "
-        "request; the detail says what is wrong. It is a fault of the server, or an attempt to deceive its callers."
+        "What the upstream answered is no JSON-RPC message that everybody reads alike, or none that "
+        "answers the request; the detail says what is wrong. It is a fault of the server, or an attempt "
+        "to deceive its callers."
     ),
     Reason.UPSTREAM_ANSWER_SIZE: (
         "An answer is held until it is whole, as it is judged whole, and this one was larger than "
         "limits.answer_size. Raise that if such answers are meant."
     ),
     Reason.UPSTREAM_REVISION: (
-        "The server's answer to initialize names a revision of MCP that the gate cannot inspect, though none such "
-        "was asked for. Update the gate, or have the server offer an older one."
+        "The server's answer to initialize names a revision of MCP that the gate cannot inspect, though "
+        "none such was asked for. Update the gate, or have the server offer an older one."
     ),
     Reason.UPSTREAM_ENDPOINT: (
-        "A server of the old HTTP+SSE transport told its client to POST to another origin, or to a malformed "
-        "address. Behind a proxy, such servers must be told their own public address."
+        "A server of the old HTTP+SSE transport told its client to POST to another origin, or to a "
+        "malformed address. Behind a proxy, such servers must be told their own public address."
     ),
     Reason.UPSTREAM_UNASKED: (
-        "The upstream sent an answer to a request that nobody who reads this stream has made. It was kept from the "
-        "caller. Servers that mix up their callers do this, and so do those that try to deceive them."
+        "The upstream sent an answer to a request that nobody who reads this stream has made. It was kept "
+        "from the caller. Servers that mix up their callers do this, and so do those that try to deceive "
+        "them."
     ),
     Reason.UPSTREAM_REPEATED: (
-        "The upstream answered one request twice; the second answer was kept from the caller, whoever it was for."
+        "The upstream answered one request twice; the second answer was kept from the caller, whoever it "
+        "was for."
     ),
     Reason.UPSTREAM_ASKS: (
-        "The upstream sent a request of its own in 2026-07-28, which does not have them. It was kept from the caller."
+        "The upstream sent a request of its own in 2026-07-28, which does not have them. It was kept from "
+        "the caller."
     ),
     Reason.UPSTREAM_EVENT: (
-        "The upstream sent an event of a type that MCP does not have, and clients ignore. It was kept from the caller."
+        "The upstream sent an event of a type that MCP does not have, and clients ignore. It was kept "
+        "from the caller."
     ),
     Reason.PROXY_HEADER: (
         "A connection from an address of listener.proxy_from did not begin with a PROXY protocol header "

@@ -1,8 +1,9 @@
 """What the end of a request's head decides, before a byte of the body is read.
 
-Host, Origin, route, caller, form of the body, revision, session: a caller that cannot be served is told so before it
-has sent anything, and before C{100 Continue} invites it to. A browser's question what a page may send
-(a preflight) is answered here too, as it comes without a proof of who asks.
+Host, Origin, route, caller, form of the body: a caller that cannot be served is told so before it has
+sent anything, and before C{100 Continue} invites it to. Revision and session are found here too; what is
+wrong with them is told with the request's id, so the body is waited for. A browser's question what a
+page may send (a preflight) is answered here, as it comes without a proof of who asks.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from http import HTTPStatus
 import msgspec
 
 from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
-from mcpgate.wire.jsonrpc import Kind, Message
 from mcpgate.wire.call import Call
+from mcpgate.wire.jsonrpc import Kind, Message
 from mcpgate.wire.mcp import Nature
 from mcpgate.wire.revision import Revision
 

@@ -19,7 +19,7 @@ from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
-from mcpgate.relay.reply import NOTED_MOST, Asked, Events, Hearing, Reply, Silence, reply_to
+from mcpgate.relay.reply import NOTED_MOST, Asked, Events, Hearing, Reply, reply_to
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of

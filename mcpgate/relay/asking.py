@@ -20,6 +20,8 @@ from mcpgate.relay.reply import Asked
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
+from mcpgate.wire.mcp import client_request
+from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
 NOTHING = call_facts(None, None, None)
@@ -83,6 +85,9 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
     route = admission.route
     judged = judge(message, route, admission.generation.policy)
     if isinstance(judged, Refusal):
+        if _is_gone(message, admission.revision):
+            # Whatever its params: that is how a client of 2026-07-28 finds out.
+            judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id_json=id_json)
     call, verdict = judged.call, judged.verdict
     if verdict.action is not ALLOW:
@@ -149,6 +154,12 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     """
     verdict = reaches(admission.generation.policy, admission.route.name)
     return call_facts(None, None, verdict), verdict
+
+
+def _is_gone(message: Message, revision: Revision) -> bool:
+    """Whether it is of a method that 2026-07-28 has removed."""
+    known = client_request(message.method) if message.method is not None else None
+    return revision.modern and known is not None and revision.text not in known.revisions
 
 
 def _doubtful_id(body: bytes) -> bytes | None:

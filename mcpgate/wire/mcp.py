@@ -39,11 +39,9 @@ from types import MappingProxyType
 from attrs import frozen
 
 from mcpgate.wire.jsonrpc import Kind
+from mcpgate.wire.revision import Revision
 
-#: The revision without sessions, in which every request carries its own metadata.
-MODERN = b"2026-07-28"
-
-REVISIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
+REVISIONS = tuple(revision.text for revision in Revision)
 _ALL = frozenset(REVISIONS)
 _LEGACY = frozenset(REVISIONS[:4])
 _2025_06 = frozenset({"2025-06-18", "2025-11-25"})
