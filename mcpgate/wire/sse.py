@@ -25,8 +25,15 @@ _SILENT = frozenset(b"\r\n:")
 # Possessive: nothing is tried twice, so a piece costs its length.
 _SILENCE = re.compile(rb"(?:[\r\n]++|:[^\r\n]*+[\r\n])++")
 # The fields that come before a message, in either order.
-_HEAD = re.compile(rb"(?:id: ([^\r\n\0]*+)\r?\n|event: (message)\r?\n){0,2}data: ")
+_HEAD = re.compile(rb"(?:id: ([\x20-\x7e]*+)\r?\n|event: (message)\r?\n){0,2}data: ")
 _LINE_END = re.compile(rb"\r\n?|\n")
+
+# Where httpx-sse 0.4.0, which Python clients of older revisions use, ends a line too: it reads lines of
+# text, and Python knows more ends of those.
+_MORE_LINE_ENDS = re.compile(rb"[\v\f\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+# What eventsource-parser 3, which the TypeScript SDK uses, drops where a stream begins: the bytes of a
+# byte order mark, each taken for a character, in UTF-8.
+_MISTAKEN_BOM = b"\xc3\xaf\xc2\xbb\xc2\xbf"
 
 
 def is_event_stream(content_type: bytes | None) -> bool:
@@ -46,12 +53,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         only says where to resume (C{id: 7} and an empty C{data:}) has data, and it is empty.
     @ivar kind: The value of the last C{event} field; empty without one.
     @ivar id: The value of the last C{id} field. One that holds NUL is none.
+    @ivar ambiguous: Whether some client in use reads data where by the standard there is none: behind
+        what it takes for a line's end or for a byte order mark. No honest server writes so. In a data
+        field it is not asked for: in JSON U+0085, U+2028 and U+2029 may stand, and the others may not.
     """
 
     raw: bytes
     data: bytes | None = None
     kind: bytes = b""
     id: bytes | None = None
+    ambiguous: bool = False
 
     def __repr__(self) -> str:
         # What is in an event may be a secret.
@@ -118,7 +129,7 @@ class EventReader:
                 if not end:
                     return self._hold(piece[at:], events)
                 raw = piece[at:end]
-                event = Event(raw) if silent else _read(raw)
+                event = _read_silence(raw) if silent else _read(raw)
             events.append(event)
             at += len(event.raw)
         return events
@@ -219,15 +230,25 @@ def _read(raw: bytes) -> Event:
         lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     kind, own = b"", None
     values: list[bytes] = []
+    others: list[bytes] = []
     for line in lines.split(b"\n"):
         name, _, value = line.partition(b":")
         if name == b"data":
             values.append(value.removeprefix(b" "))
-        elif name == b"event":
+            continue
+        others.append(line)
+        if name == b"event":
             kind = value.removeprefix(b" ")
         elif name == b"id" and b"\0" not in value:
             own = value.removeprefix(b" ")
-    return Event(raw, b"\n".join(values) if values else None, kind, own)
+    data = b"\n".join(values) if values else None
+    more = _MORE_LINE_ENDS.search(b"\n".join(others)) is not None
+    return Event(raw, data, kind, own, more or raw.startswith(_MISTAKEN_BOM))
+
+
+def _read_silence(raw: bytes) -> Event:
+    """Blank lines and comments."""
+    return Event(raw, ambiguous=_MORE_LINE_ENDS.search(raw) is not None)
 
 
 class EventMeter:

@@ -84,6 +84,7 @@ def events_are_the_standards(raw: bytes) -> None:
             seen += len(piece)
             for event in reader.feed(piece):
                 out += event.raw
+                assert event.ambiguous is event_source.reads_otherwise(event.raw), event.raw
                 if _has_fields(event.raw):
                     told.append(event)
                 else:
@@ -145,6 +146,7 @@ def seeds() -> list[bytes]:
         b"id: 7\nevent: message\ndata: {}\n\nevent: message\nid: 8\ndata: {}\n\ndata: {}\n\n",
         b"id: 7\ndata: \nretry: 100\n\nid: \0\ndata: {}\n\nid: \0\nevent:x\ndata:\ndata\n\n",
         b"event: message\ndata: {}\n: within\n\n: before\ndata: {}\n\n: half",
+        "ï»¿data: 1\n\nid: 7\u2028data: 2\n\n: ping\vdata: 3\n\ndata: \x85\n\n".encode(),
     ]
     ended = [stream.replace(b"\n", end) for stream in told for end in (b"\n", b"\r", b"\r\n")]
     return [
@@ -160,7 +162,14 @@ def seeds() -> list[bytes]:
 WORDS = (
     *(b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r", b"\r\xff\n", b"\n\xff\n", b"\r\xff\r", b"\xff"),
     *(b"data: 1", b"event: message", b"id: 1", b": ping", b"retry: 1", b"\xef\xbb\xbf"),
-    *(b"event: message\ndata: {}\n\n", b"id: 1\r\nevent: message\r\ndata: {}\r\n\r\n", b"id: \0"),
+    *(
+        b"event: message\ndata: {}\n\n",
+        b"id: 1\r\nevent: message\r\ndata: {}\r\n\r\n",
+        b"id: \0",
+        b"\xe2\x80\xa8",
+        b"\xc2\x85",
+        b"\v",
+    ),
 )
 
-TARGET = Target(check, seeds, WORDS, longest=512)
+TARGET = Target(check, seeds, WORDS, longest=256)

@@ -23,7 +23,7 @@ _SOURCE = proxy._source
 
 _UNAWARE = staticmethod(lambda piece: sse._end(piece, 0, []))
 
-_LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"\0", b""))
+_LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"[\x20-", rb"[\0-\t\x20-"))
 
 #: Target, what the fault is, where it is planted, and what stands there then.
 FAULTS: list[tuple[str, str, object, str, Any]] = [
@@ -40,6 +40,8 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("sse", "two marks", sse, "_BOM", b"\xef\xbb\xbfdata"),
     ("sse", "ids with NUL", sse, "_HEAD", _LAX_HEAD),
     ("sse", "no fields", sse, "_read", sse.Event),
+    ("sse", "lines of text", sse, "_MORE_LINE_ENDS", re.compile(rb"[\v\f]")),
+    ("sse", "a mark in Latin-1", sse, "_MISTAKEN_BOM", b"\xef\xbb\xbf"),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),
