@@ -232,7 +232,8 @@ class Exchange:
             return
         if self.status is not None:
             if self._answering is not None:
-                self._answering.end_stream(Refusal(Reason.GATE_DRAINING, "the stream was ended between two events"))
+                detail = "the stream was ended between two events"
+                self._answering.end_stream(Refusal(Reason.GATE_DRAINING, detail))
             return
         self._let_go()
         self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))

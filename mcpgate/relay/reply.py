@@ -25,7 +25,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.call import Call
 from mcpgate.wire.http import EVENTS, JSON, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
-from mcpgate.wire.sse import Event, EventReader, amended
+from mcpgate.wire.sse import BOM, Event, EventReader, amended
 
 
 @frozen(eq=False)
@@ -203,13 +203,16 @@ class Events:
         reader = self._reader
         passed = []
         for event in reader.feed(payload):
-            if event.data:
+            if event.ambiguous:
+                self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that clients read in different ways")
+            elif event.data:
                 heard = self._event(event, event.data)
                 if isinstance(heard, Refusal):
                     return heard
                 passed.append(heard)
-            else:
-                # A comment, a time to retry after, or an id to resume from.
+            elif event.raw != BOM:
+                # A comment, a time to retry after, or an id to resume from. A byte order mark says nothing,
+                # and the official Python client loses the line after it.
                 passed.append(event.raw)
             if event.id:
                 self.resumable = True

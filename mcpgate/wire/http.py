@@ -294,7 +294,7 @@ def read_response_head(raw: bytes, method: bytes) -> ResponseHead | Refusal:
         if twice is not None:
             return _unframed(f"{twice} is sent twice")
     if 300 <= status < 400 and status != 304:
-        return Refusal(Reason.UPSTREAM_REDIRECT, f"it answered {status}; the configured URL must be the final one")
+        return Refusal(Reason.UPSTREAM_REDIRECT, f"it answered {status}")
     encoding = fields.get(b"content-encoding")
     if encoding is not None and encoding.lower() != b"identity":
         return Refusal(Reason.UPSTREAM_CONTENT, "Content-Encoding, though only identity was accepted")

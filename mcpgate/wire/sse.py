@@ -15,7 +15,7 @@ import re
 import msgspec
 
 _LF, _CR, _COLON = 0x0A, 0x0D, 0x3A
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 # What an event ends with: two line ends that are not one CRLF. (What LF follows a CR is the same end.)
 _PAIRS = (b"\n\n", b"\n\r", b"\r\r")
@@ -24,8 +24,15 @@ _SILENT = frozenset(b"\r\n:")
 # Possessive: nothing is tried twice, so a piece costs its length.
 _SILENCE = re.compile(rb"(?:[\r\n]++|:[^\r\n]*+[\r\n])++")
 # The fields that come before a message, in either order.
-_HEAD = re.compile(rb"(?:id: ([^\r\n\0]*+)\r?\n|event: (message)\r?\n){0,2}data: ")
+_HEAD = re.compile(rb"(?:id: ([\x20-\x7e]*+)\r?\n|event: (message)\r?\n){0,2}data: ")
 _LINE_END = re.compile(rb"\r\n?|\n")
+
+# Where httpx-sse 0.4.0, which Python clients of older revisions use, ends a line too: it reads lines of
+# text, and Python knows more ends of those.
+_MORE_LINE_ENDS = re.compile(rb"[\v\f\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+# What eventsource-parser 3, which the TypeScript SDK uses, drops where a stream begins: the bytes of a
+# byte order mark, each taken for a character, in UTF-8.
+_MISTAKEN_BOM = b"\xc3\xaf\xc2\xbb\xc2\xbf"
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -40,12 +47,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         only says where to resume (C{id: 7} and an empty C{data:}) has data, and it is empty.
     @ivar kind: The value of the last C{event} field; empty without one.
     @ivar id: The value of the last C{id} field. One that holds NUL is none.
+    @ivar ambiguous: Whether some client in use reads data where by the standard there is none: behind
+        what it takes for a line's end or for a byte order mark. No honest server writes so. In a data
+        field it is not asked for: in JSON U+0085, U+2028 and U+2029 may stand, and the others may not.
     """
 
     raw: bytes
     data: bytes | None = None
     kind: bytes = b""
     id: bytes | None = None
+    ambiguous: bool = False
 
     def __repr__(self) -> str:
         # What is in an event may be a secret.
@@ -86,13 +97,13 @@ class EventReader:
         if not self._begun:
             piece = bytes(self._held) + piece
             self._held.clear()
-            if len(piece) < len(_BOM) and _BOM.startswith(piece):
+            if len(piece) < len(BOM) and BOM.startswith(piece):
                 return self._hold(piece, events)
             self.size = 0
             self._begun = True
-            if piece.startswith(_BOM):
-                events.append(Event(_BOM))
-                at = len(_BOM)
+            if piece.startswith(BOM):
+                events.append(Event(BOM))
+                at = len(BOM)
         elif self.size:
             at = self._end_of_held(piece)
             if not at:
@@ -112,7 +123,7 @@ class EventReader:
                 if not end:
                     return self._hold(piece[at:], events)
                 raw = piece[at:end]
-                event = Event(raw) if silent else _read(raw)
+                event = _read_silence(raw) if silent else _read(raw)
             events.append(event)
             at += len(event.raw)
         return events
@@ -220,12 +231,22 @@ def _read(raw: bytes) -> Event:
         lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     kind, own = b"", None
     values: list[bytes] = []
+    others: list[bytes] = []
     for line in lines.split(b"\n"):
         name, _, value = line.partition(b":")
         if name == b"data":
             values.append(value.removeprefix(b" "))
-        elif name == b"event":
+            continue
+        others.append(line)
+        if name == b"event":
             kind = value.removeprefix(b" ")
         elif name == b"id" and b"\0" not in value:
             own = value.removeprefix(b" ")
-    return Event(raw, b"\n".join(values) if values else None, kind, own)
+    data = b"\n".join(values) if values else None
+    more = _MORE_LINE_ENDS.search(b"\n".join(others)) is not None
+    return Event(raw, data, kind, own, more or raw.startswith(_MISTAKEN_BOM))
+
+
+def _read_silence(raw: bytes) -> Event:
+    """Blank lines and comments."""
+    return Event(raw, ambiguous=_MORE_LINE_ENDS.search(raw) is not None)

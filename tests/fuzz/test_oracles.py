@@ -23,7 +23,7 @@ _SOURCE = proxy._source
 
 _UNAWARE = staticmethod(lambda piece: sse._end(piece, 0, []))
 
-_LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"\0", b""))
+_LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"[\x20-", rb"[\0-\t\x20-"))
 
 #: Target, what the fault is, where it is planted, and what stands there then.
 FAULTS: list[tuple[str, str, object, str, Any]] = [
@@ -34,9 +34,11 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("sse", "LF CR is one end", sse, "_PAIRS", (b"\n\n", b"\n\n", b"\r\r")),
     ("sse", "pieces by themselves", sse.EventReader, "_end_of_held", _UNAWARE),
     ("sse", "comments in events", sse, "_SILENT", frozenset(b"\r\n")),
-    ("sse", "two marks", sse, "_BOM", b"\xef\xbb\xbfdata"),
+    ("sse", "two marks", sse, "BOM", b"\xef\xbb\xbfdata"),
     ("sse", "ids with NUL", sse, "_HEAD", _LAX_HEAD),
     ("sse", "no fields", sse, "_read", sse.Event),
+    ("sse", "lines of text", sse, "_MORE_LINE_ENDS", re.compile(rb"[\v\f]")),
+    ("sse", "a mark in Latin-1", sse, "_MISTAKEN_BOM", b"\xef\xbb\xbf"),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),

@@ -81,3 +81,15 @@ def read(stream: bytes) -> tuple[list[Told], bytes]:
         elif field == b"id" and b"\0" not in value:
             own = value
     return events, raw + unfinished
+
+
+def reads_otherwise(raw: bytes) -> bool:
+    """
+    Whether some client in use reads data in an event, or in what stands between two, that the standard
+    does not: one that ends a line where Python ends a line of text, or that drops what looks like a
+    byte order mark after it was taken for Latin-1.
+    """
+    others = [line for line, _ in lines_of(raw)[0] if line.partition(COLON)[0] != b"data"]
+    texts = [line.decode("utf-8", "replace") + "." for line in others]
+    mark = "\ufeff".encode().decode("latin-1").encode()
+    return raw.startswith(mark) or any(len(text.splitlines()) > 1 for text in texts)

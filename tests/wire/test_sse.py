@@ -33,7 +33,18 @@ VALUES = st.one_of(
     st.text(sorted("x: \0\v\f\x1c\x85\u2028\u2029\ufeff"), max_size=6).map(str.encode),
 )
 NAMES = st.sampled_from(
-    [b"data", b"event", b"id", b"retry", b"", b"Data", b"data ", b"foo", b"\xef\xbb\xbfdata"]
+    [
+        b"data",
+        b"event",
+        b"id",
+        b"retry",
+        b"",
+        b"Data",
+        b"data ",
+        b"foo",
+        b"\xef\xbb\xbfdata",
+        "ï»¿data".encode(),
+    ]
 )
 LINES = st.one_of(
     NAMES,
@@ -80,6 +91,7 @@ def check(stream: bytes, cut: list[bytes]) -> list[Told]:
         fed += len(piece)
         for event in reader.feed(piece):
             out += event.raw
+            assert event.ambiguous is event_source.reads_otherwise(event.raw)
             if is_silent(event):
                 assert (event.data, event.kind, event.id) == (None, b"", None)
             else:
@@ -218,6 +230,32 @@ def test_what_is_held_back_at_the_end_is_counted() -> None:
     assert reader.feed(b"ta: 2\n") == []
     assert reader.feed(b"") == []
     assert reader.size == 8
+
+
+@pytest.mark.parametrize(
+    ("raw", "ambiguous"),
+    [
+        ("id: 7\vdata: {}\v\v\ndata: {}\n\n", True),
+        ("id: 7\u2028data: {}\u2028\u2028\nevent: message\ndata: {}\n\n", True),
+        ("event: x\x1edata: {}\ndata: {}\n\n", True),
+        ("data: {}\nfoo\x85data: {}\n\n", True),
+        (": ping\fdata: {}\f\f\n\n", True),
+        ("ï»¿data: {}\n\n", True),
+        ("ï»¿event: x\ndata: {}\n\n", True),
+        # Honest ones, with characters that they may have.
+        ('data: {"a": "\u2028 \u2029 \x85"}\n\n', False),
+        ("id: é\nevent: ï»¿\ndata: ï»¿\n\n", False),
+        (": ping é\n\n", False),
+    ],
+)
+def test_what_clients_read_in_two_ways_is_marked(raw: str, ambiguous: bool) -> None:
+    """A message may hide there from the gate: no field named data holds it."""
+    stream = raw.encode()
+    (event,) = EventReader().feed(stream)
+    assert event.ambiguous is ambiguous
+    by_byte = EventReader()
+    parts = [event for at in range(len(stream)) for event in by_byte.feed(stream[at : at + 1])]
+    assert any(event.ambiguous for event in parts) is ambiguous
 
 
 def seconds(work: Callable[[], object]) -> float:
