@@ -2,19 +2,14 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.e2e.lab import ROOT, GateProcess
+from tests.e2e.lab import GateProcess
+from tests.e2e.node import PACKAGES, node
 
 CLIENTS = Path(__file__).with_name("clients")
-
-#: Where the Makefile installs what C{package.json} asks for.
-PACKAGES = ROOT / "build" / "node"
 
 # Node needs half a second to start and a TLS handshake; the rest is for a busy machine.
 PATIENCE = 60.0
@@ -22,9 +17,6 @@ PATIENCE = 60.0
 
 def told(gate: GateProcess, ticket: Path, token: str | None, *command: str) -> dict[str, Any]:
     """What a program printed, the last line of it: the facts of a story, or why it C{failed}."""
-    node = shutil.which("node")
-    if node is None or not (PACKAGES / "node_modules" / "@modelcontextprotocol").is_dir():
-        pytest.fail(f"node or the TypeScript SDKs in {PACKAGES} are missing; 'make test' installs them")
     environment = {
         **os.environ,
         "NODE_EXTRA_CA_CERTS": str(gate.lab.ca_file),
@@ -34,7 +26,7 @@ def told(gate: GateProcess, ticket: Path, token: str | None, *command: str) -> d
         "TICKET": str(ticket),
     }
     run = subprocess.run(
-        [node, str(CLIENTS / command[0]), *command[1:]],
+        [node(), str(CLIENTS / command[0]), *command[1:]],
         env=environment,
         capture_output=True,
         text=True,
