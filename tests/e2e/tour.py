@@ -1,9 +1,9 @@
 """The tour of everything that MCP has, and what must be seen on it.
 
 Whatever the client, it does all that it can with the server of C{servers/everything.*}, and gives back
-what it saw as L{Facts}: those of each feature under the feature's name. C{tourists.py} has the clients
-of the Python SDK and FastMCP, C{clients/tour.mjs} those of the TypeScript SDKs, C{inspector.py} the
-Inspector's.
+what it saw as L{Facts}: those of each feature under the feature's name, and the revision that it found
+under C{version}. C{tourists.py} has the clients of the Python SDK and FastMCP, C{typescript.py} with
+C{clients/tour.mjs} those of the TypeScript SDKs, C{inspector.py} the Inspector's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,21 @@ QUESTION = "How is the weather?"
 MODEL_SAYS = "mild"
 USER_SAYS = "fine"
 
-TOOLS = ("ask_model", "ask_user", "get_weather", "linger", "log", "part", "slow", "write")
+#: The tool that has to do with a feature.
+TOOL_OF = {
+    "call": "get_weather",
+    "progress": "slow",
+    "logging": "log",
+    "sampling": "ask_model",
+    "elicitation": "ask_user",
+    "subscribe": "write",
+    "cancel": "linger",
+    "reconnect": "part",
+}
 
 #: What every client sees that can do such a thing at all.
 SIGHTS: Facts = {
-    "list": list(TOOLS),
+    "list": sorted(TOOL_OF.values()),
     "call": "sunny in Oslo",
     # The server goes on after the first of them only when the client has heard it.
     "progress": {"heard": [0, 50, 100], "answer": "done"},

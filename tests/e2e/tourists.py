@@ -254,3 +254,23 @@ async def cancel(tourist: Tourist, place: Place) -> object:
 async def reconnect(tourist: Tourist, place: Place) -> object:
     heard: list[float] = []
     return {"answer": await tourist.call("part", {}, heard.append), "heard": heard}
+
+
+def official_tour(place: Place, mode: str) -> Facts:
+    """The official client's."""
+
+    async def go() -> Facts:
+        async with official(place, mode) as tourist:
+            return await tour(tourist, place)
+
+    return asyncio.run(go())
+
+
+def fast_tour(place: Place, mode: str) -> Facts:
+    """FastMCP's."""
+
+    async def go() -> Facts:
+        async with fast(place, mode) as tourist:
+            return await tour(tourist, place)
+
+    return asyncio.run(go())

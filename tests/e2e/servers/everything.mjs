@@ -79,11 +79,14 @@ function both() {
       { capabilities: { logging: {}, resources: { subscribe: true } } },
     );
     const tool = (name, takes, run) => server.registerTool(name, { inputSchema: schema(...takes) }, run);
-    const progress = (ctx, done, total) =>
-      ctx.mcpReq.notify({
-        method: "notifications/progress",
-        params: { progressToken: ctx.mcpReq._meta.progressToken, progress: done, total },
-      });
+    const progress = async (ctx, done, total) => {
+      const progressToken = ctx.mcpReq._meta?.progressToken;
+      if (progressToken !== undefined)
+        await ctx.mcpReq.notify({
+          method: "notifications/progress",
+          params: { progressToken, progress: done, total },
+        });
+    };
 
     tool("get_weather", ["city"], ({ city }) => text(`sunny in ${city}`));
 
@@ -128,6 +131,7 @@ function both() {
 
     tool("linger", ["ticket"], async ({ ticket }, ctx) => {
       await progress(ctx, 0, 1);
+      writeFileSync(join(HERE, `${ticket}.begun`), "");
       try {
         await pause(60_000, undefined, { signal: ctx.mcpReq.signal });
       } catch (error) {

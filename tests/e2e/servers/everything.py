@@ -153,9 +153,10 @@ async def write(ctx: Context, text: str) -> str:
 
 @server.tool()
 async def linger(ctx: Context, ticket: str) -> str:
-    """Says that it began, then works until it is cancelled, and leaves a file to say so."""
+    """Says that it began, then works until it is cancelled, and leaves files to say so, too."""
     try:
         await ctx.report_progress(0, 1, "begun")
+        HERE.joinpath(f"{ticket}.begun").touch()
         await asyncio.sleep(60)
     except asyncio.CancelledError:
         HERE.joinpath(ticket).touch()
