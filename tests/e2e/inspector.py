@@ -30,17 +30,24 @@ OWN_SIGHTS: Facts = {
 def tour(place: Place, era: str) -> Facts:
     """All that it can do; C{era} is legacy, modern or auto."""
     inspector = Inspector(place, era)
-    version = inspector.result("initialize")["protocolVersion"]
+    # All at once, for most of it is node's start.
+    asked, listed, called = (
+        inspector.start("initialize"),
+        inspector.start("tools/list"),
+        inspector.start(*_calling("get_weather", city="Oslo")),
+    )
+    version = inspector.result(asked)["protocolVersion"]
     facts = {
         "version": version,
-        "list": sorted(tool["name"] for tool in inspector.result("tools/list")["tools"]),
-        "call": inspector.call("get_weather", city="Oslo"),
+        "list": sorted(tool["name"] for tool in inspector.result(listed)["tools"]),
+        "call": inspector.text(called),
     }
     if version == MODERN:
         facts["cancel"] = inspector.cancel()
     else:
-        facts["logging"] = {"level set": inspector.result("logging/setLevel", "--log-level", "info")}
-        facts["reconnect"] = {"answer": inspector.call("part")}
+        levelled = inspector.start("logging/setLevel", "--log-level", "info")
+        facts["reconnect"] = {"answer": inspector.text(inspector.start(*_calling("part")))}
+        facts["logging"] = {"level set": inspector.result(levelled)}
     return facts
 
 
@@ -56,34 +63,8 @@ class Inspector:
         # It keeps files at home.
         self._env = {**os.environ, "HOME": str(place.files), "NODE_EXTRA_CA_CERTS": str(place.ca_file)}
 
-    def result(self, method: str, *more: str) -> Any:
-        """What it says that the server answered."""
-        process = self._start(method, *more)
-        try:
-            printed, complained = process.communicate(timeout=PATIENCE)
-        finally:
-            process.kill()
-        assert process.returncode == 0, f"{method}: {complained or printed}"
-        return json.loads(printed)["result"]
-
-    def call(self, name: str, **arguments: str) -> str:
-        [content] = self.result(*_calling(name, **arguments))["content"]
-        text: str = content["text"]
-        return text
-
-    def cancel(self) -> Facts:
-        """Go away in the midst of a call, which is how one cancels in the modern era."""
-        trace = self._place.files / uuid4().hex
-        process = self._start(*_calling("linger", ticket=trace.name))
-        try:
-            eventually(trace.with_suffix(".begun").exists, "the call has begun", PATIENCE)
-        finally:
-            process.kill()
-            process.communicate()
-        eventually(trace.exists, "the server notices that the call is cancelled")
-        return {"noticed": True}
-
-    def _start(self, *method: str) -> "subprocess.Popen[str]":
+    def start(self, *method: str) -> "subprocess.Popen[str]":
+        """Begin what the command is to do."""
         return subprocess.Popen(
             [*self._command, "--method", *method],
             stdin=subprocess.DEVNULL,
@@ -92,6 +73,33 @@ class Inspector:
             text=True,
             env=self._env,
         )
+
+    def result(self, process: "subprocess.Popen[str]") -> Any:
+        """What it says that the server answered."""
+        try:
+            printed, complained = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+        assert process.returncode == 0, complained or printed
+        return json.loads(printed)["result"]
+
+    def text(self, process: "subprocess.Popen[str]") -> str:
+        """What a tool answered."""
+        [content] = self.result(process)["content"]
+        text: str = content["text"]
+        return text
+
+    def cancel(self) -> Facts:
+        """Go away in the midst of a call, which is how one cancels in the modern era."""
+        trace = self._place.files / uuid4().hex
+        process = self.start(*_calling("linger", ticket=trace.name))
+        try:
+            eventually(trace.with_suffix(".begun").exists, "the call has begun", PATIENCE)
+        finally:
+            process.kill()
+            process.communicate()
+        eventually(trace.exists, "the server notices that the call is cancelled")
+        return {"noticed": True}
 
 
 def _calling(name: str, **arguments: str) -> Sequence[str]:

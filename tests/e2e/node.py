@@ -11,5 +11,5 @@ _NODE = PACKAGES / "node_modules" / ".bin" / "node"
 def node() -> str:
     """The command; an error that says what to do when it is not there."""
     if not _NODE.is_file():
-        raise FileNotFoundError(f"node and the TypeScript SDKs in {PACKAGES} are missing; 'make test' installs them")
+        raise FileNotFoundError(f"node and the packages in {PACKAGES} are missing; 'make test' installs them")
     return str(_NODE)

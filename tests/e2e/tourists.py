@@ -23,6 +23,8 @@ from mcp.client.subscriptions import listen
 
 from tests.e2e.tour import MODEL_SAYS, MODERN, NOTE, PATIENCE, USER_SAYS, Facts, Place
 
+Hear = Callable[[float], None]
+
 
 @define
 class Ears:
@@ -65,7 +67,7 @@ class Tourist:
     async def tools(self) -> list[str]:
         raise NotImplementedError
 
-    async def call(self, name: str, arguments: dict[str, Any], hear: Callable[[float], None] | None = None) -> str:
+    async def call(self, name: str, arguments: dict[str, Any], hear: Hear | None = None) -> str:
         raise NotImplementedError
 
     async def read(self, uri: str) -> str:
@@ -78,7 +80,7 @@ class Official(Tourist):
     async def tools(self) -> list[str]:
         return [tool.name for tool in (await self.client.list_tools()).tools]
 
-    async def call(self, name: str, arguments: dict[str, Any], hear: Callable[[float], None] | None = None) -> str:
+    async def call(self, name: str, arguments: dict[str, Any], hear: Hear | None = None) -> str:
         answer = await self.client.call_tool(name, arguments, progress_callback=hear and progress_to(hear))
         return answer.content[0].text
 
@@ -92,7 +94,7 @@ class FastMCP(Tourist):
     async def tools(self) -> list[str]:
         return [tool.name for tool in await self.client.list_tools()]
 
-    async def call(self, name: str, arguments: dict[str, Any], hear: Callable[[float], None] | None = None) -> str:
+    async def call(self, name: str, arguments: dict[str, Any], hear: Hear | None = None) -> str:
         answer = await self.client.call_tool(name, arguments, progress_handler=hear and progress_to(hear))
         return answer.content[0].text
 
@@ -100,7 +102,7 @@ class FastMCP(Tourist):
         return (await self.client.read_resource(uri))[0].text
 
 
-def progress_to(hear: Callable[[float], None]) -> Any:
+def progress_to(hear: Hear) -> Any:
     async def progress(progress: float, total: float | None, message: str | None) -> None:
         hear(progress)
 
@@ -244,7 +246,11 @@ async def cancel(tourist: Tourist, place: Place) -> object:
     lingering = asyncio.create_task(
         tourist.call("linger", {"ticket": trace.name}, lambda progress: began.set())
     )
-    await began.wait()
+    beginning = asyncio.create_task(began.wait())
+    await asyncio.wait((lingering, beginning), return_when=asyncio.FIRST_COMPLETED)
+    if lingering.done():
+        # It was to go on until it is cancelled; says why it did not.
+        return {"answer": lingering.result()}
     lingering.cancel()
     while not trace.exists():
         await asyncio.sleep(0.01)

@@ -44,7 +44,11 @@ export function ears(on) {
 
 // `call(params, options)` is the client's, whose form differs between the versions, as does the version.
 export async function tour(client, transport, heard, { call, version, sights }) {
-  await client.connect(transport);
+  try {
+    await client.connect(transport);
+  } catch (error) {
+    return end({ failed: String(error) });
+  }
   const modern = version() === MODERN;
   const tool = async (name, args, more) => (await call({ name, arguments: args }, more)).content[0].text;
   const stops = {
@@ -89,7 +93,9 @@ export async function tour(client, transport, heard, { call, version, sights }) 
       const ticket = randomUUID();
       const leaving = new AbortController();
       const onprogress = () => leaving.abort();
-      await tool("linger", { ticket }, { onprogress, signal: leaving.signal }).catch(() => {});
+      await tool("linger", { ticket }, { onprogress, signal: leaving.signal }).catch((error) => {
+        if (!leaving.signal.aborted) throw error;
+      });
       while (!existsSync(join(FILES, ticket))) await pause(10);
       return { noticed: true };
     },
@@ -114,6 +120,10 @@ export async function tour(client, transport, heard, { call, version, sights }) 
     patience.abort();
   }
   await client.close();
+  end(facts);
+}
+
+function end(facts) {
   process.stdout.write(`${JSON.stringify(facts)}\n`);
   // What was given up may still wait for an answer.
   process.exit(0);
