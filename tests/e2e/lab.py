@@ -26,6 +26,7 @@ from mcpgate.evidence.record import parse_line
 from mcpgate.identity.issued import TokenFile
 from mcpgate.ops.control import ControlError, ask
 from mcpgate.testing import LocalCA, TLSFront, write_pair
+from tests.e2e.node import PACKAGES, node
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -367,7 +368,7 @@ def _records(path: Path) -> list[Mapping[str, Any]]:
 class McpServer:
     """A program of C{servers/} on a unix socket, behind a TLS front with a certificate of the lab's CA."""
 
-    def __init__(self, directory: Path, ca: LocalCA, program: str = "weather.py") -> None:
+    def __init__(self, directory: Path, ca: LocalCA, program: str = "weather.py", *arguments: str) -> None:
         self.directory = directory
         self.ca = ca
         self.socket = directory / "mcp.sock"
@@ -376,7 +377,10 @@ class McpServer:
         self._log = directory / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(SERVERS / program), str(self.socket)], stdout=log, stderr=log
+                [*interpreter(program), str(SERVERS / program), str(self.socket), *arguments],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "NODE_PACKAGES": str(PACKAGES)},
             )
 
     @property
@@ -409,6 +413,11 @@ class McpServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def interpreter(program: str) -> tuple[str, ...]:
+    """What runs a program: node for one in JavaScript, else our own Python."""
+    return (node(),) if program.endswith(".mjs") else (sys.executable,)
 
 
 def _serves(path: Path) -> bool:

@@ -1,0 +1,19 @@
+// The client of @modelcontextprotocol/client. Its argument is the era: legacy, auto, or a revision.
+
+import { capabilities, ears, info, options, packages, tour, url } from "./tour.mjs";
+
+const { Client, StreamableHTTPClientTransport, LOG_LEVEL_META_KEY } = packages("@modelcontextprotocol/client");
+
+const era = process.argv[2];
+const mode = era === "auto" || era === "legacy" ? era : { pin: era };
+const client = new Client(info, { capabilities, versionNegotiation: { mode } });
+const heard = ears({
+  request: (method, answer) => client.setRequestHandler(method, answer),
+  notification: (method, hear) => client.setNotificationHandler(method, hear),
+});
+
+await tour(client, new StreamableHTTPClientTransport(url, options), heard, {
+  // In the modern era whoever wants to be told of logs says so with each request.
+  call: (params, more) => client.callTool({ ...params, _meta: { [LOG_LEVEL_META_KEY]: "info" } }, more),
+  version: () => client.getNegotiatedProtocolVersion(),
+});
