@@ -85,7 +85,7 @@ class Mirrors:
         """
         Why a call contradicts its C{Mcp-Param-*} headers, if it does by what is known of the tool.
 
-        @param arguments: Those of the body; an empty mapping where it has none.
+        @param arguments: Those of the body, an object of JSON; an empty one where it has none.
         """
         annotations = self._tools.get(name)
         if annotations is None:
@@ -136,13 +136,14 @@ def _schemas(root: object) -> Iterator[tuple[tuple[str, ...] | None, Mapping[str
                 waiting.append((None, value))
 
 
-def _value_at(arguments: object, path: tuple[str, ...]) -> object:
+def _value_at(arguments: Mapping[str, object], path: tuple[str, ...]) -> object:
     """The value at a path, C{None} where there is none (null counts as none)."""
-    for name in path:
-        if not isinstance(arguments, Mapping):
+    value = arguments.get(path[0])
+    for name in path[1:]:
+        if type(value) is not dict:
             return None
-        arguments = arguments.get(name)
-    return arguments
+        value = value.get(name)
+    return value
 
 
 def _contradiction(claimed: bytes | None, value: object, declared: str) -> str | None:

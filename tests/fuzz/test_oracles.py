@@ -12,7 +12,7 @@ from h11 import RemoteProtocolError
 from mcpgate.config import url
 from mcpgate.relay import inbound
 from mcpgate.tls import hello
-from mcpgate.wire import chunked, forward, http, jsonrpc, proxy, sse
+from mcpgate.wire import agreement, chunked, forward, http, jsonrpc, proxy, sse
 from tests.fuzz.targets import TARGETS
 
 _BARE_LF = chunked._first_and_next(rb"([0-9A-Fa-f]{1,8})()\r?\n", rb"(?:[0-9A-Fa-f]{1,8}\r?)?")
@@ -44,6 +44,8 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),
     ("ids", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("calls", "names in disguise", jsonrpc, "_disguised", lambda name: False),
+    ("names", "never decoded", agreement, "PREFIX", b"\0"),
+    ("names", "Latin-1 taken", agreement, "decode", lambda value: value.decode("latin-1")),
     ("forward", "the caller's token", forward, "_STAYS_HERE", frozenset({b"host", b"content-length"})),
     ("hello", "another name", hello, "_server_name", lambda extension: "other.test"),
     ("proxy", "UDP taken", proxy, "_SIZES", {**proxy._SIZES, 0x12: 12}),
