@@ -72,11 +72,16 @@ def read_checks(scenario: str, text: str | None) -> list[Check]:
 
 
 def differences(direct: Run, gate: Run) -> list[str]:
-    """One line for each check that did not come out the same way as often."""
+    """One line for each check that did not come out the same way as often.
+
+    What a run that was cut short did not come to is not told check by check.
+    """
     left, right = _by_name(direct.checks), _by_name(gate.checks)
     lines = []
     for key in sorted(left.keys() | right.keys()):
         before, after = left.get(key, []), right.get(key, [])
+        if (direct.trouble and not before) or (gate.trouble and not after):
+            continue
         if Counter(one.status for one in before) != Counter(one.status for one in after):
             came_out = f"{_statuses(before)} directly, {_statuses(after)} through the gate"
             lines.append(f"{': '.join(key)}: {came_out}{_because(after) or _because(before)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcpgate.testing import LocalCA
 from tests.conformance.checks import Row, Run
@@ -53,9 +53,9 @@ class Case:
 
 
 def _cases(setting: Setting, revisions: tuple[str, ...], frozen_sets: tuple[str, ...]) -> list[Case]:
-    whole = [(one, ("--suite", "all", "--spec-version", one)) for one in revisions]
-    whole += [(f"requirements {one}", ("--requirements", one)) for one in frozen_sets]
-    return [Case(what + setting.suffix, selection, setting) for what, selection in whole]
+    cases = [Case(one, ("--suite", "all", "--spec-version", one)) for one in revisions]
+    cases += [Case(f"requirements {one}", ("--requirements", one)) for one in frozen_sets]
+    return [evolve(case, what=case.what + setting.suffix, setting=setting) for case in cases]
 
 
 #: In the order in which they are run.
@@ -101,7 +101,7 @@ class Rehearsal:
             return self._server(case, self._staged(case.setting))
         except Exception as error:
             # Whatever it is, the other rows are run and this one is no blank.
-            told = Run(trouble=f"it could not be run: {error or error!r}")
+            told = Run(trouble=f"it could not be run: {str(error) or repr(error)}")
             return Row(case.what, told, told)
 
     def _server(self, case: Case, stage: Stage) -> Row:

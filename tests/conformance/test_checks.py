@@ -101,6 +101,17 @@ def test_a_row_that_was_not_run_is_not_the_same() -> None:
     assert len(faults(only, only)) == 2
 
 
+def test_what_a_run_did_not_come_to_is_not_told_check_by_check() -> None:
+    """That it was cut short is one fault; what it did come to is compared."""
+    direct = run(("a", PASSED), ("b", PASSED), ("c", PASSED))
+    gate = run(("a", PASSED), ("b", FAILED), (WHOLE, FAILED), trouble="not finished in 90 s")
+    assert faults(direct, gate) == [
+        "not finished in 90 s (through the gate)",
+        "s: b: SUCCESS directly, FAILURE through the gate",
+        f"s: {WHOLE}: nothing directly, FAILURE through the gate",
+    ]
+
+
 def test_runs_add_up() -> None:
     """With their checks and their troubles."""
     both = run(("a", PASSED), trouble="late") + run(("b", FAILED), trouble="lost")
