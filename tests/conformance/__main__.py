@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from mcpgate.testing import LocalCA
 from tests.conformance.checks import Row, heading, line
-from tests.conformance.rows import ROWS, Case, Rehearsal
+from tests.conformance.rows import ROWS, Case, Series
 from tests.conformance.suite import Missing, Suite
 from tests.e2e.lab import ROOT
 
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         suite = Suite(options.results)
         with TemporaryDirectory(prefix="mcpgate-conformance-") as directory:
             ca = LocalCA.create("mcpgate conformance", datetime.now(UTC))
-            with Rehearsal(suite, Path(directory), options.results, ca) as rehearsal:
-                rows = _run(rehearsal, options.cases)
+            with Series(suite, Path(directory), options.results, ca) as series:
+                rows = _run(series, options.cases)
     except Missing as missing:
         print(f"conformance: {missing}", file=sys.stderr)
         return 1
@@ -80,16 +80,16 @@ def chosen(only: Sequence[str]) -> list[Case]:
     return meant
 
 
-def _run(rehearsal: Rehearsal, cases: Sequence[Case]) -> list[Row]:
+def _run(series: Series, cases: Sequence[Case]) -> list[Row]:
     width = max(len(case.what) for case in ROWS)
     print(heading(width), flush=True)
     rows = []
     began = time.monotonic()
     for case in cases:
-        row = rehearsal.row(case)
+        row = series.row(case)
         rows.append(row)
         print(line(row, width), flush=True)
-    print(f"{time.monotonic() - began:.0f} s; what the suite said is in {rehearsal.results}")
+    print(f"{time.monotonic() - began:.0f} s; what the suite said is in {series.results}")
     for row in rows:
         for fault in row.faults:
             print(f"{row.what}: {fault}")

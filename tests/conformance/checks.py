@@ -72,27 +72,38 @@ def read_checks(scenario: str, text: str | None) -> list[Check]:
 
 
 def differences(direct: Run, gate: Run) -> list[str]:
-    """One line for each check that did not come out the same way as often."""
+    """One line for each check that did not come out the same way as often.
+
+    What a run that was cut short did not come to is not told check by check.
+    """
     left, right = _by_name(direct.checks), _by_name(gate.checks)
     lines = []
     for key in sorted(left.keys() | right.keys()):
         before, after = left.get(key, []), right.get(key, [])
+        if (direct.trouble and not before) or (gate.trouble and not after):
+            continue
         if Counter(one.status for one in before) != Counter(one.status for one in after):
             came_out = f"{_statuses(before)} directly, {_statuses(after)} through the gate"
             lines.append(f"{': '.join(key)}: {came_out}{_because(after) or _because(before)}")
     return lines
 
 
-def faults(direct: Run, gate: Run) -> list[str]:
-    """Why a row is not what it should be, one line each; empty if the suite saw no difference."""
+def faults(direct: Run, gate: Run, known: int = 0) -> list[str]:
+    """Why a row is not what it should be, one line each; empty if the suite saw no difference.
+
+    @param known: how many checks the server is known to fail. Two runs against a server that is broken
+        would be as equal as two against one that works.
+    """
     lines = [
         f"{trouble} ({where})"
         for where, trouble in (("directly", direct.trouble), ("through the gate", gate.trouble))
         if trouble
     ]
     for where, run in (("directly", direct), ("through the gate", gate)):
-        if not run.trouble and not any(run.counts.values()):
-            lines.append(f"nothing was checked {where}")
+        if not run.trouble and not run.counts["passed"]:
+            lines.append(f"nothing passed {where}")
+    if not direct.trouble and direct.counts["failed"] != known:
+        lines.append(f"{direct.counts['failed']} failed directly, where {known} are known to")
     return lines + differences(direct, gate)
 
 
@@ -103,10 +114,12 @@ class Row:
     what: str
     direct: Run
     gate: Run
+    #: How many checks fail directly, too.
+    known: int = 0
 
     @property
     def faults(self) -> list[str]:
-        return faults(self.direct, self.gate)
+        return faults(self.direct, self.gate, self.known)
 
     def written(self) -> dict[str, object]:
         """As it stands in C{build/conformance.json}."""

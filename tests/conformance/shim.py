@@ -125,6 +125,10 @@ class Shim:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             # Either side is gone; the other is told by its own connection.
             pass
+        except asyncio.CancelledError:
+            # By the end of the shim. Python 3.11's server asks this task how it failed, which a
+            # cancelled one cannot say.
+            pass
         finally:
             self._open.discard(task)
             writer.close()

@@ -56,7 +56,7 @@ def test_the_same_run_twice_has_no_difference() -> None:
     """In whatever order the checks came, and although some have the same id."""
     direct = run(("a", PASSED), ("a", FAILED), ("b", PASSED))
     gate = run(("b", PASSED), ("a", FAILED), ("a", PASSED))
-    assert faults(direct, gate) == []
+    assert faults(direct, gate, known=1) == []
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,30 @@ def test_a_difference_has_the_suites_words() -> None:
 
 def test_a_row_that_was_not_run_is_not_the_same() -> None:
     """Neither one without a single check, nor one that was not made to its end."""
-    assert faults(run(), run()) == ["nothing was checked directly", "nothing was checked through the gate"]
+    assert faults(run(), run()) == ["nothing passed directly", "nothing passed through the gate"]
     good = run(("a", PASSED))
     assert faults(good, good + Run(trouble="late")) == ["late (through the gate)"]
     # A check that is neither passed nor failed checks nothing.
     only = run(("a", "SKIPPED"))
     assert len(faults(only, only)) == 2
+
+
+def test_a_server_that_is_broken_is_no_measure() -> None:
+    """Both ways are equally bad then."""
+    found = run(("a", PASSED), ("b", FAILED))
+    assert faults(found, found) == ["1 failed directly, where 0 are known to"]
+    assert faults(found, found, known=2) == ["1 failed directly, where 2 are known to"]
+
+
+def test_what_a_run_did_not_come_to_is_not_told_check_by_check() -> None:
+    """That it was cut short is one fault; what it did come to is compared."""
+    direct = run(("a", PASSED), ("b", PASSED), ("c", PASSED))
+    gate = run(("a", PASSED), ("b", FAILED), (WHOLE, FAILED), trouble="not finished in 90 s")
+    assert faults(direct, gate) == [
+        "not finished in 90 s (through the gate)",
+        "s: b: SUCCESS directly, FAILURE through the gate",
+        f"s: {WHOLE}: nothing directly, FAILURE through the gate",
+    ]
 
 
 def test_runs_add_up() -> None:

@@ -12,7 +12,7 @@ from mcpgate.testing import LocalCA
 from tests.conformance import stage
 from tests.conformance.__main__ import chosen
 from tests.conformance.client import PLAYS
-from tests.conformance.rows import CLIENT, ROWS, Case, Rehearsal
+from tests.conformance.rows import CLIENT, ROWS, Case, Series
 from tests.conformance.stage import Setting
 from tests.conformance.suite import Missing, Suite
 
@@ -66,8 +66,8 @@ def test_a_row_whose_stage_cannot_be_set_is_a_failure(
     monkeypatch.setattr(stage, "node", missing)
     ca = LocalCA.create("rows", datetime.now(UTC))
     case = Case("one, typescript", (), Setting(", typescript", server="typescript"))
-    with Rehearsal(cast(Suite, None), tmp_path / "lab", tmp_path / "results", ca) as rehearsal:
-        row = rehearsal.row(case)
+    with Series(cast(Suite, None), tmp_path / "lab", tmp_path / "results", ca) as series:
+        row = series.row(case)
     assert row.what == case.what
     assert row.direct.counts == {"passed": 0, "failed": 0}
     assert row.faults == [
