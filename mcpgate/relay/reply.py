@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Protocol
 
-from attrs import Factory, define, frozen
+import msgspec
+from attrs import Factory, define
 
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -28,10 +29,9 @@ from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse
 from mcpgate.wire.sse import BOM, Event, EventReader, amended
 
 
-@frozen(eq=False)
-class Asked:
+class Asked(msgspec.Struct, eq=False, frozen=True):
     """
-    A request that was forwarded and is not answered yet.
+    A request that was forwarded and is not answered yet. (A struct: one is made for each request.)
 
     @ivar exchange: By which it came; its answer may come by another.
     """
