@@ -49,9 +49,9 @@ class Answering:
 
     @property
     def answered(self) -> bool:
-        """Whether the caller has the answer to all that it asked for."""
-        hearing = self._hearing
-        return hearing is not None and bool(hearing.answered) and not hearing.outstanding
+        """Whether the caller has the answer to all that it asked for with this request."""
+        hearing, asking = self._hearing, self._exchange.asking
+        return hearing is not None and asking is not None and bool(hearing.answered) and not asking.awaited
 
     # What the upstream's connection calls.
 
@@ -117,7 +117,7 @@ class Answering:
             exchange.refuse(refusal)
         elif self.answered:
             # All that was asked for is there; only the end of the stream is not.
-            self._end(b"", None)
+            self._end(self._reply.line_end if type(self._reply) is Events else b"", None)
         else:
             exchange.cut(refusal)
 
@@ -299,7 +299,8 @@ class Answering:
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
-        policy, route = self._admission.generation.policy, self._admission.route.name
+        # A stream may be older than the rules.
+        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
         return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.

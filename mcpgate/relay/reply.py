@@ -174,10 +174,14 @@ class Error(Document):
 
 
 class Silence:
-    """What answers nothing: its body, if it has one, is for nobody."""
+    """What answers nothing: its body, if it has one, is for nobody. C{most}: where that ends."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
-        return b""
+        self._left -= len(payload)
+        return b"" if self._left >= 0 else Refusal(Reason.UPSTREAM_ANSWER_SIZE, "of an answer to nothing")
 
 
 class Events:
@@ -262,7 +266,7 @@ def reply_to(
     if head.status >= 300:
         return Error(hearing, document)
     if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
-        return Silence()
+        return Silence(document)
     if content is JSON and method == b"POST":
         return Document(hearing, document)
     return Refusal(Reason.UPSTREAM_CONTENT, "an answer that is neither JSON nor an event stream")
