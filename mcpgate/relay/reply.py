@@ -263,6 +263,8 @@ def reply_to(
     content = head.content
     if content is EVENTS and head.status < 300:
         return Events(hearing, event)
+    if head.length > document:
+        return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"{head.length} bytes are announced")
     if head.status >= 300:
         return Error(hearing, document)
     if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
