@@ -11,7 +11,6 @@ and hide that somebody edited it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -25,6 +24,7 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from mcpgate.identity.principal import Principal
+from mcpgate.identity.replaced import ReplacedFile
 from mcpgate.reasons import Reason, Refusal
 
 #: Names go into records and rules: no white space, and never the form of an id.
@@ -125,6 +125,7 @@ class TokenFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = ReplacedFile(path)
 
     def load(self) -> IssuedTokens:
         """Read the file as it is now.
@@ -190,40 +191,12 @@ class TokenFile:
     def _changing(self) -> Iterator[list[IssuedToken]]:
         """The tokens as a list, to be changed; written back when the block ends without an error."""
         try:
-            # A file beside it: the token file itself is replaced, and a lock stays with the old one.
-            lock = self._create(self.path.with_name(self.path.name + ".lock"), os.O_RDWR)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with self._file.locked():
                 tokens = list(self.load().all())
                 yield tokens
-                self._replace(IssuedTokens({token.id: token for token in tokens}).to_bytes())
-            finally:
-                os.close(lock)
+                self._file.replace(IssuedTokens({token.id: token for token in tokens}).to_bytes())
         except OSError as error:
             raise TokenFileError(f"{self.path}: {error.strerror}") from error
-
-    def _replace(self, raw: bytes) -> None:
-        # Under the lock nobody else uses this name; a leftover of a crash is simply overwritten.
-        new = self.path.with_name(f".{self.path.name}.new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(self._create(new, os.O_WRONLY | os.O_EXCL), "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)  # a revocation that a power cut undoes would be none
-        finally:
-            os.close(directory)
-
-    def _create(self, path: Path, flags: int) -> int:
-        """Open or create a file as 0600; as root, for the owner of the directory (the gate's user)."""
-        fd = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        if os.geteuid() == 0:
-            owner = path.parent.stat()
-            os.fchown(fd, owner.st_uid, owner.st_gid)
-        return fd
 
 
 def _valid_name(name: str) -> bool:
