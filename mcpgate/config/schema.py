@@ -195,6 +195,24 @@ class LimitsTable:
         default=60.0,
         example='"10m"',
     )
+    # A day's work. A client opens another session by itself, as MCP asks of it; the shorter, the less an id
+    # that leaked together with its token is worth, and the fewer keys are kept. At most 30 days, as keys
+    # are kept for so long.
+    session_lifetime: float = option(
+        "How long a session may be used after it was opened, however busy it is (MCP up to 2025-11-25).",
+        forms.duration("1m", "30d"),
+        default=86400.0,
+        example='"8h"',
+    )
+    # A meeting or a lunch: less, and people who come back find their session gone. At least 5 minutes, as
+    # use is noted once a minute.
+    session_idle: float = option(
+        "How long a session may go without a request or an open stream before the gate ends it at its "
+        "upstream.",
+        forms.duration("5m", "30d"),
+        default=3600.0,
+        example='"30m"',
+    )
 
 
 @frozen
