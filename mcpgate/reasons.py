@@ -92,6 +92,8 @@ class Reason(StrEnum):
     AUTH_REVOKED = "auth.revoked"
     AUTH_CERTIFICATE = "auth.certificate"
 
+    SESSION_UNKNOWN = "session.unknown"
+
     POLICY_UNLISTED = "policy.unlisted"
     POLICY_BLOCKED = "policy.blocked"
 
@@ -223,6 +225,8 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.AUTH_CERTIFICATE: Answer(
         403, CODE_AUTH, "The client certificate is trusted but names no identity that this gate can use."
     ),
+    # The words of the official servers: clients look at the status, people at these.
+    Reason.SESSION_UNKNOWN: Answer(404, INVALID_REQUEST, "Session not found."),
     Reason.POLICY_UNLISTED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
     Reason.POLICY_BLOCKED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
     Reason.UPSTREAM_UNREACHABLE: Answer(502, CODE_UPSTREAM, "The upstream cannot be reached."),

@@ -25,7 +25,7 @@ RESERVED = range(-32768, -31999)
 #: The codes of JSON-RPC itself that we may use, each for what it means there.
 STANDARD = {-32700, -32600, -32601, -32602}
 
-KINDS = {"tls", "proxy", "frame", "route", "auth", "policy", "upstream", "limit", "client", "gate"}
+KINDS = {"tls", "proxy", "frame", "route", "auth", "session", "policy", "upstream", "limit", "client", "gate"}
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -77,6 +77,7 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
         ("limit", {429, 503}),
         ("proxy", {400}),
         ("route", {404}),
+        ("session", {404}),
     ],
 )
 def test_the_status_says_who_is_to_blame(kind: str, statuses: set[int]) -> None:

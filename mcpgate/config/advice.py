@@ -228,6 +228,12 @@ ADVICE: Mapping[Reason, str] = {
         "The client certificate verifies, but has neither exactly one spiffe:// URI nor a DNS name that "
         "could be the caller's name. Reissue it with one."
     ),
+    Reason.SESSION_UNKNOWN: (
+        "The session id is none of this caller on this route: it is over (limits.session_lifetime), was "
+        "sealed with a key that is gone (mcpgate session rotate --now) or by another gate, belongs to "
+        "somebody else, or was made up. The caller is not told which; its client opens another session "
+        "by itself. Replicas behind one balancer need the same session-keys.json."
+    ),
     Reason.POLICY_UNLISTED: (
         'No rule with verdict = "allow" matches this call; what no rule allows is blocked. Add one if '
         "it should be allowed; the record has the route, method and name."
