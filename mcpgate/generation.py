@@ -22,6 +22,9 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
+from mcpgate.identity.keyfile import NAME as KEY_FILE
+from mcpgate.identity.keyfile import KeyFileError, judge_mode, read_keys
+from mcpgate.identity.session import SessionKeys, place_of
 from mcpgate.policy.rules import Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls import contexts
@@ -99,6 +102,8 @@ class RouteTerms:
     name: str
     table: RouteTable
     upstream: UpstreamTerms
+    #: What a session that was opened by it is bound to.
+    place: bytes
     #: What was found for the calls that came by it (C{relay.judged}).
     judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
 
@@ -113,6 +118,8 @@ class Generation:
     upstreams: Mapping[str, UpstreamTerms]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
+    #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
+    session_keys: SessionKeys
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
@@ -125,8 +132,14 @@ class Generation:
 class Builder:
     """Builds one generation and gathers what is wrong on the way."""
 
-    def __init__(self, config: Config, number: int, now: datetime) -> None:
+    def __init__(
+        self, config: Config, number: int, now: datetime, *, claimed: bool = False
+    ) -> None:
+        """
+        @param claimed: whether a gate has begun in the state directory, and so has its session keys there.
+        """
         self._config = config
+        self._claimed = claimed
         self._number = number
         self._now = now
         self._reading = Reading()
@@ -139,9 +152,11 @@ class Builder:
         config = self._config
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
+        session_keys = self._attempt("gate.state", self._session_keys)
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)
+        assert session_keys is not None
         whole = {name: terms for name, terms in upstreams.items() if terms is not None}
         return Generation(
             number=self._number,
@@ -149,12 +164,29 @@ class Builder:
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
             routes={
-                (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
+                (table.host, table.path.encode()): _route(table, whole[table.upstream])
                 for table in config.routes
             },
             policy=compile_rules(config.rules),
+            session_keys=session_keys,
             reading=self._reading,
         )
+
+    def _session_keys(self) -> SessionKeys:
+        path = self._config.gate.state / KEY_FILE
+        raw = self._reading.read_if_there(path)
+        if raw is None:
+            if self._claimed:
+                # Read as "no keys" it would end every session; a new one is for an operator to want.
+                raise MaterialError(
+                    f"{path}: is gone; put it back, or begin anew with mcpgate session rotate"
+                )
+            return SessionKeys()
+        try:
+            judge_mode(self._reading.mode(path))
+            return SessionKeys(read_keys(raw), self._config.limits.session_lifetime)
+        except KeyFileError as error:
+            raise MaterialError(f"{path}: {error}") from None
 
     def _attempt(self, path: str, step: Callable[[], T]) -> T | None:
         try:
@@ -265,6 +297,11 @@ class Builder:
         if file is not None:
             self._reading.read(file)
         return resolve(reference)
+
+
+def _route(table: RouteTable, upstream: UpstreamTerms) -> RouteTerms:
+    place = place_of(table.name, upstream.authority, upstream.target)
+    return RouteTerms(table.name, table, upstream, place)
 
 
 def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustStore | None) -> SSL.Context:

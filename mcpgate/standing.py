@@ -22,6 +22,7 @@ from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
+from mcpgate.identity.keyfile import KeyFile, KeyFileError
 from mcpgate.relay.bound import Addresses, Bound, ListenError
 from mcpgate.tls.selftest import self_test
 
@@ -91,6 +92,17 @@ class Standing:
         except OSError as error:
             raise JournalError(f"{state}: {error.strerror}") from error
         self._lock = hold(state / LOCK)
+        if not self.generation.session_keys:
+            self._begin_keys()
+
+    def _begin_keys(self) -> None:
+        # Nobody else begins here while we hold the directory, and a file that somebody has put there
+        # since is taken as it is.
+        try:
+            KeyFile(self.config.gate.state).begin(self._wall())
+        except KeyFileError as error:
+            raise JournalError(str(error)) from error
+        self._generation = self._build(self.config, 1)
 
     def first(self) -> Change:
         """
@@ -175,6 +187,11 @@ class Standing:
         self.problems.pop("tokens", None)
         return None
 
+    def taken_up(self) -> dict[str, Any]:
+        """Whether the files are in force as they are, for whoever has changed one of them."""
+        problem = self.problems.get("files")
+        return {"generation": self.generation.number} if problem is None else {"problem": problem}
+
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; C{status} shows it until one is."""
         known = problem in self.problems.values()
@@ -215,4 +232,5 @@ class Standing:
             raise ConfigError(problems, config.source)
 
     def _build(self, config: Config, number: int) -> Generation:
-        return Builder(config, number, datetime.fromtimestamp(self._wall(), UTC)).build()
+        now = datetime.fromtimestamp(self._wall(), UTC)
+        return Builder(config, number, now, claimed=self._lock is not None).build()

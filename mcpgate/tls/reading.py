@@ -40,6 +40,7 @@ class Reading:
 
     _files: dict[Path, _File] = field(init=False, default=Factory(dict), repr=False)
     _listings: dict[Path, tuple[str, ...]] = field(init=False, default=Factory(dict))
+    _missing: set[Path] = field(init=False, default=Factory(set))
 
     def read(self, path: Path) -> bytes:
         """The file's bytes, from memory if it was read before.
@@ -47,6 +48,17 @@ class Reading:
         @raise MaterialError: if it cannot be read, is no regular file, or is larger than L{MAX_FILE}.
         """
         return self._file(path).octets
+
+    def read_if_there(self, path: Path) -> bytes | None:
+        """As L{read}; C{None} if there is no such file, and its coming is a change.
+
+        @raise MaterialError: as L{read}, but for a file that is not there.
+        """
+        if path not in self._missing:
+            if path in self._files or os.path.lexists(path):
+                return self.read(path)
+            self._missing.add(path)
+        return None
 
     def mode(self, path: Path) -> int:
         """The permission bits the file had when it was read."""
@@ -68,6 +80,8 @@ class Reading:
             total.update(f"{path}\0{file.sha256}\0{file.mode:o}\0".encode())
         for path, names in sorted(self._listings.items()):
             total.update("\0".join((str(path), *names, "")).encode(errors="surrogateescape"))
+        for path in sorted(self._missing):
+            total.update(f"{path}\0missing\0".encode(errors="surrogateescape"))
         return total.digest()
 
     def changed(self) -> Path | None:
@@ -78,7 +92,7 @@ class Reading:
         for path, file in self._files.items():
             if _or_none(_open, path) != file:
                 return path
-        return None
+        return next((path for path in self._missing if os.path.lexists(path)), None)
 
     def confirm(self) -> None:
         """The second reading.

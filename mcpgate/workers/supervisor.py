@@ -105,7 +105,7 @@ class Supervisor(Service):
             standing.claim()
             numbers = _free_numbers(state / "journal", self._workers)
             first = standing.first()
-            verbs = {"status": self.status, "tokens": self.take_up_tokens}
+            verbs = {"status": self.status, "tokens": self.take_up_tokens, "files": self.take_up_files}
             try:
                 self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
                 self._control.start()
@@ -230,6 +230,11 @@ class Supervisor(Service):
             return {"tokens": len(tokens.all())}
         finally:
             self._telling.release()
+
+    async def take_up_files(self) -> dict[str, Any]:
+        """Look at all files now; when this is answered, no worker serves by what they were before."""
+        await self.look()
+        return self.standing.taken_up()
 
     async def reopen(self) -> None:
         """

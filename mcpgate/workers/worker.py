@@ -193,4 +193,6 @@ class Worker:
 
     def _build(self, text: str, source: str, number: int) -> Generation:
         config = parse_config(text.encode(), Path(source))
-        return Builder(config, number, datetime.fromtimestamp(self._wall(), UTC)).build()
+        # Whoever supervises us has claimed the state directory.
+        now = datetime.fromtimestamp(self._wall(), UTC)
+        return Builder(config, number, now, claimed=True).build()

@@ -10,6 +10,7 @@ import pytest
 
 from mcpgate._version import __version__
 from mcpgate.evidence.journal import Journal
+from mcpgate.identity.keyfile import KeyFile
 from mcpgate.workers.channel import ChannelError
 from mcpgate.workers.worker import Worker
 from tests.running import World, call, held
@@ -23,6 +24,7 @@ class Desk:
         self.world = world
         self.loop = world.loop
         self.ended: list[bool] = []
+        KeyFile(world.state).begin(0.0)
         self.worker = Worker(self.loop.reactor, lambda: self.ended.append(True))
         self.listening = socket.create_server(("127.0.0.1", 0))
         world.port = self.listening.getsockname()[1]
