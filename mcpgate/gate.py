@@ -74,7 +74,7 @@ class Gate(Service):
             journal = Journal(state / "journal")
             self.serving = Serving(self._reactor, journal, standing.generation, standing.tokens, self._wall)
             first = standing.first()
-            verbs = {"status": self.status, "tokens": self.take_up_tokens}
+            verbs = {"status": self.status, "tokens": self.take_up_tokens, "files": self.take_up_files}
             try:
                 self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
                 self._control.start()
@@ -119,6 +119,11 @@ class Gate(Service):
         if tokens != force.tokens:
             force.tokens = tokens
         return {"tokens": len(tokens.all())}
+
+    def take_up_files(self) -> dict[str, Any]:
+        """Look at all files now, instead of at the next C{gate.watch}."""
+        self.look()
+        return self.standing.taken_up()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
