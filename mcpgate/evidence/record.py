@@ -75,7 +75,7 @@ class _CallerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     principal: str | None
     how: str | None
     proof: str | None
-    listener: str
+    listener: str | None
     route: str | None
     upstream: str | None
     http: str
@@ -143,10 +143,11 @@ def handshake_line(
 
 
 def caller_facts(
-    principal: Principal | None, *, listener: str, route: str | None, upstream: str | None, http: str
+    principal: Principal | None, *, listener: str | None, route: str | None, upstream: str | None, http: str
 ) -> str:
     """The part of an C{open} line that is the same for all requests with the same head.
 
+    @param listener: C{None} for a request of the gate's own.
     @param http: The HTTP method.
     """
     facts = _CallerFacts(
@@ -172,19 +173,22 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     return _members(facts)
 
 
-def open_line(id: str, *, time: str, inbound: str, outbound: str | None, caller: str, call: str) -> bytes:
+def open_line(
+    id: str, *, time: str, inbound: str | None, outbound: str | None, caller: str, call: str
+) -> bytes:
     """An exchange begins; written before a byte of it is forwarded.
 
     It is put together from parts that are JSON already, as two of these lines are written for each
     request; C{id}, C{time} and the handshakes' ids are ours and hold nothing to escape.
 
     @param id: The exchange's id, which its close line repeats.
-    @param inbound: The id of the inbound handshake's line; C{outbound} likewise, C{None} if none was needed.
+    @param inbound: The id of the inbound handshake's line, C{None} for a request of the gate's own;
+        C{outbound} likewise, C{None} if none was needed.
     @param caller: From L{caller_facts}; C{call}: from L{call_facts}.
     """
-    leg = f'"{outbound}"' if outbound is not None else "null"
+    legs = _legs(inbound, outbound)
     return (
-        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}","inbound":"{inbound}","outbound":{leg},'
+        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}",{legs},'
         f"{caller},{call}}}\n"
     ).encode("ascii")
 
@@ -193,7 +197,7 @@ def close_line(
     id: str,
     *,
     time: str,
-    inbound: str,
+    inbound: str | None,
     outbound: str | None,
     outcome: Outcome,
     status: int | None,
@@ -208,7 +212,7 @@ def close_line(
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
     """
-    leg = f'"{outbound}"' if outbound is not None else "null"
+    legs = _legs(inbound, outbound)
     how = _USUAL_END
     if outcome is not _COMPLETED or status != 200 or refusal is not None:
         why = '"reason":null,"detail":null'
@@ -216,9 +220,16 @@ def close_line(
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
     return (
-        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":"{inbound}","outbound":{leg},'
+        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}",{legs},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
     ).encode("ascii")
+
+
+def _legs(inbound: str | None, outbound: str | None) -> str:
+    if inbound is not None and outbound is not None:
+        return f'"inbound":"{inbound}","outbound":"{outbound}"'
+    first, second = (f'"{leg}"' if leg is not None else "null" for leg in (inbound, outbound))
+    return f'"inbound":{first},"outbound":{second}'
 
 
 def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:

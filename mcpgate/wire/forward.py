@@ -89,13 +89,7 @@ def request_for_upstream(
     drop = _STAYS_HERE
     if head.nominated or credential:
         drop = drop.union(head.nominated, [name.lower() for name, _ in credential])
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (head.method, target, host)]
-    if length is not None:
-        lines.append(b"content-length: %d" % length)
-    for name, value in credential:
-        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
-            raise ValueError("the upstream's credential is not a valid header")
-        lines.append(b"%b: %b" % (name, value))
+    lines = _opening(head.method, target, host, credential, length)
     lines += [
         b"%b: %b" % pair
         for pair in head.headers
@@ -103,6 +97,30 @@ def request_for_upstream(
     ]
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
+
+
+def request_of_ours(
+    method: bytes, *, target: bytes, host: bytes, credential: Headers, headers: Headers
+) -> bytes:
+    """
+    The whole of a request without a body that no caller sent.
+
+    @param headers: Further header lines.
+    @raise ValueError: The credential or a header holds what no header may. It is not quoted.
+    """
+    return b"\r\n".join((*_opening(method, target, host, (*credential, *headers), None), b"\r\n"))
+
+
+def _opening(method: bytes, target: bytes, host: bytes, ours: Headers, length: int | None) -> list[bytes]:
+    """What every request on the outbound leg begins with."""
+    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (method, target, host)]
+    if length is not None:
+        lines.append(b"content-length: %d" % length)
+    for name, value in ours:
+        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+            raise ValueError("the upstream's credential is not a valid header")
+        lines.append(b"%b: %b" % (name, value))
+    return lines
 
 
 def answer_for_caller(head: ResponseHead, *, chunked: bool) -> bytes:
