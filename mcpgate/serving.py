@@ -20,9 +20,13 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
+from mcpgate.ops.watch import Watch
 from mcpgate.relay.drain import Drain
 from mcpgate.relay.force import InForce
+from mcpgate.relay.idle import Idle
 from mcpgate.relay.listener import Listening
+from mcpgate.relay.marks import Marks
+from mcpgate.relay.sessions import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 
@@ -47,13 +51,18 @@ class Serving:
         self.listenings: dict[str, Listening] = {}
         readiness = Readiness(reactor)
         witness = Witness(journal, wall, soon=readiness.soon)
-        self.force = InForce(readiness, witness, generation, tokens, wall)
+        marks = Marks(generation.config.gate.state / "sessions")
+        marks.begin()
+        self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall)
+        self._idle = Idle(reactor, self.force)
+        self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
         self._reactor = reactor
         self._drain: Drain | None = None
         # What is no longer configured, until the last of its exchanges is over.
         self._leaving: list[Listening] = []
         self._fading: list[Pool] = []
         self.force.readiness.start()
+        self._sweeps.start()
 
     def adopt(self, generation: Generation, sockets: Mapping[str, socket.socket]) -> None:
         """
@@ -117,6 +126,8 @@ class Serving:
     def stop(self) -> None:
         """Close everything, whatever is in flight."""
         force = self.force
+        self._sweeps.stop()
+        self._idle.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():

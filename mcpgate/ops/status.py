@@ -46,6 +46,7 @@ def describe(
         "configuration": str(source) if source else None,
         "journal": {"failure": force.witness.failure, "dropped": force.witness.dropped},
         "tokens": len(force.tokens.all()),
+        "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
         "callers": _callers(force),
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},

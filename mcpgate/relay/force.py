@@ -9,6 +9,7 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
+from mcpgate.relay.sessions import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
@@ -27,6 +28,7 @@ class InForce:
         witness: Witness,
         generation: Generation,
         tokens: IssuedTokens,
+        sessions: Sessions,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.readiness = readiness
@@ -36,6 +38,8 @@ class InForce:
         self.pools: dict[tuple[str, bytes], Pool] = {}
         #: Everybody who is connected, and what was refused.
         self.crowd = Crowd()
+        #: The sessions that we know, of callers up to 2025-11-25.
+        self.sessions = sessions
         self.wall = wall
         self.draining = False
 

@@ -1,0 +1,152 @@
+"""What one worker knows of the sessions that it serves (MCP up to 2025-11-25).
+
+It is no more than what makes answers easier to judge: a session is whole in its sealed id, and one that
+is not known here, because another worker has served it or this one has forgotten it, is served as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from twisted.logger import Logger
+
+from mcpgate.identity.session import Session, digest_of
+from mcpgate.relay.marks import Marks, mark_of
+from mcpgate.upstream.terms import UpstreamTerms
+
+#: Sessions known to a worker: as many as it may have connections by default (limits.connections).
+KNOWN_MOST = 16384
+
+#: Requests of one session in one direction without an answer: far more than clients have in flight. A
+#: request whose answer never comes stays here until others displace it.
+UNANSWERED_MOST = 1024
+
+#: Seconds within which use of a session is noted once: a system call a minute costs a session nothing.
+TOUCH = 60.0
+
+#: Sessions with open streams that are passed over to find one to forget.
+PASSED_OVER = 8
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Unanswered(dict[Key, Value]):
+    """What was asked, by its id; the oldest go when there is no room. Only item assignment makes room."""
+
+    def __setitem__(self, key: Key, value: Value) -> None:
+        if len(self) >= UNANSWERED_MOST and key not in self:
+            del self[next(iter(self))]
+        super().__setitem__(key, value)
+
+
+class Live:
+    """
+    A session while this worker serves it.
+
+    @ivar terms: Those of its upstream, as of its last request.
+    @ivar outstanding: What callers asked the upstream, by type and value of the id; what was found for each.
+    @ivar asked: What the upstream asked the caller: the method.
+    @ivar streams: How many exchanges are open; while there are any the session is in use.
+    @ivar used: Unix seconds of its last request here.
+    """
+
+    __slots__ = (
+        "session", "sealed", "terms", "outstanding", "asked", "streams", "used", "touched", "unmarked"
+    )
+
+    def __init__(self, session: Session, sealed: bytes, terms: UpstreamTerms) -> None:
+        self.session = session
+        self.sealed = sealed
+        self.terms = terms
+        self.outstanding: Unanswered[tuple[type, int | str], object] = Unanswered()
+        self.asked: Unanswered[tuple[type, int | str], str] = Unanswered()
+        self.streams = 0
+        self.used = 0.0
+        #: When its mark was last moved on from here, and whether that could not be done.
+        self.touched: float | None = None
+        self.unmarked = False
+
+
+class Sessions:
+    """
+    The sessions that one worker knows.
+
+    @ivar unmarked: How many are not sure to be ended when they are idle, as they could not be marked.
+    @ivar ended_idle: How many were ended by us for being idle.
+    """
+
+    log = Logger()
+
+    def __init__(self, marks: Marks, wall: Callable[[], float] = time.time) -> None:
+        self.marks = marks
+        self.unmarked = 0
+        self.ended_idle = 0
+        self._wall = wall
+        self._lives: OrderedDict[bytes, Live] = OrderedDict()
+
+    def live(self, session: Session, sealed: bytes, terms: UpstreamTerms) -> Live:
+        """
+        A session that is being used; the same object as long as it is known.
+
+        @param session: what C{sealed} holds, as the keys in force have opened it.
+        """
+        live = self._lives.get(sealed)
+        if live is None:
+            self._make_room()
+            live = self._lives[sealed] = Live(session, sealed, terms)
+        else:
+            self._lives.move_to_end(sealed)
+            live.terms = terms
+        live.used = now = self._wall()
+        if live.touched is None or not 0 <= now - live.touched < TOUCH:
+            self._touch(live, now)
+        return live
+
+    def ended(self, live: Live) -> None:
+        """The client has ended it, and the upstream knows: there is nothing left to do for it."""
+        self.forget(live.sealed)
+        self.marks.remove(digest_of(live.sealed))
+
+    def forget(self, sealed: bytes) -> None:
+        """It is over."""
+        self._lives.pop(sealed, None)
+
+    def touch_open(self) -> Iterator[None]:
+        """Move on the marks of all sessions with an open stream, step by step."""
+        for live in [live for live in self._lives.values() if live.streams > 0]:
+            if live.streams > 0:
+                self._touch(live, self._wall())
+                yield
+
+    def counts(self) -> dict[str, int]:
+        """For C{status}."""
+        return {"known": len(self._lives), "unmarked": self.unmarked, "ended_idle": self.ended_idle}
+
+    def _make_room(self) -> None:
+        lives = self._lives
+        if len(lives) < KNOWN_MOST:
+            return
+        for _ in range(PASSED_OVER):
+            oldest = next(iter(lives))
+            if not lives[oldest].streams:
+                break
+            # Its stream is use. And the sweep has to find it here.
+            lives.move_to_end(oldest)
+        lives.popitem(last=False)
+
+    def _touch(self, live: Live, now: float) -> None:
+        live.touched = now
+        if live.session.kind != "session":
+            # The old HTTP+SSE transport: the session is its stream, and over when that ends.
+            return
+        failure = self.marks.failure
+        marked = self.marks.touch(mark_of(live.session, live.sealed, live.terms.name), now)
+        if not marked and not live.unmarked:
+            live.unmarked = True
+            self.unmarked += 1
+        if self.marks.failure is not None and self.marks.failure != failure:
+            self.log.warn("idle sessions may not be ended: {why}", why=self.marks.failure)
