@@ -224,9 +224,10 @@ def open_line(
         C{outbound} likewise, C{None} if none was needed.
     @param caller: From L{caller_facts}; C{call}: from L{call_facts}.
     """
-    legs = _legs(inbound, outbound)
+    first = f'"{inbound}"' if inbound is not None else "null"
+    leg = f'"{outbound}"' if outbound is not None else "null"
     return (
-        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}",{legs},'
+        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f"{caller},{call}}}\n"
     ).encode("ascii")
 
@@ -250,7 +251,8 @@ def close_line(
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
     """
-    legs = _legs(inbound, outbound)
+    first = f'"{inbound}"' if inbound is not None else "null"
+    leg = f'"{outbound}"' if outbound is not None else "null"
     how = _USUAL_END
     if outcome is not _COMPLETED or status != 200 or refusal is not None:
         why = '"reason":null,"detail":null'
@@ -258,16 +260,9 @@ def close_line(
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
     return (
-        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}",{legs},'
+        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
     ).encode("ascii")
-
-
-def _legs(inbound: str | None, outbound: str | None) -> str:
-    if inbound is not None and outbound is not None:
-        return f'"inbound":"{inbound}","outbound":"{outbound}"'
-    first, second = (f'"{leg}"' if leg is not None else "null" for leg in (inbound, outbound))
-    return f'"inbound":{first},"outbound":{second}'
 
 
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:

@@ -314,6 +314,11 @@ class Exchange:
             # It was refused: no other stream will bring an answer.
             for id in self.asking.awaited:
                 live.outstanding.pop(id, None)
+        status = self.status or 0
+        ends = self._head is not None and self._head.method == b"DELETE"
+        if ends and (200 <= status < 300 or status in (404, 405)):
+            # Its client has done with it, and the upstream knows, or never wants to.
+            self.inbound.force.sessions.ended(live)
 
     # Evidence.
 
