@@ -23,7 +23,7 @@ import msgspec
 
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Verdict
-from mcpgate.reasons import Refusal
+from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.handshake import Certificate, Handshake, Offer
 
 #: The version of these shapes; a reader refuses what it does not know.
@@ -50,6 +50,24 @@ class Outcome(StrEnum):
 
 
 _COMPLETED = Outcome.COMPLETED
+
+_OUTCOMES = {
+    Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
+    Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
+    Reason.UPSTREAM_QUIET: Outcome.TIMEOUT,
+    Reason.CLIENT_GONE: Outcome.CLIENT_GONE,
+    Reason.GATE_DRAINING: Outcome.DRAINED,
+    Reason.GATE_ERROR: Outcome.FAILED,
+}
+
+
+def outcome_of(refusal: Refusal | None) -> Outcome:
+    """How an exchange ended that ended with this refusal, if any."""
+    if refusal is None:
+        return _COMPLETED
+    failed = refusal.reason.value.startswith("upstream.")
+    return _OUTCOMES.get(refusal.reason, Outcome.UPSTREAM_FAILED if failed else Outcome.REFUSED)
+
 #: How nearly every exchange ends, as a part of its close line.
 _USUAL_END = '"outcome":"completed","status":200,"reason":null,"detail":null'
 
