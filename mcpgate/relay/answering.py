@@ -14,12 +14,13 @@ from attrs import evolve
 
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
+from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
-from mcpgate.relay.reply import NOTED_MOST, Asked, Events, Hearing, Reply, reply_to
+from mcpgate.relay.reply import NOTED_MOST, Events, Hearing, Reply, reply_to
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of

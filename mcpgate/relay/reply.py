@@ -18,28 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Protocol
 
-import msgspec
 from attrs import Factory, define
 
-from mcpgate.policy.rules import Verdict
+from mcpgate.policy.asked import Asked
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.call import Call
 from mcpgate.wire.http import EVENTS, JSON, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
 from mcpgate.wire.sse import BOM, Event, EventReader, amended
-
-
-class Asked(msgspec.Struct, eq=False, frozen=True):
-    """
-    A request that was forwarded and is not answered yet. (A struct: one is made for each request.)
-
-    @ivar exchange: By which it came; its answer may come by another.
-    """
-
-    call: Call
-    verdict: Verdict
-    exchange: str
-
 
 #: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
 Outstanding = MutableMapping[int | str, Asked]
