@@ -230,7 +230,8 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.MCP_META: (
         "From 2026-07-28 on, each request carries its version and the client's capabilities in params._meta, "
-        "and this one did not, although MCP-Protocol-Version says that it is of that revision."
+        "and this one did not, although MCP-Protocol-Version says that it is of that revision. "
+        "Update the client; its headers and its code are of two revisions."
     ),
     Reason.MCP_RESPONSE: (
         "A client POSTed a JSON-RPC response. From 2026-07-28 on there are none: what a server asks for is "
