@@ -144,6 +144,11 @@ class Answering:
         if connection is not None:
             connection.run_out()
 
+    def over(self) -> None:
+        """The exchange is closed. What it held, an answer of many MiB it may be, goes now, and not when
+        the garbage collector next looks: the hearing calls back here, and the exchange knew this one."""
+        self._hearing = self._reply = None
+
     def end_stream(self, refusal: Refusal) -> None:
         """End a stream between two events, as if the upstream had ended it."""
         if type(self._reply) is Events:

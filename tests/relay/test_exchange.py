@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import resource
 import socket
@@ -16,6 +17,9 @@ import pytest
 
 from mcpgate.evidence import witness
 from mcpgate.evidence.journal import JournalError
+from mcpgate.relay.answering import Answering
+from mcpgate.relay.exchange import Exchange
+from mcpgate.relay.reply import Document, Events
 from mcpgate.tls import stream
 from tests.running import (
     STREAM,
@@ -372,6 +376,35 @@ def test_a_slow_reader_stops_the_upstream_and_loses_nothing(world: World) -> Non
     events = b"".join(received).split(b"\n\n")
     assert [each + b"\n\n" for each in events[:count]] == [event(number, size) for number in range(count)]
     assert b'"result"' in events[count]
+
+
+def test_what_is_over_does_not_wait_for_the_garbage_collector(world: World) -> None:
+    """An answer may be of many MiB, and the collector looks when it likes."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        how = request.headers[b"x-how"]
+        if how == b"stream":
+            sock.sendall(STREAM + chunked(last_event(request)) + b"0\r\n\r\n")
+        elif how == b"refused":
+            sock.sendall(whole(b"[]"))
+        else:
+            sock.sendall(whole(reply(request, 100_000)))
+
+    def kept() -> int:
+        return sum(type(each) in (Exchange, Answering, Document, Events) for each in gc.get_objects())
+
+    world.upstream.behave = behave
+    world.start()
+    gc.collect()
+    gc.disable()
+    try:
+        with world.caller() as caller:
+            for how in ("document", "stream", "refused"):
+                caller.post(call("get_x"), f"X-How: {how}").answer()
+        world.closes(3)
+        world.wait_for(lambda: not world.loop.call(kept))
+    finally:
+        gc.enable()
 
 
 def test_a_stuck_journal_stops_forwarding(world: World) -> None:
