@@ -7,12 +7,11 @@ from tests.e2e.caller import PATIENCE, Caller, call
 from tests.e2e.lab import Lab
 from tests.e2e.recording import RESULT, Received, RecordingUpstream
 
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%d}}'
 EVENTS = [
-    b'event: message\r\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%d}}\r\n\r\n'
-    % number
-    for number in range(5)
+    b"event: message\r\ndata: %b\r\n\r\n" % message
+    for message in (*(NOTE % number for number in range(5)), RESULT)
 ]
-EVENTS.append(b"event: message\r\ndata: %b\r\n\r\n" % RESULT)
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 
