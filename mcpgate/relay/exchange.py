@@ -343,6 +343,9 @@ class Exchange:
         if self.closed:
             return
         self.closed = True
+        answering, self._answering = self._answering, None
+        if answering is not None:
+            answering.over()
         if not self._opened:
             self._open()
         if self.live is not None:

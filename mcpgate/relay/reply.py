@@ -107,7 +107,9 @@ class Hearing:
 
 
 class Reply(Protocol):
-    """An answer's body as it arrives."""
+    """An answer's body as it arrives. C{size}: how much of it came."""
+
+    size: int
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
         """What to pass on now. A refusal ends the answer, and nothing more is taken."""
@@ -120,11 +122,11 @@ class Document:
         self._hearing = hearing
         self._most = most
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
-        self._size += len(payload)
-        if self._size > self._most:
+        self.size += len(payload)
+        if self.size > self._most:
             return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"more than {self._most} bytes")
         self._pieces.append(payload)
         if not finished:
@@ -162,11 +164,14 @@ class Silence:
     """What answers nothing: its body, if it has one, is for nobody. C{most}: where that ends."""
 
     def __init__(self, most: int) -> None:
-        self._left = most
+        self._most = most
+        self.size = 0
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
-        self._left -= len(payload)
-        return b"" if self._left >= 0 else Refusal(Reason.UPSTREAM_ANSWER_SIZE, "of an answer to nothing")
+        self.size += len(payload)
+        if self.size > self._most:
+            return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"more than {self._most} bytes that answer nothing")
+        return b""
 
 
 class Events:
@@ -185,11 +190,13 @@ class Events:
         self._most = most
         self._reader = EventReader()
         self._begun = False
+        self.size = 0
         self.resumable = False
         self.line_end = b""
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
         reader = self._reader
+        self.size += len(payload)
         passed = []
         for event in reader.feed(payload):
             if event.ambiguous:
