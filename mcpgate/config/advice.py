@@ -137,7 +137,8 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.FRAME_DUPLICATE_HEADER: (
         "A header that decides something (Host, Authorization, Mcp-Session-Id, ...) was there twice. "
-        "Gate and upstream might each believe another one, so neither gets to."
+        "Gate and upstream might each believe another one, so neither gets to. Two Mcp-Param-* whose names "
+        "differ only in - and _ count as one, as many servers read them so."
     ),
     Reason.FRAME_LENGTH: (
         "The body's length was stated twice, wrongly, or both as Content-Length and as chunked. This is "

@@ -7,7 +7,9 @@ Whatever does not match is refused, and after a refusal nothing that follows on 
 be trusted: the caller closes it.
 
 Stricter than the RFCs, each for a reason:
- - names with C{_} are refused in requests: CGI-like servers read C{-} and C{_} as one character;
+ - names with C{_} are refused in requests: CGI-like servers read C{-} and C{_} as one character. Not so
+   behind C{Mcp-Param-}, where MCP 2026-07-28 lets a tool choose any token; but two of these that such
+   a server would take for one are refused;
  - HTTP/1.0 requests are refused: they have no Host and no agreed framing;
  - GET, HEAD, DELETE and OPTIONS have no body: many servers do not read one, and would take it for
    the next request;
@@ -34,20 +36,28 @@ HEADERS_MOST = 100
 # A token (RFC 9110 section 5.6.2), but for "_"; and a field value (5.5): no control but tab.
 _NAME = rb"[!#$%&'*+\-.^`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
+# What a tool's schema has its callers repeat in a header.
+_PARAM = rb"[Mm][Cc][Pp]-[Pp][Aa][Rr][Aa][Mm]-[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _PATH = rb"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]++|%[0-9A-Fa-f]{2})*+"
 _LINES = rb"((?:" + _NAME + rb":" + _VALUE + rb"\r\n)*+)"
+_PARAM_LINES = rb"((?:(?:" + _NAME + rb"|" + _PARAM + rb"):" + _VALUE + rb"\r\n)*+)"
 # In answers "_" is harmless: their header names do not become variables anywhere.
 _ANSWER_LINES = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:" + _VALUE + rb"\r\n)*+)"
 
-#: A path with its query, a header's name and value, and any number of header lines of an answer.
+#: A path with its query, a header's name and value, that of a mirrored parameter, and any number of
+#: header lines of an answer.
 TARGET = re.compile(_PATH)
 NAME = re.compile(_NAME)
+PARAM = re.compile(_PARAM)
 VALUE = re.compile(_VALUE)
 ANSWER_LINES = re.compile(_ANSWER_LINES)
 
 _METHODS = (b"POST", b"GET", b"DELETE", b"HEAD", b"OPTIONS")
 _TARGET = rb"(?:https://([A-Za-z0-9._\-:\[\]]++))?+(" + _PATH + rb")?+"
-_REQUEST = re.compile(rb"(" + b"|".join(_METHODS) + rb") " + _TARGET + rb" HTTP/1\.1\r\n" + _LINES + rb"\r\n")
+_REQUEST_LINE = rb"(" + b"|".join(_METHODS) + rb") " + _TARGET + rb" HTTP/1\.1\r\n"
+_REQUEST = re.compile(_REQUEST_LINE + _LINES + rb"\r\n")
+# The same with "_" in names that may have it: matched only after the other, which nearly every head does.
+_REQUEST_WITH_PARAMS = re.compile(_REQUEST_LINE + _PARAM_LINES + rb"\r\n")
 _RESPONSE = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: " + _VALUE + rb")?+\r\n" + _ANSWER_LINES + rb"\r\n"
 )
@@ -183,9 +193,11 @@ def read_request_head(raw: bytes) -> RequestHead | Refusal:
 
     @param raw: Exactly one head with its final CRLF CRLF. The caller has capped its size.
     """
-    match = _REQUEST.fullmatch(raw)
+    match, underscored = _REQUEST.fullmatch(raw), False
     if match is None:
-        return _diagnose(raw)
+        match, underscored = _REQUEST_WITH_PARAMS.fullmatch(raw), True
+        if match is None:
+            return _diagnose(raw)
     method, authority, path, lines = match.groups()
     headers, fields = _split(lines)
     if len(headers) > HEADERS_MOST:
@@ -194,6 +206,10 @@ def read_request_head(raw: bytes) -> RequestHead | Refusal:
         twice = _repeated(headers)
         if twice is not None:
             return Refusal(Reason.FRAME_DUPLICATE_HEADER, f"{twice} is sent twice")
+    if underscored:
+        twice = _taken_for_one(fields)
+        if twice is not None:
+            return Refusal(Reason.FRAME_DUPLICATE_HEADER, f"{twice} is sent with both - and _")
 
     host_value = fields.get(b"host", b"").lower()
     host = _HOST.fullmatch(host_value)
@@ -370,6 +386,22 @@ def _repeated(headers: Headers) -> str | None:
             return _shown(name)
         seen.add(name)
     return None
+
+
+def _taken_for_one(fields: Mapping[bytes, bytes]) -> str | None:
+    """The name of a header beside which there is another one for who reads C{_} as C{-}."""
+    seen = set()
+    for name in fields:
+        folded = folded_name(name)
+        if folded in seen:
+            return _shown(name)
+        seen.add(folded)
+    return None
+
+
+def folded_name(name: bytes) -> bytes:
+    """A header's name, in lower case, as one for who reads C{_} as C{-}."""
+    return name.replace(b"_", b"-")
 
 
 def _options(connection: bytes) -> frozenset[bytes] | None:

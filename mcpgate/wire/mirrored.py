@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.http import RequestHead
+from mcpgate.wire.http import RequestHead, folded_name
 from mcpgate.wire.sentinel import PREFIX, decode
 
 #: How many tools are remembered. A server with more is beyond what clients can show to a model; the
@@ -91,8 +91,16 @@ class Mirrors:
         if annotations is None:
             return None
         fields = head.fields
+        others: set[bytes] | None = None
         for header, (path, declared) in annotations.items():
-            why = _contradiction(fields.get(header), _value_at(arguments, path), declared)
+            claimed = fields.get(header)
+            why = _contradiction(claimed, _value_at(arguments, path), declared)
+            if why is None and claimed is None:
+                # Absent on both sides, but not to an upstream that reads "_" as "-".
+                if others is None:
+                    others = {folded_name(name) for name in fields if name not in annotations}
+                if folded_name(header) in others:
+                    why = "is there with - for _ or _ for -"
             if why is not None:
                 # The header's name is a token, and no longer than a line of a tool that clients accept.
                 return Refusal(Reason.MCP_HEADER, f"{header[:64].decode('ascii')} {why}")

@@ -18,7 +18,7 @@ import re
 from attrs import frozen
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.http import NAME, RequestHead
+from mcpgate.wire.http import PARAM, RequestHead
 
 # By name, as "*" does not cover Authorization. Content-Type and Accept are here for values that
 # browsers do not think harmless, such as application/json.
@@ -112,11 +112,7 @@ def preflight(head: RequestHead, cors: bytes) -> bytes | None:
         return None
     asked = (head.get(b"access-control-request-headers") or b"").lower().split(b",")
     # Which parameters a tool mirrors in headers is the upstream's choice (MCP 2026-07-28).
-    mirrored = [
-        name
-        for name in (one.strip(b" \t") for one in asked)
-        if name.startswith(b"mcp-param-") and NAME.fullmatch(name)
-    ]
+    mirrored = [name for name in (one.strip(b" \t") for one in asked) if PARAM.fullmatch(name)]
     return (
         b"HTTP/1.1 204 No Content\r\n%b"
         b"access-control-allow-methods: GET, POST, DELETE\r\n"

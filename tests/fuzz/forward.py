@@ -71,6 +71,7 @@ WORDS = (
         b"X-Api-Key: mine\r\n",
         b"Connection: x-kept\r\n",
         b"Mcp-Param-X:\r\n",
+        b"Mcp-Param-X_Y: 1\r\n",
         b"Cookie: a\r\n",
     ),
     *(b"%b: x\r\n" % name for name in CALLERS_OWN),

@@ -40,16 +40,25 @@ def agreed(head: RequestHead, raw: bytes) -> None:
         assert b"/" not in authority and authority.lower() == (head.get(b"host") or b"").lower()
     assert request.http_version == b"1.1"
     assert headers_by_h11(request.headers) == headers_by_h11(head.headers)
-    for name in {name for name, _ in head.headers}:
+    names = {name for name, _ in head.headers}
+    for name in names:
         assert head.get(name) == b", ".join(value for other, value in head.headers if other == name)
+    # "_" is "-" to CGI-like servers: it stands only where a tool chose it, and makes no two names one.
+    assert all(name.startswith(b"mcp-param-") for name in names if b"_" in name)
+    assert len({name.replace(b"_", b"-") for name in names}) == len(names)
     assert lax_framings(raw) <= {ours(head), ("length", 0) if ours(head) == ("none", 0) else ours(head)}
     body_after(peer, ours(head))
 
 
 def seeds() -> list[bytes]:
-    """The corpus, and a second length that only some would see."""
+    """The corpus, what ends a body for some only, and a name with "_", alone and as two."""
     line = b"POST /mcp HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 5\r\n"
-    return [*heads(), line + b"Content_Length: 6\r\n\r\n", line + b"Content-Length : 6\r\n\r\n"]
+    param = b"Mcp-Param-a_b: 1\r\n"
+    tails = (
+        *(b"Content_Length: 6\r\n", b"Content-Length : 6\r\n", b"Transfer_Encoding: chunked\r\n"),
+        *(param, param + b"Mcp-Param-a-b: 2\r\n"),
+    )
+    return [*heads(), *(line + tail + b"\r\n" for tail in tails)]
 
 
 WORDS = (
@@ -58,6 +67,7 @@ WORDS = (
     *(b"Content-Length: 0\r\n", b"Content-Length: 5\r\n", b"Content_Length:", b"content-length :"),
     *(b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: identity, chunked\r\n", b"\x0bchunked"),
     *(b"Expect: 100-continue\r\n", b"Connection: close\r\n", b"Connection: keep-alive, x-a, ,\r\n"),
+    *(b"Mcp-Param-", b"mcp-param-a_b: 1\r\n", b"Mcp-Param-A-B: 2\r\n", b"_", b"Mcp-Param-_: \r\n"),
     *(b"Mcp-Method: a\r\n", b"Content-Type: application/json; charset=utf-8\r\n", b"\r\n ", b"\n", b"\r"),
     *(b"Authorization: Bearer token\r\n", b"Content-Encoding: gzip\r\n", b"\x85", b"\x00", b"\x7f", b"\xa0"),
 )

@@ -29,6 +29,8 @@ _LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"[\x20-", rb"[\0-\t\x20-"))
 FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("http", "signs in lengths", http, "_LENGTH", re.compile(rb"[+-]?[0-9]+")),
     ("http", "_ in names", http, "_REQUEST", _LAX_REQUEST),
+    ("http", "_ in names beside parameters", http, "_REQUEST_WITH_PARAMS", _LAX_REQUEST),
+    ("http", "parameters that are one", http, "_taken_for_one", lambda fields: None),
     ("answer", "cookies handed on", forward, "_STAYS_THERE", frozenset({b"content-length"})),
     ("chunks", "bare LF", chunked, "_GRAMMARS", {False: _BARE_LF, True: _BARE_LF}),
     ("sse", "LF CR is one end", sse, "_PAIRS", (b"\n\n", b"\n\n", b"\r\r")),

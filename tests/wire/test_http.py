@@ -162,6 +162,51 @@ def test_bytes_above_ascii_may_stand_in_values() -> None:
 
 
 @pytest.mark.parametrize(
+    "name", [b"Mcp-Param-tenant_id", b"mcp-param-_", b"MCP-PARAM-a_b_", b"mCp-pArAm-_!#$%&'*+-.^`|~"]
+)
+def test_a_mirrored_parameter_may_have_an_underscore_in_its_name(name: bytes) -> None:
+    """Its name is a token (MCP 2026-07-28, streamable HTTP, "Custom Headers from Tool Parameters")."""
+    found = read(name + b": 1", b"Content-Length: 0", b"Mcp-Param-X: 2")
+    assert found.headers[1:] == ((name.lower(), b"1"), (b"content-length", b"0"), (b"mcp-param-x", b"2"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"Mcp_Param-X", b"Mcp-Param_X", b"Mcp-Param-X_Y ", b"Mcp-Param-X_(", b"X-Mcp-Param-X_Y", b"Mcp-Name_"]
+    + [b"Content_Length", b"Mcp-Param-_\xff", b"Mcp-Params-X_Y", b"_"],
+)
+def test_an_underscore_anywhere_else_is_refused(name: bytes) -> None:
+    assert refused(name + b": 1", b"Content-Length: 0") is Reason.FRAME_HEAD
+    # Also where another name may have one.
+    assert refused(b"Mcp-Param-A_B: 1", name + b": 1", b"Content-Length: 0") is Reason.FRAME_HEAD
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b"Mcp-Param-a_b", b"mcp-param-A-B"),
+        (b"Mcp-Param-a-b", b"Mcp-Param-a_b"),
+        (b"Mcp-Param-a_b-c", b"Mcp-Param-a-b_c"),
+        (b"Mcp-Param-_", b"Mcp-Param--"),
+        (b"Mcp-Param-a_b", b"MCP-Param-A_B"),
+    ],
+)
+def test_two_mirrored_parameters_that_some_take_for_one_are_refused(one: bytes, other: bytes) -> None:
+    lines = (one + b": 1", b"Content-Length: 0", other + b": 1")
+    assert refused(*lines) is Reason.FRAME_DUPLICATE_HEADER
+
+
+def test_a_connection_header_may_not_name_a_mirrored_parameter_with_an_underscore() -> None:
+    assert refused(b"Connection: mcp-param-a_b", b"Content-Length: 0") is Reason.FRAME_HEAD
+
+
+def test_header_lines_with_underscores_are_counted_like_others() -> None:
+    few = [b"Mcp-Param-_%d: 1" % number for number in range(HEADERS_MOST - 1)]
+    assert refused(*few, b"Content-Length: 0") is Reason.FRAME_HEAD_SIZE
+    assert len(read(*few[1:], b"Content-Length: 0").headers) == HEADERS_MOST
+
+
+@pytest.mark.parametrize(
     "name",
     [
         b"Host",
@@ -306,10 +351,18 @@ TOKENS = st.text("!#$%&'*+-.^`|~09azAZ", min_size=1, max_size=12).map(str.encode
 VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20).map(str.encode)
 
 
-@given(st.lists(st.tuples(TOKENS.map(lambda name: b"X-" + name), VALUES), max_size=20))
-def test_what_is_accepted_reads_the_same_to_a_lenient_parser(pairs: list[tuple[bytes, bytes]]) -> None:
+PARAMS = st.tuples(TOKENS.map(lambda name: b"Mcp-Param-_" + name), VALUES)
+
+
+@given(
+    st.lists(st.tuples(TOKENS.map(lambda name: b"X-" + name), VALUES), max_size=20),
+    st.lists(PARAMS, max_size=5, unique_by=lambda pair: pair[0].lower()),
+)
+def test_what_is_accepted_reads_the_same_to_a_lenient_parser(
+    pairs: list[tuple[bytes, bytes]], params: list[tuple[bytes, bytes]]
+) -> None:
     """The standard library's parser, which forgives much, finds the same headers in the same order."""
-    lines = [name + b":" + value for name, value in pairs]
+    lines = [name + b":" + value for name, value in pairs + params]
     found = read(*lines, b"Content-Length: 0")
     theirs = http.client.parse_headers(BytesIO(head(*lines, b"Content-Length: 0").partition(b"\r\n")[2]))
     assert [(name.lower().encode(), value.strip(" \t").encode()) for name, value in theirs.items()] == list(

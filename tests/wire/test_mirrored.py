@@ -191,6 +191,42 @@ def test_headers_of_tools_that_nothing_is_known_of_pass() -> None:
         assert judged({"region": "a"}, {"Region": "b"}, name) is None
 
 
+# Names that CGI-like servers take for one.
+
+ALIKE = Mirrors()
+ALIKE.learn(
+    [
+        tool("low", a={"type": "string", "x-mcp-header": "tenant_id"}),
+        tool("high", a={"type": "string", "x-mcp-header": "Tenant-Id"}),
+        tool(
+            "both",
+            a={"type": "string", "x-mcp-header": "a_b"},
+            b={"type": "string", "x-mcp-header": "a-b"},
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "twin"), [("low", "Tenant_Id", "Tenant-Id"), ("high", "tenant-id", "tenant_id")]
+)
+def test_a_header_that_some_take_for_the_one_of_the_tool_is_judged_as_such(
+    name: str, header: str, twin: str
+) -> None:
+    assert judged({"a": "x"}, {header: "x"}, name, ALIKE) is None
+    assert judged({"a": "x"}, {header: "y"}, name, ALIKE) is Reason.MCP_HEADER
+    assert judged({"a": "x"}, {twin: "x"}, name, ALIKE) is Reason.MCP_HEADER
+    assert judged({}, {twin: "x"}, name, ALIKE) is Reason.MCP_HEADER
+    assert judged({}, {f"{twin}-": "x"}, name, ALIKE) is None
+
+
+def test_a_tool_may_have_two_headers_that_some_take_for_one() -> None:
+    """They are two to the specification; but a head with both of them is refused (wire/http.py)."""
+    assert judged({"a": "x"}, {"a_b": "x"}, "both", ALIKE) is None
+    assert judged({"b": "x"}, {"a-b": "x"}, "both", ALIKE) is None
+    assert judged({"a": "x"}, {"a-b": "x"}, "both", ALIKE) is Reason.MCP_HEADER
+
+
 # "Schema Extension": what is a valid annotation.
 
 

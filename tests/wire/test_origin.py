@@ -196,6 +196,13 @@ def test_mirrored_parameters_that_are_asked_for_are_allowed_by_name() -> None:
     assert allowed[0].endswith(b", mcp-name, mcp-param-b, mcp-param-a")
 
 
+def test_a_mirrored_parameter_with_an_underscore_is_allowed_and_no_other_header_with_one() -> None:
+    wanted = "mcp-param-tenant_id, mcp_param-a, mcp-param_a, x_y, MCP-Param-_"
+    lines = "Access-Control-Request-Method: POST", f"Access-Control-Request-Headers: {wanted}"
+    allowed = fields(asked(*lines))[b"access-control-allow-headers"]
+    assert allowed[0].endswith(b", mcp-name, mcp-param-tenant_id, mcp-param-_")
+
+
 PARTS = st.lists(st.sampled_from([b"mcp-param-", b"x", b" ", b",", b"\t", b"_", b"(", b"\xff"]))
 
 
@@ -207,8 +214,9 @@ def test_an_answer_to_a_preflight_is_always_well_formed(asked: bytes, parts: lis
     request = read_request_head(raw + b"Access-Control-Request-Headers: %b\r\n\r\n" % value)
     assert isinstance(request, RequestHead)
     (allowed,) = fields(preflight(request, LINES % b"https://gate.test"))[b"access-control-allow-headers"]
-    assert re.fullmatch(rb"[!#$%&'*+.^`|~0-9a-z, -]+", allowed)
+    assert re.fullmatch(rb"[!#$%&'*+.^_`|~0-9a-z, -]+", allowed)
     assert all(one.startswith(b"mcp-param-") for one in allowed.split(b", ")[8:])
+    assert not any(b"_" in one for one in allowed.split(b", ")[:8])
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])

@@ -9,14 +9,14 @@ C{everything.mjs} is the same server on the TypeScript SDK: same names, same wor
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import mcp.types as mcp
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 server = MCPServer("everything", version="1", log_level="WARNING")
 
@@ -53,8 +53,12 @@ class Store(EventStore):
         return stream
 
 
+# From 2026-07-28 on, clients repeat it in a header, whose name may have "_" as no other's may.
+City = Annotated[str, Field(json_schema_extra={"x-mcp-header": "home_city"})]
+
+
 @server.tool()
-def get_weather(city: str) -> str:
+def get_weather(city: City) -> str:
     """The weather in a city."""
     return f"sunny in {city}"
 
