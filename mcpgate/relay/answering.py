@@ -24,7 +24,7 @@ from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
-from mcpgate.wire.http import LENGTH, NONE, ResponseHead
+from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, elements, id_json
 from mcpgate.wire.sse import event_of
 
@@ -159,8 +159,10 @@ class Answering:
         asking = exchange.asking
         if asking is not None and asking.owed and head.status < 300:
             head, emitted, body = _joined(head, body, asking.owed)
-        elif len(body) != head.length or head.framing is not LENGTH and (body or head.framing is not NONE):
-            # Not as it came, or it came in chunks.
+        elif head.framing is not NONE and (
+            len(body) != head.length or head.framing is not LENGTH or head.content is EVENTS
+        ):
+            # Not as it came, or it came in chunks, or the head is made for a stream, which has chunks.
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)

@@ -16,6 +16,7 @@ Messages from the Server"; JSON-RPC 2.0 section 5.
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from json import JSONDecoder
 from typing import Protocol
 
 from attrs import Factory, define, frozen
@@ -23,9 +24,9 @@ from attrs import Factory, define, frozen
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.call import Call
-from mcpgate.wire.http import EVENTS, JSON, ResponseHead
+from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
-from mcpgate.wire.sse import Event, EventReader, amended
+from mcpgate.wire.sse import BOM, Event, EventReader, amended
 
 
 @frozen(eq=False)
@@ -47,6 +48,9 @@ Outstanding = MutableMapping[int | str, Asked]
 #: What becomes of an answer before it is passed on: the bytes to pass on, or why not.
 #: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
 Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
+
+# As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
+_lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
 
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
@@ -82,17 +86,21 @@ class Hearing:
             return self._one(message, raw)
         if message.reason is Reason.FRAME_BATCH and self.batches:  # type: ignore[union-attr]
             batch = parse_batch(raw)
-            return self._several(batch) if isinstance(batch, Batch) else _unreadable(batch)
+            return self._several(batch, raw) if isinstance(batch, Batch) else _unreadable(batch)
         return _unreadable(message)  # type: ignore[arg-type]
 
-    def _several(self, batch: Batch) -> bytes | None | Refusal:
+    def _several(self, batch: Batch, whole: bytes) -> bytes | None | Refusal:
         heard = []
+        changed = False
         for message, raw in batch.parts:
             one = self._one(message, raw)
             if isinstance(one, Refusal):
                 return one
+            changed = changed or one is not raw
             if one is not None:
                 heard.append(one)
+        if not changed:
+            return whole
         return b"[%b]" % b",".join(heard) if heard else None
 
     def _one(self, message: Message, raw: bytes) -> bytes | None | Refusal:
@@ -168,7 +176,7 @@ class Error(Document):
 
     def judge(self, body: bytes) -> bytes | Refusal:
         message = parse(body)
-        if isinstance(message, Message) and message.error is None:
+        if message.error is None if isinstance(message, Message) else _brings_a_result(body):
             return Refusal(Reason.UPSTREAM_MESSAGE, "a message that is no error, in an error of HTTP")
         return body
 
@@ -203,7 +211,13 @@ class Events:
         reader = self._reader
         passed = []
         for event in reader.feed(payload):
-            if event.data:
+            if event.raw[0] > 0x7F:
+                # A byte order mark stays here, and so does what has one in front of a field's name, or
+                # the like: what is kept from the caller could make it the first of the stream, where
+                # clients take a mark away and see the field.
+                if event.raw != BOM:
+                    self._hearing.drop(Reason.UPSTREAM_EVENT, "an event whose first name is not in ASCII")
+            elif event.data:
                 heard = self._event(event, event.data)
                 if isinstance(heard, Refusal):
                     return heard
@@ -254,15 +268,30 @@ def reply_to(
     @param document: The largest message, in bytes; C{event}: the largest event.
     """
     content = head.content
-    if content is EVENTS and head.status < 300:
+    if content is EVENTS and head.status < 300 and head.framing is not NONE:
         return Events(hearing, event)
     if head.status >= 300:
-        return Error(hearing, document)
+        # Events that nobody would look into are for nobody.
+        return Error(hearing, document) if content is not EVENTS else Silence()
     if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
         return Silence()
     if content is JSON and method == b"POST":
         return Document(hearing, document)
     return Refusal(Reason.UPSTREAM_CONTENT, "an answer that is neither JSON nor an event stream")
+
+
+def _brings_a_result(body: bytes) -> bool:
+    """Whether some reader, of what L{parse} refused, could find a result in it."""
+    if body.find(b'"result"') < 0 and body.find(b"\\u") < 0:
+        return False
+    try:
+        value = _lax(body.decode("utf-8-sig", "replace"))
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    found = value if type(value) is list else [value]
+    return any(type(one) is tuple and any(name == "result" for name, _ in one) for one in found)
 
 
 def _unreadable(refusal: Refusal) -> Refusal:

@@ -15,7 +15,8 @@ import re
 import msgspec
 
 _LF, _CR, _COLON = 0x0A, 0x0D, 0x3A
-_BOM = b"\xef\xbb\xbf"
+#: A byte order mark in UTF-8.
+BOM = b"\xef\xbb\xbf"
 
 # What an event ends with: two line ends that are not one CRLF. (What LF follows a CR is the same end.)
 _PAIRS = (b"\n\n", b"\n\r", b"\r\r")
@@ -86,13 +87,13 @@ class EventReader:
         if not self._begun:
             piece = bytes(self._held) + piece
             self._held.clear()
-            if len(piece) < len(_BOM) and _BOM.startswith(piece):
+            if len(piece) < len(BOM) and BOM.startswith(piece):
                 return self._hold(piece, events)
             self.size = 0
             self._begun = True
-            if piece.startswith(_BOM):
-                events.append(Event(_BOM))
-                at = len(_BOM)
+            if piece.startswith(BOM):
+                events.append(Event(BOM))
+                at = len(BOM)
         elif self.size:
             at = self._end_of_held(piece)
             if not at:
