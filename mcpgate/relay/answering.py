@@ -97,7 +97,10 @@ class Answering:
             # It is somebody else's by now: a slow caller of ours must not stop it.
             self._connection = None
         if type(reply) is Events:
-            self._pass_events(reply, passed, finished)
+            # What came before a fault was heard, so it must be with the caller, too.
+            self._pass_events(reply, passed, finished and reply.refusal is None)
+            if reply.refusal is not None:
+                self._unfit(reply.refusal, finished)
         elif finished:
             self._pass_whole(reply, passed)
 

@@ -194,6 +194,7 @@ class Events:
 
     @ivar resumable: Whether an event had an id: a client that misses what comes later can come back
         for it (2025-03-26 and later).
+    @ivar refusal: Why nothing of the stream passes behind what L{take} has just returned.
     @ivar line_end: What must follow before anything else of ours, or the end: the second half of a CRLF
         that has not come yet. The standard can do without; but the parser of the TypeScript SDK takes a
         CR for a line's end only when something follows.
@@ -205,12 +206,16 @@ class Events:
         self._reader = EventReader()
         self._begun = False
         self.resumable = False
+        self.refusal: Refusal | None = None
         self.line_end = b""
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
         reader = self._reader
         passed = []
         for event in reader.feed(payload):
+            if len(event.raw) > self._most:
+                self.refusal = self._too_large()
+                break
             if event.raw[0] > 0x7F:
                 # A byte order mark stays here, and so does what has one in front of a field's name, or
                 # the like: what is kept from the caller could make it the first of the stream, where
@@ -220,18 +225,20 @@ class Events:
             elif event.data:
                 heard = self._event(event, event.data)
                 if isinstance(heard, Refusal):
-                    return heard
+                    self.refusal = heard
+                    break
                 passed.append(heard)
             else:
                 # A comment, a time to retry after, or an id to resume from.
                 passed.append(event.raw)
             if event.id:
                 self.resumable = True
-            if len(event.raw) > self._most:
-                return self._too_large()
-        if reader.size > self._most:
-            return self._too_large()
+        else:
+            if reader.size > self._most:
+                self.refusal = self._too_large()
         whole = passed[0] if len(passed) == 1 else b"".join(passed)
+        if self.refusal is not None and not whole:
+            return self.refusal
         if whole:
             self.line_end = b"\n" if whole.endswith(b"\r") else b""
         return whole

@@ -22,10 +22,12 @@ from mcpgate.wire.revision import Revision
 from tests.wire import heads, json_texts
 
 NOBODY: Any = None
-OPEN = compile_rules([
-    RuleTable(name="some", on=OnTable(method=("tools/call",), name=("get_*",)), verdict="allow"),
-    RuleTable(name="never", on=OnTable(name=("get_secret",)), verdict="block"),
-])
+OPEN = compile_rules(
+    [
+        RuleTable(name="some", on=OnTable(method=("tools/call",), name=("get_*",)), verdict="allow"),
+        RuleTable(name="never", on=OnTable(name=("get_secret",)), verdict="block"),
+    ]
+)
 CLOSED = compile_rules([])
 
 
@@ -83,7 +85,9 @@ def error_in(raw: bytes) -> Any:
 
 def test_an_allowed_request_is_forwarded_as_it_is_and_awaited() -> None:
     """The very bytes, and an answer to its id and no other."""
-    body = b' {"id":7, "jsonrpc":"2.0","method":"tools/call","params":{"name":"get_x","arguments":{"n":1.10}}}\n'
+    body = (
+        b' {"id":7, "jsonrpc":"2.0","method":"tools/call","params":{"name":"get_x","arguments":{"n":1.10}}}\n'
+    )
     found = asking(body)
     assert found.body is body
     assert list(found.awaited) == [7] and found.awaited[7].exchange == "x1"
@@ -191,7 +195,10 @@ def test_arguments_that_headers_repeat_are_compared() -> None:
     of = admission("2026-07-28", Mcp_Method="tools/call", Mcp_Name="get_x", Mcp_Param_Region="eu")
     tool = {
         "name": "get_x",
-        "inputSchema": {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}},
+        "inputSchema": {
+            "type": "object",
+            "properties": {"region": {"type": "string", "x-mcp-header": "Region"}},
+        },
     }
     body = request(_meta=heads.meta(), arguments={"region": "us"})
     assert isinstance(ask(body, of, "x1"), Asking)
@@ -254,7 +261,9 @@ def test_of_a_batch_with_mixed_verdicts_the_allowed_part_is_forwarded() -> None:
         request("get_b", id=4),
     )
     found = asking(body)
-    assert found.body == batch(request("get_a", id=1), b'{"jsonrpc":"2.0","id":2,"result":{}}', request("get_b", id=4))
+    assert found.body == batch(
+        request("get_a", id=1), b'{"jsonrpc":"2.0","id":2,"result":{}}', request("get_b", id=4)
+    )
     assert list(found.awaited) == [1, 4]
     assert [json.loads(one)["id"] for one in found.owed] == [2, "3"]
     assert all(json.loads(one)["error"]["code"] == -32602 for one in found.owed)
@@ -314,7 +323,10 @@ def test_any_json_within_the_limits_is_forwarded_as_it_is(value: bytes) -> None:
     assert asking(b"[%b ]" % body).body == b"[%b ]" % body
 
 
-@given(json_texts.VALUES, st.sampled_from([b"\\ud800", b"\\udfff", b"\\ud800x", b"\\udc00\\ud800", b"\xed\xa0\x80"]))
+@given(
+    json_texts.VALUES,
+    st.sampled_from([b"\\ud800", b"\\udfff", b"\\ud800x", b"\\udc00\\ud800", b"\xed\xa0\x80"]),
+)
 @settings(max_examples=100, deadline=None)
 def test_half_a_surrogate_pair_is_refused(value: bytes, half: bytes) -> None:
     """Readers replace it, drop it, or fail: nobody can tell what was judged."""

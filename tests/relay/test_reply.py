@@ -232,7 +232,9 @@ def test_a_document_has_a_largest_size() -> None:
     assert why(document.take(raw[-1:], False)) is Reason.UPSTREAM_ANSWER_SIZE
 
 
-@pytest.mark.parametrize("raw", [b"", result(2), result("1"), NOTE, PING, b"[" + result() + b"]", result()[:-1]])
+@pytest.mark.parametrize(
+    "raw", [b"", result(2), result("1"), NOTE, PING, b"[" + result() + b"]", result()[:-1]]
+)
 def test_a_document_must_be_the_answer(raw: bytes) -> None:
     """A caller that waits would be told nothing by it."""
     heard = hearing(1)
@@ -320,7 +322,7 @@ UNTOUCHED = [
     b"data:%b\r\r" % NOTE,
     event(b'{"jsonrpc":"2.0",\n "method":"notifications/x"}'),
     event(PING),
-    "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"a\":\"\u2028\x85\"}}\n\n".encode(),
+    'data: {"jsonrpc":"2.0","method":"notifications/x","params":{"a":"\u2028\x85"}}\n\n'.encode(),
 ]
 
 
@@ -348,14 +350,22 @@ def test_a_stream_cut_anywhere_arrives_event_identical(told: list[bytes], data: 
 def test_what_is_no_message_is_kept_and_the_rest_goes_on() -> None:
     """A stranger's answer, a second answer, and an event of another kind."""
     heard = hearing(1)
-    stream = event(result(2)) + event(result()) + event(result()) + event(b"/x", b"event: endpoint\n") + event(NOTE)
+    stream = (
+        event(result(2))
+        + event(result())
+        + event(result())
+        + event(b"/x", b"event: endpoint\n")
+        + event(NOTE)
+    )
     passed = pass_on(Events(heard, MOST), stream)
     told, rest = event_source.read(passed)
     assert ([one.data for one in told], rest) == ([result(), NOTE], b"")
     assert reasons(heard) == [Reason.UPSTREAM_UNASKED, Reason.UPSTREAM_REPEATED, Reason.UPSTREAM_EVENT]
 
 
-@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", "\u00ef\u00bb\u00bf".encode(), b"\xef\xbb\xbf\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "mark", [b"\xef\xbb\xbf", "\u00ef\u00bb\u00bf".encode(), b"\xef\xbb\xbf\xef\xbb\xbf"]
+)
 @pytest.mark.parametrize(
     "before",
     [b"", b"\xef\xbb\xbf", event(result(9)), b"\xef\xbb\xbf" + event(result(9))],
@@ -369,9 +379,9 @@ def test_nothing_unjudged_gets_to_the_beginning_of_a_stream(mark: bytes, before:
     """
     heard = hearing(1)
     stream = before + mark + event(result(1, "hidden"))
-    passed = b""
+    reply, passed = Events(heard, MOST), b""
     for at in range(len(stream)):
-        one = Events.take(reply, stream[at : at + 1], False) if at else (reply := Events(heard, MOST)).take(stream[:1], False)
+        one = reply.take(stream[at : at + 1], False)
         if isinstance(one, Refusal):
             break
         passed += one
@@ -415,7 +425,11 @@ def test_an_amended_event_keeps_its_other_fields() -> None:
 
 def test_only_an_event_with_an_id_makes_a_stream_resumable() -> None:
     """An empty id resets it."""
-    for raw, resumable in ((event(NOTE), False), (event(NOTE, b"id\n"), False), (event(b"", b"id: 1\n"), True)):
+    for raw, resumable in (
+        (event(NOTE), False),
+        (event(NOTE, b"id\n"), False),
+        (event(b"", b"id: 1\n"), True),
+    ):
         reply = Events(hearing(1), MOST)
         pass_on(reply, raw)
         assert reply.resumable is resumable
@@ -511,3 +525,15 @@ def test_how_an_answer_is_read(
         assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_CONTENT
     else:
         assert type(found) is expected
+
+
+@pytest.mark.parametrize("fault", [event(b"x"), event(b'"%b"' % (b"x" * 200)), b"data: " + b"x" * 200])
+def test_what_came_before_a_fault_passes_also_in_the_same_piece(fault: bytes) -> None:
+    """It was heard: were it held back, nobody would answer its request any more."""
+    heard = hearing(1, 2)
+    reply = Events(heard, 150)
+    assert reply.take(event(result()) + fault + event(result(2)), False) == event(result())
+    assert reply.refusal is not None
+    assert (list(heard.outstanding), heard.answered) == ([2], {1})
+    alone = Events(hearing(1), 150)
+    assert alone.take(fault, False) is alone.refusal

@@ -20,7 +20,12 @@ TEXTS = st.one_of(
     STRINGS.map(lambda text: json.dumps(text, ensure_ascii=False).encode()),
     STRINGS.map(lambda text: json.dumps(text).encode()),
     st.sampled_from(
-        ['"\u2028\u2029\x7f\x85"'.encode(), b'"\\u2028\\/\\ud83d\\ude00"', b'"\xf0\x9f\x98\x80"', b'"a\\u0000"']
+        [
+            '"\u2028\u2029\x7f\x85"'.encode(),
+            b'"\\u2028\\/\\ud83d\\ude00"',
+            b'"\xf0\x9f\x98\x80"',
+            b'"a\\u0000"',
+        ]
     ),
 )
 

@@ -90,7 +90,9 @@ def test_a_server_may_agree_on_nothing_else(inside: str) -> None:
 @pytest.mark.parametrize("method", ["initialize", "server/discover"])
 def test_an_error_passes(method: str) -> None:
     """It agrees on nothing."""
-    raw = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no","data":{"supported":["2030-01-01"]}}}'
+    raw = (
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no","data":{"supported":["2030-01-01"]}}}'
+    )
     assert answered(method, message(raw), raw) is raw
 
 
@@ -105,6 +107,11 @@ def test_what_a_server_offers_is_cut_to_what_we_know() -> None:
 
 def test_an_offer_of_what_we_know_keeps_its_bytes() -> None:
     """White space included; and so does what is no offer."""
-    for inside in ('"supportedVersions" : [ "2026-07-28" ]', '"supportedVersions":[]', '"supportedVersions":1', '"a":1'):
+    for inside in (
+        '"supportedVersions" : [ "2026-07-28" ]',
+        '"supportedVersions":[]',
+        '"supportedVersions":1',
+        '"a":1',
+    ):
         raw = result(inside)
         assert answered("server/discover", message(raw), raw) is raw
