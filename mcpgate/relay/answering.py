@@ -212,10 +212,12 @@ class Answering:
         """What the caller waits for will not come on this stream, which has begun: say so on it."""
         hearing, exchange = self._hearing, self._exchange
         assert hearing is not None and type(self._reply) is Events
-        errors = [
-            event_of(answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id))
-            for id in (exchange.asking.awaited if exchange.asking is not None else ())
-        ]
+        errors = []
+        for id in exchange.asking.awaited if exchange.asking is not None else ():
+            errors.append(event_of(answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)))
+            if exchange.live is not None:
+                # That is its answer: no other stream may bring a second one.
+                exchange.live.outstanding.pop(id, None)
         self._end(self._reply.line_end + b"".join(errors), refusal)
 
     def _end(self, payload: bytes, refusal: Refusal | None, *, close: bool = False) -> None:

@@ -711,6 +711,19 @@ def test_an_answer_may_come_by_another_stream_of_its_session(world: World) -> No
     ]
 
 
+def test_what_was_answered_with_an_error_of_ours_is_not_answered_again(world: World) -> None:
+    """The stream ended without an answer, and could not be resumed: the caller was told."""
+    world.start()
+    with world.caller() as caller:
+        world.upstream.behave = opening()
+        held = f"Mcp-Session-Id: {opened(caller)}"
+        world.upstream.behave = streams(event(NOTE))
+        _, error = told(caller.post(call("get_x", id=9), held, LATEST).answer()[2])
+        assert reason_in(json.loads(error)) == "upstream.truncated"
+        world.upstream.behave = streams(event(result(9)), event(NOTE))
+        assert told(caller.send(bare(world, "GET", held, LATEST)).answer()[2]) == [NOTE]
+
+
 def test_a_stream_of_another_session_brings_no_answer_to_this_one(world: World) -> None:
     """Two sessions with the same ids in flight."""
     world.start()
@@ -775,7 +788,7 @@ def test_the_old_transport_posts_to_the_gate_and_is_answered_on_its_stream(world
         while b"result" not in body:
             body += stream.read_chunk()
         assert told(body) == [result(4)]
-        for path, token in ((place[:-1], ""), (place + "A", ""), (f"/mcp?session={'A' * 90}", "")):
+        for path in (place[:-1], place + "A", f"/mcp?session={'A' * 90}"):
             assert caller.post(call("get_x"), path=path).answer()[0] == 404
         done.set()
     assert [request.line for request in posted] == [b"POST /messages?id=secret-7 HTTP/1.1"]

@@ -330,5 +330,6 @@ def test_any_json_within_the_limits_is_forwarded_as_it_is(value: bytes) -> None:
 @settings(max_examples=100, deadline=None)
 def test_half_a_surrogate_pair_is_refused(value: bytes, half: bytes) -> None:
     """Readers replace it, drop it, or fail: nobody can tell what was judged."""
-    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_x","arguments":{"v":%b,"h":"%b"}}}'
-    assert turned(body % (value, half)).refusal.reason is Reason.FRAME_JSON
+    arguments = b'{"v":%b,"h":"%b"}' % (value, half)
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_x","arguments":%b}}'
+    assert turned(body % arguments).refusal.reason is Reason.FRAME_JSON
