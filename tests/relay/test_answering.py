@@ -686,6 +686,27 @@ def test_unknown_foreign_and_altered_sessions_are_answered_alike(world: World) -
     assert len(world.upstream.requests) == 1
 
 
+def test_a_session_that_is_over_is_as_unknown_as_any_other(world: World) -> None:
+    """Also on a connection on which it was good, and whatever is asked of it."""
+    world.upstream.behave = opening()
+    world.start(world.config(more='[limits]\nsession_lifetime = "1m"\n'))
+    assert world.gate is not None and world.gate.force is not None
+    with world.caller() as caller:
+        held = f"Mcp-Session-Id: {opened(caller)}"
+        assert caller.post(call("get_x"), held, LATEST).answer()[0] == 200
+        seen = len(world.upstream.requests)
+        later = time.time() + 61
+        world.gate.force.wall = lambda: later
+        over = caller.post(call("get_x"), held, LATEST).json()
+        unknown = caller.post(call("get_x"), "Mcp-Session-Id: unknown", LATEST).json()
+        for _, answer in (over, unknown):
+            answer["error"]["data"].pop("exchange")
+        assert over == unknown and (over[0], over[1]["id"]) == (404, 1)
+        for method in ("GET", "DELETE"):
+            assert caller.send(bare(world, method, held, LATEST)).answer()[0] == 404
+        assert len(world.upstream.requests) == seen
+
+
 def test_an_answer_may_come_by_another_stream_of_its_session(world: World) -> None:
     """Resumed with Last-Event-ID, it is passed on and recorded with the exchange of its request."""
     world.start()
