@@ -147,7 +147,8 @@ def answer_json(sock: ssl.SSLSocket, request: Request) -> None:
 
 
 class ScriptedUpstream:
-    """A TLS server whose answers are a function. C{requests} is what it saw, in order."""
+    """A TLS server whose answers are a function. C{requests} is what it saw, in order; C{received}: how
+    many bytes that was, whatever they were."""
 
     def __init__(
         self,
@@ -160,6 +161,7 @@ class ScriptedUpstream:
         self.behave = behave
         self.requests: list[Request] = []
         self.connections = 0
+        self.received = 0
         self.gone = threading.Event()
         self._context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
@@ -199,18 +201,23 @@ class ScriptedUpstream:
             buffer = b""
             while True:
                 while b"\r\n\r\n" not in buffer:
-                    more = sock.recv(65536)
+                    more = self._receive(sock)
                     if not more:
                         return
                     buffer += more
                 head, _, buffer = buffer.partition(b"\r\n\r\n")
                 length = int(Request(head, b"").headers.get(b"content-length", b"0"))
                 while len(buffer) < length:
-                    buffer += sock.recv(65536)
+                    buffer += self._receive(sock)
                 request = Request(head, buffer[:length])
                 buffer = buffer[length:]
                 self.requests.append(request)
                 self.behave(sock, request)
+
+    def _receive(self, sock: ssl.SSLSocket) -> bytes:
+        more = sock.recv(65536)
+        self.received += len(more)
+        return more
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ PURE = (
     "mcpgate/identity/peer.py",
     "mcpgate/evidence/record.py",
     "mcpgate/relay/crowd.py",
+    "mcpgate/relay/reply.py",
     "mcpgate/relay/tally.py",
     "mcpgate/relay/throttle.py",
     "mcpgate/config/schema.py",

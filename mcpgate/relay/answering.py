@@ -25,7 +25,7 @@ from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
-from mcpgate.wire.http import JSON, LENGTH, NONE, ResponseHead
+from mcpgate.wire.http import EVENTS, JSON, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, elements, id_json, parse
 from mcpgate.wire.sse import event_of
 
@@ -103,7 +103,10 @@ class Answering:
             # It is somebody else's by now: a slow caller of ours must not stop it.
             self._connection = None
         if type(reply) is Events:
-            self._pass_events(reply, passed, finished)
+            # What came before a fault was heard, so it must be with the caller, too.
+            self._pass_events(reply, passed, finished and reply.refusal is None)
+            if reply.refusal is not None:
+                self._unfit(reply.refusal, finished)
         elif finished:
             self._pass_whole(passed, reply.size)
 
@@ -187,8 +190,10 @@ class Answering:
         asking = exchange.asking
         if asking is not None and asking.owed and head.status < 300:
             head, emitted, body = _joined(head, body, asking.owed)
-        elif len(body) != size or head.framing is not LENGTH and (body or head.framing is not NONE):
-            # Not as it came, or it came in chunks.
+        elif head.framing is not NONE and (
+            len(body) != size or head.framing is not LENGTH or head.content is EVENTS
+        ):
+            # Not as it came, or it came in chunks, or the head is made for a stream, which has chunks.
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)
@@ -235,10 +240,12 @@ class Answering:
         """What the caller waits for will not come on this stream, which has begun: say so on it."""
         hearing, exchange = self._hearing, self._exchange
         assert hearing is not None and type(self._reply) is Events
-        errors = [
-            event_of(answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id))
-            for id in (exchange.asking.awaited if exchange.asking is not None else ())
-        ]
+        errors = []
+        for id in exchange.asking.awaited if exchange.asking is not None else ():
+            errors.append(event_of(answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)))
+            if exchange.live is not None:
+                # That is its answer: no other stream may bring a second one.
+                exchange.live.outstanding.pop(id, None)
         self._end(self._reply.line_end + b"".join(errors), refusal)
 
     def _end(self, payload: bytes, refusal: Refusal | None, *, close: bool = False) -> None:

@@ -149,7 +149,9 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             owed.append(answer.blocked_json(message, judged.call, admission.revision))
     together = batch_facts(facts)
     if passing:
-        return Asking(b"[%b]" % b",".join(passing), together, awaited, tuple(owed))
+        if len(passing) < len(batch.parts):
+            body = b"[%b]" % b",".join(passing)
+        return Asking(body, together, awaited, tuple(owed))
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
 

@@ -16,13 +16,14 @@ Messages from the Server"; JSON-RPC 2.0 section 5.
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from json import JSONDecoder
 from typing import Protocol
 
 from attrs import Factory, define
 
 from mcpgate.policy.asked import Asked
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.http import EVENTS, JSON, ResponseHead
+from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
 from mcpgate.wire.sse import BOM, Event, EventReader, amended
 
@@ -32,6 +33,9 @@ Outstanding = MutableMapping[int | str, Asked]
 #: What becomes of an answer before it is passed on: the bytes to pass on, or why not.
 #: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
 Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
+
+# As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
+_lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
 
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
@@ -67,17 +71,21 @@ class Hearing:
             return self._one(message, raw)
         if message.reason is Reason.FRAME_BATCH and self.batches:  # type: ignore[union-attr]
             batch = parse_batch(raw)
-            return self._several(batch) if isinstance(batch, Batch) else _unreadable(batch)
+            return self._several(batch, raw) if isinstance(batch, Batch) else _unreadable(batch)
         return _unreadable(message)  # type: ignore[arg-type]
 
-    def _several(self, batch: Batch) -> bytes | None | Refusal:
+    def _several(self, batch: Batch, whole: bytes) -> bytes | None | Refusal:
         heard = []
+        changed = False
         for message, raw in batch.parts:
             one = self._one(message, raw)
             if isinstance(one, Refusal):
                 return one
+            changed = changed or one is not raw
             if one is not None:
                 heard.append(one)
+        if not changed:
+            return whole
         return b"[%b]" % b",".join(heard) if heard else None
 
     def _one(self, message: Message, raw: bytes) -> bytes | None | Refusal:
@@ -155,7 +163,7 @@ class Error(Document):
 
     def judge(self, body: bytes) -> bytes | Refusal:
         message = parse(body)
-        if isinstance(message, Message) and message.error is None:
+        if message.error is None if isinstance(message, Message) else _brings_a_result(body):
             return Refusal(Reason.UPSTREAM_MESSAGE, "a message that is no error, in an error of HTTP")
         return body
 
@@ -180,6 +188,7 @@ class Events:
 
     @ivar resumable: Whether an event had an id: a client that misses what comes later can come back
         for it (2025-03-26 and later).
+    @ivar refusal: Why nothing of the stream passes behind what L{take} has just returned.
     @ivar line_end: What must follow before anything else of ours, or the end: the second half of a CRLF
         that has not come yet. The standard can do without; but the parser of the TypeScript SDK takes a
         CR for a line's end only when something follows.
@@ -192,6 +201,7 @@ class Events:
         self._begun = False
         self.size = 0
         self.resumable = False
+        self.refusal: Refusal | None = None
         self.line_end = b""
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
@@ -199,12 +209,18 @@ class Events:
         self.size += len(payload)
         passed = []
         for event in reader.feed(payload):
-            if event.ambiguous:
+            if len(event.raw) > self._most:
+                self.refusal = self._too_large()
+                break
+            if event.ambiguous or (event.raw[0] > 0x7F and event.raw != BOM):
+                # What begins with a mark, or the like, may become the first of the caller's stream, when
+                # what was before it is kept.
                 self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that clients read in different ways")
             elif event.data:
                 heard = self._event(event, event.data)
                 if isinstance(heard, Refusal):
-                    return heard
+                    self.refusal = heard
+                    break
                 passed.append(heard)
             elif event.raw != BOM:
                 # A comment, a time to retry after, or an id to resume from. A byte order mark says nothing,
@@ -212,11 +228,12 @@ class Events:
                 passed.append(event.raw)
             if event.id:
                 self.resumable = True
-            if len(event.raw) > self._most:
-                return self._too_large()
-        if reader.size > self._most:
-            return self._too_large()
+        else:
+            if reader.size > self._most:
+                self.refusal = self._too_large()
         whole = passed[0] if len(passed) == 1 else b"".join(passed)
+        if self.refusal is not None and not whole:
+            return self.refusal
         if whole:
             self.line_end = b"\n" if whole.endswith(b"\r") else b""
         return whole
@@ -253,17 +270,32 @@ def reply_to(
     @param document: The largest message, in bytes; C{event}: the largest event.
     """
     content = head.content
-    if content is EVENTS and head.status < 300:
+    if content is EVENTS and head.status < 300 and head.framing is not NONE:
         return Events(hearing, event)
     if head.length > document:
         return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"{head.length} bytes are announced")
     if head.status >= 300:
-        return Error(hearing, document)
+        # Events that nobody would look into are for nobody.
+        return Error(hearing, document) if content is not EVENTS else Silence(document)
     if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
         return Silence(document)
     if content is JSON and method == b"POST":
         return Document(hearing, document)
     return Refusal(Reason.UPSTREAM_CONTENT, "an answer that is neither JSON nor an event stream")
+
+
+def _brings_a_result(body: bytes) -> bool:
+    """Whether some reader, of what L{parse} refused, could find a result in it."""
+    if body.find(b'"result"') < 0 and body.find(b"\\u") < 0:
+        return False
+    try:
+        value = _lax(body.decode("utf-8-sig", "replace"))
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    found = value if type(value) is list else [value]
+    return any(type(one) is tuple and any(name == "result" for name, _ in one) for one in found)
 
 
 def _unreadable(refusal: Refusal) -> Refusal:

@@ -15,6 +15,7 @@ import re
 import msgspec
 
 _LF, _CR, _COLON = 0x0A, 0x0D, 0x3A
+#: A byte order mark in UTF-8.
 BOM = b"\xef\xbb\xbf"
 
 # What an event ends with: two line ends that are not one CRLF. (What LF follows a CR is the same end.)

@@ -10,9 +10,10 @@ import pytest
 from h11 import RemoteProtocolError
 
 from mcpgate.config import url
-from mcpgate.relay import inbound
+from mcpgate.relay import inbound, reply
 from mcpgate.tls import hello
 from mcpgate.wire import agreement, chunked, forward, http, jsonrpc, proxy, sse
+from mcpgate.wire.jsonrpc import Batch
 from tests.fuzz.targets import TARGETS
 
 _BARE_LF = chunked._first_and_next(rb"([0-9A-Fa-f]{1,8})()\r?\n", rb"(?:[0-9A-Fa-f]{1,8}\r?)?")
@@ -41,6 +42,10 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("sse", "no fields", sse, "_read", sse.Event),
     ("sse", "lines of text", sse, "_MORE_LINE_ENDS", re.compile(rb"[\v\f]")),
     ("sse", "a mark in Latin-1", sse, "_MISTAKEN_BOM", b"\xef\xbb\xbf"),
+    ("reply", "answers to anybody", reply.Hearing, "_one", lambda self, message, raw: raw),
+    ("reply", "events of any kind", reply.Events, "_event", lambda self, event, data: event.raw),
+    ("reply", "results in errors", reply, "_brings_a_result", lambda body: False),
+    ("reply", "batches taken apart", reply, "parse_batch", lambda body: Batch(())),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),
