@@ -20,7 +20,7 @@ from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
-from mcpgate.relay.reply import NOTED_MOST, Events, Hearing, Reply, reply_to
+from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
@@ -187,9 +187,9 @@ class Answering:
         assert self._head is not None
         exchange = self._exchange
         head, emitted = self._head
-        asking = exchange.asking
-        if asking is not None and asking.owed and head.status < 300:
-            head, emitted, body = _joined(head, body, asking.owed)
+        owed = self._owed(head)
+        if owed:
+            head, emitted, body = _joined(head, body, owed)
         elif head.framing is not NONE and (
             len(body) != size or head.framing is not LENGTH or head.content is EVENTS
         ):
@@ -197,6 +197,23 @@ class Answering:
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)
+
+    def _owed(self, head: ResponseHead) -> tuple[bytes, ...]:
+        """What must be put among the answers to a batch: to what we kept back, and to what they left out."""
+        exchange = self._exchange
+        asking = exchange.asking
+        if asking is None or head.status >= 300:
+            return ()
+        if type(self._reply) is not Document or not asking.awaited:
+            return asking.owed
+        refusal = Refusal(Reason.UPSTREAM_TRUNCATED, "the upstream left out an answer of a batch")
+        return (*asking.owed, *(self._error(refusal, id) for id in asking.awaited))
+
+    def _error(self, refusal: Refusal, id: int | str) -> bytes:
+        """The answer to a request whose own will not come, so that no other stream may bring a second one."""
+        if self._exchange.live is not None:
+            self._exchange.live.outstanding.pop(id, None)
+        return answer.refusal_json(refusal, id_json=id_json(id), exchange=self._exchange.id)
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
@@ -240,12 +257,8 @@ class Answering:
         """What the caller waits for will not come on this stream, which has begun: say so on it."""
         hearing, exchange = self._hearing, self._exchange
         assert hearing is not None and type(self._reply) is Events
-        errors = []
-        for id in exchange.asking.awaited if exchange.asking is not None else ():
-            errors.append(event_of(answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)))
-            if exchange.live is not None:
-                # That is its answer: no other stream may bring a second one.
-                exchange.live.outstanding.pop(id, None)
+        awaited = exchange.asking.awaited if exchange.asking is not None else ()
+        errors = [event_of(self._error(refusal, id)) for id in awaited]
         self._end(self._reply.line_end + b"".join(errors), refusal)
 
     def _end(self, payload: bytes, refusal: Refusal | None, *, close: bool = False) -> None:

@@ -37,6 +37,9 @@ Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
 
+# What comments and blank lines begin with, of which several may come as one.
+BETWEEN = (b":", b"\n", b"\r")
+
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
 
@@ -129,18 +132,18 @@ class Document:
     def __init__(self, hearing: Hearing, most: int) -> None:
         self._hearing = hearing
         self._most = most
-        self._pieces: list[bytes] = []
+        # Not a list of pieces: one of many tiny ones takes forty times what they hold.
+        self._held = bytearray()
         self.size = 0
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
         self.size += len(payload)
         if self.size > self._most:
             return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"more than {self._most} bytes")
-        self._pieces.append(payload)
-        if not finished:
-            return b""
-        body = b"".join(self._pieces) if len(self._pieces) > 1 else payload
-        return self.judge(body)
+        if finished and not self._held:
+            return self.judge(payload)
+        self._held += payload
+        return self.judge(bytes(self._held)) if finished else b""
 
     def judge(self, body: bytes) -> bytes | Refusal:
         """What to pass on of a whole body."""
@@ -209,15 +212,15 @@ class Events:
         self.size += len(payload)
         passed = []
         for event in reader.feed(payload):
-            if len(event.raw) > self._most:
+            if len(event.raw) > self._most and event.raw[:1] not in BETWEEN:
                 self.refusal = self._too_large()
                 break
             if event.ambiguous or (event.raw[0] > 0x7F and event.raw != BOM):
                 # What begins with a mark, or the like, may become the first of the caller's stream, when
                 # what was before it is kept.
                 self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that clients read in different ways")
-            elif event.data:
-                heard = self._event(event, event.data)
+            elif event.data or event.kind:
+                heard = self._event(event, event.data or b"")
                 if isinstance(heard, Refusal):
                     self.refusal = heard
                     break
@@ -244,13 +247,15 @@ class Events:
     def _event(self, event: Event, data: bytes) -> bytes | Refusal:
         kind = event.kind
         if kind and kind != b"message":
-            if kind == b"endpoint" and self._hearing.endpoint is not None and not self._begun:
+            if kind == b"endpoint" and data and self._hearing.endpoint is not None and not self._begun:
                 self._begun = True
                 target = self._hearing.endpoint(data)
                 return target if isinstance(target, Refusal) else amended(event, target)
             # Clients know no other, so they miss nothing; and a second endpoint would lead them away.
             self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that is no message")
             return b":\n\n"
+        if not data:
+            return event.raw
         self._begun = True
         heard = self._hearing.hear(data)
         if heard is data:
