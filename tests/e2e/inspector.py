@@ -27,9 +27,9 @@ OWN_SIGHTS: Facts = {
 }
 
 
-def tour(place: Place, era: str) -> Facts:
+def tour(place: Place, era: str, *, sse: bool = False) -> Facts:
     """All that it can do; C{era} is legacy, modern or auto."""
-    inspector = Inspector(place, era)
+    inspector = Inspector(place, era, sse=sse)
     # All at once, for most of it is node's start.
     asked, listed, called = (
         inspector.start("initialize"),
@@ -46,7 +46,8 @@ def tour(place: Place, era: str) -> Facts:
         facts["cancel"] = inspector.cancel()
     else:
         levelled = inspector.start("logging/setLevel", "--log-level", "info")
-        facts["reconnect"] = {"answer": inspector.text(inspector.start(*_calling("part")))}
+        if not sse:
+            facts["reconnect"] = {"answer": inspector.text(inspector.start(*_calling("part")))}
         facts["logging"] = {"level set": inspector.result(levelled)}
     return facts
 
@@ -54,11 +55,12 @@ def tour(place: Place, era: str) -> Facts:
 class Inspector:
     """The command, for one place and one era."""
 
-    def __init__(self, place: Place, era: str) -> None:
+    def __init__(self, place: Place, era: str, *, sse: bool) -> None:
         self._place = place
         token = ["--header", f"Authorization: Bearer {place.token}"] if place.token else []
         # It must neither wait for a person nor look for a browser.
-        fixed = ["--transport", "http", "--protocol-era", era, "--format", "json", "--stored-auth-only"]
+        transport = "sse" if sse else "http"
+        fixed = ["--transport", transport, "--protocol-era", era, "--format", "json", "--stored-auth-only"]
         self._command = [node(), str(LAUNCHER), "--cli", "--server-url", place.url, *fixed, *token]
         # It keeps files at home.
         self._env = {**os.environ, "HOME": str(place.files), "NODE_EXTRA_CA_CERTS": str(place.ca_file)}

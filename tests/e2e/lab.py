@@ -385,7 +385,11 @@ class McpServer:
 
     @property
     def url(self) -> str:
-        return f"https://localhost:{self.front.port}/mcp"
+        return self.at("/mcp")
+
+    def at(self, path: str) -> str:
+        """The URL of another path."""
+        return f"https://localhost:{self.front.port}{path}"
 
     @property
     def pin(self) -> str:

@@ -50,7 +50,7 @@ INSPECTOR_HAS_NO: Mapping[str, Reasons] = {
         **more,
     }
     for version, more in {
-        LEGACY: {"cancel": "the command cannot take a call back, and to leave a legacy session is not to cancel"},
+        LEGACY: {"cancel": "the command takes no call back, and to leave a legacy session is not to cancel"},
         MODERN: {"reconnect": _LOST, "logging": f"2026-07-28 has no logging/setLevel, and {_PRINTS}"},
     }.items()
 }

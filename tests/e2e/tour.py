@@ -40,7 +40,7 @@ TOOL_OF = {
 SIGHTS: Facts = {
     "list": sorted(TOOL_OF.values()),
     "call": "sunny in Oslo",
-    # The server goes on after the first of them only when the client has heard it.
+    # The server goes on after each only when the client has heard it.
     "progress": {"heard": [0, 50, 100], "answer": "done"},
     "logging": {"heard": [["info", "one"], ["warning", {"two": 2}]], "answer": "logged"},
     "sampling": {"asked": [QUESTION], "answer": f"the model says: {MODEL_SAYS}"},

@@ -16,12 +16,16 @@ import httpx2
 import mcp
 import mcp.types
 from attrs import define, field
+from fastmcp.client.transports import SSETransport, StreamableHttpTransport
 from mcp.client.session import ClientSession
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import listen
 
 from tests.e2e.tour import MODEL_SAYS, MODERN, NOTE, PATIENCE, USER_SAYS, Facts, Place
+
+# A tour takes a second or two. A client that gets no answer to its first request waits for minutes.
+TOUR_MOST = 2 * PATIENCE
 
 Hear = Callable[[float], None]
 
@@ -143,8 +147,8 @@ async def official(place: Place, mode: str, *, sse: bool = False) -> AsyncIterat
 
 
 @asynccontextmanager
-async def fast(place: Place, mode: str) -> AsyncIterator[Tourist]:
-    """FastMCP's client as its documentation has it."""
+async def fast(place: Place, mode: str, *, sse: bool = False) -> AsyncIterator[Tourist]:
+    """FastMCP's client as its documentation has it; over HTTP+SSE if so wanted."""
     ears = Ears()
 
     async def sampling(messages: object, params: Any, context: object) -> mcp.types.CreateMessageResult:
@@ -153,10 +157,9 @@ async def fast(place: Place, mode: str) -> AsyncIterator[Tourist]:
     async def elicitation(message: str, wanted: object, params: object, context: object) -> dict[str, str]:
         return ears.elicited(message)
 
+    transport = SSETransport if sse else StreamableHttpTransport
     async with fastmcp.Client(
-        place.url,
-        auth=place.token,
-        verify=ssl.create_default_context(cafile=place.ca_file),
+        transport(place.url, auth=place.token, verify=ssl.create_default_context(cafile=place.ca_file)),
         mode=mode,
         sampling_handler=sampling,
         elicitation_handler=elicitation,
@@ -166,8 +169,11 @@ async def fast(place: Place, mode: str) -> AsyncIterator[Tourist]:
         yield FastMCP(client, ears)
 
 
-async def tour(tourist: Tourist, place: Place) -> Facts:
-    """All of it. What goes wrong is among the facts, so that the rest is seen, too."""
+async def tour(tourist: Tourist, place: Place, *, sse: bool = False) -> Facts:
+    """All of it that there is on the transport.
+
+    What goes wrong is among the facts, so that the rest is seen, too.
+    """
     version = tourist.session.protocol_version
     stops: dict[str, Callable[[Tourist, Place], Awaitable[object]]] = {
         "list": tools,
@@ -179,7 +185,7 @@ async def tour(tourist: Tourist, place: Place) -> Facts:
         "subscribe": listening if version == MODERN else subscribe,
         "cancel": cancel,
     }
-    if version != MODERN:
+    if version != MODERN and not sse:
         stops["reconnect"] = reconnect
     facts: dict[str, object] = {"version": version}
     for name, stop in stops.items():
@@ -199,14 +205,14 @@ async def call(tourist: Tourist, place: Place) -> object:
 
 
 async def progress(tourist: Tourist, place: Place) -> object:
-    ticket = place.files / uuid4().hex
+    ticket = uuid4().hex
     heard: list[float] = []
 
     def hear(progress: float) -> None:
         heard.append(progress)
-        ticket.touch()
+        place.files.joinpath(f"{ticket}-{progress:g}").touch()
 
-    return {"answer": await tourist.call("slow", {"ticket": ticket.name}, hear), "heard": heard}
+    return {"answer": await tourist.call("slow", {"ticket": ticket}, hear), "heard": heard}
 
 
 async def logging(tourist: Tourist, place: Place) -> object:
@@ -262,21 +268,21 @@ async def reconnect(tourist: Tourist, place: Place) -> object:
     return {"answer": await tourist.call("part", {}, heard.append), "heard": heard}
 
 
-def official_tour(place: Place, mode: str) -> Facts:
+def official_tour(place: Place, mode: str, *, sse: bool = False) -> Facts:
     """The official client's."""
 
     async def go() -> Facts:
-        async with official(place, mode) as tourist:
-            return await tour(tourist, place)
+        async with official(place, mode, sse=sse) as tourist:
+            return await tour(tourist, place, sse=sse)
 
-    return asyncio.run(go())
+    return asyncio.run(asyncio.wait_for(go(), TOUR_MOST))
 
 
-def fast_tour(place: Place, mode: str) -> Facts:
+def fast_tour(place: Place, mode: str, *, sse: bool = False) -> Facts:
     """FastMCP's."""
 
     async def go() -> Facts:
-        async with fast(place, mode) as tourist:
-            return await tour(tourist, place)
+        async with fast(place, mode, sse=sse) as tourist:
+            return await tour(tourist, place, sse=sse)
 
-    return asyncio.run(go())
+    return asyncio.run(asyncio.wait_for(go(), TOUR_MOST))

@@ -1,5 +1,5 @@
 // The client of @modelcontextprotocol/sdk, which knows the revisions up to 2025-11-25. Its argument is
-// the transport: http (streamable), or sse, with fewer sights.
+// the transport: http, which streams, or sse, as of 2024-11-05.
 
 import { capabilities, ears, info, options, packages, tour, url } from "./tour.mjs";
 
@@ -36,5 +36,5 @@ transport.setProtocolVersion = (agreed) => {
 await tour(client, transport, heard, {
   call: (params, more) => client.callTool(params, undefined, more),
   version: () => version,
-  sights: sse ? ["list", "call", "progress", "sampling", "elicitation"] : undefined,
+  sse,
 });

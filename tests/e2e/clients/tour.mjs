@@ -43,7 +43,7 @@ export function ears(on) {
 }
 
 // `call(params, options)` is the client's, whose form differs between the versions, as does the version.
-export async function tour(client, transport, heard, { call, version, sights }) {
+export async function tour(client, transport, heard, { call, version, sse }) {
   try {
     await client.connect(transport);
   } catch (error) {
@@ -61,7 +61,7 @@ export async function tour(client, transport, heard, { call, version, sights }) 
       const heard = [];
       const onprogress = ({ progress }) => {
         heard.push(progress);
-        writeFileSync(join(FILES, ticket), "");
+        writeFileSync(join(FILES, `${ticket}-${progress}`), "");
       };
       return { answer: await tool("slow", { ticket }, { onprogress }), heard };
     },
@@ -106,10 +106,9 @@ export async function tour(client, transport, heard, { call, version, sights }) 
       return { answer: await tool("part", {}, { onprogress }), heard };
     },
   };
-  if (modern) delete stops.reconnect;
+  if (modern || sse) delete stops.reconnect;
   const facts = { version: version() };
   for (const [name, stop] of Object.entries(stops)) {
-    if (sights && !sights.includes(name)) continue;
     const patience = new AbortController();
     const late = pause(PATIENCE, undefined, { signal: patience.signal }).then(() => {
       throw new Error(`not within ${PATIENCE} ms`);

@@ -31,10 +31,10 @@ const TOOLS = {
   slow: [
     ["ticket"],
     async ({ ticket }, session) => {
-      await session.progress(0, 100);
-      while (!existsSync(join(HERE, ticket))) await pause(10);
-      await session.progress(50, 100);
-      await session.progress(100, 100);
+      for (const done of [0, 50, 100]) {
+        await session.progress(done, 100);
+        while (!existsSync(join(HERE, `${ticket}-${done}`))) await pause(10);
+      }
       return text("done");
     },
   ],

@@ -53,10 +53,10 @@ function build({ era }) {
   tool("get_weather", ["city"], ({ city }) => text(`sunny in ${city}`));
 
   tool("slow", ["ticket"], async ({ ticket }, ctx) => {
-    await progress(ctx, 0, 100);
-    while (!existsSync(join(HERE, ticket))) await pause(10);
-    await progress(ctx, 50, 100);
-    await progress(ctx, 100, 100);
+    for (const done of [0, 50, 100]) {
+      await progress(ctx, done, 100);
+      while (!existsSync(join(HERE, `${ticket}-${done}`))) await pause(10);
+    }
     return text("done");
   });
 

@@ -61,15 +61,14 @@ def get_weather(city: str) -> str:
 
 @server.tool()
 async def slow(ctx: Context, ticket: str) -> str:
-    """Tells its progress; does not go on after the first time until a file of that name is there.
+    """Tells its progress; goes on after each time when there is a file of that name and number.
 
     So a caller that makes the file when it hears of the progress proves that it heard in time.
     """
-    await ctx.report_progress(0, 100, "begun")
-    while not HERE.joinpath(ticket).exists():
-        await asyncio.sleep(0.01)
-    await ctx.report_progress(50, 100, "half")
-    await ctx.report_progress(100, 100, "all")
+    for progress in (0, 50, 100):
+        await ctx.report_progress(progress, 100)
+        while not HERE.joinpath(f"{ticket}-{progress}").exists():
+            await asyncio.sleep(0.01)
     return "done"
 
 
