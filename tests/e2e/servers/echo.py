@@ -104,7 +104,11 @@ class Echo:
             meta = {"_meta": {"io.modelcontextprotocol/subscriptionId": request.message["id"]}}
             wanted = request.message["params"]["notifications"]
             writer.write(
-                event(notification("notifications/subscriptions/acknowledged", {"notifications": wanted, **meta}))
+                event(
+                    notification(
+                        "notifications/subscriptions/acknowledged", {"notifications": wanted, **meta}
+                    )
+                )
             )
         await writer.drain()
         seconds = None if request.path == "/silent" else self._beat
