@@ -24,8 +24,8 @@ from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
-from mcpgate.wire.http import LENGTH, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.http import JSON, LENGTH, NONE, ResponseHead
+from mcpgate.wire.jsonrpc import RESPONSE, Message, elements, id_json, parse
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Answering:
 
     @property
     def answered(self) -> bool:
-        """Whether the caller has the answer to all that it asked for."""
-        hearing = self._hearing
-        return hearing is not None and bool(hearing.answered) and not hearing.outstanding
+        """Whether the caller has the answer to all that it asked for with this request."""
+        hearing, asking = self._hearing, self._exchange.asking
+        return hearing is not None and asking is not None and bool(hearing.answered) and not asking.awaited
 
     # What the upstream's connection calls.
 
@@ -62,7 +62,12 @@ class Answering:
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
             return self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
         exchange = self._exchange
-        limits = exchange.inbound.force.generation.config.limits
+        limits = self._admission.generation.config.limits
+        if finished and head.content is JSON and head.status == 200:
+            if len(payload) <= limits.answer_size and self._is_plain(payload):
+                self._connection = None
+                self._head = head, emitted
+                return self._pass_whole(payload)
         self._hearing = hearing = self._hear()
         reply = reply_to(
             head,
@@ -99,7 +104,7 @@ class Answering:
         if type(reply) is Events:
             self._pass_events(reply, passed, finished)
         elif finished:
-            self._pass_whole(reply, passed)
+            self._pass_whole(passed)
 
     def broken(self, refusal: Refusal) -> None:
         """The answer will not come, or not to its end."""
@@ -112,7 +117,7 @@ class Answering:
             exchange.refuse(refusal)
         elif self.answered:
             # All that was asked for is there; only the end of the stream is not.
-            self._end(b"", None)
+            self._end(self._reply.line_end if type(self._reply) is Events else b"", None)
         else:
             exchange.cut(refusal)
 
@@ -152,7 +157,23 @@ class Answering:
 
     # The answer passes.
 
-    def _pass_whole(self, reply: Reply, body: bytes) -> None:
+    def _is_plain(self, body: bytes) -> bool:
+        """
+        Whether it is the one answer to the one request, of which the gate wants to know no more: nearly
+        all are, and need no L{Hearing}.
+        """
+        exchange = self._exchange
+        asking = exchange.asking
+        if asking is None or not asking.plain:
+            return False
+        message = parse(body)
+        if type(message) is not Message or message.kind is not RESPONSE or message.id not in asking.awaited:
+            return False
+        if exchange.live is not None:
+            exchange.live.outstanding.pop(message.id, None)
+        return True
+
+    def _pass_whole(self, body: bytes) -> None:
         assert self._head is not None
         exchange = self._exchange
         head, emitted = self._head
@@ -278,7 +299,8 @@ class Answering:
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
-        policy, route = self._admission.generation.policy, self._admission.route.name
+        # A stream may be older than the rules.
+        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
         return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.

@@ -27,6 +27,10 @@ from mcpgate.wire.revision import Revision
 NOTHING = call_facts(None, None, None)
 
 
+#: Requests whose answers the gate looks into, or changes.
+INTERESTING = frozenset({"initialize", "server/discover", "tools/list"})
+
+
 class Asking(msgspec.Struct, gc=False):
     """
     What is forwarded, and what is to be known of it when the answer comes.
@@ -35,6 +39,7 @@ class Asking(msgspec.Struct, gc=False):
     @ivar awaited: The requests in it, by their ids.
     @ivar owed: JSON-RPC answers of our own, to what of a batch was not let through.
     @ivar method: Of a single request or notification.
+    @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
     """
 
     body: bytes
@@ -43,6 +48,7 @@ class Asking(msgspec.Struct, gc=False):
     owed: tuple[bytes, ...] = ()
     method: str | None = None
     id_json: bytes | None = None
+    plain: bool = False
 
 
 class Turned(msgspec.Struct, gc=False):
@@ -103,7 +109,8 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
     elif call.method == "initialize":
         body = clamp.asked(message, body)
     assert message.id is not None
-    return Asking(body, judged.facts, {message.id: Asked(call, verdict, exchange)}, (), call.method, id_json)
+    method, awaited = call.method, {message.id: Asked(call, verdict, exchange)}
+    return Asking(body, judged.facts, awaited, (), method, id_json, method not in INTERESTING)
 
 
 def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Protocol
 
-from attrs import Factory, define, frozen
+import msgspec
+from attrs import Factory, define
 
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -28,10 +29,9 @@ from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse
 from mcpgate.wire.sse import BOM, Event, EventReader, amended
 
 
-@frozen(eq=False)
-class Asked:
+class Asked(msgspec.Struct, eq=False, frozen=True):
     """
-    A request that was forwarded and is not answered yet.
+    A request that was forwarded and is not answered yet. (A struct: one is made for each request.)
 
     @ivar exchange: By which it came; its answer may come by another.
     """
@@ -174,10 +174,14 @@ class Error(Document):
 
 
 class Silence:
-    """What answers nothing: its body, if it has one, is for nobody."""
+    """What answers nothing: its body, if it has one, is for nobody. C{most}: where that ends."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
-        return b""
+        self._left -= len(payload)
+        return b"" if self._left >= 0 else Refusal(Reason.UPSTREAM_ANSWER_SIZE, "of an answer to nothing")
 
 
 class Events:
@@ -259,10 +263,12 @@ def reply_to(
     content = head.content
     if content is EVENTS and head.status < 300:
         return Events(hearing, event)
+    if head.length > document:
+        return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"{head.length} bytes are announced")
     if head.status >= 300:
         return Error(hearing, document)
     if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
-        return Silence()
+        return Silence(document)
     if content is JSON and method == b"POST":
         return Document(hearing, document)
     return Refusal(Reason.UPSTREAM_CONTENT, "an answer that is neither JSON nor an event stream")

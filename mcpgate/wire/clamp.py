@@ -37,7 +37,7 @@ def answered(method: str, message: Message, raw: bytes) -> bytes | Refusal:
     if method == "initialize":
         if result.get("protocolVersion") in HANDSHAKEN:
             return raw
-        return Refusal(Reason.UPSTREAM_REVISION, "it answered initialize with a revision that is not known here")
+        return Refusal(Reason.UPSTREAM_REVISION, "it answered initialize with an unknown revision")
     offered = result.get("supportedVersions")
     if not isinstance(offered, list):
         return raw
