@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -111,12 +111,15 @@ class RouteTerms:
     name: str
     table: RouteTable
     upstream: UpstreamTerms
-    #: What a session that was opened by it is bound to.
-    place: bytes
     #: What was found for the calls that came by it (C{relay.judged}).
     judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
+
+    @cached_property
+    def place(self) -> bytes:
+        """What a session that was opened by it is bound to."""
+        return place_of(self.name, self.upstream.authority, self.upstream.target)
 
 
 @frozen(eq=False)
@@ -175,7 +178,7 @@ class Builder:
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
             routes={
-                (table.host, table.path.encode()): _route(table, whole[table.upstream])
+                (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
             },
             policy=compile_rules(config.rules),
@@ -309,11 +312,6 @@ class Builder:
         if file is not None:
             self._reading.read(file)
         return resolve(reference)
-
-
-def _route(table: RouteTable, upstream: UpstreamTerms) -> RouteTerms:
-    place = place_of(table.name, upstream.authority, upstream.target)
-    return RouteTerms(table.name, table, upstream, place)
 
 
 def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustStore | None) -> SSL.Context:

@@ -14,6 +14,8 @@ from mcpgate import generation as module
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.generation import Builder, Generation
+from mcpgate.identity.keyfile import KeyFile
+from mcpgate.identity.session import place_of
 from mcpgate.reasons import Reason
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.upstream.terms import UpstreamTerms
@@ -388,3 +390,57 @@ def test_a_client_stays_if_it_would_be_let_in_now(
     chain = () if kind == "none" else (*authority.client("c", NOW).chain, authority.certificate)
     refusal = terms.judge_client(chain)
     assert (refusal.reason if refusal is not None else None) is reason
+
+
+# Session keys.
+
+
+def key_file(files: Files) -> Path:
+    return files.directory / "session-keys.json"
+
+
+def test_session_keys_are_read_with_the_rest(files: Files) -> None:
+    """Before any gate has begun there are none, and their coming is a change like any other."""
+    before = files.build()
+    assert not before.session_keys and before.reading.changed() is None
+    KeyFile(files.directory).begin(NOW.timestamp())
+    assert before.reading.changed() == key_file(files)
+    after = files.build(files.text(more='[limits]\nsession_lifetime = "2h"'))
+    assert (len(after.session_keys), after.session_keys.lifetime) == (1, 7200.0)
+    assert after.reading.changed() is None
+    KeyFile(files.directory).rotate(NOW.timestamp())
+    assert after.reading.changed() == key_file(files)
+
+
+@pytest.mark.parametrize(("raw", "mode"), [(b"{", 0o600), (None, 0o640)])
+def test_a_key_file_that_is_not_good_is_a_problem_that_names_it(
+    files: Files, raw: bytes | None, mode: int
+) -> None:
+    KeyFile(files.directory).begin(NOW.timestamp())
+    if raw is not None:
+        key_file(files).write_bytes(raw)
+    key_file(files).chmod(mode)
+    with pytest.raises(ConfigError) as caught:
+        files.build()
+    (problem,) = caught.value.problems
+    assert problem.path == "gate.state" and str(key_file(files)) in problem.message
+
+
+def test_once_a_gate_has_begun_there_must_be_keys(files: Files) -> None:
+    """Without them every session would end, and nobody would know why."""
+    config = parse_config(files.text().encode(), files.directory / "gate.toml")
+    with pytest.raises(ConfigError, match="session-keys.json: is gone") as caught:
+        Builder(config, 3, NOW, claimed=True).build()
+    assert "mcpgate session rotate" in str(caught.value)
+    KeyFile(files.directory).begin(NOW.timestamp())
+    assert len(Builder(config, 3, NOW, claimed=True).build().session_keys) == 1
+
+
+def test_a_route_is_a_place_of_its_own(files: Files) -> None:
+    """Two routes to one upstream are two: other rules may hold there."""
+    more = '[[route]]\nname = "other"\npath = "/other"\nupstream = "up"\n'
+    routes = files.build(files.text(more=more)).routes.values()
+    assert {route.place for route in routes} == {
+        place_of("up", b"up.test", b"/mcp"),
+        place_of("other", b"up.test", b"/mcp"),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,6 +13,8 @@ import pytest
 from mcpgate.config.load import parse_config
 from mcpgate.evidence.journal import Journal
 from mcpgate.generation import Builder, Generation
+from mcpgate.identity.keyfile import KeyFile
+from mcpgate.identity.principal import Principal
 from mcpgate.serving import Serving
 from tests.running import World, call, held
 
@@ -105,6 +108,44 @@ def test_while_it_drains_it_accepts_on_nothing_new(world: World, serving: Servin
         release()
         assert busy.json()[0] == 200
         world.wait_for(lambda: drained == [True])
+
+
+def test_sessions_outlive_whoever_served_them(world: World) -> None:
+    """Its marks are in the state directory, so the next one can end what nobody has used since."""
+    KeyFile(world.state).begin(0.0)
+    first = generation(world)
+    now = time.time()
+
+    def begin() -> Serving:
+        journal = Journal(world.state / "journal")
+        serving = Serving(world.loop.reactor, journal, first, world.issued_file.load(), lambda: now)
+        serving.adopt(first, {})
+        return serving
+
+    def use(serving: Serving) -> None:
+        (route,) = first.routes.values()
+        principal = Principal("ci", "token", "", None)
+        sealed = first.session_keys.seal("session", b"upstream-id", principal, route.place, now)
+        session = first.session_keys.unseal(sealed, principal, route.place, now)
+        assert session is not None
+        serving.force.sessions.live(session, sealed, route.upstream)
+
+    serving = world.loop.call(begin)
+    world.loop.call(use, serving)
+    world.loop.call(serving.stop)
+    marks = list((world.state / "sessions").glob("[!.]*"))
+    assert len(marks) == 1
+    now += 2 * 3600
+    serving = world.loop.call(begin)
+    try:
+        world.loop.call(serving._idle.sweep)
+        assert [request.line for request in world.upstream.requests] == [b"DELETE /upstream/mcp HTTP/1.1"]
+        assert world.upstream.requests[0].headers[b"mcp-session-id"] == b"upstream-id"
+        assert not marks[0].exists()
+        status = world.loop.call(serving.status, [], None)
+        assert status["sessions"] == {"known": 0, "unmarked": 0, "ended_idle": 1, "failure": None}
+    finally:
+        world.loop.call(serving.stop)
 
 
 def test_it_lets_go_of_everything(world: World, listening: socket.socket) -> None:

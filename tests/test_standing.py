@@ -11,6 +11,7 @@ import pytest
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
+from mcpgate.identity.keyfile import KeyFile
 from mcpgate.standing import Standing
 from tests.running import World
 
@@ -136,6 +137,51 @@ def test_tokens_stay_as_they_were_when_their_file_is_broken(office: Office) -> N
     tokens.write_bytes(good)
     assert office.call(standing.look_at_tokens) is None
     assert standing.problems == {}
+
+
+def test_session_keys_are_begun_when_the_directory_is_ours(office: Office) -> None:
+    """Not by judging it, as mcpgate check does; and those that are there are kept."""
+    standing, keys = office.standing, office.world.state / "session-keys.json"
+    office.call(standing.prepare)
+    assert not keys.exists()
+    office.begin()
+    raw = keys.read_bytes()
+    assert len(standing.generation.session_keys) == 1 and office.call(standing.judge_files) is None
+    office.call(standing.end)
+    office.begin()
+    assert keys.read_bytes() == raw
+
+
+def test_a_rotation_is_a_change_of_files(office: Office) -> None:
+    """A broken file is none, nor is one that is gone: what was sealed can be opened still."""
+    standing, keys = office.begin().standing, office.world.state / "session-keys.json"
+    KeyFile(office.world.state).rotate(0.0)
+    change = office.call(standing.judge_files)
+    assert len(change.generation.session_keys) == 2
+    office.call(standing.take, change)
+    assert standing.taken_up() == {"generation": 2}
+    good = keys.read_bytes()
+    keys.write_bytes(good[:40])
+    assert office.call(standing.judge_files) is None
+    assert "session-keys.json" in standing.taken_up()["problem"]
+    keys.unlink()
+    assert office.call(standing.judge_files) is None
+    assert "is gone" in standing.taken_up()["problem"]
+    assert len(standing.generation.session_keys) == 2
+    keys.write_bytes(good)
+    keys.chmod(0o600)
+    assert office.call(standing.judge_files) is None
+    assert standing.taken_up() == {"generation": 2}
+
+
+def test_keys_that_cannot_be_made_are_no_start(office: Office) -> None:
+    """And the file that is in the way is left as it is."""
+    keys = office.world.state / "session-keys.json"
+    office.call(office.standing.prepare)
+    keys.write_bytes(b"")
+    with pytest.raises(JournalError, match="session-keys.json"):
+        office.call(office.standing.claim)
+    assert keys.read_bytes() == b""
 
 
 def test_the_state_directory_is_ours_until_the_end(office: Office) -> None:

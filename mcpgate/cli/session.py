@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from mcpgate.cli.exits import Stop
+from mcpgate.cli.exits import Stop, complain
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import format_option, show, table
 from mcpgate.identity.keyfile import KeyFile, KeyFileError
 from mcpgate.identity.session import RIPE, SessionKey, SessionKeys
-from mcpgate.ops.control import SOCKET, ControlError, ask
+from mcpgate.ops.control import SOCKET, ControlError, NoGate, ask
 
 
 @click.group("session", short_help="Show and rotate the keys that seal session ids.")
@@ -89,8 +89,10 @@ def _nudge(state: Path) -> None:
     """Have a running gate take it up at once; it looks by itself every C{gate.watch} otherwise."""
     try:
         answer = ask(state / SOCKET, "files")
-    except ControlError:
+    except NoGate:
         return
+    except ControlError as error:
+        return complain(f"the running gate was not told, and takes the keys up by itself: {error}")
     if "problem" in answer:
         # Files come into force together or not at all, and another of them is broken.
         what = "the file is changed, but the running gate goes on with the keys that it had"

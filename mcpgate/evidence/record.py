@@ -23,7 +23,7 @@ import msgspec
 
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Verdict
-from mcpgate.reasons import Refusal
+from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.handshake import Certificate, Handshake, Offer
 
 #: The version of these shapes; a reader refuses what it does not know.
@@ -50,6 +50,24 @@ class Outcome(StrEnum):
 
 
 _COMPLETED = Outcome.COMPLETED
+
+_OUTCOMES = {
+    Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
+    Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
+    Reason.UPSTREAM_QUIET: Outcome.TIMEOUT,
+    Reason.CLIENT_GONE: Outcome.CLIENT_GONE,
+    Reason.GATE_DRAINING: Outcome.DRAINED,
+    Reason.GATE_ERROR: Outcome.FAILED,
+}
+
+
+def outcome_of(refusal: Refusal | None) -> Outcome:
+    """How an exchange ended that ended with this refusal, if any."""
+    if refusal is None:
+        return _COMPLETED
+    failed = refusal.reason.value.startswith("upstream.")
+    return _OUTCOMES.get(refusal.reason, Outcome.UPSTREAM_FAILED if failed else Outcome.REFUSED)
+
 #: How nearly every exchange ends, as a part of its close line.
 _USUAL_END = '"outcome":"completed","status":200,"reason":null,"detail":null'
 
@@ -224,9 +242,10 @@ def open_line(
         C{outbound} likewise, C{None} if none was needed.
     @param caller: From L{caller_facts}; C{call}: from L{call_facts}.
     """
-    legs = _legs(inbound, outbound)
+    first = f'"{inbound}"' if inbound is not None else "null"
+    leg = f'"{outbound}"' if outbound is not None else "null"
     return (
-        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}",{legs},'
+        f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f"{caller},{call}}}\n"
     ).encode("ascii")
 
@@ -250,7 +269,8 @@ def close_line(
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
     """
-    legs = _legs(inbound, outbound)
+    first = f'"{inbound}"' if inbound is not None else "null"
+    leg = f'"{outbound}"' if outbound is not None else "null"
     how = _USUAL_END
     if outcome is not _COMPLETED or status != 200 or refusal is not None:
         why = '"reason":null,"detail":null'
@@ -258,16 +278,9 @@ def close_line(
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
     return (
-        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}",{legs},'
+        f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
     ).encode("ascii")
-
-
-def _legs(inbound: str | None, outbound: str | None) -> str:
-    if inbound is not None and outbound is not None:
-        return f'"inbound":"{inbound}","outbound":"{outbound}"'
-    first, second = (f'"{leg}"' if leg is not None else "null" for leg in (inbound, outbound))
-    return f'"inbound":{first},"outbound":{second}'
 
 
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:

@@ -331,6 +331,10 @@ class Answering:
             sealed = admission.seal("session", head.fields[b"mcp-session-id"], self._wall())
         except ValueError as error:
             return Refusal(Reason.UPSTREAM_MESSAGE, str(error))
+        session = admission.unseal(sealed, "session", self._wall())
+        if session is not None:
+            # So that it is ended one day, also if its client never comes back.
+            self._exchange.join(session, sealed)
         return b"mcp-session-id: %b\r\n" % sealed
 
     def _wall(self) -> float:

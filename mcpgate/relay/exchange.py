@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import Outcome, call_facts, caller_facts, close_line, open_line
+from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.generation import RouteTerms
 from mcpgate.identity.principal import Principal
 from mcpgate.identity.session import Session
@@ -36,16 +36,6 @@ from mcpgate.wire.http import RequestHead
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
-
-_OUTCOMES = {
-    Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
-    Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
-    Reason.UPSTREAM_QUIET: Outcome.TIMEOUT,
-    Reason.CLIENT_GONE: Outcome.CLIENT_GONE,
-    Reason.GATE_DRAINING: Outcome.DRAINED,
-    Reason.GATE_ERROR: Outcome.FAILED,
-}
-_COMPLETED = Outcome.COMPLETED
 
 
 class Exchange:
@@ -314,6 +304,11 @@ class Exchange:
             # It was refused: no other stream will bring an answer.
             for id in self.asking.awaited:
                 live.outstanding.pop(id, None)
+        status = self.status or 0
+        ends = self._head is not None and self._head.method == b"DELETE"
+        if ends and (200 <= status < 300 or status in (404, 405)):
+            # Its client has done with it, and the upstream knows, or never wants to.
+            self.inbound.force.sessions.ended(live)
 
     # Evidence.
 
@@ -352,12 +347,8 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
-        outcome = _COMPLETED
         if refusal is not None:
             self.inbound.force.crowd.tally.count(refusal.reason)
-            outcome = _OUTCOMES.get(refusal.reason, Outcome.REFUSED)
-            if refusal.reason.value.startswith("upstream.") and outcome is Outcome.REFUSED:
-                outcome = Outcome.UPSTREAM_FAILED
         inbound = self.inbound
         witness = inbound.force.witness
         line = close_line(
@@ -365,7 +356,7 @@ class Exchange:
             time=witness.stamp(),
             inbound=inbound.record,
             outbound=self._outbound,
-            outcome=outcome,
+            outcome=outcome_of(refusal),
             status=self.status,
             refusal=refusal,
             bytes_in=self._size_in,

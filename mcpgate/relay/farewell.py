@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import Outcome, call_facts, caller_facts, close_line, open_line
+from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.identity.principal import Principal
 from mcpgate.identity.session import Session, route_in
 from mcpgate.reasons import Reason, Refusal
@@ -30,12 +30,6 @@ FAREWELL_MOST = 30.0
 
 # 404: it does not know the session any more. 405: it lets nobody end one (MCP, "Session Management").
 _AS_GOOD = frozenset({404, 405})
-
-_OUTCOMES = {
-    Reason.UPSTREAM_TIMEOUT: Outcome.TIMEOUT,
-    Reason.UPSTREAM_TRUNCATED: Outcome.UPSTREAM_TRUNCATED,
-    Reason.GATE_DRAINING: Outcome.DRAINED,
-}
 
 
 class Parted(Enum):
@@ -197,18 +191,13 @@ class Farewell:
         if self._late.active():
             self._late.cancel()
         self._open()
-        outcome = Outcome.COMPLETED
-        if refusal is not None:
-            failed = refusal.reason.value.startswith("upstream.")
-            usual = Outcome.UPSTREAM_FAILED if failed else Outcome.REFUSED
-            outcome = _OUTCOMES.get(refusal.reason, usual)
         witness = self._force.witness
         line = close_line(
             self.id,
             time=witness.stamp(),
             inbound=None,
             outbound=self._outbound,
-            outcome=outcome,
+            outcome=outcome_of(refusal),
             status=self._status,
             refusal=refusal,
             bytes_in=0,

@@ -21,9 +21,9 @@ from mcpgate.upstream.terms import UpstreamTerms
 #: Sessions known to a worker: as many as it may have connections by default (limits.connections).
 KNOWN_MOST = 16384
 
-#: Requests of one session in one direction without an answer: far more than clients have in flight. A
-#: request whose answer never comes stays here until others displace it.
-UNANSWERED_MOST = 1024
+#: Requests of one session in one direction without an answer: more than clients have in flight, and some
+#: 30 KB of a session at the worst. A request whose answer never comes stays until others displace it.
+UNANSWERED_MOST = 128
 
 #: Seconds within which use of a session is noted once: a system call a minute costs a session nothing.
 TOUCH = 60.0

@@ -178,14 +178,14 @@ def test_run_judges_as_check_does(run: Run, config: Path) -> None:
 
 def test_usage_is_64(run: Run) -> None:
     """A verb or an option that does not exist."""
-    for words in (["fly"], ["run", "--fast"], ["token"]):
+    for words in (["fly"], ["run", "--fast"], ["token"], ["session"]):
         said = run(*words)
         assert (said.returncode, said.stdout) == (os.EX_USAGE, ""), words
 
 
 def test_the_summary_of_no_verb_is_cut(run: Run) -> None:
     """On a terminal of usual width."""
-    for words in (["--help"], ["token", "--help"]):
+    for words in (["--help"], ["token", "--help"], ["session", "--help"]):
         assert not [line for line in run(*words).stdout.splitlines()[1:] if line.endswith("...")]
 
 

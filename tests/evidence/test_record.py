@@ -219,6 +219,17 @@ def test_an_exchange_that_ended_early_has_the_same_keys() -> None:
     assert list(parse_line(bare)) == list(parse_line(opened()))
 
 
+@pytest.mark.parametrize("outbound", [None, "h-2"])
+def test_a_request_of_the_gates_own_has_no_inbound_leg(outbound: str | None) -> None:
+    """Nor a listener; the keys are the same."""
+    first = parse_line(opened(inbound=None, outbound=outbound, listener=None))
+    last = parse_line(closed(inbound=None, outbound=outbound))
+    for line, usual in ((first, opened()), (last, closed())):
+        assert (line["inbound"], line["outbound"]) == (None, outbound)
+        assert list(line) == list(parse_line(usual))
+    assert first["listener"] is None
+
+
 def test_a_close_line_says_how_it_ended() -> None:
     assert list(parse_line(closed()).items()) == [
         ("v", 1),

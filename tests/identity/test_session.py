@@ -153,7 +153,7 @@ def test_a_thousand_tampered_and_invented_ids_open_nothing() -> None:
 
 def test_one_session_has_one_name() -> None:
     """The spare bits of the last character, padding and the other alphabet name nothing."""
-    odd = KEYS.seal("session", UPSTREAM_ID + b"x", CI, PLACE, NOW)
+    odd = SEALED
     alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     last = alphabet.index(odd[-1:])
     assert len(odd) % 4, "there are spare bits"

@@ -32,6 +32,7 @@ def test_a_gate_that_has_served_nobody_says_what_it_demands(world: World) -> Non
     assert upstream["connections"] == {"idle": 0, "leased": 0, "dialing": 0, "waiting": 0}
     assert (upstream["last_handshake"], upstream["last_refusal"]) == (None, None)
     assert status["refused"] == {}
+    assert status["sessions"] == {"known": 0, "unmarked": 0, "ended_idle": 0, "failure": None}
 
 
 def test_a_gate_in_use_says_who_is_connected_and_how_the_upstream_was_reached(world: World) -> None:

@@ -103,6 +103,23 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         Reading().names(tmp_path / "missing")
 
 
+def test_a_file_that_need_not_be_there_is_missed_when_it_comes(tmp_path: Path) -> None:
+    """Also when it goes again; its absence is a part of what was read."""
+    reading, path = Reading(), tmp_path / "a"
+    assert reading.read_if_there(path) is None
+    digest = reading.digest()
+    assert reading.changed() is None and digest != Reading().digest()
+    write(path, b"one")
+    assert reading.changed() == path and reading.read_if_there(path) is None
+    later = Reading()
+    assert (later.read_if_there(path), later.read_if_there(path)) == (b"one", b"one")
+    path.unlink()
+    assert later.changed() == path
+    path.mkdir()
+    with pytest.raises(MaterialError, match="Is a directory"):
+        Reading().read_if_there(path)
+
+
 def test_contents_are_in_no_repr(tmp_path: Path) -> None:
     reading = Reading()
     reading.read(write(tmp_path / "a", b"secret-content"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.wire.forward import answer_for_caller, request_for_upstream
+from mcpgate.wire.forward import answer_for_caller, request_for_upstream, request_of_ours
 from mcpgate.wire.http import (
     Framing,
     Headers,
@@ -178,3 +178,17 @@ def test_the_bodys_end_is_told_anew(head: ResponseHead, chunked: bool, emitted: 
 def test_a_body_of_unknown_length_must_go_out_in_chunks(line: bytes) -> None:
     with pytest.raises(ValueError):
         answer_for_caller(answer(line), chunked=False)
+
+
+def test_a_request_of_ours_is_all_that_it_says() -> None:
+    """No caller's header is in it; and what no header may hold is in none."""
+    made = request_of_ours(
+        b"DELETE", target=b"/mcp", host=b"up.test:1", credential=BEARER, headers=((b"mcp-session-id", b"a"),)
+    )
+    assert made == (
+        b"DELETE /mcp HTTP/1.1\r\nhost: up.test:1\r\naccept-encoding: identity\r\n"
+        b"authorization: Bearer gate\r\nmcp-session-id: a\r\n\r\n"
+    )
+    for headers in (((b"mcp-session-id", b"a\r\nx: y"),), ((b"a b", b""),)):
+        with pytest.raises(ValueError, match="not a valid header"):
+            request_of_ours(b"DELETE", target=b"/", host=b"up.test", credential=(), headers=headers)
