@@ -231,6 +231,11 @@ def opened(wire: Wire, token: str) -> bytes:
     return found.headers["mcp-session-id"].encode()
 
 
+def marks(lab: Lab) -> list[str]:
+    """What is kept in the state directory of sessions that are used, so that idle ones can be ended."""
+    return [path.name for path in (lab.state / "sessions").iterdir() if path.name != ".lock"]
+
+
 def forged(theirs: bytes, mine: bytes, of_upstream: bytes) -> Iterator[bytes]:
     """What one may try who has somebody's id, and one of his own; without an end, and without his own."""
     chance = random.Random(4)
@@ -308,9 +313,11 @@ def test_a_thousand_tries_of_a_second_principal(
     for secret in (theirs, mine, *map(str.encode, of_upstream)):
         assert not any(secret in path.read_bytes() for path in written)
 
-    # Who may, ends it; then it is over for them as well.
+    # Who may, ends it; then it is over for them as well, and nothing is kept to end it once more.
+    assert len(marks(lab)) == 2
     assert answer_to(wires[0], asked("DELETE", gate.token, theirs))[0].status == 200
     assert len(upstream.open) == 1
+    eventually(lambda: len(marks(lab)) == 1, "the session is forgotten")
     assert answer_to(wires[1], asked("POST", gate.token, theirs))[0].status == 404
     for wire in wires:
         wire.close()
