@@ -48,8 +48,9 @@ browser: $(VENV)/.test build/node/.installed build/.browser
 load: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m load tests/e2e
 
+# It waits for longer than what counts as hanging elsewhere.
 streams: $(VENV)/.test
-	@$(BIN)/python -m pytest -q -m streams tests/e2e
+	@$(BIN)/python -m pytest -q -m streams -o faulthandler_timeout=900 tests/e2e
 
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
 bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
