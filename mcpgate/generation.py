@@ -22,11 +22,11 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
-from mcpgate.identity.keyfile import NAME as KEY_FILE
-from mcpgate.identity.keyfile import KeyFileError, judge_mode, read_keys
-from mcpgate.identity.session import SessionKeys, place_of
 from mcpgate.policy.rules import Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.sessions.keyfile import NAME as KEY_FILE
+from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
+from mcpgate.sessions.sealed import SessionKeys, place_of
 from mcpgate.tls import contexts
 from mcpgate.tls.material import Pair, choose, load_pair, load_pairs
 from mcpgate.tls.pins import PinRule

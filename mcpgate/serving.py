@@ -25,8 +25,8 @@ from mcpgate.relay.drain import Drain
 from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
 from mcpgate.relay.listener import Listening
-from mcpgate.relay.marks import Marks
-from mcpgate.relay.sessions import Sessions
+from mcpgate.sessions.live import Sessions
+from mcpgate.sessions.marks import Marks
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 

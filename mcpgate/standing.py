@@ -22,8 +22,8 @@ from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
-from mcpgate.identity.keyfile import KeyFile, KeyFileError
 from mcpgate.relay.bound import Addresses, Bound, ListenError
+from mcpgate.sessions.keyfile import KeyFile, KeyFileError
 from mcpgate.tls.selftest import self_test
 
 #: What became of a change that is no good.

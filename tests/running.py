@@ -84,6 +84,53 @@ def sized(length: int) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
 
 
+def reply(request: Request, size: int = 0) -> bytes:
+    """The answer to a request as JSON-RPC: an empty result, or one that makes it so many bytes."""
+    id = json.dumps(json.loads(request.body)["id"]).encode()
+    return _filled(b'{"jsonrpc": "2.0", "id": %b, "result": {' % id, b"}}", size)
+
+
+def whole(body: bytes) -> bytes:
+    """An answer with that body."""
+    return sized(len(body)) + body
+
+
+def event(number: int = 0, size: int = 0) -> bytes:
+    """An event of a stream, a notification, which is so many bytes if that is more than it needs."""
+    opening = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{"n":%d' % number
+    return _filled(opening, b"}}\n\n", size, b",")
+
+
+def last_event(request: Request, size: int = 0) -> bytes:
+    """The event that brings the answer to a request, after which its stream ends."""
+    return b"data: %b\n\n" % reply(request, size - 8)
+
+
+def chunked(payload: bytes) -> bytes:
+    """One chunk of an answer."""
+    return b"%x\r\n%b\r\n" % (len(payload), payload)
+
+
+def _filled(opening: bytes, end: bytes, size: int, separator: bytes = b"") -> bytes:
+    """The two, and as much text in between, in a member of its own, as makes it so many bytes."""
+    filling = size - len(opening) - len(separator) - len(b'"text":""') - len(end)
+    return opening + (b'%b"text":"%b"' % (separator, b"x" * filling) if filling >= 0 else b"") + end
+
+
+def modern(message: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A request as 2026-07-28 has it, and the header lines that belong to it."""
+    method, params = message["method"], message.get("params", {})
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    lines = ["MCP-Protocol-Version: 2026-07-28", f"Mcp-Method: {method}"]
+    name = params.get("name", params.get("uri"))
+    if name is not None:
+        lines.append(f"Mcp-Name: {name}")
+    return message | {"params": params | {"_meta": meta}}, lines
+
+
 Behaviour = Callable[["ssl.SSLSocket", Request], None]
 
 
@@ -96,8 +143,7 @@ def answer_json(sock: ssl.SSLSocket, request: Request) -> None:
     if "id" not in message:
         sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
         return
-    body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {}}).encode()
-    sock.sendall(sized(len(body)) + body)
+    sock.sendall(whole(reply(request)))
 
 
 class ScriptedUpstream:

@@ -21,7 +21,19 @@ from mcpgate.config.problem import ConfigError
 from mcpgate.gate import Gate, ListenError
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.tls.material import Pair
-from tests.running import Caller, Request, ScriptedUpstream, World, answer_json, call, held
+from tests.running import (
+    STREAM,
+    Caller,
+    Request,
+    ScriptedUpstream,
+    World,
+    answer_json,
+    call,
+    chunked,
+    event,
+    held,
+    last_event,
+)
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -477,11 +489,13 @@ def test_a_stop_delivers_the_end_of_an_answer_to_a_caller_that_reads_slowly(worl
 
     def answer_until_it_is_too_much(sock: ssl.SSLSocket, request: Request) -> None:
         nonlocal sent
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.sendall(STREAM)
         while not world.loop.call(unsent):
-            sock.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            sock.sendall(chunked(event(size=65536)))
             sent += 65536
-        sock.sendall(b"0\r\n\r\n")
+        last = last_event(request)
+        sent += len(last)
+        sock.sendall(chunked(last) + b"0\r\n\r\n")
 
     world.upstream.behave = answer_until_it_is_too_much
     world.start()

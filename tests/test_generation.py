@@ -14,9 +14,9 @@ from mcpgate import generation as module
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.generation import Builder, Generation
-from mcpgate.identity.keyfile import KeyFile
-from mcpgate.identity.session import place_of
 from mcpgate.reasons import Reason
+from mcpgate.sessions.keyfile import KeyFile
+from mcpgate.sessions.sealed import place_of
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.upstream.terms import UpstreamTerms
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
+    "policy/asked.py": "relay/test_reply.py",
     "identity/principal.py": "identity/test_peer.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",

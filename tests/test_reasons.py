@@ -86,7 +86,7 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
         ("gate", {500, 503}),
         ("limit", {429, 503}),
         ("proxy", {400}),
-        ("mcp", {400}),
+        ("mcp", {400, 403, 405}),
         ("route", {404}),
         ("session", {404}),
     ],

@@ -13,9 +13,9 @@ import pytest
 from mcpgate.config.load import parse_config
 from mcpgate.evidence.journal import Journal
 from mcpgate.generation import Builder, Generation
-from mcpgate.identity.keyfile import KeyFile
 from mcpgate.identity.principal import Principal
 from mcpgate.serving import Serving
+from mcpgate.sessions.keyfile import KeyFile
 from tests.running import World, call, held
 
 

@@ -11,7 +11,7 @@ import pytest
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
-from mcpgate.identity.keyfile import KeyFile
+from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.standing import Standing
 from tests.running import World
 

@@ -12,9 +12,9 @@ import click
 from mcpgate.cli.exits import Stop, complain
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import format_option, show, table
-from mcpgate.identity.keyfile import KeyFile, KeyFileError
-from mcpgate.identity.session import RIPE, SessionKey, SessionKeys
 from mcpgate.ops.control import SOCKET, ControlError, NoGate, ask
+from mcpgate.sessions.keyfile import KeyFile, KeyFileError
+from mcpgate.sessions.sealed import RIPE, SessionKey, SessionKeys
 
 
 @click.group("session", short_help="Show and rotate the keys that seal session ids.")

@@ -234,8 +234,9 @@ ADVICE: Mapping[Reason, str] = {
         "headers. For Mcp-Param-*, the client should call tools/list again, as the tool may have changed."
     ),
     Reason.MCP_META: (
-        "MCP-Protocol-Version says that the request is of 2026-07-28 or later, and such a one carries its "
-        "version and the client's capabilities in params._meta; this one did not."
+        "From 2026-07-28 on, each request carries its version and the client's capabilities in params._meta, "
+        "and this one did not, although MCP-Protocol-Version says that it is of that revision. "
+        "Update the client; its headers and its code are of two revisions."
     ),
     Reason.MCP_RESPONSE: (
         "A client POSTed a JSON-RPC response. From 2026-07-28 on there are none: what a server asks for is "

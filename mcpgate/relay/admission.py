@@ -14,8 +14,8 @@ from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import Kind, Session
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.sessions.sealed import Kind, Session
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
 from mcpgate.wire.origin import preflight

@@ -14,12 +14,13 @@ from attrs import evolve
 
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
+from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
-from mcpgate.relay.reply import NOTED_MOST, Asked, Events, Hearing, Reply, reply_to
+from mcpgate.relay.reply import NOTED_MOST, Events, Hearing, Reply, reply_to
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
@@ -67,7 +68,7 @@ class Answering:
             if len(payload) <= limits.answer_size and self._is_plain(payload):
                 self._connection = None
                 self._head = head, emitted
-                return self._pass_whole(payload)
+                return self._pass_whole(payload, len(payload))
         self._hearing = hearing = self._hear()
         reply = reply_to(
             head,
@@ -104,7 +105,7 @@ class Answering:
         if type(reply) is Events:
             self._pass_events(reply, passed, finished)
         elif finished:
-            self._pass_whole(passed)
+            self._pass_whole(passed, reply.size)
 
     def broken(self, refusal: Refusal) -> None:
         """The answer will not come, or not to its end."""
@@ -149,6 +150,11 @@ class Answering:
         if connection is not None:
             connection.run_out()
 
+    def over(self) -> None:
+        """The exchange is closed. What it held, an answer of many MiB it may be, goes now, and not when
+        the garbage collector next looks: the hearing calls back here, and the exchange knew this one."""
+        self._hearing = self._reply = None
+
     def end_stream(self, refusal: Refusal) -> None:
         """End a stream between two events, as if the upstream had ended it."""
         if type(self._reply) is Events:
@@ -173,14 +179,15 @@ class Answering:
             exchange.live.outstanding.pop(message.id, None)
         return True
 
-    def _pass_whole(self, body: bytes) -> None:
+    def _pass_whole(self, body: bytes, size: int) -> None:
+        """C{size}: how much came."""
         assert self._head is not None
         exchange = self._exchange
         head, emitted = self._head
         asking = exchange.asking
         if asking is not None and asking.owed and head.status < 300:
             head, emitted, body = _joined(head, body, asking.owed)
-        elif len(body) != head.length or head.framing is not LENGTH and (body or head.framing is not NONE):
+        elif len(body) != size or head.framing is not LENGTH and (body or head.framing is not NONE):
             # Not as it came, or it came in chunks.
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))

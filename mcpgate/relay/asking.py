@@ -10,13 +10,13 @@ from __future__ import annotations
 import msgspec
 
 from mcpgate.evidence.record import batch_facts, call_facts
+from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
 from mcpgate.relay.judged import judge
-from mcpgate.relay.reply import Asked
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch

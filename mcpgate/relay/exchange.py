@@ -20,7 +20,6 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.generation import RouteTerms
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import Session
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
@@ -28,7 +27,8 @@ from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
-from mcpgate.relay.sessions import Live
+from mcpgate.sessions.live import Live
+from mcpgate.sessions.sealed import Session
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
@@ -343,6 +343,9 @@ class Exchange:
         if self.closed:
             return
         self.closed = True
+        answering, self._answering = self._answering, None
+        if answering is not None:
+            answering.over()
         if not self._opened:
             self._open()
         if self.live is not None:

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import Session, route_in
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.force import InForce
+from mcpgate.sessions.sealed import Session, route_in
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms

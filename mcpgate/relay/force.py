@@ -9,7 +9,7 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
-from mcpgate.relay.sessions import Sessions
+from mcpgate.sessions.live import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms

@@ -16,10 +16,10 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import Session, leads_to
 from mcpgate.relay.farewell import Farewell, Parted
 from mcpgate.relay.force import InForce
-from mcpgate.relay.sessions import TOUCH
+from mcpgate.sessions.live import TOUCH
+from mcpgate.sessions.sealed import Session, leads_to
 from mcpgate.upstream.terms import UpstreamTerms
 
 #: Seconds between two sweeps at the least: nothing is that urgent.

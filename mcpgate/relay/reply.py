@@ -18,28 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Protocol
 
-import msgspec
 from attrs import Factory, define
 
-from mcpgate.policy.rules import Verdict
+from mcpgate.policy.asked import Asked
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.call import Call
 from mcpgate.wire.http import EVENTS, JSON, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
 from mcpgate.wire.sse import BOM, Event, EventReader, amended
-
-
-class Asked(msgspec.Struct, eq=False, frozen=True):
-    """
-    A request that was forwarded and is not answered yet. (A struct: one is made for each request.)
-
-    @ivar exchange: By which it came; its answer may come by another.
-    """
-
-    call: Call
-    verdict: Verdict
-    exchange: str
-
 
 #: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
 Outstanding = MutableMapping[int | str, Asked]
@@ -122,7 +107,9 @@ class Hearing:
 
 
 class Reply(Protocol):
-    """An answer's body as it arrives."""
+    """An answer's body as it arrives. C{size}: how much of it came."""
+
+    size: int
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
         """What to pass on now. A refusal ends the answer, and nothing more is taken."""
@@ -135,11 +122,11 @@ class Document:
         self._hearing = hearing
         self._most = most
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
-        self._size += len(payload)
-        if self._size > self._most:
+        self.size += len(payload)
+        if self.size > self._most:
             return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"more than {self._most} bytes")
         self._pieces.append(payload)
         if not finished:
@@ -177,11 +164,14 @@ class Silence:
     """What answers nothing: its body, if it has one, is for nobody. C{most}: where that ends."""
 
     def __init__(self, most: int) -> None:
-        self._left = most
+        self._most = most
+        self.size = 0
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
-        self._left -= len(payload)
-        return b"" if self._left >= 0 else Refusal(Reason.UPSTREAM_ANSWER_SIZE, "of an answer to nothing")
+        self.size += len(payload)
+        if self.size > self._most:
+            return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"more than {self._most} bytes that answer nothing")
+        return b""
 
 
 class Events:
@@ -200,11 +190,13 @@ class Events:
         self._most = most
         self._reader = EventReader()
         self._begun = False
+        self.size = 0
         self.resumable = False
         self.line_end = b""
 
     def take(self, payload: bytes, finished: bool) -> bytes | Refusal:
         reader = self._reader
+        self.size += len(payload)
         passed = []
         for event in reader.feed(payload):
             if event.ambiguous:

@@ -40,7 +40,7 @@ _STAYS_HERE = _HOP_BY_HOP | {
     b"x-client-ip",
     b"true-client-ip",
     b"origin",
-    # What the caller has of a session is sealed (C{identity.session}).
+    # What the caller has of a session is sealed (C{sessions.sealed}).
     b"mcp-session-id",
     # A second method or target beside the one that was judged.
     b"x-http-method",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mcpgate.cli.session import _age
-from mcpgate.identity.keyfile import KeyFile
 from mcpgate.ops.control import ask
+from mcpgate.sessions.keyfile import KeyFile
 from tests.cli.conftest import Run, Start, control
 
 

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from mcpgate.testing import TLSPeer, write_pair
 from tests.e2e.lab import GateProcess, Lab
-from tests.e2e.recording import OK, Received, RecordingUpstream
+from tests.e2e.recording import Received, RecordingUpstream, answer
 from tests.e2e.strangers import address
 from tests.e2e.wire import Answer, Wire, answers_in, trusting
 
@@ -65,7 +65,7 @@ class Log:
         (number,) = request.all(NUMBER)
         path = request.head.split(b" ", 2)[1].decode("latin-1")
         self.seen[number].append(path)
-        peer.send(OK)
+        peer.send(answer())
 
 
 def stage(lab: Lab, upstream: RecordingUpstream, limits: Mapping[str, Any]) -> GateProcess:

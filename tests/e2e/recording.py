@@ -1,5 +1,6 @@
 """An upstream that keeps every byte it received and answers what a test says."""
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -33,7 +34,16 @@ def answer(body: bytes = RESULT, *lines: str, status: str = "200 OK") -> bytes:
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-OK = answer()
+def result_for(request: Received) -> bytes:
+    """L{RESULT} with the id of a request, if it has one."""
+    id = json.loads(request.body or b"{}").get("id", 1)
+    return RESULT.replace(b'"id":1,', b'"id":%b,' % json.dumps(id).encode())
+
+
+def ok(request: Received) -> bytes:
+    """That as a whole answer."""
+    return answer(result_for(request))
+
 
 Reply = Callable[[TLSPeer, Received], None] | bytes
 
@@ -41,10 +51,10 @@ Reply = Callable[[TLSPeer, Received], None] | bytes
 class RecordingUpstream:
     """A TLS server that reads HTTP just well enough for what a gate sends."""
 
-    def __init__(self, pair: Pair, reply: Reply = OK) -> None:
+    def __init__(self, pair: Pair, reply: Reply | None = None) -> None:
         """
         @param reply: what is sent back, or what is called to do it. When it returns the connection
-            goes on; C{ConnectionError} is how it breaks it off.
+            goes on; C{ConnectionError} is how it breaks it off. C{None}: L{ok}.
         """
         self.requests: list[Received] = []
         self._reply = reply
@@ -70,7 +80,9 @@ class RecordingUpstream:
             request = Received(request.head, rest[:length])
             rest = rest[length:]
             self.requests.append(request)
-            if isinstance(self._reply, bytes):
+            if self._reply is None:
+                peer.send(ok(request))
+            elif isinstance(self._reply, bytes):
                 peer.send(self._reply)
             else:
                 self._reply(peer, request)
@@ -104,4 +116,4 @@ class Slow(RecordingUpstream):
             if gone:
                 self.left.set()
                 raise ConnectionError
-        peer.send(OK)
+        peer.send(ok(request))

@@ -1,4 +1,7 @@
-"""200 MB for a caller who does not read: they wait at the upstream, not in the gate's memory."""
+"""200 MB for a caller who does not read: they wait at the upstream, not in the gate's memory.
+
+They come as a stream: what comes as one document is held until it is whole, and has a largest size.
+"""
 
 import hashlib
 import itertools
@@ -6,38 +9,46 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 
-import pytest
-
 from mcpgate.testing import TLSPeer
 from tests.e2e.caller import PATIENCE, Caller, call
 from tests.e2e.footprint import MIB, footprint
 from tests.e2e.lab import HOSTS, Lab
-from tests.e2e.recording import OK, RESULT, Received, RecordingUpstream
+from tests.e2e.recording import RESULT, Received, RecordingUpstream, ok
 
 TOTAL = 200 * 1000 * 1000
 PIECE = 100 * 1000
 
-_JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % TOTAL
+_DOCUMENT = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % TOTAL
 _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def _piece(number: int) -> bytes:
     """A hundred kilobytes; two hundred events of one line. No two are alike."""
-    event = b"data: {%06d%b}\n\n" % (number, b"x" * 484)
+    message = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"%06d'
+    event = (b"data: " + message % number).ljust(495, b"x") + b'"}}\n\n'
     return event * (PIECE // len(event))
 
 
-def whole() -> Iterator[bytes]:
-    """As one JSON answer: what is in it matters to nobody on the way."""
-    yield _JSON
+_LAST = b"data: %b\n\n" % RESULT
+
+
+def content() -> Iterator[bytes]:
+    """All that is in the stream: the answer comes last."""
+    yield from (_piece(number) for number in range(TOTAL // PIECE))
+    yield _LAST
+
+
+def document() -> Iterator[bytes]:
+    """As much as one document."""
+    yield _DOCUMENT
     yield from (_piece(number) for number in range(TOTAL // PIECE))
 
 
 def events() -> Iterator[bytes]:
     """As a stream."""
     yield _STREAM
-    for number in range(TOTAL // PIECE):
-        yield b"%x\r\n%b\r\n" % (PIECE, _piece(number))
+    for piece in content():
+        yield b"%x\r\n%b\r\n" % (len(piece), piece)
     yield b"0\r\n\r\n"
 
 
@@ -51,7 +62,7 @@ class Generous(RecordingUpstream):
 
     def _say(self, peer: TLSPeer, request: Received) -> None:
         if b"much" not in request.body:
-            return peer.send(OK)
+            return peer.send(ok(request))
         for piece in self._pieces():
             peer.send(piece)
             self.sent += len(piece)
@@ -88,13 +99,10 @@ def read_on(response: HTTPResponse, look: Callable[[], None]) -> Iterator[bytes]
             look()
 
 
-@pytest.mark.parametrize("framed", [whole, events])
-def test_what_a_slow_reader_does_not_read_is_not_held(
-    lab: Lab, framed: Callable[[], Iterator[bytes]]
-) -> None:
+def test_what_a_slow_reader_does_not_read_is_not_held(lab: Lab) -> None:
     """One MiB at most, whether he stands still or dawdles; and in the end he has all of it."""
     with (
-        Generous(lab, framed) as upstream,
+        Generous(lab, events) as upstream,
         lab.gate(upstream={"port": upstream.port}) as gate,
         Caller(gate) as quick,
         Caller(gate) as slow,
@@ -107,6 +115,26 @@ def test_what_a_slow_reader_does_not_read_is_not_held(
         # Somebody else is served all the while.
         assert quick.post(call("little")).read() == RESULT
         found = digest(read_on(response, lambda: held.append(footprint(gate).memory - before)))
-        assert found == digest(_piece(number) for number in range(TOTAL // PIECE))
+        assert found == digest(content())
         assert max(held) <= MIB
         assert gate.exchange(name="much")["outcome"] == "completed"
+
+
+def test_a_document_that_is_too_large_is_not_held(lab: Lab) -> None:
+    """Its caller is told; what there was of it by then is little, and is forgotten."""
+    with (
+        Generous(lab, document) as upstream,
+        lab.gate(upstream={"port": upstream.port}, limits={"answer_size": "1MiB"}) as gate,
+        Caller(gate) as caller,
+    ):
+        assert caller.post(call("little")).read() == RESULT
+        before = footprint(gate).memory
+        for _ in range(5):
+            response = caller.post(call("much"))
+            assert response.status == 502
+            assert b"upstream.answer_size" in response.read()
+        assert caller.post(call("little")).read() == RESULT
+        assert footprint(gate).memory - before <= 3 * MIB
+        assert upstream.sent < TOTAL / 10
+        refused = gate.exchanges(name="much", reason="upstream.answer_size", outcome="upstream_failed")
+        assert len(refused) == 5

@@ -14,7 +14,7 @@ import pytest
 from mcpgate.testing import LocalCA, TLSPeer, TLSServer
 from tests.e2e.footprint import at_rest, back_at
 from tests.e2e.lab import HOSTS, GateProcess, Lab, free_port
-from tests.e2e.recording import OK, RESULT, Received, RecordingUpstream, answer
+from tests.e2e.recording import RESULT, Received, RecordingUpstream, answer, ok
 from tests.e2e.wire import Wire, calling, posted, trusting
 
 
@@ -98,7 +98,7 @@ def _answer(peer: TLSPeer) -> None:
         # Requests of these tests end in a brace, and nothing else of them does so.
         if rest.endswith(b"}}"):
             rest = b""
-            peer.send(OK)
+            peer.send(answer())
 
 
 def test_a_hundred_upstream_connections_that_break_leave_nothing_behind(lab: Lab) -> None:
@@ -108,7 +108,7 @@ def test_a_hundred_upstream_connections_that_break_leave_nothing_behind(lab: Lab
     def reply(peer: TLSPeer, request: Received) -> None:
         ending = next(endings)
         if ending != "reset":
-            peer.send(OK)
+            peer.send(ok(request))
         if ending == "close":
             peer.close()
         if ending != "answer":
@@ -138,8 +138,7 @@ def test_pipelined_answers_keep_their_order(lab: Lab) -> None:
 
     def reply(peer: TLSPeer, request: Received) -> None:
         time.sleep(pauses[next(turn) % len(pauses)])
-        id = request.body.partition(b'"id": ')[2].partition(b",")[0]
-        peer.send(answer(RESULT.replace(b'"id":1,', b'"id":%b,' % id)))
+        peer.send(ok(request))
 
     with (
         RecordingUpstream(lab.ca.server(HOSTS, lab.now), reply) as upstream,

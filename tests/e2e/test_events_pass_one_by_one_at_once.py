@@ -5,9 +5,13 @@ from threading import Event
 from mcpgate.testing import TLSPeer
 from tests.e2e.caller import PATIENCE, Caller, call
 from tests.e2e.lab import Lab
-from tests.e2e.recording import Received, RecordingUpstream
+from tests.e2e.recording import RESULT, Received, RecordingUpstream
 
-EVENTS = [b'event: message\r\ndata: {"n":%d}\r\n\r\n' % number for number in range(5)]
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":%d}}'
+EVENTS = [
+    b"event: message\r\ndata: %b\r\n\r\n" % message
+    for message in (*(NOTE % number for number in range(5)), RESULT)
+]
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 
@@ -44,7 +48,7 @@ def test_the_head_arrives_before_the_first_event(lab: Lab) -> None:
     def reply(peer: TLSPeer, request: Received) -> None:
         peer.send(STREAM + b"\r\n")
         if begun.wait(PATIENCE):
-            peer.send(EVENTS[0])
+            peer.send(EVENTS[-1])
         peer.close()
 
     with (
@@ -55,4 +59,4 @@ def test_the_head_arrives_before_the_first_event(lab: Lab) -> None:
         response = caller.post(call("any"))
         assert response.getheader("content-type") == "text/event-stream"
         begun.set()
-        assert response.read() == EVENTS[0]
+        assert response.read() == EVENTS[-1]

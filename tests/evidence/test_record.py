@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from mcpgate.evidence.record import (
     TEXT_LENGTH,
     Outcome,
+    answered_line,
+    batch_facts,
     call_facts,
     caller_facts,
     close_line,
+    dropped_line,
     handshake_line,
     open_line,
     parse_line,
@@ -81,15 +84,16 @@ def opened(**changes: Any) -> bytes:
         "route": "github",
         "upstream": "github",
         "http": "POST",
+        "revision": "2025-11-25",
+        "session": "0a1b2c3d",
         "method": "tools/call",
         "name": "get_weather",
         "verdict": Verdict(Action.ALLOW, "reads", None),
     }
     facts |= changes
     call = call_facts(*[facts.pop(key) for key in ("method", "name", "verdict")])
-    caller = caller_facts(
-        facts.pop("principal"), **{key: facts.pop(key) for key in ("listener", "route", "upstream", "http")}
-    )
+    keys = ("listener", "route", "upstream", "http", "revision", "session")
+    caller = caller_facts(facts.pop("principal"), **{key: facts.pop(key) for key in keys})
     return open_line("x-1", caller=caller, call=call, **facts)
 
 
@@ -205,6 +209,8 @@ def test_an_open_line_says_who_asked_for_what_and_what_was_decided() -> None:
         ("route", "github"),
         ("upstream", "github"),
         ("http", "POST"),
+        ("revision", "2025-11-25"),
+        ("session", "0a1b2c3d"),
         ("method", "tools/call"),
         ("name", "get_weather"),
         ("verdict", "allow"),
@@ -214,7 +220,9 @@ def test_an_open_line_says_who_asked_for_what_and_what_was_decided() -> None:
 
 def test_an_exchange_that_ended_early_has_the_same_keys() -> None:
     bare = opened(
-        principal=None, verdict=None, route=None, upstream=None, outbound=None, method=None, name=None
+        **dict.fromkeys(("principal", "verdict", "route", "upstream", "outbound", "method", "name")),
+        revision=None,
+        session=None,
     )
     assert list(parse_line(bare)) == list(parse_line(opened()))
 
@@ -228,6 +236,53 @@ def test_a_request_of_the_gates_own_has_no_inbound_leg(outbound: str | None) -> 
         assert (line["inbound"], line["outbound"]) == (None, outbound)
         assert list(line) == list(parse_line(usual))
     assert first["listener"] is None
+
+def test_an_open_line_of_a_batch_has_each_of_its_calls() -> None:
+    """In their order, each with what one of its own would say; and so nothing in their place."""
+    calls = [
+        call_facts("tools/call", "get_weather", Verdict(Action.ALLOW, "reads", None)),
+        call_facts("tools/call", 'rm "x"', Verdict(Action.BLOCK, None, Reason.POLICY_UNLISTED)),
+        call_facts(None, None, None),
+    ]
+    caller = caller_facts(None, listener="public", route=None, upstream=None, http="POST")
+    together = batch_facts(calls)
+    line = open_line("x-1", time=TIME, inbound="h-1", outbound=None, caller=caller, call=together)
+    record = one_line(line)
+    assert list(record)[: len(parse_line(opened()))] == list(parse_line(opened()))
+    assert (record["method"], record["name"], record["verdict"], record["rule"]) == (None,) * 4
+    assert record["calls"] == [
+        {"method": "tools/call", "name": "get_weather", "verdict": "allow", "rule": "reads"},
+        {"method": "tools/call", "name": 'rm "x"', "verdict": "block", "rule": None},
+        {"method": None, "name": None, "verdict": None, "rule": None},
+    ]
+
+
+def test_what_was_kept_from_a_caller_is_a_line_of_its_own() -> None:
+    line = dropped_line(
+        "d-1", time=TIME, exchange="x-1", refusal=Refusal(Reason.UPSTREAM_UNASKED, "an answer to nothing")
+    )
+    assert list(one_line(line).items()) == [
+        ("v", 1),
+        ("type", "dropped"),
+        ("id", "d-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("exchange", "x-1"),
+        ("reason", "upstream.unasked"),
+        ("detail", "an answer to nothing"),
+    ]
+
+
+@pytest.mark.parametrize("request_id", ["x-1", None])
+def test_an_answer_by_another_exchange_than_its_requests_is_a_line_of_its_own(request_id: str | None) -> None:
+    """With the request's exchange, if this worker has seen it."""
+    assert list(one_line(answered_line("a-1", time=TIME, exchange="x-2", request=request_id)).items()) == [
+        ("v", 1),
+        ("type", "answered"),
+        ("id", "a-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("exchange", "x-2"),
+        ("request", request_id),
+    ]
 
 
 def test_a_close_line_says_how_it_ended() -> None:

@@ -14,10 +14,10 @@ from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import Session, SessionKey, SessionKeys, place_of
 from mcpgate.relay.force import InForce
-from mcpgate.relay.marks import Marks
-from mcpgate.relay.sessions import Live, Sessions
+from mcpgate.sessions.live import Live, Sessions
+from mcpgate.sessions.marks import Marks
+from mcpgate.sessions.sealed import Session, SessionKey, SessionKeys, place_of
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from tests.running import Loop

@@ -11,6 +11,7 @@ from mcpgate.relay import answer
 from mcpgate.wire.call import Call, call_of
 from mcpgate.wire.http import Framing, ResponseHead, read_response_head
 from mcpgate.wire.jsonrpc import Message, parse
+from mcpgate.wire.revision import Revision
 
 
 def read(raw: bytes) -> tuple[ResponseHead, bytes]:
@@ -71,38 +72,38 @@ def test_an_unknown_id_is_null_and_the_end_of_the_connection_is_told() -> None:
     [
         (
             b'{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"rm"}}',
-            None,
+            Revision.V2025_11_25,
             200,
             -32602,
             "tool: rm",
         ),
         (
             b'{"jsonrpc":"2.0","id":0,"method":"prompts/get","params":{"name":"p"}}',
-            None,
+            Revision.V2025_11_25,
             200,
             -32602,
             "prompt: p",
         ),
         (
             b'{"jsonrpc":"2.0","id":0,"method":"resources/read","params":{"uri":"a:b"}}',
-            None,
+            Revision.V2025_11_25,
             200,
             -32002,
             "found",
         ),
         (
             b'{"jsonrpc":"2.0","id":0,"method":"resources/read","params":{"uri":"a:b"}}',
-            b"2026-07-28",
+            Revision.V2026_07_28,
             200,
             -32602,
             "found",
         ),
-        (b'{"jsonrpc":"2.0","id":0,"method":"x/y"}', b"2025-11-25", 200, -32601, "Method not found"),
-        (b'{"jsonrpc":"2.0","id":0,"method":"x/y"}', b"2026-07-28", 404, -32601, "Method not found"),
+        (b'{"jsonrpc":"2.0","id":0,"method":"x/y"}', Revision.V2025_11_25, 200, -32601, "Method not found"),
+        (b'{"jsonrpc":"2.0","id":0,"method":"x/y"}', Revision.V2026_07_28, 404, -32601, "Method not found"),
     ],
 )
 def test_what_is_blocked_is_answered_as_if_it_were_not_there(
-    body: bytes, revision: bytes | None, status: int, code: int, words: str
+    body: bytes, revision: Revision, status: int, code: int, words: str
 ) -> None:
     """With the request's own id, as each revision's servers say it, and without a word of policy."""
     head, told = read(answer.blocked_bytes(*asked(body), revision))
@@ -114,7 +115,8 @@ def test_what_is_blocked_is_answered_as_if_it_were_not_there(
 
 def test_a_blocked_notification_is_accepted() -> None:
     """It has no answer in which it could be refused."""
-    head, body = read(answer.blocked_bytes(*asked(b'{"jsonrpc":"2.0","method":"notifications/x"}'), None))
+    note = asked(b'{"jsonrpc":"2.0","method":"notifications/x"}')
+    head, body = read(answer.blocked_bytes(*note, Revision.V2025_11_25))
     assert (head.status, body) == (202, b"")
 
 
@@ -122,6 +124,6 @@ def test_a_name_is_repeated_as_json_and_never_as_a_header() -> None:
     """Whatever the caller puts into it."""
     name = 'x"\r\nSet-Cookie: a=b\r\n\r\n<script>'
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name}}).encode()
-    head, told = read(answer.blocked_bytes(*asked(body), None))
+    head, told = read(answer.blocked_bytes(*asked(body), Revision.V2025_11_25))
     assert head.get(b"set-cookie") is None
     assert json.loads(told)["error"]["message"] == f"Unknown tool: {name}"

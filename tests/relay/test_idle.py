@@ -11,11 +11,11 @@ import pytest
 from attrs import evolve
 
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import SessionKeys, digest_of
 from mcpgate.relay import idle as module
 from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
-from mcpgate.relay.sessions import TOUCH, Live, Sessions
+from mcpgate.sessions.live import TOUCH, Live, Sessions
+from mcpgate.sessions.sealed import SessionKeys, digest_of
 from tests.relay.parting import BEGAN, DAY, Station, answering
 from tests.running import Loop
 from tests.upstream.server import Server, nobody

@@ -20,7 +20,7 @@ POLICY = compile_rules([RuleTable(name="some", verdict="allow")])
 @pytest.fixture
 def route() -> RouteTerms:
     terms: Any = None
-    return RouteTerms("r", RouteTable(path="/r", upstream="r"), terms)
+    return RouteTerms("r", RouteTable(path="/r", upstream="r"), terms, b"")
 
 
 def call(method: str, **params: object) -> Message:

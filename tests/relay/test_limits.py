@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import time
@@ -12,7 +13,20 @@ from typing import Any
 import pytest
 
 from mcpgate.identity.issued import TokenFile
-from tests.running import STREAM, Caller, Request, World, call, held
+from tests.running import (
+    STREAM,
+    Caller,
+    Request,
+    World,
+    call,
+    chunked,
+    event,
+    held,
+    last_event,
+    reply,
+    sized,
+    whole,
+)
 from tests.waiting import PATIENCE
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -190,7 +204,7 @@ def test_a_stream_that_is_quiet_for_too_long_is_ended(world: World) -> None:
         sock.sendall(STREAM)
         for _ in range(4):
             time.sleep(0.3)
-            sock.sendall(b"a\r\ndata: 12\n\n\r\n")
+            sock.sendall(chunked(event()))
         sock.recv(1)
 
     world.upstream.behave = behave
@@ -198,43 +212,64 @@ def test_a_stream_that_is_quiet_for_too_long_is_ended(world: World) -> None:
     with world.caller() as caller:
         caller.post(call("get_x")).read_head()
         for _ in range(4):
-            assert caller.read_chunk() == b"data: 12\n\n"
+            assert caller.read_chunk() == event()
         with pytest.raises((EOFError, OSError)):
             caller.read_chunk()
     (closed,) = world.closes(1)
     assert (closed["outcome"], closed["reason"]) == ("timeout", "upstream.quiet")
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_an_event_that_grows_too_large_ends_its_stream(world: World, at_once: bool) -> None:
-    """Events within the limit pass, however many; what is beyond it never looks whole."""
-    event = b"data: " + b"x" * 500 + b"\n\n"
+def too_large(world: World, *, after: int) -> None:
+    """The gate runs; after so many events there is one that it does not pass on, and it comes bit by bit."""
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
-        large = b"data: " + b"x" * 2000
-        if at_once:
-            sock.sendall(STREAM + b"%x\r\n%b\r\n" % (len(large), large))
-        else:
-            sock.sendall(STREAM + (b"%x\r\n%b\r\n" % (len(event), event)) * 20)
-            for at in range(0, len(large), 100):
-                sock.sendall(b"%x\r\n%b\r\n" % (len(large[at : at + 100]), large[at : at + 100]))
-                time.sleep(0.01)
+        sock.sendall(STREAM)
+        for number in range(after):
+            sock.sendall(chunked(event(number, 500)))
+        large = last_event(request, 2000)
+        for at in range(0, len(large), 100):
+            sock.sendall(chunked(large[at : at + 100]))
+            time.sleep(0.01)
         sock.recv(1)
 
     world.upstream.behave = behave
     limited(world, 'event_size = "1KiB"')
-    received = b""
+
+
+@pytest.mark.parametrize("after", [0, 20])
+def test_an_event_that_grows_too_large_ends_its_stream(world: World, after: int) -> None:
+    """Events within the limit pass, however many; of one beyond it nothing does, and the caller is told."""
+    too_large(world, after=after)
     with world.caller() as caller:
-        caller.post(call("get_x"))
-        with pytest.raises((EOFError, OSError)):
-            caller.read_head()
-            while True:
-                received += caller.read_chunk()
-    assert len(received) <= len(event) * 20 + 1024
-    assert at_once or received.startswith(event * 20)
+        status, _, body = caller.post(call("get_x", id="q")).answer()
+    assert status == 200
+    *passed, last, nothing = body.split(b"\n\n")
+    assert nothing == b"" and [each + b"\n\n" for each in passed] == [event(at, 500) for at in range(after)]
+    error = json.loads(last.partition(b"data: ")[2])
+    assert (error["id"], error["error"]["data"]["reason"]) == ("q", "upstream.event_size")
     (closed,) = world.closes(1)
     assert (closed["outcome"], closed["reason"]) == ("upstream_failed", "upstream.event_size")
     world.wait_for(world.upstream.gone.is_set)
+
+
+def test_a_stream_of_no_request_is_cut_where_an_event_is_too_large(world: World) -> None:
+    """There is no id by which its caller could be told."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(event(0, 500)))
+        with contextlib.suppress(OSError):
+            for _ in range(3):
+                sock.sendall(chunked(event(1, 2000)[:500]))
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    limited(world, 'event_size = "1KiB"')
+    with world.caller() as caller:
+        caller.send(world.bare("GET")).read_head()
+        assert caller.read_chunk() == event(0, 500)
+        with pytest.raises((EOFError, OSError)):
+            caller.read_chunk()
+    assert world.closes(1)[0]["reason"] == "upstream.event_size"
 
 
 def test_a_stream_is_one_however_its_type_is_spelt(world: World) -> None:
@@ -242,16 +277,35 @@ def test_a_stream_is_one_however_its_type_is_spelt(world: World) -> None:
 
     def behave(sock: ssl.SSLSocket, request: Request) -> None:
         sock.sendall(STREAM.replace(b"text/event-stream", b"Text/Event-Stream"))
-        sock.sendall((b"%x\r\n%b\r\n" % (4096, b"x" * 4096)) * 2)
+        sock.sendall(chunked(event(0, 2000)))
         sock.recv(1)
 
     world.upstream.behave = behave
     limited(world, 'event_size = "1KiB"')
     with world.caller() as caller:
-        caller.post(call("get_x"))
-        with pytest.raises((EOFError, OSError)):
-            caller.answer()
+        assert b"upstream.event_size" in caller.post(call("get_x")).answer()[2]
     assert world.closes(1)[0]["reason"] == "upstream.event_size"
+
+
+def test_an_answer_beyond_the_limit_is_not_passed_on(world: World) -> None:
+    """Its caller is told, whatever its framing; one that just fits is passed on."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        how, size = request.headers[b"x-how"], int(request.headers[b"x-size"])
+        raw = whole(reply(request, size))
+        if how == b"chunked":
+            head = sized(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+            raw = head + chunked(reply(request, size)) + b"0\r\n\r\n"
+        sock.sendall(raw)
+
+    world.upstream.behave = behave
+    limited(world, 'answer_size = "4KiB"')
+    for how in ("length", "chunked"):
+        with world.caller() as caller:
+            assert len(caller.post(call("get_x"), f"X-How: {how}", "X-Size: 4096").answer()[2]) == 4096
+            status, answer = caller.post(call("get_x", id="q"), f"X-How: {how}", "X-Size: 4097").json()
+        assert (status, answer["id"]) == (502, "q")
+        assert answer["error"]["data"]["reason"] == "upstream.answer_size"
 
 
 # Connections.

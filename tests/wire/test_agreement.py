@@ -48,6 +48,9 @@ def test_each_reason_is_answered_as_the_specification_says() -> None:
         Reason.MCP_HEADER: (400, -32020),
         Reason.MCP_META: (400, -32602),
         Reason.MCP_RESPONSE: (400, -32600),
+        # Streamable HTTP, "Security Warning", and "Backward Compatibility" of 2026-07-28.
+        Reason.MCP_ORIGIN: (403, -32600),
+        Reason.MCP_STATELESS: (405, -32600),
     }
 
 

@@ -125,12 +125,13 @@ def test_what_the_gate_sends_it_would_accept_itself_and_nothing_is_lost(
 
 
 def test_an_answer_is_re_made_for_the_caller() -> None:
+    """Without the session's id, which its caller gets sealed where the session is opened."""
     head = answer(
         b"Content-Type: text/event-stream", b"Cache-Control: no-cache", b"Mcp-Session-Id: 1", b"X_Y: 2"
     )
     assert answer_for_caller(head, chunked=True) == (
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
-        b"mcp-session-id: 1\r\nx_y: 2\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"x_y: 2\r\ntransfer-encoding: chunked\r\n\r\n"
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import (
     HEADERS_MOST,
+    Content,
     Framing,
     RequestHead,
     ResponseHead,
@@ -406,7 +407,6 @@ def test_a_malformed_status_line_is_refused(first: bytes) -> None:
         [b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"],
         [b"Content-Type: a/b", b"Content-Type: c/d"],
         [b"Mcp-Session-Id: a", b"Mcp-Session-Id: b"],
-        [b"Content-Encoding: gzip"],
         [b"Connection: a b"],
         [b"X: 1\r\n 2"],
         [b"X : 1"],
@@ -417,6 +417,46 @@ def test_a_malformed_status_line_is_refused(first: bytes) -> None:
 def test_an_answer_that_could_be_read_in_two_ways_is_refused(lines: list[bytes]) -> None:
     found = answer(*lines)
     assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_FRAMING
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Content-Encoding: gzip",
+        b"Content-Type: application/json; charset=utf-16",
+        b"Content-Type: text/event-stream;charset=ISO-8859-1",
+    ],
+)
+def test_an_answer_that_cannot_be_looked_into_is_refused(line: bytes) -> None:
+    found = answer(line, b"Content-Length: 0")
+    assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_CONTENT
+
+
+@pytest.mark.parametrize(
+    ("declared", "content"),
+    [
+        (b"application/json", Content.JSON),
+        (b"Application/JSON ; Charset=\"UTF-8\"", Content.JSON),
+        (b"application/json;charset=us-ascii", Content.JSON),
+        (b"text/event-stream", Content.EVENTS),
+        (b"TEXT/EVENT-STREAM; charset=utf-8", Content.EVENTS),
+        (b"application/jsonx", Content.OTHER),
+        (b"text/html; charset=iso-8859-1", Content.OTHER),
+        (b"", Content.OTHER),
+    ],
+)
+def test_a_content_type_says_how_a_body_is_read(declared: bytes, content: Content) -> None:
+    """Without regard to case or parameters (RFC 9110 8.3.1)."""
+    found = answer(b"Content-Type: " + declared, b"Content-Length: 0")
+    assert isinstance(found, ResponseHead) and found.content is content
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 399])
+def test_a_redirect_is_refused(status: int) -> None:
+    """Whether it says where to, or not."""
+    for lines in ([b"Location: https://other.test/mcp"], []):
+        found = answer(*lines, b"Content-Length: 0", first=b"HTTP/1.1 %d X" % status)
+        assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_REDIRECT
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 204 No Content", b"HTTP/1.1 103 Early Hints"])

@@ -10,7 +10,7 @@ import pytest
 
 from mcpgate._version import __version__
 from mcpgate.evidence.journal import Journal
-from mcpgate.identity.keyfile import KeyFile
+from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.workers.channel import ChannelError
 from mcpgate.workers.worker import Worker
 from tests.running import World, call, held

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import Session, digest_of
+from mcpgate.sessions.sealed import Session, digest_of
 
 #: Marks in a state directory, some 300 bytes each: as many sessions as a host ever has, and few enough to
 #: look at all of them within a second. What goes beyond is served, but not ended when it is idle.

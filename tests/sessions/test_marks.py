@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.identity.session import Session, digest_of
-from mcpgate.relay import marks as module
-from mcpgate.relay.marks import Mark, Marks, mark_of
+from mcpgate.sessions import marks as module
+from mcpgate.sessions.marks import Mark, Marks, mark_of
+from mcpgate.sessions.sealed import Session, digest_of
 
 NOW = 1_800_000_000.0
 SEALED = b"Ab_-" * 20

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mcpgate.config.schema import LimitsTable
 from mcpgate.config.units import read_duration
-from mcpgate.identity.keyfile import (
+from mcpgate.sessions.keyfile import (
     KEYS_MOST,
     LIFETIME_MOST,
     MARGIN,
@@ -23,7 +23,7 @@ from mcpgate.identity.keyfile import (
     KeyFileError,
     read_keys,
 )
-from mcpgate.identity.session import RIPE
+from mcpgate.sessions.sealed import RIPE
 
 NOW = 1_800_000_000.0
 DAY = 86400.0

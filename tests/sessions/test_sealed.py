@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.identity.principal import Principal
-from mcpgate.identity.session import (
+from mcpgate.sessions.sealed import (
     RIPE,
     UPSTREAM_ID_MOST,
     Session,

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from mcpgate.identity.session import Session, digest_of
-from mcpgate.relay.marks import Marks, mark_of
-from mcpgate.relay.reply import Asked
+from mcpgate.policy.asked import Asked
+from mcpgate.sessions.marks import Marks, mark_of
+from mcpgate.sessions.sealed import Session, digest_of
 from mcpgate.upstream.terms import UpstreamTerms
 
 #: Sessions known to a worker: as many as it may have connections by default (limits.connections).

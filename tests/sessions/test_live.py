@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mcpgate.identity.session import Session, digest_of
-from mcpgate.relay import sessions as module
-from mcpgate.relay.marks import Marks
-from mcpgate.relay.sessions import TOUCH, UNANSWERED_MOST, Live, Sessions, Unanswered
+from mcpgate.sessions import live as module
+from mcpgate.sessions.live import TOUCH, UNANSWERED_MOST, Live, Sessions, Unanswered
+from mcpgate.sessions.marks import Marks
+from mcpgate.sessions.sealed import Session, digest_of
 from mcpgate.upstream.terms import UpstreamTerms
 from tests.upstream.test_connect import Demand
 

@@ -17,7 +17,7 @@ import msgspec
 from attrs import frozen
 
 from mcpgate.identity.replaced import ReplacedFile
-from mcpgate.identity.session import KEY_ID_SIZE, KEY_SIZE, RIPE, SessionKey
+from mcpgate.sessions.sealed import KEY_ID_SIZE, KEY_SIZE, RIPE, SessionKey
 
 NAME = "session-keys.json"
 

@@ -1,0 +1,20 @@
+"""A request that was let through, until its answer is there."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mcpgate.policy.rules import Verdict
+from mcpgate.wire.call import Call
+
+
+class Asked(msgspec.Struct, eq=False, frozen=True):
+    """
+    What was found of a request. (A struct: one is made for each.)
+
+    @ivar exchange: By which it came; its answer may come by another.
+    """
+
+    call: Call
+    verdict: Verdict
+    exchange: str
