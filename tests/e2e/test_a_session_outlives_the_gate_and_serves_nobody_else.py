@@ -25,7 +25,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcpgate.testing import TLSPeer
 from tests.e2e.caller import Caller, call
 from tests.e2e.lab import HOSTS, GateProcess, Lab, McpServer, free_port
-from tests.e2e.recording import OK, Received, RecordingUpstream, answer
+from tests.e2e.recording import Received, RecordingUpstream, answer, ok
 from tests.e2e.wire import Answer, Wire, calling, request_of, trusting
 from tests.waiting import eventually
 
@@ -190,7 +190,7 @@ class Stateful(RecordingUpstream):
             return peer.send(answer(b"", status="404 Not Found"))
         if request.head.startswith(b"DELETE "):
             self.open.discard(session)
-        peer.send(OK)
+        peer.send(ok(request))
 
 
 @pytest.fixture
