@@ -21,6 +21,7 @@ help:
 	@echo "make e2e      only the tests with real peers"
 	@echo "make browser  a page in a browser as a client (downloads a browser)"
 	@echo "make load     measures what a thousand slow callers cost those who behave well"
+	@echo "make streams  a thousand quiet streams for five minutes, and what they take of memory"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
 	@echo "make lint     ruff and mypy"
@@ -46,6 +47,10 @@ browser: $(VENV)/.test build/node/.installed build/.browser
 
 load: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m load tests/e2e
+
+# It waits for longer than what counts as hanging elsewhere.
+streams: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m streams -o faulthandler_timeout=900 tests/e2e
 
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
 bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
@@ -153,4 +158,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load bench conformance lint fuzz fuzz-merge clean
+.PHONY: help install demo test e2e browser load streams bench conformance lint fuzz fuzz-merge clean
