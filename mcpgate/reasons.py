@@ -106,6 +106,7 @@ class Reason(StrEnum):
     AUTH_CERTIFICATE = "auth.certificate"
 
     SESSION_UNKNOWN = "session.unknown"
+    SESSION_EVENT = "session.event"
 
     POLICY_UNLISTED = "policy.unlisted"
     POLICY_BLOCKED = "policy.blocked"
@@ -281,6 +282,7 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
         403, CODE_AUTH, "The client certificate is trusted but names no identity that this gate can use."
     ),
     # The words of the official servers: clients look at the status, people at these.
+    Reason.SESSION_EVENT: Answer(400, INVALID_REQUEST, "No stream can be resumed from there."),
     Reason.SESSION_UNKNOWN: Answer(404, INVALID_REQUEST, "Session not found."),
     Reason.POLICY_UNLISTED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
     Reason.POLICY_BLOCKED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),

@@ -88,7 +88,7 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
         ("proxy", {400}),
         ("mcp", {400, 403, 404, 405}),
         ("route", {404}),
-        ("session", {404}),
+        ("session", {400, 404}),
     ],
 )
 def test_the_status_says_who_is_to_blame(kind: str, statuses: set[int]) -> None:

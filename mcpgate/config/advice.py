@@ -263,6 +263,11 @@ ADVICE: Mapping[Reason, str] = {
         "The client certificate verifies, but has neither exactly one spiffe:// URI nor a DNS name that "
         "could be the caller's name. Reissue it with one."
     ),
+    Reason.SESSION_EVENT: (
+        "A client wanted to resume a stream from an event that it did not get in this session, or that is "
+        "more than 256 events ago. Servers may number the events of all sessions together, so it might get "
+        "what is somebody else's. The client should open a new stream, or a new session."
+    ),
     Reason.SESSION_UNKNOWN: (
         "The session id is none of this caller on this route: it is over (limits.session_lifetime), was "
         "sealed with a key that is gone (mcpgate session rotate --now) or by another gate, belongs to "

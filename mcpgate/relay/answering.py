@@ -287,15 +287,19 @@ class Answering:
         live, revision = exchange.live, admission.revision
         if exchange.asking is not None:
             hearing = Hearing(exchange.asking.awaited, self._amend, batches=revision.batches)
+        elif live is not None and admission.head.get(b"last-event-id") is not None:
+            # If some of the session came by another worker, so may have the request.
+            hearing = Hearing(live.requests, self._amend, batches=revision.batches)
+            hearing.again, hearing.strangers = True, not live.whole
         elif live is not None:
-            resumed = admission.head.get(b"last-event-id") is not None
-            hearing = Hearing(live.outstanding, self._amend, strangers=resumed, batches=revision.batches)
+            hearing = Hearing(live.outstanding, self._amend, batches=revision.batches)
         else:
             hearing = Hearing({}, self._amend, batches=revision.batches)
             if admission.head.method == b"GET":
                 hearing.endpoint = self._endpoint
         if not revision.modern:
             hearing.asked = live.asked if live is not None else {}
+            hearing.events = live.events if live is not None else None
         return hearing
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
@@ -311,7 +315,7 @@ class Answering:
                 reason = verdict.reason or Reason.POLICY_BLOCKED
                 hearing.drop(reason, "an answer to what is not allowed any more")
                 return None
-        elif exchange.live is not None:
+        if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
         if asked is None:
             return raw
@@ -361,7 +365,8 @@ class Answering:
         session = admission.unseal(sealed, "session", self._wall())
         if session is not None:
             # So that it is ended one day, also if its client never comes back.
-            self._exchange.join(session, sealed)
+            live = self._exchange.join(session, sealed)
+            live.whole = admission.generation.config.gate.workers == 1
         return b"mcp-session-id: %b\r\n" % sealed
 
     def _wall(self) -> float:

@@ -112,8 +112,21 @@ class Exchange:
         verdict = reaches(admission.generation.policy, admission.route.name)
         self._facts = call_facts(None, None, verdict)
         if verdict.action is ALLOW:
+            if not self._may_resume(admission):
+                return self.refuse(Refusal(Reason.SESSION_EVENT))
             return self._lease(admission)
         self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
+
+    def _may_resume(self, admission: Admission) -> bool:
+        """
+        Whether a stream may be resumed from there. To an upstream all callers are one, and it may number
+        the events of all sessions together: who names an event that it never got wants somebody else's.
+        """
+        event = admission.head.get(b"last-event-id")
+        if event is None or admission.session is None:
+            return True
+        live = self.inbound.force.sessions.known(admission.sealed)
+        return live is None or not live.whole or event in live.events
 
     # 3.: a verified connection, the open line, and only then the bytes.
 
@@ -182,7 +195,7 @@ class Exchange:
         live = self.live or self.join(session, admission.sealed)
         if self.asking is not None:
             for id, asked in self.asking.awaited.items():
-                live.outstanding[id] = asked
+                live.outstanding[id] = live.requests[id] = asked
 
     def join(self, session: Session, sealed: bytes) -> Live:
         """A session is in use as long as this exchange lasts."""

@@ -52,6 +52,9 @@ class Hearing:
     @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
     @ivar amend: Called with each answer, in order.
     @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
+    @ivar again: Whether what it may answer may have been answered before: the caller has come back for what
+        it missed.
+    @ivar events: Gets the ids of the events that pass.
     @ivar strangers: Whether it may answer what this worker does not know: a stream that is resumed by
         C{Last-Event-ID}, or that of 2024-11-05, which brings all answers.
     @ivar batches: Whether several messages may come in one piece (2025-03-26).
@@ -61,6 +64,8 @@ class Hearing:
     outstanding: Outstanding
     amend: Amend
     asked: MutableMapping[int | str, str] | None = None
+    again: bool = False
+    events: MutableMapping[bytes, None] | None = None
     strangers: bool = False
     batches: bool = False
     endpoint: Callable[[bytes], bytes | Refusal] | None = None
@@ -95,8 +100,8 @@ class Hearing:
         id = message.id
         if message.kind is RESPONSE:
             assert id is not None
-            asked = self.outstanding.pop(id, None)
-            if asked is None and not self.strangers:
+            asked = self.outstanding.get(id) if self.again else self.outstanding.pop(id, None)
+            if (asked is None and not self.strangers) or (self.again and id in self.answered):
                 if id in self.answered:
                     self.drop(Reason.UPSTREAM_REPEATED, "a second answer to one request")
                 else:
@@ -231,6 +236,8 @@ class Events:
                 passed.append(event.raw)
             if event.id:
                 self.resumable = True
+                if self._hearing.events is not None:
+                    self._hearing.events[event.id] = None
         else:
             if reader.size > self._most:
                 self.refusal = self._too_large()

@@ -21,9 +21,10 @@ from mcpgate.upstream.terms import UpstreamTerms
 #: Sessions known to a worker: as many as it may have connections by default (limits.connections).
 KNOWN_MOST = 16384
 
-#: Requests of one session in one direction without an answer: more than clients have in flight, and some
-#: 30 KB of a session at the worst. A request whose answer never comes stays until others displace it.
-UNANSWERED_MOST = 128
+#: Requests of one session, in one direction, and the ids of its events that are remembered: more than
+#: clients have in flight, or are behind when they come back; some 50 KB of a session at the worst.
+REQUESTS_MOST = 128
+EVENTS_MOST = 256
 
 #: Seconds within which use of a session is noted once: a system call a minute costs a session nothing.
 TOUCH = 60.0
@@ -35,11 +36,15 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Unanswered(dict[Key, Value]):
-    """What was asked, by its id; the oldest go when there is no room. Only item assignment makes room."""
+class Recent(dict[Key, Value]):
+    """The latest; the oldest go when there is no room. Only item assignment makes room."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
 
     def __setitem__(self, key: Key, value: Value) -> None:
-        if len(self) >= UNANSWERED_MOST and key not in self:
+        if len(self) >= self._most and key not in self:
             del self[next(iter(self))]
         super().__setitem__(key, value)
 
@@ -49,22 +54,31 @@ class Live:
     A session while this worker serves it.
 
     @ivar terms: Those of its upstream, as of its last request.
-    @ivar outstanding: What callers asked the upstream, by the id.
+    @ivar outstanding: What its caller asked the upstream and has no answer to, by the id.
+    @ivar requests: The same with what is answered: an answer that was lost on its way comes again on a
+        stream that is resumed.
     @ivar asked: What the upstream asked the caller: the method.
+    @ivar events: The ids of events that its caller got, which it may resume from.
+    @ivar whole: Whether all of the session came by here, so that C{requests} and C{events} say what is
+        its own, and anything else on a resumed stream is somebody else's.
     @ivar streams: How many exchanges are open; while there are any the session is in use.
     @ivar used: Unix seconds of its last request here.
     """
 
     __slots__ = (
-        "session", "sealed", "terms", "outstanding", "asked", "streams", "used", "touched", "unmarked"
+        *("session", "sealed", "terms", "outstanding", "requests", "asked", "events", "whole"),
+        *("streams", "used", "touched", "unmarked"),
     )
 
     def __init__(self, session: Session, sealed: bytes, terms: UpstreamTerms) -> None:
         self.session = session
         self.sealed = sealed
         self.terms = terms
-        self.outstanding: Unanswered[int | str, Asked] = Unanswered()
-        self.asked: Unanswered[int | str, str] = Unanswered()
+        self.outstanding: Recent[int | str, Asked] = Recent(REQUESTS_MOST)
+        self.requests: Recent[int | str, Asked] = Recent(REQUESTS_MOST)
+        self.asked: Recent[int | str, str] = Recent(REQUESTS_MOST)
+        self.events: Recent[bytes, None] = Recent(EVENTS_MOST)
+        self.whole = False
         self.streams = 0
         self.used = 0.0
         #: When its mark was last moved on from here, and whether that could not be done.
@@ -106,6 +120,10 @@ class Sessions:
         if live.touched is None or not 0 <= now - live.touched < TOUCH:
             self._touch(live, now)
         return live
+
+    def known(self, sealed: bytes) -> Live | None:
+        """A session that was used here before, and was not forgotten since."""
+        return self._lives.get(sealed)
 
     def ended(self, live: Live) -> None:
         """The client has ended it, and the upstream knows: there is nothing left to do for it."""

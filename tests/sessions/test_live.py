@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcpgate.sessions import live as module
-from mcpgate.sessions.live import TOUCH, UNANSWERED_MOST, Live, Sessions, Unanswered
+from mcpgate.sessions.live import TOUCH, Live, Recent, Sessions
 from mcpgate.sessions.marks import Marks
 from mcpgate.sessions.sealed import Session, digest_of
 from mcpgate.upstream.terms import UpstreamTerms
@@ -154,13 +154,13 @@ class _Log:
         self._told.append(why)
 
 
-def test_what_is_unanswered_is_bounded_and_the_oldest_goes() -> None:
+def test_what_is_remembered_is_bounded_and_the_oldest_goes() -> None:
     """One that is asked again under the same id displaces nobody."""
-    unanswered: Unanswered[tuple[type, int | str], str] = Unanswered()
-    for number in range(UNANSWERED_MOST):
-        unanswered[int, number] = "ping"
-    unanswered[int, 5] = "pong"
-    assert len(unanswered) == UNANSWERED_MOST and unanswered[int, 0] == "ping"
-    unanswered[str, "5"] = "ping"
-    assert len(unanswered) == UNANSWERED_MOST
-    assert (int, 0) not in unanswered and unanswered[int, 5] == "pong"
+    recent: Recent[int | str, str] = Recent(8)
+    for number in range(8):
+        recent[number] = "ping"
+    recent[5] = "pong"
+    assert len(recent) == 8 and recent[0] == "ping"
+    recent["5"] = "ping"
+    assert len(recent) == 8
+    assert 0 not in recent and recent[5] == "pong"
