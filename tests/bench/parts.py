@@ -36,9 +36,13 @@ from tests.waiting import eventually
 
 # A call of the bench, and an answer of its upstream.
 CALL = call("get_x", arguments={"text": "hello, this is a small text"})
+MESSAGE = (
+    b'{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"hello, this is a small text"}],'
+    b'"structuredContent":{"text":"hello, this is a small text"},"isError":false}}' % CALL["id"]
+)
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
-    b"Content-Length: 153\r\n\r\n" + b"x" * 153
+    b"Content-Length: %d\r\n\r\n%b" % (len(MESSAGE), MESSAGE)
 )
 RECORD = b"x" * 330
 
