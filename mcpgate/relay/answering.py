@@ -62,18 +62,26 @@ class Answering:
             # Its challenge is about our credential, not about the caller's: relaying it would
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
             return self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
-        exchange = self._exchange
-        limits = self._admission.generation.config.limits
-        if finished and head.content is JSON and head.status == 200:
-            if len(payload) <= limits.answer_size and self._is_plain(payload):
-                self._connection = None
-                self._head = head, emitted
-                return self._pass_whole(payload, len(payload))
+        exchange, admission = self._exchange, self._admission
+        limits, asking = admission.generation.config.limits, exchange.asking
+        if (
+            finished
+            and asking is not None
+            and asking.plain
+            and head.status == 200
+            and head.content is JSON
+            and head.framing is LENGTH
+            and len(payload) <= limits.answer_size
+        ):
+            # Nearly every answer: small, and of no interest to the gate. It needs no L{Hearing}.
+            message = parse(payload)
+            if type(message) is Message and message.kind is RESPONSE and message.id in asking.awaited:
+                return self._pass_plain(message.id, emitted, payload)
         self._hearing = hearing = self._hear()
         reply = reply_to(
             head,
             hearing,
-            method=self._admission.head.method,
+            method=admission.head.method,
             document=limits.answer_size,
             event=limits.event_size,
         )
@@ -166,21 +174,18 @@ class Answering:
 
     # The answer passes.
 
-    def _is_plain(self, body: bytes) -> bool:
-        """
-        Whether it is the one answer to the one request, of which the gate wants to know no more: nearly
-        all are, and need no L{Hearing}.
-        """
+    def _pass_plain(self, id: int | str, emitted: bytes, payload: bytes) -> None:
         exchange = self._exchange
-        asking = exchange.asking
-        if asking is None or not asking.plain:
-            return False
-        message = parse(body)
-        if type(message) is not Message or message.kind is not RESPONSE or message.id not in asking.awaited:
-            return False
+        self._connection = None
         if exchange.live is not None:
-            exchange.live.outstanding.pop(message.id, None)
-        return True
+            exchange.live.outstanding.pop(id, None)
+        exchange.status = 200
+        exchange.bytes_out = len(payload)
+        last, lines = exchange.last, self._lines
+        if last or lines:
+            emitted = _with_lines(emitted, lines, last)
+        exchange.inbound.stream.write(emitted + payload)
+        exchange.done(None, close=last)
 
     def _pass_whole(self, body: bytes, size: int) -> None:
         """C{size}: how much came."""
@@ -234,12 +239,8 @@ class Answering:
         exchange = self._exchange
         exchange.status = head.status
         exchange.bytes_out += size
-        lines = self._lines
-        if exchange.last:
-            # RFC 9112 9.6: or the caller might send its next request to nobody.
-            lines += b"connection: close\r\n"
-        if lines:
-            emitted = b"%b%b\r\n" % (emitted[:-2], lines)
+        if exchange.last or self._lines:
+            emitted = _with_lines(emitted, self._lines, exchange.last)
         exchange.inbound.stream.write(emitted + body if body else emitted)
 
     def _end_events(self, reply: Events) -> None:
@@ -389,6 +390,14 @@ class Answering:
 
     def _now(self) -> str:
         return self._exchange.inbound.force.witness.stamp()
+
+
+def _with_lines(emitted: bytes, lines: bytes, last: bool) -> bytes:
+    """A head with more lines. C{last}: it belongs to the last answer on the connection."""
+    if last:
+        # RFC 9112 9.6: or the caller might send its next request to nobody.
+        lines += b"connection: close\r\n"
+    return b"%b%b\r\n" % (emitted[:-2], lines)
 
 
 def _joined(head: ResponseHead, body: bytes, owed: tuple[bytes, ...]) -> tuple[ResponseHead, bytes, bytes]:

@@ -47,7 +47,7 @@ class Asking(msgspec.Struct, gc=False):
     awaited: dict[int | str, Asked]
     owed: tuple[bytes, ...] = ()
     method: str | None = None
-    id_json: bytes | None = None
+    id: int | str | None = None
     plain: bool = False
 
 
@@ -56,13 +56,13 @@ class Turned(msgspec.Struct, gc=False):
     Why nothing is forwarded.
 
     @ivar answer: The whole answer, where it is not the one that every refusal of this reason gets.
-    @ivar id_json: The request's id, where it is beyond doubt.
+    @ivar id: The request's, where it is beyond doubt.
     """
 
     refusal: Refusal
     facts: str = NOTHING
     answer: bytes | None = None
-    id_json: bytes | None = None
+    id: int | str | None = None
 
 
 def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
@@ -76,13 +76,13 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
             return _ask_several(body, admission, exchange)
-        return Turned(message, id_json=_doubtful_id(body))
-    id_json = message.id_json() if message.kind is REQUEST else None
+        return Turned(message, id=id_of(body))
+    id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
-        return Turned(admission.refusal, id_json=id_json)
+        return Turned(admission.refusal, id=id)
     refusal = agreement(message, admission.head, admission.revision)
     if refusal is not None:
-        return Turned(refusal, id_json=id_json)
+        return Turned(refusal, id=id)
     if message.kind is RESPONSE:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
@@ -94,7 +94,7 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
-        return Turned(judged, id_json=id_json)
+        return Turned(judged, id=id)
     call, verdict = judged.call, judged.verdict
     if verdict.action is not ALLOW:
         raw = answer.blocked_bytes(message, call, admission.revision)
@@ -105,12 +105,12 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         arguments = message.params.get("arguments")
         refusal = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
         if refusal is not None:
-            return Turned(refusal, judged.facts, id_json=id_json)
+            return Turned(refusal, judged.facts, id=id)
     elif call.method == "initialize":
         body = clamp.asked(message, body)
-    assert message.id is not None
-    method, awaited = call.method, {message.id: Asked(call, verdict, exchange)}
-    return Asking(body, judged.facts, awaited, (), method, id_json, method not in INTERESTING)
+    assert id is not None
+    method, awaited = call.method, {id: Asked(call, verdict, exchange)}
+    return Asking(body, judged.facts, awaited, (), method, id, method not in INTERESTING)
 
 
 def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
@@ -169,8 +169,3 @@ def _is_gone(message: Message, revision: Revision) -> bool:
     """Whether it is of a method that 2026-07-28 has removed."""
     known = client_request(message.method) if message.method is not None else None
     return revision.modern and known is not None and revision.text not in known.revisions
-
-
-def _doubtful_id(body: bytes) -> bytes | None:
-    known = id_of(body)
-    return None if known is None else Message(REQUEST, known, None, {}).id_json()

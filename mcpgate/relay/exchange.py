@@ -33,6 +33,7 @@ from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import RequestHead
+from mcpgate.wire.jsonrpc import id_json
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -53,7 +54,7 @@ class Exchange:
     _principal: Principal | None = None
     _size_in = 0
     _cors = b""
-    _id_json: bytes | None = None
+    _id: int | str | None = None
     _facts = NOTHING
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
@@ -96,7 +97,7 @@ class Exchange:
             return self._judge_stream(admission)
         asking = ask(body, admission, self.id)
         self._facts = asking.facts
-        self._id_json = asking.id_json
+        self._id = asking.id
         if isinstance(asking, Turned):
             if asking.answer is None:
                 return self.refuse(asking.refusal)
@@ -253,7 +254,8 @@ class Exchange:
     def refuse(self, refusal: Refusal, *, close: bool = False) -> None:
         """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
         close = close or self.last
-        raw = answer.refusal_bytes(refusal, id_json=self._id_json, exchange=self.id, close=close)
+        known = id_json(self._id) if self._id is not None else None
+        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close)
         self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
 
     def abandon(self, refusal: Refusal) -> None:

@@ -216,8 +216,12 @@ def id_of(body: bytes) -> int | str | None:
 
 def _message(value: dict[str, object]) -> Message | Refusal:
     """The message that an object is, by exactly the members that JSON-RPC 2.0 gives it."""
-    if len(value) == 4 and value.get("jsonrpc") == "2.0":
-        # Nearly every message is a plain request with params; what is anything else is looked at below.
+    # Nearly every message is a plain request with params, or a result; the rest is looked at below.
+    if len(value) == 3 and "result" in value and value.get("jsonrpc") == "2.0":
+        identity = value.get("id")
+        if _is_id(identity):
+            return Message(RESPONSE, identity, None, _NO_PARAMS, value["result"])
+    elif len(value) == 4 and value.get("jsonrpc") == "2.0":
         method, identity, params = value.get("method"), value.get("id"), value.get("params")
         if (
             type(method) is str
