@@ -25,8 +25,8 @@ from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
-from mcpgate.wire.http import EVENTS, JSON, LENGTH, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import RESPONSE, Message, elements, id_json, parse
+from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
+from mcpgate.wire.jsonrpc import Message, elements, id_json
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -34,14 +34,16 @@ if TYPE_CHECKING:
 
 
 class Answering:
-    """From the forwarded request to the last byte of its answer."""
+    """An answer from its head to its last byte. Without a C{connection} it is here whole."""
 
     __slots__ = ("_admission", "_connection", "_exchange", "_head", "_hearing", "_lines", "_noted", "_reply")
 
-    def __init__(self, exchange: Exchange, admission: Admission, connection: UpstreamConnection) -> None:
+    def __init__(
+        self, exchange: Exchange, admission: Admission, connection: UpstreamConnection | None
+    ) -> None:
         self._exchange = exchange
         self._admission = admission
-        self._connection: UpstreamConnection | None = connection
+        self._connection = connection
         self._hearing: Hearing | None = None
         self._reply: Reply | None = None
         self._head: tuple[ResponseHead, bytes] | None = None
@@ -56,27 +58,15 @@ class Answering:
 
     # What the upstream's connection calls.
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Answering:
         """The answer's head, C{emitted} as it may be passed on, and what of the body came with it."""
         if head.status in (401, 407):
             # Its challenge is about our credential, not about the caller's: relaying it would
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
-            return self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
+            self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
+            return self
         exchange, admission = self._exchange, self._admission
-        limits, asking = admission.generation.config.limits, exchange.asking
-        if (
-            finished
-            and asking is not None
-            and asking.plain
-            and head.status == 200
-            and head.content is JSON
-            and head.framing is LENGTH
-            and len(payload) <= limits.answer_size
-        ):
-            # Nearly every answer: small, and of no interest to the gate. It needs no L{Hearing}.
-            message = parse(payload)
-            if type(message) is Message and message.kind is RESPONSE and message.id in asking.awaited:
-                return self._pass_plain(message.id, emitted, payload)
+        limits = admission.generation.config.limits
         self._hearing = hearing = self._hear()
         reply = reply_to(
             head,
@@ -86,17 +76,20 @@ class Answering:
             event=limits.event_size,
         )
         if isinstance(reply, Refusal):
-            return self._unfit(reply, finished)
+            self._unfit(reply, finished)
+            return self
         if b"mcp-session-id" in head.fields:
             opened = self._opened(head)
             if isinstance(opened, Refusal):
-                return self._unfit(opened, finished)
+                self._unfit(opened, finished)
+                return self
             self._lines += opened
         self._reply = reply
         self._head = head, emitted
         self.more(payload, finished)
         if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
             self.paused()
+        return self
 
     def more(self, payload: bytes, finished: bool) -> None:
         """More of the body."""
@@ -174,19 +167,6 @@ class Answering:
 
     # The answer passes.
 
-    def _pass_plain(self, id: int | str, emitted: bytes, payload: bytes) -> None:
-        exchange = self._exchange
-        self._connection = None
-        if exchange.live is not None:
-            exchange.live.outstanding.pop(id, None)
-        exchange.status = 200
-        exchange.bytes_out = len(payload)
-        last, lines = exchange.last, self._lines
-        if last or lines:
-            emitted = _with_lines(emitted, lines, last)
-        exchange.inbound.stream.write(emitted + payload)
-        exchange.done(None, close=last)
-
     def _pass_whole(self, body: bytes, size: int) -> None:
         """C{size}: how much came."""
         assert self._head is not None
@@ -240,7 +220,7 @@ class Answering:
         exchange.status = head.status
         exchange.bytes_out += size
         if exchange.last or self._lines:
-            emitted = _with_lines(emitted, self._lines, exchange.last)
+            emitted = with_lines(emitted, self._lines, exchange.last)
         exchange.inbound.stream.write(emitted + body if body else emitted)
 
     def _end_events(self, reply: Events) -> None:
@@ -392,7 +372,7 @@ class Answering:
         return self._exchange.inbound.force.witness.stamp()
 
 
-def _with_lines(emitted: bytes, lines: bytes, last: bool) -> bytes:
+def with_lines(emitted: bytes, lines: bytes, last: bool) -> bytes:
     """A head with more lines. C{last}: it belongs to the last answer on the connection."""
     if last:
         # RFC 9112 9.6: or the caller might send its next request to nobody.

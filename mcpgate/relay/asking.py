@@ -16,7 +16,7 @@ from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
-from mcpgate.relay.judged import judge
+from mcpgate.relay.judged import Judged, judge
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
@@ -36,7 +36,8 @@ class Asking(msgspec.Struct, gc=False):
     What is forwarded, and what is to be known of it when the answer comes.
 
     @ivar facts: The call's part of an C{open} line.
-    @ivar awaited: The requests in it, by their ids.
+    @ivar judged: What was found of a single request.
+    @ivar exchange: By which it came.
     @ivar owed: JSON-RPC answers of our own, to what of a batch was not let through.
     @ivar method: Of a single request or notification.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
@@ -44,11 +45,23 @@ class Asking(msgspec.Struct, gc=False):
 
     body: bytes
     facts: str
-    awaited: dict[int | str, Asked]
+    exchange: str
+    judged: Judged | None = None
     owed: tuple[bytes, ...] = ()
     method: str | None = None
     id: int | str | None = None
     plain: bool = False
+    _awaited: dict[int | str, Asked] | None = None
+
+    @property
+    def awaited(self) -> dict[int | str, Asked]:
+        """The requests in it that are not answered yet, by their ids. Most answers need no look at it."""
+        if self._awaited is None:
+            self._awaited = {}
+            if self.judged is not None and self.id is not None:
+                call, verdict = self.judged.call, self.judged.verdict
+                self._awaited[self.id] = Asked(call, verdict, self.exchange)
+        return self._awaited
 
 
 class Turned(msgspec.Struct, gc=False):
@@ -87,7 +100,7 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
-        return Asking(body, facts, {})
+        return Asking(body, facts, exchange)
     route = admission.route
     judged = judge(message, route, admission.generation.policy)
     if isinstance(judged, Refusal):
@@ -100,7 +113,7 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         raw = answer.blocked_bytes(message, call, admission.revision)
         return Turned(Refusal(verdict.reason or Reason.POLICY_BLOCKED), judged.facts, raw)
     if message.kind is not REQUEST:
-        return Asking(body, judged.facts, {}, (), call.method)
+        return Asking(body, judged.facts, exchange, None, (), call.method)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
         arguments = message.params.get("arguments")
         refusal = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
@@ -108,9 +121,8 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
             return Turned(refusal, judged.facts, id=id)
     elif call.method == "initialize":
         body = clamp.asked(message, body)
-    assert id is not None
-    method, awaited = call.method, {id: Asked(call, verdict, exchange)}
-    return Asking(body, judged.facts, awaited, (), method, id, method not in INTERESTING)
+    method = call.method
+    return Asking(body, judged.facts, exchange, judged, (), method, id, method not in INTERESTING)
 
 
 def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
@@ -151,7 +163,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
     if passing:
         if len(passing) < len(batch.parts):
             body = b"[%b]" % b",".join(passing)
-        return Asking(body, together, awaited, tuple(owed))
+        return Asking(body, together, exchange, None, tuple(owed), _awaited=awaited)
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
 

@@ -8,7 +8,7 @@ C{relay.answer} turns that into bytes. Nothing here waits in a coroutine: a step
  2. L{judge}: the body is read and judged, and becomes what is forwarded (C{relay.asking});
  3. L{leased}: a verified connection is there, and the C{open} line is told; at the end of the turn,
     once it is in the journal, and only then, the bytes that were judged are forwarded (L{_forward});
- 4. the answer is judged and passed on as it arrives (C{relay.answering});
+ 4. L{begun}: the answer is judged and passed on as it arrives (C{relay.answering});
  5. L{_close}: the C{close} line is written, once, whatever happened.
 """
 
@@ -25,15 +25,15 @@ from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
-from mcpgate.relay.answering import Answering
+from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
 from mcpgate.tls.readiness import NEVER
-from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
-from mcpgate.wire.http import RequestHead
-from mcpgate.wire.jsonrpc import id_json
+from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
+from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -58,6 +58,7 @@ class Exchange:
     _facts = NOTHING
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
+    _sent = False
     _answering: Answering | None = None
     _outbound: str | None = None
     _opened = False
@@ -168,10 +169,10 @@ class Exchange:
         if connection is None or admission is None:
             # The caller left in the same turn.
             return
-        self._connection = None
         witness = self.inbound.force.witness
         if not (witness.settle() and self._kept):
             # Kept and settled: a line that was dropped for want of room is not owed any more.
+            self._connection = None
             connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
@@ -181,13 +182,12 @@ class Exchange:
             request = b"%bcontent-length: %d\r\n\r\n%b" % (admission.forward, len(asking.body), asking.body)
         if admission.session is not None:
             self._take_part(admission)
-        answering = self._answering = Answering(self, admission, connection)
-        if connection.send(admission.head.method, request, answering):
-            if asking is not None:
-                asking.body = b""
-        else:
-            self._answering = None
+        self._sent = connection.send(admission.head.method, request, self)
+        if not self._sent:
+            self._connection = None
             self._lease(admission)
+        elif asking is not None:
+            asking.body = b""
 
     def _take_part(self, admission: Admission) -> None:
         """Any stream of its session may bring the answer to this request."""
@@ -211,7 +211,58 @@ class Exchange:
         self._outbound = record
         self.refuse(refusal)
 
-    # 4.: backpressure: what the caller does not read is not read from the upstream.
+    # 4.: the answer.
+
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
+        """
+        The answer's head, and what of its body came with it.
+
+        Nearly every answer is one small document and of no interest to the gate but for the request that
+        it answers. It passes here; all else is judged by L{Answering}.
+        """
+        admission, asking = self.admission, self.asking
+        assert admission is not None
+        connection, self._connection = self._connection, None
+        if (
+            finished
+            and asking is not None
+            and asking.plain
+            and head.status == 200
+            and head.content is JSON
+            and head.framing is LENGTH
+            and len(payload) <= admission.generation.config.limits.answer_size
+        ):
+            message = parse(payload)
+            if type(message) is Message and message.kind is RESPONSE and message.id == asking.id:
+                self._pass(emitted, payload)
+                return self
+        answering = self._answering = Answering(self, admission, None if finished else connection)
+        return answering.begun(head, emitted, payload, finished)
+
+    def _pass(self, emitted: bytes, payload: bytes) -> None:
+        """An answer goes to the caller as it came."""
+        if self.live is not None and self._id is not None:
+            self.live.outstanding.pop(self._id, None)
+        self.status = 200
+        self.bytes_out = len(payload)
+        last = self.last
+        if last or self._cors:
+            emitted = with_lines(emitted, self._cors, last)
+        self.inbound.stream.write(emitted + payload)
+        self.done(None, close=last)
+
+    def more(self, payload: bytes, finished: bool) -> None:
+        """Whatever began goes on with L{Answering}."""
+
+    def broken(self, refusal: Refusal) -> None:
+        """There will be no answer, or this gate has a fault."""
+        self._connection = None
+        if self._answering is not None:
+            self._answering.broken(refusal)
+        elif not self.closed:
+            self.refuse(refusal)
+
+    # Backpressure: what the caller does not read is not read from the upstream.
 
     def paused(self) -> None:
         """The caller reads slowly."""
@@ -285,7 +336,9 @@ class Exchange:
             self._pool.withdraw(self)
             self._pool = None
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is not None and self._sent:
+            connection.abandon()
+        elif connection is not None:
             connection.unused()
         if self._answering is not None:
             self._answering.abandon()

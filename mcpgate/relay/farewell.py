@@ -117,9 +117,10 @@ class Farewell:
 
     # What the connection calls.
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Farewell:
         self._status = head.status
         self.more(payload, finished)
+        return self
 
     def more(self, payload: bytes, finished: bool) -> None:
         if finished:

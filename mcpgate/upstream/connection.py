@@ -47,8 +47,12 @@ Heads = dict[bytes | tuple[bytes, bytes], Judged]
 class Taker(Protocol):
     """Who asked, and takes the answer."""
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
-        """The head, as it may be sent to the caller, and what of the body came with it."""
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
+        """
+        The head, as it may be sent to the caller, and what of the body came with it.
+
+        @return: who takes the rest, if it is not C{finished}.
+        """
 
     def more(self, payload: bytes, finished: bool) -> None:
         """More of the body."""
@@ -63,8 +67,9 @@ class _RunOut:
     def __init__(self, connection: UpstreamConnection) -> None:
         self._connection = connection
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
         """It had begun before."""
+        return self
 
     def more(self, payload: bytes, finished: bool) -> None:
         if not finished:
@@ -259,7 +264,9 @@ class UpstreamConnection:
 
     def _tell(self, taker: Taker, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
         try:
-            taker.begun(head, emitted, payload, finished)
+            rest = taker.begun(head, emitted, payload, finished)
+            if not finished and self._taker is taker:
+                self._taker = rest
         except Exception:
             self._fault(taker)
             raise

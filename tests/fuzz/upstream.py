@@ -11,7 +11,7 @@ import h11
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.stream import State
-from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.wire.http import ResponseHead
 from tests.fuzz import answer
 from tests.fuzz.connection import Stream
@@ -47,10 +47,11 @@ class Caller:
 
     # As the taker.
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
         assert self.head is None and self.refusal is None, "begun twice"
         self.head = head
         self.more(payload, finished)
+        return self
 
     def more(self, payload: bytes, finished: bool) -> None:
         assert self.head is not None and not self.finished and self.refusal is None, "more after the end"

@@ -35,7 +35,7 @@ from mcpgate.tls.stream import TLSStream
 from mcpgate.tls.trust import TrustStore
 from mcpgate.upstream import connect
 from mcpgate.upstream.connect import Dial
-from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
 from mcpgate.wire.http import ResponseHead
@@ -374,7 +374,7 @@ class Asker:
     def broken(self, refusal: Refusal) -> None:
         self.done.callback(refusal)
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
         raise AssertionError("there was an answer")
 
     def more(self, payload: bytes, finished: bool) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import ResponseHead
 from tests import pki
@@ -43,9 +43,10 @@ class Asker:
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self.done.callback(refusal)
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
         assert finished
         self.done.callback((head.status, payload))
+        return self
 
     def more(self, payload: bytes, finished: bool) -> None:
         raise AssertionError("the answer came in one record")

@@ -18,7 +18,7 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream import connect
-from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import ResponseHead
 from tests import pki
@@ -52,9 +52,10 @@ class Asker:
         self.record = record
         self._heard.append(f"{self._name} {refusal.reason}")
 
-    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> None:
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Taker:
         assert (head.status, payload, finished) == (200, b"{}", True)
         self._heard.append(f"{self._name} answered")
+        return self
 
     def more(self, payload: bytes, finished: bool) -> None:
         raise AssertionError("the answer came in one record")
