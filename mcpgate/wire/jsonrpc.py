@@ -49,6 +49,11 @@ PROTOCOL_NAMES = frozenset(
     {"jsonrpc", "id", "method", "params", "result", "error"}
     | {"name", "uri", "arguments", "_meta", "ref", "taskId"}
 )
+#: Other members of params, as most messages have them, which read like none of those: they need no look.
+USUAL_NAMES = PROTOCOL_NAMES | frozenset(
+    {"progressToken", "progress", "total", "message", "level", "logger", "data", "requestId", "reason"}
+    | {"cursor", "protocolVersion", "capabilities", "clientInfo", "inputResponses", "requestState"}
+)
 _FOLDED_NAMES = frozenset(name.casefold() for name in PROTOCOL_NAMES)
 _LONGEST_NAME = max(map(len, PROTOCOL_NAMES))
 
@@ -214,11 +219,22 @@ def id_of(body: bytes) -> int | str | None:
 
 def _message(value: dict[str, object]) -> Message | Refusal:
     """The message that an object is, by exactly the members that JSON-RPC 2.0 gives it."""
-    # Nearly every message is a plain request with params, or a result; the rest is looked at below.
-    if len(value) == 3 and "result" in value and value.get("jsonrpc") == "2.0":
-        identity = value.get("id")
-        if _is_id(identity):
-            return Message(RESPONSE, identity, None, _NO_PARAMS, value["result"])
+    # Nearly every message is a plain request, a result, or a notification; the rest is looked at below.
+    if len(value) == 3 and value.get("jsonrpc") == "2.0":
+        if "result" in value:
+            identity = value.get("id")
+            if _is_id(identity):
+                return Message(RESPONSE, identity, None, _NO_PARAMS, value["result"])
+        else:
+            method, params = value.get("method"), value.get("params")
+            if (
+                type(method) is str
+                and len(method) <= METHOD_LENGTH
+                and method.isprintable()
+                and type(params) is dict
+                and params.keys() <= USUAL_NAMES
+            ):
+                return Message(NOTIFICATION, None, method, params)
     elif len(value) == 4 and value.get("jsonrpc") == "2.0":
         method, identity, params = value.get("method"), value.get("id"), value.get("params")
         if (
@@ -226,7 +242,7 @@ def _message(value: dict[str, object]) -> Message | Refusal:
             and len(method) <= METHOD_LENGTH
             and method.isprintable()
             and type(params) is dict
-            and params.keys() <= PROTOCOL_NAMES
+            and params.keys() <= USUAL_NAMES
             and _is_id(identity)
         ):
             return Message(REQUEST, identity, method, params)
@@ -241,7 +257,7 @@ def _message(value: dict[str, object]) -> Message | Refusal:
         if params is not _NO_PARAMS:
             if type(params) is not dict:
                 return Refusal(Reason.FRAME_PARAMS, "params is not an object")
-            if not params.keys() <= PROTOCOL_NAMES and any(map(_disguised, params)):
+            if not params.keys() <= USUAL_NAMES and any(map(_disguised, params)):
                 return Refusal(Reason.FRAME_DUPLICATE_KEY, "a member of params reads like another")
         if "id" not in value:
             return Message(NOTIFICATION, None, method, params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
@@ -16,6 +17,8 @@ from mcpgate.wire.jsonrpc import (
     DIGITS_MOST,
     ID_LENGTH,
     ID_MOST,
+    PROTOCOL_NAMES,
+    USUAL_NAMES,
     Batch,
     Kind,
     Message,
@@ -64,6 +67,12 @@ def test_a_response_brings_a_result(result: object) -> None:
 def test_or_it_brings_an_error() -> None:
     body = b'{"jsonrpc":"2.0","id":"a","error":{"code":1}}'
     assert message(body) == Message(Kind.RESPONSE, "a", None, {}, None, {"code": 1})
+
+
+@pytest.mark.parametrize("name", sorted(USUAL_NAMES - PROTOCOL_NAMES))
+def test_a_usual_name_reads_like_no_other(name: str) -> None:
+    """So it needs no look."""
+    assert normalize("NFKC", name).casefold() not in {each.casefold() for each in PROTOCOL_NAMES}
 
 
 def batch(body: bytes) -> Batch | Refusal:
