@@ -30,6 +30,9 @@ _LENIENT = (
 )
 
 
+_HEX = b"0123456789abcdefABCDEF"
+
+
 def _first_and_next(line: bytes, part: bytes) -> tuple[tuple[re.Pattern[bytes], re.Pattern[bytes]], ...]:
     return (
         (re.compile(line), re.compile(part)),
@@ -87,6 +90,15 @@ class ChunkedReader:
             self.rest += data
             return b""
         if self._held:
+            if self._held == b"\r\n" and self._lenient and data[-2:] == b"\r\n" and not self._in_trailers:
+                # An upstream's next event mostly comes as one chunk, behind the end of the last one.
+                at = data.find(b"\r\n", 0, 10)
+                if at > 0 and not data[:at].translate(None, _HEX):
+                    size = int(data[:at], 16)
+                    if size and len(data) == at + size + 4:
+                        self._chunks += 1
+                        self.announced += size
+                        return data[at + 2 : -2]
             data = self._held + data
             self._held = b""
         payload = []

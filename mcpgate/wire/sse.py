@@ -91,6 +91,11 @@ class EventReader:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Take the next bytes of the stream; returns what is whole now, in order."""
+        if self._begun and not self.size and piece:
+            # Most pieces are one event, written as usual.
+            event = _usual(piece, 0)
+            if event is not None and len(event.raw) == len(piece):
+                return [event]
         events: list[Event] = []
         if not piece:
             return events
