@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Protocol
 
+from attrs import evolve
+
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import OPEN, TLSStream
@@ -241,7 +243,8 @@ class UpstreamConnection:
             heads[raw] = judged
             end = b"%d\r\n\r\n" % head.length
             if key is not None and head.framing is LENGTH and emitted.endswith(b": " + end):
-                heads[key] = head, emitted.removesuffix(end), 0
+                # Without a length: what the first announced must not be held against those after it.
+                heads[key] = evolve(head, length=0), emitted.removesuffix(end), 0
         return judged
 
     def _begin(self, taker: Taker, head: ResponseHead, emitted: bytes, length: int, rest: bytes) -> None:

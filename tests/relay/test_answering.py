@@ -113,6 +113,24 @@ def test_a_document_passes_as_it_came_and_only_when_it_is_whole(world: World) ->
         still_in_order(world, caller)
 
 
+def test_an_answer_that_is_too_large_says_nothing_of_those_after_it(world: World) -> None:
+    """Their heads differ in nothing but the length."""
+
+    def in_pieces(body: bytes) -> Behaviour:
+        def behave(sock: ssl.SSLSocket, request: Request) -> None:
+            sock.sendall(sized(len(body)) + body[:1])
+            time.sleep(0.05)
+            sock.sendall(body[1:])
+
+        return behave
+
+    world.start(world.config(more='[limits]\nanswer_size = "2KiB"\n'))
+    with world.caller() as caller:
+        for size, status in ((3000, 502), (30, 200), (3000, 502), (30, 200)):
+            world.upstream.behave = in_pieces(result(text="x" * size))
+            assert caller.post(call("get_x")).answer()[0] == status
+
+
 @pytest.mark.parametrize("how", ["chunks", "close"])
 def test_a_document_without_a_length_gets_one(world: World, how: str) -> None:
     """It is whole when its head goes out, so its length is known."""
