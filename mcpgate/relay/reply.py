@@ -107,8 +107,13 @@ class Hearing:
                 else:
                     self.drop(Reason.UPSTREAM_UNASKED, "an answer to no request that awaits one here")
                 return None
-            self.answered.add(id)
-            return self.amend(asked, message, raw)
+            heard = self.amend(asked, message, raw)
+            if not isinstance(heard, Refusal):
+                self.answered.add(id)
+            elif asked is not None and not self.again:
+                # Whoever waits for it has no answer yet: it gets ours.
+                self.outstanding[id] = asked
+            return heard
         if message.kind is REQUEST:
             if self.asked is None:
                 self.drop(Reason.UPSTREAM_ASKS, "a request of its own")

@@ -414,6 +414,18 @@ def test_each_request_of_a_batch_is_answered_once_when_the_stream_breaks(world: 
         assert reason_in(json.loads(error)) == "upstream.message"
 
 
+def test_an_answer_that_may_not_pass_is_no_answer_to_the_caller(world: World) -> None:
+    """An unknown revision, on a stream that has begun with an event to resume from."""
+    world.upstream.behave = streams(
+        event(b"", b"id: 5\n"), event(result(protocolVersion="2030-01-01")), event(NOTE)
+    )
+    world.start()
+    with world.caller() as caller:
+        (error,) = told(caller.post(INITIALIZE).answer()[2])
+        assert (json.loads(error)["id"], reason_in(json.loads(error))) == (1, "upstream.revision")
+        still_in_order(world, caller)
+
+
 @pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
 def test_an_error_follows_whole_events_only(world: World, line_end: bytes) -> None:
     """Also behind a line end of which half is there."""
