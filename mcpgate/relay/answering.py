@@ -228,7 +228,9 @@ class Answering:
         hearing, exchange = self._hearing, self._exchange
         assert hearing is not None
         asking = exchange.asking
-        if asking is None or not hearing.outstanding or reply.resumable or exchange.repeatable:
+        # 2026-07-28 has no resumption, whatever ids an upstream gives its events.
+        resumable = reply.resumable and not self._admission.revision.modern
+        if asking is None or not hearing.outstanding or resumable or exchange.repeatable:
             # Complete; or its client opens it again, or comes back for what it missed.
             return self._end(reply.line_end, None)
         detail = "the stream ended before the answer"

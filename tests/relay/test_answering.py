@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, sized
+from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
 from tests.waiting import PATIENCE
 from tests.wire import event_source, heads
 
@@ -449,6 +449,17 @@ def test_a_stream_that_ends_without_the_answer_says_so_unless_it_can_be_resumed(
         world.upstream.behave = streams(event(NOTE, b"id: 7\n"))
         assert told(caller.post(call("get_x"), LATEST).answer()[2]) == [NOTE]
     assert [line["outcome"] for line in world.closes(2)] == ["upstream_truncated", "completed"]
+
+
+def test_a_modern_stream_that_ends_without_the_answer_says_so_whatever_ids_it_has(world: World) -> None:
+    """2026-07-28 removed resumption: nobody could come back for the answer."""
+    world.upstream.behave = streams(event(NOTE, b"id: 7\n"))
+    world.start()
+    message, lines = modern(call("get_x", id="q"))
+    with world.caller() as caller:
+        _, error = told(caller.post(message, *lines).answer()[2])
+        assert (json.loads(error)["id"], reason_in(json.loads(error))) == ("q", "upstream.truncated")
+    assert world.closes(1)[0]["outcome"] == "upstream_truncated"
 
 
 def test_an_event_that_is_too_large_ends_the_stream(world: World) -> None:
