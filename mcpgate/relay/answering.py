@@ -21,6 +21,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
+from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
@@ -281,7 +282,7 @@ class Answering:
             if admission.head.method == b"GET":
                 hearing.endpoint = self._endpoint
         if not revision.modern:
-            hearing.asked = live.asked if live is not None else {}
+            hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
 

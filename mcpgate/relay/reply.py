@@ -43,6 +43,10 @@ BETWEEN = (b":", b"\n", b"\r")
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
 
+#: Answers of one stream whose ids are remembered to tell a second one: eight times the requests that are
+#: remembered of a session. A stream of 2024-11-05 brings all answers of its session, for days.
+ANSWERED_MOST = 1024
+
 
 @define(eq=False)
 class Hearing:
@@ -109,6 +113,8 @@ class Hearing:
                 return None
             heard = self.amend(asked, message, raw)
             if not isinstance(heard, Refusal):
+                if len(self.answered) >= ANSWERED_MOST:
+                    self.answered.clear()
                 self.answered.add(id)
             elif asked is not None and not self.again:
                 # Whoever waits for it has no answer yet: it gets ours.

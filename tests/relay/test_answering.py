@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from mcpgate.relay.answering import Answering
+from mcpgate.relay.reply import Hearing
+from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
 from tests.waiting import PATIENCE
 from tests.wire import event_source, heads
@@ -370,6 +373,27 @@ def test_what_is_kept_in_a_flood_is_not_all_written_down(world: World) -> None:
         assert told(caller.post(call("get_x")).answer()[2]) == [result()]
     world.closes(1)
     assert len(world.records("dropped")) == 100
+
+
+def test_what_an_upstream_asks_without_a_session_is_not_remembered_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks for it, and a stream may go on for days."""
+    made: list[Hearing] = []
+    real = Answering._hear
+
+    def hear(self: Answering) -> Hearing:
+        made.append(real(self))
+        return made[-1]
+
+    monkeypatch.setattr(Answering, "_hear", hear)
+    asks = b"".join(event(json.dumps(ping(id)).encode()) for id in range(REQUESTS_MOST + 100))
+    world.upstream.behave = streams(asks)
+    world.start()
+    with world.caller() as caller:
+        assert len(told(caller.send(bare(world, "GET", LATEST)).answer()[2])) == REQUESTS_MOST + 100
+    (heard,) = made
+    assert heard.asked is not None and len(heard.asked) == REQUESTS_MOST
 
 
 def test_in_the_modern_revision_the_upstream_asks_nothing(world: World) -> None:

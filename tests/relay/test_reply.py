@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.reply import Document, Error, Events, Hearing, Silence, reply_to
+from mcpgate.relay.reply import ANSWERED_MOST, Document, Error, Events, Hearing, Silence, reply_to
 from mcpgate.wire.call import Call, Nature
 from mcpgate.wire.http import ResponseHead, read_response_head
 from mcpgate.wire.jsonrpc import Message
@@ -71,6 +71,15 @@ def test_an_answer_passes_in_the_bytes_in_which_it_came(raw: bytes) -> None:
     heard = hearing(1)
     assert heard.hear(raw) is raw
     assert (heard.outstanding, heard.answered, heard.dropped) == ({}, {1}, [])
+
+
+def test_what_was_answered_is_not_remembered_for_ever() -> None:
+    """A stream of 2024-11-05 may bring a million answers, to requests that another worker took."""
+    heard = hearing(strangers=True)
+    for id in range(3 * ANSWERED_MOST):
+        assert heard.hear(result(id)) is not None
+        assert len(heard.answered) <= ANSWERED_MOST
+    assert 3 * ANSWERED_MOST - 1 in heard.answered
 
 
 @pytest.mark.parametrize("id", [2, "1", -1, 0, "", "\u00b9"])
