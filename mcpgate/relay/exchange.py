@@ -201,6 +201,9 @@ class Exchange:
     def join(self, session: Session, sealed: bytes) -> Live:
         """A session is in use as long as this exchange lasts."""
         assert self.admission is not None
+        if self.live is not None:
+            # An initialize that names a session of before, and opens another.
+            self._leave(self.live)
         live = self.inbound.force.sessions.live(session, sealed, self.admission.route.upstream)
         live.streams += 1
         self.live = live

@@ -706,6 +706,21 @@ def test_a_session_id_is_sealed_for_the_caller_and_unsealed_for_the_upstream(wor
     assert "secret-1" not in json.dumps(world.records())
 
 
+def test_who_opens_a_session_with_another_one_leaves_that(world: World) -> None:
+    """It is not in use any more, so it can be idle one day, and nothing is owed in it."""
+    world.upstream.behave = opening()
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    sessions = world.gate.force.sessions
+    with world.caller() as caller:
+        one = opened(caller)
+        _, headers, _ = caller.post(INITIALIZE, f"Mcp-Session-Id: {one}", LATEST).answer()
+        world.closes(2)
+        for sealed in (one.encode(), headers[b"mcp-session-id"]):
+            live = sessions.known(sealed)
+            assert live is not None and (live.streams, live.outstanding) == (0, {})
+
+
 def test_a_session_id_in_any_other_answer_stays_at_the_gate(world: World) -> None:
     """Only initialize opens a session; a refused one opens none."""
     world.start()
