@@ -281,11 +281,14 @@ class UpstreamConnection:
         if not finished:
             self._patience()
         if payload or finished:
-            try:
-                taker.more(payload, finished)
-            except Exception:
-                self._fault(taker)
-                raise
+            self._more(taker, payload, finished)
+
+    def _more(self, taker: Taker, payload: bytes, finished: bool) -> None:
+        try:
+            taker.more(payload, finished)
+        except Exception:
+            self._fault(taker)
+            raise
 
     def _fault(self, taker: Taker) -> None:
         # A bug of ours: the caller and the record hear of it, and the connection is not used again,
@@ -361,7 +364,7 @@ class UpstreamConnection:
             taker.broken(self._pool.late_refusal(error))
         elif head is not None and head.framing is CLOSE and error is None:
             # Only a close_notify ends such a body; a bare FIN may be an attacker's cut.
-            taker.more(b"", True)
+            self._more(taker, b"", True)
         else:
             taker.broken(Refusal(Reason.UPSTREAM_TRUNCATED, "the connection ended inside the answer"))
 

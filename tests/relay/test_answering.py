@@ -559,6 +559,43 @@ def test_a_caller_that_leaves_before_its_answer_ends_the_upstreams_work(world: W
     assert world.upstream.gone.wait(PATIENCE)
 
 
+@pytest.mark.parametrize("how", ["close", "length", "chunks", "stream"])
+def test_a_bug_of_ours_ends_the_answer_however_it_is_framed(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Its caller is told, and the record is complete."""
+    body = result()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        if how == "close":
+            sock.sendall(head + b"\r\n" + body)
+            sock.unwrap()
+        elif how == "length":
+            sock.sendall(sized(len(body)) + body[:1])
+            time.sleep(0.05)
+            sock.sendall(body[1:])
+        elif how == "chunks":
+            sock.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(body))
+            time.sleep(0.05)
+            sock.sendall(b"0\r\n\r\n")
+        else:
+            sock.sendall(STREAM + chunk(event(body)))
+
+    def bug(self: Hearing, raw: bytes) -> bytes:
+        raise RuntimeError("on purpose")
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        with monkeypatch.context() as patch:
+            patch.setattr(Hearing, "hear", bug)
+            status, answer = caller.post(call("get_x"), LATEST).json()
+        assert (status, answer["id"], reason_in(answer)) == (500, 1, "gate.error")
+        still_in_order(world, caller)
+    assert [line["outcome"] for line in world.closes(2)] == ["failed", "completed"]
+
+
 # Batches.
 
 MIXED = [call("get_a", id=1), call("rm", id=2), call("get_b", id=3)]
