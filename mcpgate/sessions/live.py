@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import TypeVar
 
 from twisted.logger import Logger
@@ -25,6 +26,8 @@ KNOWN_MOST = 16384
 #: clients have in flight, or are behind when they come back; some 50 KB of a session at the worst.
 REQUESTS_MOST = 128
 EVENTS_MOST = 256
+#: Those of the official SDKs have 1 to 60 characters.
+EVENT_ID_LENGTH = 64
 
 #: Seconds within which use of a session is noted once: a system call a minute costs a session nothing.
 TOUCH = 60.0
@@ -47,6 +50,20 @@ class Recent(dict[Key, Value]):
         if len(self) >= self._most and key not in self:
             del self[next(iter(self))]
         super().__setitem__(key, value)
+
+
+class EventIds(Recent[bytes, None]):
+    """Ids of events, which an upstream may make as long as its events: a long one is kept as its digest."""
+
+    def __setitem__(self, id: bytes, value: None) -> None:
+        super().__setitem__(_short(id), value)
+
+    def __contains__(self, id: object) -> bool:
+        return super().__contains__(_short(id) if isinstance(id, bytes) else id)
+
+
+def _short(id: bytes) -> bytes:
+    return id if len(id) <= EVENT_ID_LENGTH else sha256(id).digest()
 
 
 class Live:
@@ -77,7 +94,7 @@ class Live:
         self.outstanding: Recent[int | str, Asked] = Recent(REQUESTS_MOST)
         self.requests: Recent[int | str, Asked] = Recent(REQUESTS_MOST)
         self.asked: Recent[int | str, str] = Recent(REQUESTS_MOST)
-        self.events: Recent[bytes, None] = Recent(EVENTS_MOST)
+        self.events = EventIds(EVENTS_MOST)
         self.whole = False
         self.streams = 0
         self.used = 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcpgate.sessions import live as module
-from mcpgate.sessions.live import TOUCH, Live, Recent, Sessions
+from mcpgate.sessions.live import EVENT_ID_LENGTH, TOUCH, EventIds, Live, Recent, Sessions
 from mcpgate.sessions.marks import Marks
 from mcpgate.sessions.sealed import Session, digest_of
 from mcpgate.upstream.terms import UpstreamTerms
@@ -164,3 +164,15 @@ def test_what_is_remembered_is_bounded_and_the_oldest_goes() -> None:
     recent["5"] = "ping"
     assert len(recent) == 8
     assert 0 not in recent and recent[5] == "pong"
+
+
+def test_a_long_id_of_an_event_is_known_and_takes_no_room() -> None:
+    """An event may have a MiB, and all of it may be its id."""
+    ids = EventIds(3)
+    long = [b"x" * 1024 * 1024 + b"%d" % number for number in range(4)]
+    for id in long:
+        ids[id] = None
+    assert [id in ids for id in long] == [False, True, True, True]
+    assert max(map(len, ids)) <= EVENT_ID_LENGTH
+    ids[b"5"] = None
+    assert b"5" in ids and b"6" not in ids and long[1] not in ids
