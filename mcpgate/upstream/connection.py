@@ -324,6 +324,9 @@ class UpstreamConnection:
         return data, False
 
     def _patience(self) -> None:
+        if type(self._taker) is _RunOut:
+            # Nobody waits for it: whatever comes, it has no more time.
+            return
         # An event stream may be quiet for much longer than any other answer may stall.
         table = self._pool.terms.table
         seconds = table.quiet_timeout if self._streams else table.answer_timeout

@@ -548,6 +548,26 @@ def test_a_caller_that_leaves_with_its_answer_costs_no_connection(world: World) 
     assert world.upstream.connections == 1
 
 
+def test_a_stream_that_nobody_needs_any_more_gets_no_more_time_for_its_end(world: World) -> None:
+    """Half of its last chunk is no reason to wait for the other half as long as for an answer."""
+    gone = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunk(event(result())))
+        gone.wait(PATIENCE)
+        sock.sendall(b"0\r\n")
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start(world.config(upstream='answer_timeout = "1h"'))
+    with world.caller() as caller:
+        caller.post(call("get_x")).read_head()
+        caller.read_chunk()
+    world.closes(1)
+    gone.set()
+    world.wait_for(lambda: world.upstream.gone.is_set())
+
+
 def test_a_caller_that_leaves_before_its_answer_ends_the_upstreams_work(world: World) -> None:
     """And its connection."""
     world.upstream.behave = streams(event(NOTE), end=False)
