@@ -349,13 +349,13 @@ class Exchange:
     def _answer(self, raw: bytes, status: int, refusal: Refusal | None, *, close: bool = False) -> None:
         self.status = status
         body = raw.find(b"\r\n\r\n") + 4
-        if self._cors:
-            raw = raw[: body - 2] + self._cors + raw[body - 2 :]
-            body += len(self._cors)
         if (close or self.last) and not raw.endswith(b"\r\nconnection: close\r\n\r\n", 0, body):
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             raw = raw[: body - 2] + b"connection: close\r\n\r\n" + raw[body:]
             body = raw.find(b"\r\n\r\n") + 4
+        if self._cors:
+            raw = raw[: body - 2] + self._cors + raw[body - 2 :]
+            body += len(self._cors)
         if self._head is not None and self._head.method == b"HEAD":
             # RFC 9110 9.3.2: no body follows; sent all the same, it would be read as the next answer.
             raw = raw[:body]

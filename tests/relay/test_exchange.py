@@ -1057,3 +1057,15 @@ def test_a_preflight_is_an_exchange_of_its_own_and_the_connection_goes_on(world:
     assert (first["http"], first["principal"], first["route"]) == ("OPTIONS", None, "server")
     assert first["outbound"] is None and first["verdict"] is None
     assert opened[real["id"]]["principal"] == "ci"
+
+
+def test_a_page_is_told_once_that_a_refusal_is_the_last(world: World) -> None:
+    """With the lines that let it read that."""
+    world.start(world.config(listener=NAMED))
+    with world.caller() as caller:
+        head = ["POST /mcp HTTP/1.1", "Host: localhost", PAGE, f"Authorization: Bearer {world.token}"]
+        head += ["Content-Type: text/plain", "Content-Length: 9"]
+        raw = caller.send("\r\n".join([*head, "", ""]).encode()).sock.recv(65536)
+        lines = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        assert lines.count(b"access-control-allow-origin: https://app.test") == 1
+        assert lines.count(b"connection: close") == 1
