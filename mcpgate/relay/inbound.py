@@ -259,7 +259,8 @@ class Inbound:
         self.stream.resume()
         if self._buffer and not self._advancing:
             self._began = self.force.readiness.now
-            self._advance()
+            # Not inside the exchange before it: a bug in this one is not for that one's upstream to bear.
+            self.force.readiness.soon(self._advance, self.stream)
 
     def _rest(self) -> None:
         if not self._stream_has_the_clock():

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from mcpgate.relay import exchange
+from mcpgate.relay.admission import Admission
 from mcpgate.relay.answering import Answering
+from mcpgate.relay.asking import Asking, Turned
 from mcpgate.relay.reply import Hearing
 from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
@@ -614,6 +617,29 @@ def test_a_bug_of_ours_ends_the_answer_however_it_is_framed(
         assert (status, answer["id"], reason_in(answer)) == (500, 1, "gate.error")
         still_in_order(world, caller)
     assert [line["outcome"] for line in world.closes(2)] == ["failed", "completed"]
+
+
+def test_a_bug_of_ours_with_a_request_that_waited_is_not_the_answers_before_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller sees the end of the connection; the upstream's connection is used again."""
+    real = exchange.ask
+
+    def ask(body: bytes, admission: Admission, id: str) -> Asking | Turned:
+        if b"get_bug" in body:
+            raise RuntimeError("on purpose")
+        return real(body, admission, id)
+
+    world.start()
+    monkeypatch.setattr(exchange, "ask", ask)
+    with world.caller() as caller:
+        caller.send(world.post(call("get_x")) + world.post(call("get_bug")))
+        assert caller.answer()[0] == 200
+        assert caller.closed()
+    assert [line["outcome"] for line in world.closes(2)] == ["completed", "failed"]
+    with world.caller() as caller:
+        still_in_order(world, caller)
+    assert world.upstream.connections == 1
 
 
 # Batches.
