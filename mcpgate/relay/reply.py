@@ -300,7 +300,8 @@ def reply_to(
     if head.status >= 300:
         # Events that nobody would look into are for nobody.
         return Error(hearing, document) if content is not EVENTS else Silence(document)
-    if head.status in (202, 204) or (method != b"GET" and not hearing.outstanding):
+    asks = method == b"POST" and hearing.outstanding
+    if head.status in (202, 204) or not (asks or method == b"GET"):
         return Silence(document)
     if content is JSON and method == b"POST":
         return Document(hearing, document)

@@ -818,6 +818,24 @@ def test_a_session_id_in_any_other_answer_stays_at_the_gate(world: World) -> Non
         assert caller.post(INITIALIZE).answer()[0] == 502
 
 
+def test_a_session_with_an_open_request_ends_like_any_other(world: World) -> None:
+    """DELETE asks nothing that could be answered, whatever the caller still waits for (the official
+    Python server answers it with 200 and an empty body that is called JSON)."""
+    world.start()
+    assert world.gate is not None and world.gate.force is not None
+    with world.caller() as caller:
+        world.upstream.behave = opening()
+        sealed = opened(caller)
+        held = f"Mcp-Session-Id: {sealed}"
+        world.upstream.behave = streams(event(b"", b"id: 5\n"))
+        caller.post(call("get_x", id=9), held, LATEST).answer()
+        world.upstream.behave = says(plain(b""))
+        status, _, body = caller.send(bare(world, "DELETE", held, LATEST)).answer()
+        assert (status, body) == (200, b"")
+    world.closes(3)
+    assert world.gate.force.sessions.known(sealed.encode()) is None
+
+
 def test_unknown_foreign_and_altered_sessions_are_answered_alike(world: World) -> None:
     """404 with the request's id, and the upstream sees nothing."""
     world.upstream.behave = opening()
