@@ -351,6 +351,12 @@ class Answering:
             # So that it is ended one day, also if its client never comes back.
             live = self._exchange.join(session, sealed)
             live.whole = admission.generation.config.gate.workers == 1
+            # This stream is the session's first: its caller may come back for what it misses of it.
+            hearing = self._hearing
+            assert asking is not None and hearing is not None
+            hearing.asked, hearing.events = live.asked, live.events
+            for id, asked in asking.awaited.items():
+                live.outstanding[id] = live.requests[id] = asked
         return b"mcp-session-id: %b\r\n" % sealed
 
     def _wall(self) -> float:

@@ -931,6 +931,24 @@ def test_an_answer_that_was_lost_on_its_way_comes_again(world: World) -> None:
     assert [line["reason"] for line in world.records("dropped")] == ["upstream.repeated"]
 
 
+def test_the_stream_that_opened_a_session_can_be_resumed(world: World) -> None:
+    """The answer to initialize may get lost on its way, too; and no other revision comes in by that."""
+    world.start()
+    opens = STREAM.replace(b"\r\n\r\n", b"\r\nMcp-Session-Id: secret-1\r\n\r\n")
+    first = opens + chunk(event(b"", b"id: 5\n"))
+    good, bad = (event(result(protocolVersion=of), b"id: 6\n") for of in ("2025-11-25", "2030-01-01"))
+    with world.caller() as caller:
+        for rest in (b"", chunk(good)):
+            world.upstream.behave = says(first + rest + b"0\r\n\r\n")
+            _, headers, _ = caller.post(INITIALIZE).answer()
+            held = f"Mcp-Session-Id: {headers[b'mcp-session-id'].decode()}"
+            world.upstream.behave = streams(good)
+            status, _, body = caller.send(bare(world, "GET", held, "Last-Event-ID: 5", LATEST)).answer()
+            assert (status, body) == (200, good)
+        world.upstream.behave = says(STREAM + chunk(bad))
+        assert caller.send(bare(world, "GET", held, "Last-Event-ID: 5", LATEST)).answer()[0] == 502
+
+
 def test_nobody_resumes_from_an_event_of_another_session(world: World) -> None:
     """An upstream that numbers the events of all sessions together would send what is somebody else's."""
     world.start()
