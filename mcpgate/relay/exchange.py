@@ -315,7 +315,8 @@ class Exchange:
     def abandon(self, refusal: Refusal) -> None:
         """The caller is gone, or the gate is going: carry it on to the upstream."""
         answering = self._answering
-        if answering is not None and answering.answered and refusal.reason is Reason.CLIENT_GONE:
+        gone = refusal.reason is Reason.CLIENT_GONE and not self.inbound.stream.congested
+        if gone and answering is not None and answering.answered:
             # It got all that it had asked for, and did not wait for the stream's last chunk.
             answering.run_out()
             return self._close(None)

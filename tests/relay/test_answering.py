@@ -551,6 +551,22 @@ def test_a_caller_that_leaves_with_its_answer_costs_no_connection(world: World) 
     assert world.upstream.connections == 1
 
 
+def test_a_caller_that_does_not_take_its_answer_has_not_got_it(world: World) -> None:
+    """To its last byte the answer is out, but a part of it never left the gate."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunk(event(result(text="x" * 16 * 1024 * 1024))))
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start(world.config(more='[limits]\nsend_timeout = "1s"\nevent_size = "32MiB"\n'))
+    with world.caller() as caller:
+        caller.post(call("get_x")).read_head()
+        (closed,) = world.closes(1)
+        assert (closed["outcome"], closed["reason"]) == ("client_gone", "client.gone")
+    assert world.upstream.gone.wait(PATIENCE)
+
+
 def test_a_stream_that_nobody_needs_any_more_gets_no_more_time_for_its_end(world: World) -> None:
     """Half of its last chunk is no reason to wait for the other half as long as for an answer."""
     gone = threading.Event()
