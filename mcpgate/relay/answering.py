@@ -281,6 +281,8 @@ class Answering:
             hearing = Hearing({}, self._amend, batches=revision.batches)
             if admission.head.method == b"GET":
                 hearing.endpoint = self._endpoint
+                # Without sessions nothing tells whose an answer is, but that its caller came back for it.
+                hearing.strangers = admission.head.get(b"last-event-id") is not None
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None

@@ -1104,3 +1104,15 @@ def test_an_endpoint_elsewhere_ends_the_stream(world: World, named: bytes) -> No
             rest = b""
         assert named not in rest
     assert world.closes(1)[0]["reason"] == "upstream.endpoint"
+
+
+def test_an_upstream_without_sessions_can_be_resumed(world: World) -> None:
+    """Nothing tells whose the answer is, but that its caller came back for it; the line says so."""
+    world.start()
+    with world.caller() as caller:
+        world.upstream.behave = streams(event(b"", b"id: 5\n"))
+        assert told(caller.post(call("get_x", id=9), LATEST).answer()[2]) == []
+        world.upstream.behave = streams(event(result(9), b"id: 6\n"))
+        body = caller.send(bare(world, "GET", "Last-Event-ID: 5", LATEST)).answer()[2]
+        assert told(body) == [result(9)]
+    assert [line["request"] for line in world.records("answered")] == [None]
