@@ -26,6 +26,8 @@ NAME = "session-keys.json"
 LIFETIME_MOST = 30 * 86400.0
 #: And a little, for the clocks of replicas.
 MARGIN = 3600.0
+#: The end of the year 9999, which is the last that dates are written in.
+CREATED_MOST = 253402300800.0
 #: One a day for a month is half of this. A file that somebody rotates in a loop stays small.
 KEYS_MOST = 64
 
@@ -70,6 +72,8 @@ def read_keys(raw: bytes) -> tuple[SessionKey, ...]:
     # Written back it must be the same: base64 and hexadecimal have several ways to write one value.
     if sizes != {(KEY_ID_SIZE, KEY_SIZE)} or tuple(map(_row, keys)) != file.keys:
         raise KeyFileError("not a session key file: a key or its id is malformed")
+    if not all(0 <= key.created < CREATED_MOST for key in keys):
+        raise KeyFileError("not a session key file: a key was created at no time that there is")
     if len({key.id for key in keys}) != len(keys):
         raise KeyFileError("not a session key file: two keys have the same id")
     return tuple(sorted(keys, key=lambda key: key.created))
