@@ -47,11 +47,22 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[_Key, ...]
 
 
+#: What to do about a file that is none, as no command replaces it.
+MEND = "put a copy back, or remove it and run mcpgate session rotate, which ends every session"
+
+
 def read_keys(raw: bytes) -> tuple[SessionKey, ...]:
     """The keys in a file's bytes, in the order of their creation.
 
     @raise KeyFileError: They are not exactly what L{KeyFile} writes. No key is quoted.
     """
+    try:
+        return _keys_of(raw)
+    except KeyFileError as error:
+        raise KeyFileError(f"{error}; {MEND}") from None
+
+
+def _keys_of(raw: bytes) -> tuple[SessionKey, ...]:
     try:
         file = msgspec.json.decode(raw, type=_File)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
