@@ -115,9 +115,8 @@ class Gate(Service):
         problem = self.standing.look_at_tokens()
         if problem is not None:
             return {"problem": problem}
-        force, tokens = self.serving.force, self.standing.tokens
-        if tokens != force.tokens:
-            force.tokens = tokens
+        tokens = self.standing.tokens
+        self.serving.take_tokens(tokens)
         return {"tokens": len(tokens.all())}
 
     def take_up_files(self) -> dict[str, Any]:

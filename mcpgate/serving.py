@@ -100,12 +100,23 @@ class Serving:
         self._leaving = [one for one in self._leaving if one.connections or one.flushing]
         for listening in self._all():
             listening.judge_again()
+            listening.judge_streams()
         for listening in fresh.values():
             listening.start()
 
     def look(self) -> None:
-        """See whether the journal is still where it was."""
+        """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        for listening in self._all():
+            listening.judge_streams()
+
+    def take_tokens(self, tokens: IssuedTokens) -> None:
+        """These are good from now on, and no others."""
+        force = self.force
+        if tokens != force.tokens:
+            force.tokens = tokens
+            for listening in self._all():
+                listening.judge_streams()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""

@@ -40,7 +40,7 @@ class GateTable:
     """C{[gate]}: what is true of the whole gate."""
 
     state: Path = option(
-        "Directory for the journal, issued tokens and the control socket.",
+        "Directory for the journal, tokens, session keys and the control socket.",
         forms.file("the path of a directory"),
         example='"/var/lib/mcpgate"',
     )

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
-from mcpgate.generation import RouteTerms
+from mcpgate.generation import Generation, RouteTerms
+from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.rules import ALLOW
@@ -64,6 +65,8 @@ class Exchange:
     _opened = False
     _kept = False
     closed = False
+    #: By what a stream that goes on was judged again.
+    judged_by: tuple[Generation, IssuedTokens] | None = None
 
     def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
         """
@@ -286,15 +289,20 @@ class Exchange:
 
         The answer to a call is waited for, also where it comes as a stream.
         """
+        begun = self.status is not None
+        detail = "the stream was ended between two events" if begun else "before the stream began"
+        self.end_stream(Refusal(Reason.GATE_DRAINING, detail))
+
+    def end_stream(self, refusal: Refusal) -> None:
+        """End it, if it is one of those streams."""
         if self.closed or not self.repeatable:
             return
         if self.status is not None:
             if self._answering is not None:
-                detail = "the stream was ended between two events"
-                self._answering.end_stream(Refusal(Reason.GATE_DRAINING, detail))
+                self._answering.end_stream(refusal)
             return
         self._let_go()
-        self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))
+        self.refuse(refusal)
 
     @property
     def repeatable(self) -> bool:

@@ -174,6 +174,7 @@ class Farewell:
             route=route_in(self._session.place),
             upstream=self._terms.name,
             http="DELETE",
+            session=self._session.digest,
         )
         line = open_line(
             self.id,

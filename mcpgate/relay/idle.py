@@ -6,6 +6,7 @@ gate look at the marks by turns, whoever comes first; one looks at a time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from time import monotonic
 from typing import Any
@@ -45,9 +46,18 @@ class _Idle:
 class Idle:
     """What one process does about the idle sessions of its gate."""
 
-    def __init__(self, reactor: Any, force: InForce) -> None:
+    def __init__(
+        self, reactor: Any, force: InForce, *, steady: Callable[[], float] = monotonic
+    ) -> None:
+        """
+        @param steady: seconds on a clock that nobody sets.
+        """
         self._reactor = reactor
         self._force = force
+        self._steady = steady
+        #: How far the wall clock is ahead of the steady one, and until when no mark tells an idle session.
+        self._ahead = force.wall() - steady()
+        self._unsure = 0.0
         self._sweep: Deferred[None] | None = None
 
     def interval(self) -> float:
@@ -69,6 +79,8 @@ class Idle:
         for count, _ in enumerate(sessions.touch_open(), 1):
             if count % SLICE == 0:
                 await self._next_turn()
+        if self._stepped():
+            return
         with sessions.marks.alone(wall(), self.interval() / 2) as alone:
             if alone:
                 left, found = await self._find()
@@ -76,6 +88,20 @@ class Idle:
                 await gatherResults(ends, consumeErrors=True)
                 sessions.marks.counted(left, wall())
         sessions.marks.recount()
+
+    def _stepped(self) -> bool:
+        """
+        Whether the wall clock was set forward, or the machine slept, less than C{session_idle} ago.
+
+        Then marks of sessions that are in use look old, those of open streams of another worker included.
+        After that time, whatever is in use has a new one.
+        """
+        now = self._steady()
+        ahead = self._force.wall() - now
+        if ahead - self._ahead > TOUCH:
+            self._unsure = now + self._force.generation.config.limits.session_idle
+        self._ahead = ahead
+        return now < self._unsure
 
     async def _find(self) -> tuple[int, dict[str, tuple[UpstreamTerms, list[_Idle]]]]:
         """How many marks there are, and the idle sessions by their upstream."""

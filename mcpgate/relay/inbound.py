@@ -231,6 +231,29 @@ class Inbound:
         elif not self.busy and self.stream.state is OPEN:
             self.close()
 
+    def judge_again(self) -> None:
+        """End a stream whose caller may not open it any more: the token, say, or the session is over."""
+        exchange = self._exchange
+        if exchange is None or not exchange.repeatable or exchange.admission is None:
+            return
+        admission, force, now = exchange.admission, self.force, self.force.wall()
+        by = force.generation, force.tokens
+        known = exchange.judged_by or (admission.generation, admission.tokens)
+        if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
+            return
+        exchange.judged_by = by
+        judged = admit(
+            admission.head,
+            terms=self._listening.terms,
+            generation=force.generation,
+            tokens=force.tokens,
+            sni=self.sni,
+            certificate=self._certificate,
+            now=now,
+        )
+        if not isinstance(judged, Preflight) and judged.refusal is not None:
+            exchange.end_stream(judged.refusal)
+
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""
         self._exchange = None

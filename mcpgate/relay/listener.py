@@ -132,6 +132,11 @@ class Listening:
                 )
                 connection.end(refusal)
 
+    def judge_streams(self) -> None:
+        """Open streams end where their callers may not open them any more."""
+        for connection in list(self.connections):
+            connection.judge_again()
+
     def retire(self) -> None:
         """This listener is no longer configured: its connections end with what is in flight."""
         self.retired = True

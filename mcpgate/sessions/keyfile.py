@@ -26,6 +26,8 @@ NAME = "session-keys.json"
 LIFETIME_MOST = 30 * 86400.0
 #: And a little, for the clocks of replicas.
 MARGIN = 3600.0
+#: The end of the year 9999, which is the last that dates are written in.
+CREATED_MOST = 253402300800.0
 #: One a day for a month is half of this. A file that somebody rotates in a loop stays small.
 KEYS_MOST = 64
 
@@ -45,11 +47,22 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[_Key, ...]
 
 
+#: What to do about a file that is none, as no command replaces it.
+MEND = "put a copy back, or remove it and run mcpgate session rotate, which ends every session"
+
+
 def read_keys(raw: bytes) -> tuple[SessionKey, ...]:
     """The keys in a file's bytes, in the order of their creation.
 
     @raise KeyFileError: They are not exactly what L{KeyFile} writes. No key is quoted.
     """
+    try:
+        return _keys_of(raw)
+    except KeyFileError as error:
+        raise KeyFileError(f"{error}; {MEND}") from None
+
+
+def _keys_of(raw: bytes) -> tuple[SessionKey, ...]:
     try:
         file = msgspec.json.decode(raw, type=_File)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -70,6 +83,8 @@ def read_keys(raw: bytes) -> tuple[SessionKey, ...]:
     # Written back it must be the same: base64 and hexadecimal have several ways to write one value.
     if sizes != {(KEY_ID_SIZE, KEY_SIZE)} or tuple(map(_row, keys)) != file.keys:
         raise KeyFileError("not a session key file: a key or its id is malformed")
+    if not all(0 <= key.created < CREATED_MOST for key in keys):
+        raise KeyFileError("not a session key file: a key was created at no time that there is")
     if len({key.id for key in keys}) != len(keys):
         raise KeyFileError("not a session key file: two keys have the same id")
     return tuple(sorted(keys, key=lambda key: key.created))

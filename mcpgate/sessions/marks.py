@@ -8,6 +8,7 @@ it served before. A mark is no part of a session: without one it is served all t
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Generator, Iterator
@@ -193,8 +194,13 @@ class Marks:
     def _write(self, path: str, raw: bytes, now: float) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
         try:
-            os.write(fd, raw)
+            if os.write(fd, raw) != len(raw):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.utime(fd, (now, now))
+        except OSError:
+            # Half a mark would be moved on like a whole one, and its session never be ended.
+            os.unlink(path)
+            raise
         finally:
             os.close(fd)
 

@@ -134,8 +134,8 @@ class Worker:
     def tokens(self, *, tokens: str) -> Mapping[str, Any]:
         """Accept these from now on, and no others."""
         known = IssuedTokens.from_bytes(tokens.encode())
-        if self._serving is not None and self._serving.force.tokens != known:
-            self._serving.force.tokens = known
+        if self._serving is not None:
+            self._serving.take_tokens(known)
         return {}
 
     def status(self) -> Mapping[str, Any]:

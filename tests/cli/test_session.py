@@ -11,7 +11,7 @@ import pytest
 
 from mcpgate.cli.session import _age
 from mcpgate.ops.control import ask
-from mcpgate.sessions.keyfile import KeyFile
+from mcpgate.sessions.keyfile import MEND, KeyFile
 from tests.cli.conftest import Run, Start, control
 
 
@@ -58,18 +58,20 @@ def test_the_first_key_may_come_before_the_first_start(run: Run, tmp_path: Path)
 
 
 def test_a_key_file_that_is_not_one_is_never_replaced(run: Run, config: Path) -> None:
-    """Neither by a rotation nor by the end of all sessions, and no gate starts with it."""
+    """Neither by a rotation nor by the end of all sessions; no gate starts with it. The way out is told."""
     path = config.parent / "state" / "session-keys.json"
     path.write_text("{")
     path.chmod(0o600)
     for words in (("session", "rotate"), ("session", "rotate", "--now"), ("session", "keys")):
         said = run(*words, "--config", config)
         assert (said.returncode, said.stdout) == (os.EX_NOINPUT, "")
-        assert str(path) in said.stderr
+        assert str(path) in said.stderr and MEND in said.stderr
     for verb in ("check", "run"):
         said = run(verb, "--config", config)
-        assert said.returncode == os.EX_CONFIG and str(path) in said.stderr
+        assert said.returncode == os.EX_CONFIG and str(path) in said.stderr and MEND in said.stderr
     assert path.read_text() == "{"
+    path.unlink()
+    assert run("session", "rotate", "--config", config).returncode == os.EX_OK
 
 
 def test_check_makes_no_keys(run: Run, config: Path) -> None:

@@ -548,7 +548,7 @@ def test_a_mistake_does_not_bring_complaints_about_its_consequences() -> None:
 def test_an_empty_file_is_told_what_a_gate_needs() -> None:
     """A state directory, a listener and a route."""
     assert problems("") == [
-        "gate.state: is missing. Directory for the journal, issued tokens and the control socket.",
+        "gate.state: is missing. Directory for the journal, tokens, session keys and the control socket.",
         "listener: there is none, so the gate accepts nothing; add [[listener]]",
         "route: there is none, so the gate forwards nothing; add [[route]]",
     ]

@@ -63,14 +63,18 @@ class Stream:
 class Streams:
     """All of them, and somebody who can end them."""
 
-    def __init__(self, gate: GateProcess) -> None:
+    def __init__(self, gate: GateProcess, token: str = "") -> None:
+        """
+        @param token: whose they are, if not the gate's own.
+        """
         self._gate = gate
+        self._token = token
         self._context = trusting(gate.lab.ca_file)
         self.all: list[Stream] = []
 
     def talk(self, path: str = "/mcp") -> Talk:
         """A connection that is not begun."""
-        return Talk(self._gate, self._context, self._gate.token, path)
+        return Talk(self._gate, self._context, self._token or self._gate.token, path)
 
     async def open(self, count: int, path: str = "/mcp") -> list[Stream]:
         """Open so many more, half of either era."""

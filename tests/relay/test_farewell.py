@@ -83,13 +83,18 @@ def test_it_is_a_delete_with_the_gates_credential_and_the_upstreams_own_id(
 
 def test_it_is_on_record_as_the_principals_though_no_caller_sent_it(good: Platform) -> None:
     """Its open line names the outbound handshake, and no inbound one."""
-    good.part()
+    sealed = good.station.sealed()
+    session = good.station.session(sealed)
+    farewell = Farewell(good.clock, good.station.force, session, CI, good.station.terms["server"])
+    good.loop.call(farewell.begin)
     (handshake,) = good.station.records("handshake")
     ((opened, closed),) = good.station.pairs()
     assert (opened["principal"], opened["how"], opened["route"], opened["upstream"], opened["http"]) == (
         "ci", "token", "route", "server", "DELETE",
     )
     assert (opened["inbound"], opened["listener"], opened["outbound"]) == (None, None, handshake["id"])
+    # By it the records of the session's own requests are found.
+    assert opened["session"] == session.digest != "" and sealed.decode() not in str(opened)
     assert (closed["inbound"], closed["outbound"]) == (None, handshake["id"])
     assert (closed["outcome"], closed["status"], closed["reason"]) == ("completed", 200, None)
     assert "upstream-id" not in good.station.journal.path.read_text()

@@ -109,6 +109,43 @@ def test_an_open_stream_is_use_whoever_looks(start: Start, server: Server) -> No
     assert ended(server) == ["upstream-id"]
 
 
+@pytest.mark.parametrize("step", [7200.0, TOUCH + 1])
+def test_a_clock_that_is_set_forward_ends_nothing(start: Start, server: Server, step: float) -> None:
+    """Nor does a machine that has slept: marks look old then. What is idle is ended C{session_idle} later."""
+    station = start()
+    steady = 0.0
+    idle = Idle(station.loop.reactor, station.force, steady=lambda: steady)
+    station.used()
+    steady += 3600
+    sweep(station, BEGAN + 3600 + step, idle)
+    assert ended(server) == []
+    used = station.used(id=b"used")
+    for _ in range(4):
+        steady += 899
+        station.sessions.marks.touch(_mark(station, used), station.now)
+        sweep(station, station.now + 899, idle)
+    assert ended(server) == []
+    steady += 899
+    sweep(station, station.now + 899, idle)
+    assert ended(server) == ["upstream-id"] and marked(station) == {name(used)}
+
+
+def test_a_clock_that_is_set_back_or_runs_a_little_fast_changes_nothing(
+    start: Start, server: Server
+) -> None:
+    station = start()
+    steady = 0.0
+    idle = Idle(station.loop.reactor, station.force, steady=lambda: steady)
+    station.used()
+    for quarter in range(1, 5):
+        steady += 900
+        sweep(station, BEGAN - 7200 + 930 * quarter, idle)
+    assert ended(server) == []
+    steady += 7200
+    sweep(station, BEGAN + 3600 + TOUCH, idle)
+    assert ended(server) == ["upstream-id"]
+
+
 def test_another_worker_ends_what_a_dead_one_has_left(start: Start, server: Server) -> None:
     """All that is needed is in the state directory: it knows neither the caller nor the session."""
     station = start()
@@ -189,7 +226,7 @@ def test_an_upstream_that_is_down_does_not_stand_in_the_way_of_another(start: St
     station.used("mute")
     for id in (b"a", b"b"):
         station.used(id=id)
-    idle = Idle(station.loop.reactor, station.force)
+    idle = Idle(station.loop.reactor, station.force, steady=station.force.wall)
     station.now = IDLE
     station.loop.call(lambda: idle.sweep() and None)
     eventually(lambda: len(ended(server)) == 2, "those of the other are ended")
@@ -227,7 +264,7 @@ def test_one_that_was_used_meanwhile_is_left_alone(start: Start, server: Server)
     """While others were ended before it."""
     station = start()
     used = station.used()
-    idle = Idle(station.loop.reactor, station.force)
+    idle = Idle(station.loop.reactor, station.force, steady=station.force.wall)
     found = station.marks.used
 
     def used_just_now(which: str) -> float | None:
@@ -261,7 +298,7 @@ def test_many_are_looked_at_in_several_turns(
     for live in list(station.sessions._lives.values()):
         live.streams = 0
     turns: list[None] = []
-    idle = Idle(station.loop.reactor, station.force)
+    idle = Idle(station.loop.reactor, station.force, steady=station.force.wall)
     next_turn = idle._next_turn
     idle._next_turn = lambda: turns.append(None) or next_turn()  # type: ignore[method-assign]
     sweep(station, IDLE, idle)
@@ -293,7 +330,7 @@ def test_it_is_broken_off_at_a_stop(start: Start, server: Server) -> None:
     mute = Server(GOOD, hasty=answering(b"200 OK"), hold=hold)
     station = start(mute=mute, server=server)
     station.used("mute")
-    idle = Idle(station.loop.reactor, station.force)
+    idle = Idle(station.loop.reactor, station.force, steady=station.force.wall)
     station.loop.call(idle.stop)
     station.now = IDLE
     failures: list[Any] = []
@@ -314,7 +351,7 @@ def test_it_is_broken_off_at_a_stop(start: Start, server: Server) -> None:
 def test_it_looks_four_times_in_the_time_that_is_configured(start: Start) -> None:
     """But not more often than each minute."""
     station = start()
-    idle = Idle(station.loop.reactor, station.force)
+    idle = Idle(station.loop.reactor, station.force, steady=station.force.wall)
     assert idle.interval() == 900
     station.limits = evolve(station.limits, session_idle=120.0)
     station.force.generation = station.generation()
@@ -327,4 +364,4 @@ def _another_worker(station: Station) -> Idle:
     knows_nothing = Sessions(station.marks, here.wall)
     there = InForce(here.readiness, here.witness, here.generation, here.tokens, knows_nothing, here.wall)
     there.pools = here.pools
-    return Idle(station.loop.reactor, there)
+    return Idle(station.loop.reactor, there, steady=here.wall)

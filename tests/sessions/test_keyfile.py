@@ -178,6 +178,14 @@ def test_a_file_that_is_not_its_owners_alone_is_refused(tmp_path: Path, mode: in
         KeyFile(tmp_path).load()
 
 
+@pytest.mark.parametrize("created", [-1.0, 253402300800.0, 1e300])
+def test_a_key_of_no_time_that_there_is_is_refused(created: float) -> None:
+    """It could not be listed, and would never seal nor be dropped."""
+    raw = json.dumps({"version": 1, "keys": [{"id": "0" * 12, "created": created, "key": KEY}]}).encode()
+    with pytest.raises(KeyFileError, match="no time that there is"):
+        read_keys(raw)
+
+
 def test_a_directory_that_does_not_exist_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="No such file or directory"):
         KeyFile(tmp_path / "missing").begin(NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -71,6 +72,27 @@ def test_a_mark_under_anothers_name_is_none(marks: Marks, tmp_path: Path) -> Non
     (directory / NAME).rename(directory / digest_of(b"x"))
     (directory / "link").symlink_to(directory / digest_of(b"x"))
     assert (marks.read(digest_of(b"x")), marks.read("link"), marks.read(NAME)) == (None, None, None)
+
+
+@pytest.mark.parametrize("room", [0, 7])
+def test_a_full_disk_leaves_no_half_a_mark(
+    marks: Marks, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """It would be moved on like a whole one: once there is room, the session is marked as any other."""
+    write = os.write
+
+    def full(fd: int, raw: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, raw[:room])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        assert not marks.touch(MARK, NOW)
+    assert marks.failure is not None and "No space left" in marks.failure
+    assert list(marks.all()) == []
+    assert marks.touch(MARK, NOW + 60)
+    assert (marks.read(NAME), marks.used(NAME), marks.failure) == (MARK, NOW + 60, None)
 
 
 def test_there_is_no_room_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
