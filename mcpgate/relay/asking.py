@@ -93,9 +93,10 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
         return Turned(admission.refusal, id=id)
-    refusal = agreement(message, admission.head, admission.revision)
-    if refusal is not None:
-        return Turned(refusal, id=id)
+    if admission.revision.modern or "_meta" in message.params:
+        refusal = agreement(message, admission.head, admission.revision)
+        if refusal is not None:
+            return Turned(refusal, id=id)
     if message.kind is RESPONSE:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:

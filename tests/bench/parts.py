@@ -174,7 +174,7 @@ def of_the_gate(world: World) -> list[tuple[str, float]]:
     rest = total - sum(cost for _, cost in parts)
     return [
         *parts,
-        ("lease, relay, deadlines and the rest", rest),
+        ("lease, relay, the answer, deadlines and the rest", rest),
         ("journal: one write for each turn (two)", with_journal - total),
     ]
 
