@@ -227,7 +227,7 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     ),
     Reason.FRAME_DEPTH: Answer(400, PARSE_ERROR, "The body is nested too deeply."),
     Reason.FRAME_NUMBER: Answer(400, PARSE_ERROR, "A number in the body is out of range."),
-    Reason.FRAME_BATCH: Answer(400, INVALID_REQUEST, "JSON-RPC batches are not accepted."),
+    Reason.FRAME_BATCH: Answer(400, INVALID_REQUEST, "This batch of messages is not accepted."),
     Reason.FRAME_ENVELOPE: Answer(400, INVALID_REQUEST, "The body is not one JSON-RPC 2.0 message."),
     Reason.FRAME_ID: Answer(400, INVALID_REQUEST, "The id must be an integer or a short string."),
     Reason.FRAME_PARAMS: Answer(400, INVALID_PARAMS, "The params do not have the form this method needs."),

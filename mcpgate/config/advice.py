@@ -195,7 +195,8 @@ ADVICE: Mapping[Reason, str] = {
         "as a string."
     ),
     Reason.FRAME_BATCH: (
-        "The body was a list of messages. MCP dropped JSON-RPC batches in 2025-06-18; update the client."
+        "The body was a list of messages. MCP has batches in 2025-03-26 only; update the client. There, one "
+        "has 1 to 100 messages, no two with the same id, and no initialize; the detail says what was wrong."
     ),
     Reason.FRAME_ENVELOPE: (
         "The body was JSON, but not exactly one JSON-RPC 2.0 request, notification or response. Check "

@@ -19,20 +19,18 @@ from typing import Final
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import RequestHead
 from mcpgate.wire.jsonrpc import Kind, Message
+from mcpgate.wire.mcp import CLIENT_REQUESTS
 from mcpgate.wire.revision import Revision
 from mcpgate.wire.sentinel import PREFIX, decode
 
 VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 
-#: The param that C{Mcp-Name} mirrors. For tasks: SEP-2663, "Streamable HTTP: Routing Headers".
+#: The param that C{Mcp-Name} mirrors, by the method. For tasks: SEP-2663, "Streamable HTTP: Routing Headers".
 MIRRORED: Final[Mapping[str, str]] = {
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-    "tasks/get": "taskId",
-    "tasks/update": "taskId",
-    "tasks/cancel": "taskId",
+    each.method: each.name
+    for each in CLIENT_REQUESTS.values()
+    if each.header is not None and each.name is not None
 }
 
 # As in tls/stream.py: a member is read off its class slowly.
