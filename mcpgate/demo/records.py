@@ -120,19 +120,31 @@ class Records:
         """
         soon(lambda: self.unfinished() == 0 or None, f"{self.file} has exchanges without an end")
 
-    def shake(self, leg: str, peer: str) -> Shake:
-        """The handshake of a leg with that peer, C{address:port}."""
+    def count(self) -> int:
+        """How many lines there are: what happens now is told after them."""
+        return len(self._lines())
+
+    def shake(self, leg: str, peer: str, since: int) -> Shake:
+        """
+        The handshake of a leg with that peer, C{address:port}.
+
+        @param since: from L{count}: an earlier connection may have come from the same port.
+        """
 
         def look() -> Shake | None:
-            return next((one for one in self.shakes() if (one.leg, one.peer) == (leg, peer)), None)
+            later = self._lines()[since:]
+            return next(
+                (one for one in later if isinstance(one, Shake) and (one.leg, one.peer) == (leg, peer)), None
+            )
 
         return soon(look, f"{self.file} has no {leg} handshake with {peer}")
 
-    def exchange_by(self, peer: str) -> Exchange:
-        """The finished exchange of the caller at C{address:port}, who made only one."""
+    def exchange_by(self, peer: str, since: int) -> Exchange:
+        """The finished exchange of the caller at C{address:port}, who made only one; since as above."""
+        shake = self.shake("inbound", peer, since)
 
         def look() -> Exchange | None:
-            return next((one for one in self.exchanges() if one.inbound and one.inbound.peer == peer), None)
+            return next((one for one in self.exchanges() if one.opened.inbound == shake.id), None)
 
         return soon(look, f"{self.file} has no exchange with {peer}")
 

@@ -117,8 +117,9 @@ def post_quantum(scene: Scene) -> Tried:
 
 def in_clear(scene: Scene) -> Refused:
     """HTTP in clear to the TLS port is told so, and recorded."""
+    since = scene.records.count()
     reply = direct.in_clear(scene.port)
-    shake = scene.records.shake("inbound", reply.caller)
+    shake = scene.records.shake("inbound", reply.caller, since)
     promise(reply.status == 400, f"HTTP in clear was answered {reply.status}")
     promise(shake.reason == "tls.plaintext", f"HTTP in clear is recorded as {shake.reason}")
     promise(
@@ -154,6 +155,7 @@ def evidence(scene: Scene) -> list[Exchange]:
 
 
 def _call(scene: Scene, path: str) -> Tried:
+    since = scene.records.count()
     reply = direct.call(
         scene.port,
         path,
@@ -162,7 +164,7 @@ def _call(scene: Scene, path: str) -> Tried:
         tool="get_weather",
         arguments={"city": "Oslo"},
     )
-    return Tried(reply, scene.records.exchange_by(reply.caller))
+    return Tried(reply, scene.records.exchange_by(reply.caller, since))
 
 
 def _verified(exchange: Exchange) -> bool:
