@@ -110,6 +110,20 @@ class Reason(StrEnum):
 
     POLICY_UNLISTED = "policy.unlisted"
     POLICY_BLOCKED = "policy.blocked"
+    # What a caller may know of, but not in this way, or not now.
+    POLICY_ARGUMENTS = "policy.arguments"
+    POLICY_TRANSPORT = "policy.transport"
+    POLICY_CONTENT = "policy.content"
+    POLICY_SCHEMA = "policy.schema"
+    POLICY_DENIED = "policy.denied"
+    POLICY_UNDECIDED = "policy.undecided"
+    POLICY_BUDGET = "policy.budget"
+    POLICY_CONCURRENT = "policy.concurrent"
+    POLICY_RESULT_SIZE = "policy.result_size"
+    # What an upstream says of itself, or wants of its callers.
+    POLICY_DEFINITION = "policy.definition"
+    POLICY_LIST = "policy.list"
+    POLICY_QUESTION = "policy.question"
 
     UPSTREAM_UNREACHABLE = "upstream.unreachable"
     UPSTREAM_BUSY = "upstream.busy"
@@ -286,6 +300,43 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.SESSION_UNKNOWN: Answer(404, INVALID_REQUEST, "Session not found."),
     Reason.POLICY_UNLISTED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
     Reason.POLICY_BLOCKED: Answer(200, CODE_POLICY, "Not permitted by the gate's policy."),
+    Reason.POLICY_ARGUMENTS: Answer(
+        200, CODE_POLICY, "The gate's policy does not permit this with these arguments."
+    ),
+    Reason.POLICY_TRANSPORT: Answer(
+        200, CODE_POLICY, "The gate's policy does not permit this over connections like these."
+    ),
+    Reason.POLICY_CONTENT: Answer(
+        200, CODE_POLICY, "It holds what the gate's policy does not let through, so it was withheld."
+    ),
+    Reason.POLICY_SCHEMA: Answer(
+        200,
+        CODE_POLICY,
+        "The answer holds what the gate's policy masks, in a place where the tool's output schema lets "
+        "nothing else stand, so it was withheld.",
+    ),
+    Reason.POLICY_DENIED: Answer(200, CODE_POLICY, "A person was asked, and did not permit it."),
+    Reason.POLICY_UNDECIDED: Answer(
+        200, CODE_POLICY, "A person must permit this, and none has in time; it was not done."
+    ),
+    Reason.POLICY_BUDGET: Answer(
+        200, CODE_POLICY, "This is more than the gate's policy permits for now; try again later."
+    ),
+    Reason.POLICY_CONCURRENT: Answer(
+        200, CODE_POLICY, "More of these run at once than the gate's policy permits; try again when one ends."
+    ),
+    Reason.POLICY_RESULT_SIZE: Answer(
+        200, CODE_POLICY, "The answer is larger than the gate's policy permits, so it was withheld."
+    ),
+    Reason.POLICY_DEFINITION: Answer(
+        200, CODE_POLICY, "The upstream has changed what this is; the gate's operators must accept it first."
+    ),
+    Reason.POLICY_LIST: Answer(
+        200, CODE_POLICY, "The upstream's list has names that can be taken for one another; it was withheld."
+    ),
+    Reason.POLICY_QUESTION: Answer(
+        200, CODE_POLICY, "The upstream asks for what the gate's policy does not permit it to ask."
+    ),
     Reason.UPSTREAM_UNREACHABLE: Answer(502, CODE_UPSTREAM, "The upstream cannot be reached."),
     Reason.UPSTREAM_BUSY: Answer(
         503, CODE_UPSTREAM, "Every connection to the upstream is in use; try again."

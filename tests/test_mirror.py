@@ -40,7 +40,6 @@ ELSEWHERE = {
     "demo/caller.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/children.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/direct.py": "e2e/test_demo_tells_the_whole_story.py",
-    "demo/records.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/scene.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/server.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/story.py": "e2e/test_demo_tells_the_whole_story.py",

@@ -282,6 +282,50 @@ ADVICE: Mapping[Reason, str] = {
     Reason.POLICY_BLOCKED: (
         'A rule with verdict = "block" matches this call; the record names it. Block wins over every allow.'
     ),
+    Reason.POLICY_ARGUMENTS: (
+        "The caller may use this, but not with these arguments: a condition (where) of a rule that allows it "
+        "does not hold, or one of a rule that blocks it does. The record names the rule, never the arguments."
+    ),
+    Reason.POLICY_TRANSPORT: (
+        "The rules that allow this demand more of a connection (require) than one leg has: look at both "
+        "handshakes of the exchange, and at the rule in its record."
+    ),
+    Reason.POLICY_CONTENT: (
+        "A detector of a rule's block list found something, or one of its mask list did in a place that "
+        "must not be changed (a URI, a name, bytes that are no text). The detail names rule and detector."
+    ),
+    Reason.POLICY_SCHEMA: (
+        "A masked value would not fit the tool's outputSchema (an enum, a pattern, a length), and clients "
+        "refuse such a result. Ask the server's developers for a looser schema, or do not mask this tool."
+    ),
+    Reason.POLICY_DENIED: "A held call was denied (mcpgate policy deny). The record says by whom.",
+    Reason.POLICY_UNDECIDED: (
+        "A held call was not approved before its deadline, or before its gate ended. Approve the next one "
+        "with mcpgate policy approve, or give people more time (the rule's wait)."
+    ),
+    Reason.POLICY_BUDGET: (
+        "The caller, route or tool has used up a [[budget]]; the answer says when there is more. If it is "
+        "honest use, raise the budget."
+    ),
+    Reason.POLICY_CONCURRENT: (
+        "As many such calls as a [[budget]] permits are running. Calls that never end hold their place: "
+        "look for them in the upstream."
+    ),
+    Reason.POLICY_RESULT_SIZE: (
+        "The answer was larger than a [[budget]] permits. Ask for less at a time, or raise its result_size."
+    ),
+    Reason.POLICY_DEFINITION: (
+        "The upstream lists a tool otherwise than when it was accepted. Read the difference (mcpgate policy "
+        "definitions), and accept it (mcpgate policy accept) or ask its developers."
+    ),
+    Reason.POLICY_LIST: (
+        "A list of the upstream has one name twice, or names that could be taken for one another, so nobody "
+        "could know which one is called. Its developers must rename one."
+    ),
+    Reason.POLICY_QUESTION: (
+        "The upstream asked its caller for something (sampling, elicitation, roots) that no rule allows. If "
+        "it should, add a rule that names the method."
+    ),
     Reason.UPSTREAM_UNREACHABLE: (
         "The upstream's name did not resolve, or nothing answered at its address within "
         "upstream.connect_timeout. Try mcpgate check --online from this machine."

@@ -14,6 +14,8 @@ from fnmatch import translate
 from attrs import Factory, define, field, frozen
 
 from mcpgate.config.schema import RuleTable
+from mcpgate.policy.demand import Demand
+from mcpgate.policy.masks import Masks
 from mcpgate.reasons import Reason
 
 
@@ -23,10 +25,11 @@ class Action(Enum):
 
     ALLOW = "allow"
     BLOCK = "block"
+    HOLD = "hold"
 
 
 # As in tls/stream.py: a member is read off its class slowly.
-ALLOW, BLOCK = Action
+ALLOW, BLOCK, HOLD = Action
 
 
 @frozen
@@ -34,12 +37,24 @@ class Verdict:
     """A decision, the rule that made it, and why not.
 
     @ivar rule: The name of the rule, or C{None} where no single rule decided.
-    @ivar reason: C{None} exactly when the action is C{ALLOW}.
+    @ivar reason: C{None} exactly when the action is not C{BLOCK}.
+    @ivar masks: What its answer is subject to, and what an upstream says meanwhile; C{None}: nothing.
+    @ivar asking: What it is subject to itself, before it is forwarded; C{None}: nothing.
+    @ivar outbound: Demands on the connection to the upstream, one of which must hold; empty: none.
+    @ivar wait: Of C{HOLD}: seconds that people have to decide.
+    @ivar said: Of C{HOLD}: why it waits, in words safe to show.
+    @ivar shadow: Rules that only record, each with what it would have said (C{"block"}).
     """
 
     action: Action
     rule: str | None
     reason: Reason | None
+    masks: Masks | None = None
+    asking: Masks | None = None
+    outbound: tuple[Demand, ...] = ()
+    wait: float = 0.0
+    said: str = ""
+    shadow: tuple[tuple[str, str], ...] = ()
 
 
 def globs(patterns: Sequence[str]) -> re.Pattern[str]:

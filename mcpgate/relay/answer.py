@@ -13,7 +13,7 @@ import msgspec
 
 from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
 from mcpgate.wire.call import Call
-from mcpgate.wire.jsonrpc import Kind, Message
+from mcpgate.wire.jsonrpc import Kind, Message, id_json
 from mcpgate.wire.mcp import Nature
 from mcpgate.wire.revision import Revision
 
@@ -70,6 +70,35 @@ def blocked_json(message: Message, call: Call, revision: Revision) -> bytes:
     return _envelope(message.id_json(), error)
 
 
+def denied_bytes(message: Message, refusal: Refusal, revision: Revision, exchange: str) -> bytes:
+    """
+    The answer to a message whose caller may know that it exists, but that policy does not let through:
+    for its arguments, its connections, a budget, or a person's word.
+    """
+    if message.kind is not Kind.REQUEST:
+        return ACCEPTED
+    assert message.id is not None and message.method is not None
+    body = denied_json(message.id, message.method, refusal, revision=revision, exchange=exchange)
+    return json_bytes(body)
+
+
+def denied_json(id: int | str, method: str, refusal: Refusal, *, revision: Revision, exchange: str) -> bytes:
+    """
+    The same as JSON-RPC alone. A tool answers with a result that says why, so that a model can read it
+    (MCP server/tools, "Error Handling"); all else with an error.
+    """
+    if method != "tools/call":
+        return _envelope(id_json(id), _error(ANSWERS[refusal.reason], refusal, exchange))
+    said = ANSWERS[refusal.reason].words
+    if refusal.retry_after:
+        said += f" Retry after {refusal.retry_after} seconds."
+    said += f" ({refusal.reason.value}, {exchange})"
+    result: dict[str, object] = {"content": [{"type": "text", "text": said}], "isError": True}
+    if revision.modern:
+        result["resultType"] = "complete"
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_json(id), _json(result))
+
+
 def refusal_json(refusal: Refusal, *, id_json: bytes, exchange: str) -> bytes:
     """A refusal as JSON-RPC alone, for an answer whose HTTP status has already gone out."""
     return _envelope(id_json, _error(ANSWERS[refusal.reason], refusal, exchange))
@@ -107,6 +136,8 @@ def _refusal(answer: Answer, refusal: Refusal, id_json: bytes | None, exchange: 
 def _error(answer: Answer, refusal: Refusal, exchange: str) -> dict[str, object]:
     told = refusal.told or {}
     data = {**told, "reason": refusal.reason.value, "exchange": exchange}
+    if refusal.retry_after:
+        data["retry_after"] = refusal.retry_after
     return {"code": answer.code, "message": answer.words, "data": data}
 
 
