@@ -22,10 +22,11 @@ class Regex:
     """
     One compiled expression.
 
+    @ivar size: in RE2's instructions.
     @raise ValueError: It is not RE2's, or too large; the text says which.
     """
 
-    __slots__ = ("_match", "groups", "size", "text")
+    __slots__ = ("_last", "_match", "size", "text")
 
     def __init__(self, text: str, *, captures: bool = True) -> None:
         options = re2.Options()
@@ -40,7 +41,8 @@ class Regex:
             raise ValueError("half of a surrogate pair") from None
         self.text = text
         self.size: int = compiled.programsize
-        self.groups: int = compiled.groups if captures else 0
+        # Named groups capture even where none are wanted.
+        self._last = -1 if captures else 0
         # The wrapper around it makes a generator and an object for each match, which takes longer than most
         # matches do.
         self._match = compiled._regexp.Match
@@ -53,7 +55,7 @@ class Regex:
     def span(self, raw: bytes, start: int = 0) -> tuple[int, int] | None:
         """Where it first matches: its last group if it has one, else the whole match."""
         spans: list[tuple[int, int]] = self._match(_ANYWHERE, raw, start, len(raw))
-        return spans[-1] if spans[0][0] >= 0 else None
+        return spans[self._last] if spans[0][0] >= 0 else None
 
     def lead(self, raw: bytes, start: int) -> tuple[int, int, int] | None:
         """Where its first group begins in its next match, and the span of its last."""
