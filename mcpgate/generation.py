@@ -22,7 +22,7 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
-from mcpgate.policy.rules import Policy, compile_rules
+from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -39,7 +39,7 @@ from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
-    from mcpgate.relay.judged import Judged
+    from mcpgate.relay.judged import Judged, Undecided
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ class RouteTerms:
     table: RouteTable
     upstream: UpstreamTerms
     #: What was found for the calls that came by it (C{relay.judged}).
-    judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
+    judged: dict[tuple[Callers, tuple[str, str | None]], Judged | Undecided] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
 
@@ -181,7 +181,7 @@ class Builder:
                 (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
             },
-            policy=compile_rules(config.rules),
+            policy=compile_rules(config.rules, config.detectors),
             session_keys=session_keys,
             reading=self._reading,
         )

@@ -103,7 +103,7 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
         return Asking(body, facts, exchange)
     route = admission.route
-    judged = judge(message, route, admission.generation.policy)
+    judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
@@ -148,7 +148,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             if verdict.action is ALLOW:
                 passing.append(raw)
             continue
-        judged = judge(message, admission.route, admission.generation.policy)
+        judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
         facts.append(judged.facts)
@@ -174,7 +174,7 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
     whoever may use the route may answer.
     """
-    verdict = reaches(admission.generation.policy, admission.route.name)
+    verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
 
 

@@ -22,7 +22,7 @@ def judged(**tables: list[dict[str, object]]) -> list[str]:
     drafts = {
         kind: [
             Draft(sheet, Place((kind, index), f"{kind}[{index}]", kind), cls).read(raw)
-            for index, raw in enumerate(given[kind])
+            for index, raw in enumerate(given.get(kind, []))
         ]
         for kind, cls in REPEATED.items()
     }
