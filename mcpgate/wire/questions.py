@@ -1,0 +1,147 @@
+"""What a message of an upstream asks of a caller, wherever the question stands.
+
+Up to 2025-11-25 a question is a request of the upstream's own. In 2026-07-28 it stands in a result, or in
+what is told of a task, as one of C{inputRequests}. And 2025-11-25 has an error that asks to open a URL
+(C{-32042}, "URLElicitationRequired"), which is C{elicitation/create} in another form. Policy has to know
+them all as the same thing.
+
+A client says beforehand what it may be asked (C{capabilities}); what nobody may ask it is better not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.agreement import CAPABILITIES as IN_META
+from mcpgate.wire.jsonrpc import REQUEST, Message
+from mcpgate.wire.splice import removed
+
+#: MCP 2025-11-25, elicitation, "URL Elicitation Required Error".
+URL_NEEDED = -32042
+
+ELICIT = "elicitation/create"
+
+#: What a client declares, and the method that it may then be asked by.
+CAPABILITIES: Mapping[str, str] = {
+    "sampling": "sampling/createMessage",
+    "elicitation": ELICIT,
+    "roots": "roots/list",
+}
+_DECLARED = CAPABILITIES.keys()
+
+#: Questions in one result or error: each is judged by itself. Servers ask one or a few things at once.
+QUESTIONS_MOST = 64
+
+
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """
+    One thing that is asked: a method of a server, with its params.
+
+    Those of an elicitation have a C{mode} in any case: one that names none is C{form} to every reader.
+    """
+
+    method: str
+    params: Mapping[str, object]
+
+
+def may_ask(message: Message) -> bool:
+    """Whether an answer could hold questions, told as cheaply as can be."""
+    result = message.result
+    if type(result) is dict:
+        return "inputRequests" in result
+    error = message.error
+    return error is not None and error.get("code") == URL_NEEDED
+
+
+def questions_in(message: Message) -> tuple[Question, ...] | Refusal:
+    """
+    All that a message of an upstream asks.
+
+    @return: C{policy.question} where it asks in a form that some reader may understand and we do not.
+    """
+    if message.kind is REQUEST:
+        assert message.method is not None
+        return (_question(message.method, message.params),)
+    found: list[Question] = []
+    for inside in (message.result, message.params):
+        if isinstance(inside, Mapping) and inside.get("inputRequests") is not None:
+            asked = inside["inputRequests"]
+            if type(asked) is not dict:
+                return _unreadable("inputRequests is no object")
+            for one in asked.values():
+                question = _embedded(one)
+                if question is None:
+                    return _unreadable("one of inputRequests is no request")
+                found.append(question)
+    error = message.error
+    if error is not None and error.get("code") == URL_NEEDED:
+        urls = _urls(error.get("data"))
+        if urls is None:
+            return _unreadable("an error that needs a URL to be opened names none")
+        found += urls
+    if len(found) > QUESTIONS_MOST:
+        return _unreadable(f"more than {QUESTIONS_MOST} questions")
+    return tuple(found)
+
+
+def _unreadable(why: str) -> Refusal:
+    return Refusal(Reason.POLICY_QUESTION, why)
+
+
+def _embedded(value: object) -> Question | None:
+    if type(value) is not dict:
+        return None
+    method, params = value.get("method"), value.get("params", {})
+    return _question(method, params) if type(method) is str and type(params) is dict else None
+
+
+def _question(method: str, params: Mapping[str, object]) -> Question:
+    return Question(method, params if method != ELICIT or "mode" in params else {**params, "mode": "form"})
+
+
+def _urls(value: object) -> list[Question] | None:
+    """What an error asks to open, each as the elicitation that it stands for."""
+    asked = value.get("elicitations") if type(value) is dict else None
+    if type(asked) is not list or not asked or not all(type(one) is dict for one in asked):
+        return None
+    return [Question(ELICIT, {**one, "mode": "url"}) for one in asked]
+
+
+# What a client declares: in initialize (up to 2025-11-25), or with every request (2026-07-28).
+
+
+def declares(message: Message) -> frozenset[str]:
+    """The methods that a client says it may be asked by, told as cheaply as can be where it says none."""
+    found = _declared(message)
+    if not found or _DECLARED.isdisjoint(found):
+        return _NONE
+    return frozenset(method for name, method in CAPABILITIES.items() if name in found)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def without(message: Message, raw: bytes, methods: frozenset[str]) -> bytes:
+    """A request that does not say that its client may be asked by these methods."""
+    found = _declared(message)
+    gone = {name for name, method in CAPABILITIES.items() if method in methods and name in found}
+    if "tasks" in found and found.keys().isdisjoint({"sampling", "elicitation"} - gone):
+        # Of a client's own tasks: it makes them for these two (2025-11-25).
+        gone.add("tasks")
+    return removed(raw, _path(message), gone) if gone else raw
+
+
+def _path(message: Message) -> tuple[str, ...]:
+    return ("params", "capabilities") if message.method == "initialize" else ("params", "_meta", IN_META)
+
+
+def _declared(message: Message) -> Mapping[str, object]:
+    if message.method == "initialize":
+        found = message.params.get("capabilities")
+    else:
+        meta = message.params.get("_meta")
+        found = meta.get(IN_META) if type(meta) is dict else None
+    return found if type(found) is dict else {}
