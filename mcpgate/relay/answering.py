@@ -20,6 +20,7 @@ from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
@@ -28,6 +29,7 @@ from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.questions import may_ask
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -283,6 +285,7 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.keep = Questions(exchange, admission).keep
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
@@ -303,6 +306,10 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
+        if may_ask(message):
+            withheld = Questions(exchange, self._admission).withheld(message)
+            if withheld is not None:
+                return self._withhold(asked, message.id, withheld)
         if asked is None:
             return raw
         method = asked.call.method
@@ -313,6 +320,14 @@ class Answering:
             if isinstance(tools, list):
                 self._admission.route.mirrors.learn(tools)
         return raw
+
+    def _withhold(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+        """The answer that stands in the place of one that may not pass."""
+        exchange, method = self._exchange, asked.call.method if asked is not None else ""
+        exchange.withheld = refusal
+        return answer.denied_json(
+            id, method, refusal, revision=self._admission.revision, exchange=exchange.id
+        )
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""

@@ -17,6 +17,8 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
 from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.questions import declared, is_idle, is_unasked
+from mcpgate.sessions.live import Sessions
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
@@ -78,17 +80,20 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+def ask(
+    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None = None
+) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
+    @param sessions: those that this worker knows, with what was asked of their callers.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange)
+            return _ask_several(body, admission, exchange, sessions)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -101,7 +106,8 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
-        return Asking(body, facts, exchange)
+        unasked = is_unasked(message, admission, sessions)
+        return Asking(body, facts, exchange) if unasked is None else Turned(unasked, facts, answer.ACCEPTED)
     route = admission.route
     judged = judge(message, route, admission.generation.policy)
     if isinstance(judged, Refusal):
@@ -114,6 +120,9 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         raw = answer.blocked_bytes(message, call, admission.revision)
         return Turned(Refusal(verdict.reason or Reason.POLICY_BLOCKED), judged.facts, raw)
     if message.kind is not REQUEST:
+        idle = is_idle(message, admission)
+        if idle is not None:
+            return Turned(idle, judged.facts, answer.ACCEPTED)
         return Asking(body, judged.facts, exchange, None, (), call.method)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
         arguments = message.params.get("arguments")
@@ -123,10 +132,14 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
     elif call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
+    if admission.revision.modern or method == "initialize":
+        body = declared(message, body, admission)
     return Asking(body, judged.facts, exchange, judged, (), method, id, method not in INTERESTING)
 
 
-def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+def _ask_several(
+    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None
+) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -146,7 +159,9 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
-                passing.append(raw)
+                why = is_unasked(message, admission, sessions)
+                if why is None:
+                    passing.append(raw)
             continue
         judged = judge(message, admission.route, admission.generation.policy)
         if isinstance(judged, Refusal):

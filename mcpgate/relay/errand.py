@@ -13,7 +13,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import call_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import close_line, open_line, outcome_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.force import InForce
 from mcpgate.upstream.connection import UpstreamConnection
@@ -27,8 +27,8 @@ class Ask:
     """
     What is asked.
 
-    @ivar request: The whole request, head and body; C{method} is that of HTTP.
-    @ivar caller: On whose behalf, as a part of an C{open} line.
+    @ivar request: The whole request, head and body; C{method} is that of HTTP, C{size} that of the body.
+    @ivar caller: On whose behalf, as a part of an C{open} line; C{call}: what it is about, likewise.
     @ivar most: Seconds from the wish for a connection to the end of the answer.
     @ivar meanwhile: What is going on, for the record of one that was broken off.
     """
@@ -37,6 +37,7 @@ class Ask:
     request: bytes
     size: int
     caller: str
+    call: str
     most: float
     meanwhile: str
 
@@ -166,7 +167,7 @@ class Errand:
             inbound=None,
             outbound=self._outbound,
             caller=self._ask.caller,
-            call=call_facts(None, None, None),
+            call=self._ask.call,
         )
         self._kept = witness.tell(line)
 

@@ -35,6 +35,7 @@ from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
+from mcpgate.wire.questions import may_ask
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -65,6 +66,8 @@ class Exchange:
     _opened = False
     _kept = False
     closed = False
+    #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
+    withheld: Refusal | None = None
     #: By what a stream that goes on was judged again.
     judged_by: tuple[Generation, IssuedTokens] | None = None
 
@@ -99,7 +102,7 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        asking = ask(body, admission, self.id)
+        asking = ask(body, admission, self.id, self.inbound.force.sessions)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
@@ -239,7 +242,12 @@ class Exchange:
             and len(payload) <= admission.generation.config.limits.answer_size
         ):
             message = parse(payload)
-            if type(message) is Message and message.kind is RESPONSE and message.id == asking.id:
+            if (
+                type(message) is Message
+                and message.kind is RESPONSE
+                and message.id == asking.id
+                and not may_ask(message)
+            ):
                 self._pass(emitted, payload)
                 return self
         answering = self._answering = Answering(self, admission, None if finished else connection)
@@ -430,6 +438,8 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
+        if refusal is None:
+            refusal = self.withheld
         if refusal is not None:
             self.inbound.force.crowd.tally.count(refusal.reason)
         inbound = self.inbound

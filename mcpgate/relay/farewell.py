@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mcpgate.evidence.record import caller_facts
+from mcpgate.evidence.record import call_facts, caller_facts
 from mcpgate.identity.principal import Principal
 from mcpgate.relay.errand import Ask, Ended, Errand
 from mcpgate.relay.force import InForce
@@ -64,7 +64,8 @@ class Farewell:
             credential=terms.credential,
             headers=((b"mcp-session-id", session.upstream_id),),
         )
-        ask = Ask(b"DELETE", request, 0, caller, FAREWELL_MOST, "while a session was being ended")
+        call = call_facts(None, None, None)
+        ask = Ask(b"DELETE", request, 0, caller, call, FAREWELL_MOST, "while a session was being ended")
         self._errand = Errand(reactor, force, terms, ask)
         self.done: Deferred[Parted] = self._errand.done.addCallback(_parted)
 
