@@ -29,7 +29,7 @@ from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, elements, id_json
-from mcpgate.wire.questions import may_ask
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
-        if may_ask(message):
+        if notable(message):
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
                 return self._withhold(asked, message.id, withheld)

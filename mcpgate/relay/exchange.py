@@ -35,7 +35,7 @@ from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
-from mcpgate.wire.questions import may_ask
+from mcpgate.wire.questions import notable
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -246,7 +246,7 @@ class Exchange:
                 type(message) is Message
                 and message.kind is RESPONSE
                 and message.id == asking.id
-                and not may_ask(message)
+                and not notable(message)
             ):
                 self._pass(emitted, payload)
                 return self

@@ -25,7 +25,7 @@ from mcpgate.policy.asked import Asked
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
-from mcpgate.wire.questions import may_ask
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import BOM, Event, EventReader, amended
 
 #: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
@@ -200,7 +200,7 @@ class Error(Document):
         message = parse(body)
         if message.error is None if isinstance(message, Message) else _brings_a_result(body):
             return Refusal(Reason.UPSTREAM_MESSAGE, "a message that is no error, in an error of HTTP")
-        if isinstance(message, Message) and may_ask(message):
+        if isinstance(message, Message) and notable(message):
             # MCP has such an error in answers alone, where it is judged.
             return Refusal(Reason.UPSTREAM_MESSAGE, "a question to the caller, in an error of HTTP")
         return body

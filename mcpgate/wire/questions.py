@@ -11,6 +11,7 @@ A client says beforehand what it may be asked (C{capabilities}); what nobody may
 from __future__ import annotations
 
 from collections.abc import Mapping
+from unicodedata import normalize
 
 import msgspec
 
@@ -36,6 +37,10 @@ _DECLARED = CAPABILITIES.keys()
 QUESTIONS_MOST = 64
 
 
+#: No name that is looked for has more characters.
+NAME_MOST = 16
+
+
 class Question(msgspec.Struct, frozen=True, gc=False):
     """
     One thing that is asked: a method of a server, with its params.
@@ -47,13 +52,22 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     params: Mapping[str, object]
 
 
-def may_ask(message: Message) -> bool:
-    """Whether an answer could hold questions, told as cheaply as can be."""
+#: What most results hold: none of it asks anything, and none of it can be taken for what does.
+_USUAL = frozenset(
+    {"content", "structuredContent", "isError", "_meta", "contents", "messages", "description"}
+    | {"completion", "tools", "nextCursor", "ttlMs", "cacheScope", "resultType"}
+)
+_COMPLETE = (None, "complete")
+_ERROR = frozenset({"code", "message", "data"})
+
+
+def notable(message: Message) -> bool:
+    """Whether an answer could hold questions, or be about a task, told as cheaply as can be."""
     result = message.result
     if type(result) is dict:
-        return "inputRequests" in result
+        return not result.keys() <= _USUAL or result.get("resultType") not in _COMPLETE
     error = message.error
-    return error is not None and error.get("code") == URL_NEEDED
+    return error is not None and not (error.keys() <= _ERROR and error.get("code") != URL_NEEDED)
 
 
 def questions_in(message: Message) -> tuple[Question, ...] | Refusal:
@@ -67,8 +81,12 @@ def questions_in(message: Message) -> tuple[Question, ...] | Refusal:
         return (_question(message.method, message.params),)
     found: list[Question] = []
     for inside in (message.result, message.params):
-        if isinstance(inside, Mapping) and inside.get("inputRequests") is not None:
-            asked = inside["inputRequests"]
+        if not isinstance(inside, Mapping):
+            continue
+        if _has_another(inside, "inputRequests"):
+            return _unreadable("a member reads like inputRequests")
+        asked = inside.get("inputRequests")
+        if asked is not None:
             if type(asked) is not dict:
                 return _unreadable("inputRequests is no object")
             for one in asked.values():
@@ -77,6 +95,8 @@ def questions_in(message: Message) -> tuple[Question, ...] | Refusal:
                     return _unreadable("one of inputRequests is no request")
                 found.append(question)
     error = message.error
+    if error is not None and _has_another(error, "code", "data"):
+        return _unreadable("a member of an error reads like another")
     if error is not None and error.get("code") == URL_NEEDED:
         urls = _urls(error.get("data"))
         if urls is None:
@@ -92,7 +112,7 @@ def _unreadable(why: str) -> Refusal:
 
 
 def _embedded(value: object) -> Question | None:
-    if type(value) is not dict:
+    if type(value) is not dict or _has_another(value, "method", "params"):
         return None
     method, params = value.get("method"), value.get("params", {})
     return _question(method, params) if type(method) is str and type(params) is dict else None
@@ -104,10 +124,24 @@ def _question(method: str, params: Mapping[str, object]) -> Question:
 
 def _urls(value: object) -> list[Question] | None:
     """What an error asks to open, each as the elicitation that it stands for."""
-    asked = value.get("elicitations") if type(value) is dict else None
+    if type(value) is not dict or _has_another(value, "elicitations"):
+        return None
+    asked = value.get("elicitations")
     if type(asked) is not list or not asked or not all(type(one) is dict for one in asked):
         return None
     return [Question(ELICIT, {**one, "mode": "url"}) for one in asked]
+
+
+def _has_another(value: Mapping[str, object], *names: str) -> bool:
+    """Whether some reader, one that does not tell case or width, finds one of the names in another."""
+    if len(value) == sum(name in value for name in names):
+        return False
+    folded = [name.casefold() for name in names]
+    return any(
+        # Folding never makes one letter out of two characters, and long names are slow to fold.
+        len(name) <= NAME_MOST and name not in names and normalize("NFKC", name).casefold() in folded
+        for name in value
+    )
 
 
 # What a client declares: in initialize (up to 2025-11-25), or with every request (2026-07-28).
