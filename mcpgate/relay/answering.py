@@ -21,6 +21,7 @@ from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
@@ -30,6 +31,7 @@ from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -288,6 +290,8 @@ class Answering:
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
         hearing.masks = self._masks()
+        questions = Questions(exchange, admission)
+        hearing.keep, hearing.decline = questions.keep, questions.decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
@@ -315,6 +319,10 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
+        if notable(message):
+            withheld = Questions(exchange, self._admission).withheld(message)
+            if withheld is not None:
+                return self._withhold(asked, message.id, withheld)
         amended = self._told(asked, message, raw)
         masks = asked.verdict.masks if asked is not None else hearing.masks
         if masks is None or isinstance(amended, Refusal):
@@ -331,11 +339,9 @@ class Answering:
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
         screened = masks.apply(message, raw, sender=SERVER, asked=method)
-        if not isinstance(screened, Refusal):
-            return raw if screened is None else hearing.count(screened)
-        self._exchange.withheld = screened
-        revision, exchange = self._admission.revision, self._exchange.id
-        return answer.denied_json(message.id, method or "", screened, revision=revision, exchange=exchange)
+        if isinstance(screened, Refusal):
+            return self._withhold(asked, message.id, screened)
+        return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
         """An answer as the gate has it told, and what it learns from it."""
@@ -349,6 +355,14 @@ class Answering:
             if isinstance(tools, list):
                 self._admission.route.mirrors.learn(tools)
         return raw
+
+    def _withhold(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+        """The answer that stands in the place of one that may not pass."""
+        exchange, method = self._exchange, asked.call.method if asked is not None else ""
+        exchange.withheld = refusal
+        return answer.denied_json(
+            id, method, refusal, revision=self._admission.revision, exchange=exchange.id
+        )
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
