@@ -38,7 +38,8 @@ class Desk:
         self.station = Station(loop, directory, server=server)
         self.declining = Declining(self.clock, self.station.force)
         of: Any = admission("2025-11-25")
-        self.admission = evolve(of, principal=CI, route=evolve(of.route, upstream=self.station.terms["server"]))
+        route = evolve(of.route, upstream=self.station.terms["server"])
+        self.admission = evolve(of, principal=CI, route=route)
 
     def decline(self, id: int = 7, verdict: Verdict = UNLISTED) -> bool:
         request = {"jsonrpc": "2.0", "id": id, "method": "sampling/createMessage", "params": {"secret": "x"}}

@@ -130,12 +130,12 @@ def initialize(capabilities: bytes) -> bytes:
 
 def test_what_may_not_be_asked_is_not_declared() -> None:
     """Everything else keeps its bytes: what the gate does not know is not its to change."""
-    raw = initialize(b'{"sampling":{"tools":{}},"elicitation":{"form":{}},"experimental":{"n":1.10},"roots":{}}')
+    raw = initialize(b'{"sampling":{"tools":{}},"elicitation":{"form":{}},"any":{"n":1.10},"roots":{}}')
     of = message(raw)
     assert declares(of) == ALL
     kept = without(of, raw, frozenset({"sampling/createMessage", "roots/list"}))
-    assert kept == initialize(b'{"elicitation":{"form":{}},"experimental":{"n":1.10}}')
-    assert without(of, raw, ALL) == initialize(b'{"experimental":{"n":1.10}}')
+    assert kept == initialize(b'{"elicitation":{"form":{}},"any":{"n":1.10}}')
+    assert without(of, raw, ALL) == initialize(b'{"any":{"n":1.10}}')
     assert without(of, raw, frozenset()) is raw
 
 
