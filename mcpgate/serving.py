@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
@@ -91,6 +92,9 @@ class Serving:
                 pool = Pool(self._reactor, force.readiness, terms, force.witness)
             pool.terms = terms
             pools[key] = pool
+        if force.ledger is None and any(budget.counts for budget in generation.budgets):
+            force.ledger = Ledger(generation.config.gate.state)
+            force.ledger.begin()
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -107,6 +111,8 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        if self.force.ledger is not None:
+            self.force.ledger.begin()
         for listening in self._all():
             listening.judge_streams()
 
@@ -145,6 +151,8 @@ class Serving:
             listening.stop()
         force.readiness.stop()
         force.witness.close()
+        if force.ledger is not None:
+            force.ledger.close()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""

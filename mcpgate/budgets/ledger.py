@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from twisted.logger import Logger
 
-from mcpgate.budgets.file import KEY_SIZE, NUMBERS, SETS, SLOTS, WAYS, LedgerError, LedgerFile
+from mcpgate.budgets.file import KEY_SIZE, NUMBERS, SETS, WAYS, LedgerError, LedgerFile
 from mcpgate.policy.budgets import COUNTERS, Budget, slid, wait
 from mcpgate.reasons import Reason, Refusal
 
@@ -180,6 +180,10 @@ class Ledger:
 
     # Facts.
 
+    def count(self, budget: Budget) -> None:
+        """A budget has refused something, or would have."""
+        self.refused[budget.name] = self.refused.get(budget.name, 0) + 1
+
     def keys(self, budgets: Iterable[Budget]) -> dict[str, int]:
         """For how many callers, routes or tools each budget has a count that is not over."""
         file, now = self._file, self._clock()
@@ -209,7 +213,7 @@ class Ledger:
                 return -1
             if file.numbers[slot * NUMBERS + END] > now:
                 if not self.forgotten:
-                    self.log.warn("more is counted by budgets than there is room for; the oldest is forgotten")
+                    self.log.warn("budgets count more than there is room for; the oldest is forgotten")
                 self.forgotten += 1
         part = now // budget.part
         # So that whoever dies here leaves no key with the numbers of another.
@@ -267,7 +271,7 @@ class Ledger:
         return None
 
     def _refuse(self, budget: Budget, refusal: Refusal) -> Refusal:
-        self.refused[budget.name] = self.refused.get(budget.name, 0) + 1
+        self.count(budget)
         return refusal
 
     # Bytes of answers.

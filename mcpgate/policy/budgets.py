@@ -12,6 +12,7 @@ Where it is counted is somebody else's (the room C{budgets}), as all workers of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
 from attrs import frozen
 
 from mcpgate.config.schema import BudgetTable
@@ -34,7 +35,7 @@ class Budget:
     One budget of a generation.
 
     @ivar part: Nanoseconds that one part of its window takes.
-    @ivar most: The largest answer, in bytes, that it permits.
+    @ivar result_size: The largest answer, in bytes, that it permits.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Budget:
     calls: int | None
     bytes: int | None
     concurrent: int | None
-    most: int | None
+    result_size: int | None
     shadow: bool
     routes: frozenset[str]
     methods: Patterns
@@ -103,7 +104,7 @@ def compile_budgets(tables: Iterable[BudgetTable]) -> tuple[Budget, ...]:
             calls=table.calls,
             bytes=table.bytes,
             concurrent=table.concurrent,
-            most=table.result_size,
+            result_size=table.result_size,
             shadow=table.shadow,
             routes=frozenset(table.on.route),
             methods=Patterns.compile(table.on.method),

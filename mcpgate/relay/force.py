@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
@@ -40,6 +41,8 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
+        #: Where budgets are counted, once there is one.
+        self.ledger: Ledger | None = None
         self.wall = wall
         self.draining = False
 
