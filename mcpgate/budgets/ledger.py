@@ -171,8 +171,10 @@ class Ledger:
         try:
             base = taken.slot * NUMBERS
             numbers = file.numbers
-            if file.key(taken.slot) == taken.key and numbers[base + NEWEST] == taken.part:
-                calls, sizes = base + BYTES - 1, base + TAG - 1
+            # Where its part of the window stands by now.
+            back = numbers[base + NEWEST] - taken.part
+            if file.key(taken.slot) == taken.key and 0 <= back < COUNTERS:
+                calls, sizes = base + BYTES - 1 - back, base + TAG - 1 - back
                 numbers[calls] = max(numbers[calls] - 1, 0)
                 numbers[sizes] = max(numbers[sizes] - size, 0)
         finally:
