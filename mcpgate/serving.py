@@ -92,9 +92,7 @@ class Serving:
                 pool = Pool(self._reactor, force.readiness, terms, force.witness)
             pool.terms = terms
             pools[key] = pool
-        if force.ledger is None and any(budget.counts for budget in generation.budgets):
-            force.ledger = Ledger(generation.config.gate.state)
-            force.ledger.begin()
+        self._begin_to_count(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -111,8 +109,7 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
-        if self.force.ledger is not None:
-            self.force.ledger.begin()
+        self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
 
@@ -123,6 +120,13 @@ class Serving:
             force.tokens = tokens
             for listening in self._all():
                 listening.judge_streams()
+
+    def _begin_to_count(self, generation: Generation) -> None:
+        force = self.force
+        if generation.budgets and force.ledger is None:
+            force.ledger = Ledger(generation.config.gate.state)
+        if force.ledger is not None and any(budget.counts for budget in generation.budgets):
+            force.ledger.begin()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""

@@ -37,15 +37,17 @@ TOOL = asks("tools/call", name="get_x")
 READ = asks("resources/read", uri="note://x")
 LIST = asks("tools/list")
 OTHER = asks("acme/run")
+COMPLETE = asks(
+    "completion/complete",
+    ref={"type": "ref/prompt", "name": "greet"},
+    argument={"name": "a", "value": ""},
+)
 
 
 def test_without_methods_it_is_about_all_that_names_something_and_the_unknown() -> None:
     """Lists, pings and what clients send by themselves do not use it up."""
     every = budget()
-    completing = asks(
-        "completion/complete", ref={"type": "ref/prompt", "name": "greet"}, argument={"name": "a", "value": ""}
-    )
-    counted = [TOOL, READ, OTHER, completing, asks("resources/subscribe", uri="note://x")]
+    counted = [TOOL, READ, OTHER, COMPLETE, asks("resources/subscribe", uri="note://x")]
     assert all(map(every.matches, counted))
     free = [LIST, asks("ping"), asks("initialize"), asks("logging/setLevel", level="info")]
     assert not any(map(every.matches, free))
@@ -71,11 +73,8 @@ def test_a_budget_that_names_names_is_about_nothing_without_one() -> None:
 
 def test_a_message_is_counted_by_its_own_method() -> None:
     """Completing for a prompt uses up no budget of getting it."""
-    completing = asks(
-        "completion/complete", ref={"type": "ref/prompt", "name": "greet"}, argument={"name": "a", "value": ""}
-    )
-    assert not budget(on=OnTable(method=("prompts/get",))).matches(completing)
-    assert budget(on=OnTable(method=("completion/complete",), name=("greet",))).matches(completing)
+    assert not budget(on=OnTable(method=("prompts/get",))).matches(COMPLETE)
+    assert budget(on=OnTable(method=("completion/complete",), name=("greet",))).matches(COMPLETE)
 
 
 def test_only_its_routes_are_covered() -> None:
