@@ -38,7 +38,9 @@ _MEDIA = re.compile(
     rb"|FORM....AIF[FC]",
     re.DOTALL,
 )
-_DATA = re.compile(r"\s*data:(?:[a-z0-9.+*-]+/[a-z0-9.+*-]+)?((?:;[^,;\s]*)*),(.*)", re.DOTALL | re.IGNORECASE)
+_DATA = re.compile(
+    r"\s*data:(?:[a-z0-9.+*-]+/[a-z0-9.+*-]+)?((?:;[^,;\s]*)*),(.*)", re.DOTALL | re.IGNORECASE
+)
 
 
 def opened(text: str) -> bytes | None:

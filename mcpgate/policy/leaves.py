@@ -22,7 +22,6 @@ from attrs import Factory, define
 
 from mcpgate.wire.mcp import (
     CLIENT_REQUESTS,
-    FIXED,
     SERVER_REQUESTS,
     Holds,
     Listed,

@@ -24,21 +24,19 @@ from math import isfinite
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-import re2
+from mcpgate.policy.regex import Regex
 
 #: Schemas that are looked at for one document. A result with twenty masked leaves, six levels deep in
 #: objects of their own C{$ref}, takes some three hundred; two thousand take two milliseconds.
 STEPS_MOST = 2000
-#: Characters of a pattern, and memory that it may take. Patterns of e-mails and dates have less than
-#: a hundred; RE2 needs about a hundred bytes for each.
+#: Characters of a pattern, and instructions of RE2 that it may compile to. Patterns of e-mails and dates
+#: have less than a hundred characters, and take less than three hundred.
 PATTERN_MOST = 256
-PATTERN_MEMORY = 256 * 1024
+PROGRAM_MOST = 1000
 
 #: What RE2 and ECMAScript read alike, of texts in ASCII: no escape but these, no look-around, no
 #: classes within classes, no flags.
-_ALIKE = re.compile(
-    r"(?:[ -\[\]^-~]|\\[dDwWsSbB.\\/+*?()\[\]{}|^$-])*", re.ASCII
-)
+_ALIKE = re.compile(r"(?:[ -\[\]^-~]|\\[dDwWsSbB.\\/+*?()\[\]{}|^$-])*", re.ASCII)
 _ODD = re.compile(r"\(\?(?!:)|\[\[|\[\^?\]|[*+?}]\+|\{,")
 
 #: These hold schemas by names that are not keywords.
@@ -237,12 +235,9 @@ def _matches(pattern: object, value: object) -> bool:
         or not value.isprintable()
     ):
         raise _Unclear
-    options = re2.Options()
-    options.max_mem = PATTERN_MEMORY
-    options.log_errors = False
     try:
-        return re2.compile(pattern, options).search(value) is not None
-    except re2.error:
+        return Regex(pattern, captures=False, most=PROGRAM_MOST).hits(value.encode("ascii"))
+    except ValueError:
         raise _Unclear from None
 
 
