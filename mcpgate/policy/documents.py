@@ -22,8 +22,9 @@ import msgspec
 from attrs import define
 
 from mcpgate.policy import blobs, leaves
-from mcpgate.policy.detectors import Detectors, Found
+from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.finder import MASKED_MOST, Finder, Step, Withheld, too_much
+from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Fraction, spelled
 from mcpgate.policy.regex import Regex
 from mcpgate.policy.schemas import NOTHING, Fitting
@@ -38,7 +39,7 @@ LOOKED_MOST = 50_000
 #: How deep JSON is looked for in texts of JSON. Two levels are met with: a tool that hands on an answer.
 WITHIN_MOST = 3
 #: Elements that are passed over at once where they hold nothing.
-PART = 32
+PART = 16
 #: Bytes that are encoded to be passed over, for each byte of a message: lists stand within lists.
 PROBED = 4
 
@@ -124,7 +125,7 @@ class Document:
 
     def rewritten(self, raw: bytes) -> bytes:
         """The document without what was found."""
-        return leaves.rewritten(raw, self.edits, (), max(self.edits))
+        return leaves.rewritten(raw, self.edits)
 
     # Values.
 
@@ -138,9 +139,9 @@ class Document:
             self._path.append("")
             if step is None and len(value) > PART:
                 items = iter(value.items())
-                while part := dict(islice(items, PART)):
-                    if not self._passed_over(part):
-                        self._members_of(part, value, None)
+                while some := dict(islice(items, PART)):
+                    if not self._passed_over(some):
+                        self._members_of(some, value, None)
             else:
                 self._members_of(value, value, step)
             self._path.pop()
@@ -166,7 +167,9 @@ class Document:
                     self._count(found)
                     self._replace_number(number, value, found[0].detector)
 
-    def _members_of(self, part: Mapping[str, object], holder: Mapping[str, object], step: Step | None) -> None:
+    def _members_of(
+        self, part: Mapping[str, object], holder: Mapping[str, object], step: Step | None
+    ) -> None:
         path = self._path
         for name, inner in part.items():
             number = self._take()
@@ -346,7 +349,7 @@ class Document:
     # What strings hold.
 
     def _inside(self, text: str) -> str:
-        """A text without what is found in the JSON that it is, or behind escapes; the very same if nothing is."""
+        """A text without what is found in the JSON that it is, or behind escapes; or the very same."""
         if self._within >= WITHIN_MOST or not _JSON.match(text):
             return self._behind_escapes(text)
         raw = text.encode("utf-8")

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import Factory, define, frozen
 
-from mcpgate.policy.detectors import Detectors, Found
+from mcpgate.policy.detectors import Detectors
+from mcpgate.policy.found import Found
 from mcpgate.policy.texts import find_across
 from mcpgate.reasons import Reason, Refusal
 

@@ -13,8 +13,9 @@ decodes other text counts its tokens (L{tokens}) and compares.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from functools import cache
+from itertools import islice
 from types import MappingProxyType
 
 import msgspec
@@ -204,29 +205,26 @@ def spelled(value: str | int | float | bool) -> bytes:
     return token
 
 
-def rewritten(raw: bytes, edits: Mapping[int, bytes], gone: Container[int], last: int) -> bytes:
+def rewritten(raw: bytes, edits: Mapping[int, bytes], gone: Set[int] = frozenset()) -> bytes:
     """
     The document with some tokens replaced, and some elements left out.
 
     @param edits: What stands in the place of a token, by its number.
-    @param gone: Elements that go, objects of an array, by the number of their first token.
-    @param last: The last number of either.
+    @param gone: Elements that go, objects of an array, by the number of their first token. No edits are
+        within.
     """
     made = bytearray()
-    end = 0
-    for number, match in enumerate(_TOKEN.finditer(raw)):
-        if number > last:
-            break
-        begin = match.start()
-        if begin < end:
-            # Within an element that goes.
-            continue
+    end = after = 0
+    found = _TOKEN.finditer(raw)
+    for number in sorted((*edits, *gone)):
+        match = next(islice(found, number - after, None))
+        after = number + 1
         if number in gone:
-            begin = raw.rindex(b"{", end, begin)
+            begin = raw.rindex(b"{", end, match.start())
             made += raw[end:begin]
             end = _without(made, raw, _end_of(raw, begin))
-        elif number in edits:
-            made += raw[end:begin]
+        else:
+            made += raw[end : match.start()]
             made += edits[number]
             end = match.end()
     made += raw[end:]

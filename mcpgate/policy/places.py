@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from mcpgate.policy import blobs, leaves
-from mcpgate.policy.detectors import Detectors, Found
+from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import Budget, Document, spliced
 from mcpgate.policy.finder import Finder, Withheld
+from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Node, any_result, node_of, spelled
 from mcpgate.reasons import Reason
 from mcpgate.wire.jsonrpc import Message
@@ -83,7 +84,7 @@ class Places(Document):
         self._end_run()
 
     def rewritten(self, raw: bytes) -> bytes:
-        return leaves.rewritten(raw, self.edits, self.gone, max((*self.edits, *self.gone)))
+        return leaves.rewritten(raw, self.edits, self.gone)
 
     def _params(self, message: Message) -> Node:
         method = message.method or ""

@@ -164,7 +164,8 @@ class Fitting:
         ]
         if old in named or new in named or schema.get("dependentRequired") or schema.get("dependencies"):
             return False
-        if any(_matches(pattern, old) != _matches(pattern, new) for pattern in _map(schema.get("patternProperties"))):
+        patterns = _map(schema.get("patternProperties"))
+        if any(_matches(pattern, old) != _matches(pattern, new) for pattern in patterns):
             return False
         names = self._expanded([schema["propertyNames"]]) if "propertyNames" in schema else []
         return all(_same(inner, old, new) for inner in names)
@@ -275,16 +276,19 @@ def _is_date_time(value: str) -> bool:
 
 
 def _is_date(value: str) -> bool:
-    return re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII) is not None and _parsed(date.fromisoformat)(value)
+    shaped = re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII)
+    return shaped is not None and _parsed(date.fromisoformat)(value)
 
 
 def _is_uri(value: str) -> bool:
-    return re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", value, re.ASCII) is not None and _parsed(urlsplit)(value)
+    shaped = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", value, re.ASCII)
+    return shaped is not None and _parsed(urlsplit)(value)
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _is_hostname = _shaped(rf"{_LABEL}(?:\.{_LABEL})*")
-_is_email = _shaped(rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})+")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_is_email = _shaped(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 _is_uuid = _shaped(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 _FORMATS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
