@@ -40,7 +40,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
             _leads_somewhere(route, upstreams)
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
-        for rule in drafts["rule"]:
+        for rule in (*drafts["rule"], *drafts["budget"]):
             _is_about_routes(rule, routes)
     detectors = [*sorted(NAMES), *(str(detector.get("name") or "") for detector in drafts["detector"])]
     for detector in drafts["detector"]:
@@ -51,6 +51,8 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         _whole_arguments(rule)
         if all(detectors) and "detector" not in sheet.unread:
             _finds(rule, detectors)
+    for budget in drafts["budget"]:
+        _limits_something(budget)
 
 
 def route_name(route: Draft) -> str:
@@ -225,3 +227,11 @@ def _finds(rule: Draft, detectors: Sequence[str]) -> None:
             if name not in detectors:
                 hint = did_you_mean(name, detectors) or "; add a [[detector]] of that name"
                 rule.report(key, f"no detector is named {quoted(name)}{hint}")
+
+
+LIMITS = ("calls", "bytes", "concurrent", "result_size")
+
+
+def _limits_something(budget: Draft) -> None:
+    if budget.sound(*LIMITS) and all(budget.get(limit) is None for limit in LIMITS):
+        budget.sheet.report(budget.place, "limits nothing; give it calls, bytes, concurrent or result_size")

@@ -206,6 +206,7 @@ def _built(
         routes=cast("tuple[schema.RouteTable, ...]", built["route"]),
         rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
         detectors=cast("tuple[schema.DetectorTable, ...]", built["detector"]),
+        budgets=cast("tuple[schema.BudgetTable, ...]", built["budget"]),
         source=source,
         text=text,
         included=included.files if included is not None else {},

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import Factory, field, frozen
 
 from mcpgate.config import forms
-from mcpgate.config.condition import Condition, condition, read_member, read_path
+from mcpgate.config.condition import Condition, condition, read_path
 from mcpgate.config.forms import Form
 from mcpgate.config.problem import Problem
 from mcpgate.tls.profile import CIPHERS, GROUPS, PROFILES, VERSIONS
@@ -742,9 +742,56 @@ class DetectorTable:
     )
     path: str | None = option(
         "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
-        forms.text("a path such as customer.ssn or items[].ssn", read_member),
+        forms.member(),
         default=None,
         example='"customer.ssn"',
+    )
+
+
+@frozen
+class BudgetTable:
+    """C{[[budget]]}: how much may be used, by all workers of a host together."""
+
+    name: str = option("The budget's name in records.", forms.name(), example='"searches"')
+    on: OnTable = table(
+        "Which messages it is about; without methods, all that name a tool, prompt or resource, and "
+        "those of methods that the gate does not know.",
+        OnTable,
+        default=Factory(OnTable),
+        example='{ route = "github", method = "tools/call", name = "search_*" }',
+    )
+    per: tuple[str, ...] = option(
+        "What has a count of its own: each principal, route or tool (or prompt, or resource), or each "
+        "combination of several; left out, all that it is about is counted together.",
+        forms.many(forms.word("thing to count by", ("principal", "route", "tool")), lone=True),
+        default=(),
+        example='["principal", "tool"]',
+    )
+    # A minute: people think of rates in it, and whoever has used it up waits no longer than for a tool.
+    # Not beyond a day: what is counted does not outlive the machine.
+    window: float = option(
+        "The time that calls and bytes are counted over.",
+        forms.duration("1s", "1d"),
+        default=60.0,
+        example='"1h"',
+    )
+    calls: int | None = option(
+        "Most calls in any window.", forms.count(1, 1_000_000_000), default=None, example="100"
+    )
+    bytes: int | None = option(
+        "Most bytes of bodies in any window, of requests and answers; the call that goes beyond is finished.",
+        forms.size("1KiB", "1024GiB"),
+        default=None,
+        example='"10MiB"',
+    )
+    concurrent: int | None = option(
+        "Most calls that run at once.", forms.count(1, 65535), default=None, example="5"
+    )
+    result_size: int | None = option(
+        "Largest answer to one call.", forms.size("1B", "1GiB"), default=None, example='"1MiB"'
+    )
+    shadow: bool = option(
+        "Only record what it would refuse.", forms.switch(), default=False, example="true"
     )
 
 
@@ -756,6 +803,7 @@ REPEATED: Mapping[str, type] = {
     "route": RouteTable,
     "rule": RuleTable,
     "detector": DetectorTable,
+    "budget": BudgetTable,
 }
 #: What an included file may hold: policy, and nothing that needs a reload to be judged with the rest.
 INCLUDED = frozenset({"rule", "detector", "budget"})
@@ -776,6 +824,7 @@ class Config:
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
     detectors: tuple[DetectorTable, ...] = ()
+    budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

@@ -251,7 +251,10 @@ class Policy:
         known = self._masks.get(key)
         if known is None:
             known = self._masks[key] = Masks.compile(
-                mask=frozenset(mask), block=frozenset(block), rules={**mask, **block}, custom=self.detectors
+                mask=frozenset(mask),
+                block=block,
+                custom={own.name: own.regex for own in self.detectors if own.regex is not None},
+                paths={own.name: own.path for own in self.detectors if own.path is not None},
             )
         return known
 
@@ -260,11 +263,15 @@ def compile_rules(rules: Sequence[RuleTable], detectors: Sequence[DetectorTable]
     """Compile the C{[[rule]]} tables.
 
     @param detectors: the C{[[detector]]} tables.
-    @raise ValueError: A verdict is none that there is. C{config.load} reports that with its key path long
-        before; a guess here could only open the gate.
+    @raise ValueError: A verdict is none that there is, or a detector is no good. C{config.load} reports
+        that with its key path long before; a guess here could only open the gate.
     """
     compiled = [_compile(table) for table in rules]
-    return Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors))
+    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors))
+    for rule in policy.rules:
+        # Now, and not when the first call comes: a detector may be no good, and takes its time.
+        policy.masks([rule])
+    return policy
 
 
 def _compile(table: RuleTable) -> Rule:

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from mcpgate.evidence.record import call_facts
 from mcpgate.generation import RouteTerms
+from mcpgate.policy.budgets import Budget, about
 from mcpgate.policy.decide import Open, weigh
 from mcpgate.policy.rules import Callers, Verdict
 from mcpgate.reasons import Refusal
@@ -31,11 +32,17 @@ VARIANTS_MOST = 64
 
 @frozen(eq=False)
 class Judged:
-    """A call with its verdict. C{facts}: the two as part of an C{open} line."""
+    """
+    A call with its verdict.
+
+    @ivar facts: The two as part of an C{open} line.
+    @ivar budgets: Those that are about it.
+    """
 
     call: Call
     verdict: Verdict
     facts: str
+    budgets: tuple[Budget, ...] = ()
 
 
 @frozen(eq=False)
@@ -44,6 +51,7 @@ class Undecided:
 
     call: Call
     open: Open
+    budgets: tuple[Budget, ...]
     variants: dict[tuple[bool, ...], Judged] = field(factory=dict)
 
     def by(self, message: Message) -> Judged:
@@ -53,7 +61,7 @@ class Undecided:
         if known is None:
             if len(self.variants) >= VARIANTS_MOST:
                 self.variants.clear()
-            known = self.variants[holding] = _judged(self.call, self.open.settle(holding))
+            known = self.variants[holding] = _judged(self.call, self.open.settle(holding), self.budgets)
         return known
 
 
@@ -68,7 +76,8 @@ def judge(message: Message, route: RouteTerms, callers: Callers) -> Judged | Ref
     if isinstance(call, Refusal):
         return call
     found = weigh(callers, route.name, call)
-    judged = Undecided(call, found) if isinstance(found, Open) else _judged(call, found)
+    budgets = about(route.budgets, call)
+    judged = Undecided(call, found, budgets) if isinstance(found, Open) else _judged(call, found, budgets)
     if asked is not None and len(asked[0]) + len(asked[1] or "") <= REMEMBERED_LENGTH:
         if len(route.judged) >= REMEMBERED:
             route.judged.clear()  # cheaper than counting uses, and a name in use is back at once
@@ -76,5 +85,5 @@ def judge(message: Message, route: RouteTerms, callers: Callers) -> Judged | Ref
     return judged.by(message) if isinstance(judged, Undecided) else judged
 
 
-def _judged(call: Call, verdict: Verdict) -> Judged:
-    return Judged(call, verdict, call_facts(call.method, call.name, verdict))
+def _judged(call: Call, verdict: Verdict, budgets: tuple[Budget, ...]) -> Judged:
+    return Judged(call, verdict, call_facts(call.method, call.name, verdict), budgets)
