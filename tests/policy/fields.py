@@ -1,9 +1,12 @@
-"""The field table: every place at which text of somebody may stand, written out by hand, and what becomes of it.
+"""The field table: every place at which somebody's text may stand, by hand, and what becomes of it.
 
 The registry (C{wire.mcp}) is not asked: it is what is tested. A message is written with C{@@} where
 something is planted. White space, numbers and escapes are spelled in odd ways on purpose: nobody who
 decodes and encodes a message again yields the same bytes.
 """
+
+# One line a place, however long; braces are JSON's here.
+# ruff: noqa: E501, UP031
 
 from __future__ import annotations
 

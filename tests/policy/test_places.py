@@ -20,7 +20,9 @@ MASKS = Masks.compile(mask=frozenset({"email", "card"}))
 PLANTED = {"email": "jo.doe@example.com", "card": "4111 1111 1111 1111"}
 
 
-def apply(message: bytes, sender: str, asked: str | None = None, masks: Masks = MASKS) -> Masked | Refusal | None:
+def apply(
+    message: bytes, sender: str, asked: str | None = None, masks: Masks = MASKS
+) -> Masked | Refusal | None:
     """What becomes of a message."""
     parsed = parse(message)
     assert isinstance(parsed, Message), parsed
@@ -173,8 +175,10 @@ def test_every_place_of_the_registry_is_masked(
     """Nothing planted at a place passes, and what is not at one stays what it was."""
     planted = PLANTED[detector]
     whole = document(path, leaf_of(holds, planted))
-    sender = method.sender if what == "params" else Sender(
-        "server" if method.sender is Sender.CLIENT else "client"
+    sender = (
+        method.sender
+        if what == "params"
+        else Sender("server" if method.sender is Sender.CLIENT else "client")
     )
     passed = apply(written(method, what, whole), sender.value, method.method if what == "result" else None)
     assert isinstance(passed, Masked), passed
