@@ -16,10 +16,12 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
+from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
@@ -27,7 +29,9 @@ from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
+from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -158,6 +162,8 @@ class Answering:
     def over(self) -> None:
         """The exchange is closed. What it held, an answer of many MiB it may be, goes now, and not when
         the garbage collector next looks: the hearing calls back here, and the exchange knew this one."""
+        if self._hearing is not None and self._hearing.masked:
+            self._exchange.masked = self._hearing.masked
         self._hearing = self._reply = None
 
     def end_stream(self, refusal: Refusal) -> None:
@@ -283,10 +289,20 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.masks = self._masks()
+        questions = Questions(exchange, admission)
+        hearing.keep, hearing.decline = questions.keep, questions.decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _masks(self) -> Masks | None:
+        """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
+        asking = self._exchange.asking
+        if asking is not None and asking.judged is not None:
+            return asking.judged.verdict.masks
+        return self._verdict(None).masks
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         """What becomes of an answer."""
@@ -303,6 +319,32 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
+        if notable(message):
+            withheld = Questions(exchange, self._admission).withheld(message)
+            if withheld is not None:
+                return self._withhold(asked, message.id, withheld)
+        amended = self._told(asked, message, raw)
+        masks = asked.verdict.masks if asked is not None else hearing.masks
+        if masks is None or isinstance(amended, Refusal):
+            return amended
+        return self._masked(masks, asked, message if amended is raw else None, amended)
+
+    def _masked(self, masks: Masks, asked: Asked | None, message: Message | None, raw: bytes) -> bytes:
+        """An answer as it may pass; what may not is answered by us."""
+        hearing = self._hearing
+        if message is None:
+            read = parse(raw)
+            assert isinstance(read, Message)
+            message = read
+        assert hearing is not None and message.id is not None
+        method = asked.call.method if asked is not None else None
+        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        if isinstance(screened, Refusal):
+            return self._withhold(asked, message.id, screened)
+        return raw if screened is None else hearing.count(screened)
+
+    def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
+        """An answer as the gate has it told, and what it learns from it."""
         if asked is None:
             return raw
         method = asked.call.method
@@ -313,6 +355,14 @@ class Answering:
             if isinstance(tools, list):
                 self._admission.route.mirrors.learn(tools)
         return raw
+
+    def _withhold(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+        """The answer that stands in the place of one that may not pass."""
+        exchange, method = self._exchange, asked.call.method if asked is not None else ""
+        exchange.withheld = refusal
+        return answer.denied_json(
+            id, method, refusal, revision=self._admission.revision, exchange=exchange.id
+        )
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
@@ -13,6 +14,9 @@ from mcpgate.sessions.live import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
+
+if TYPE_CHECKING:
+    from mcpgate.relay.declining import Declining
 
 
 class InForce:
@@ -40,6 +44,8 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
+        #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
+        self.declining: Declining | None = None
         self.wall = wall
         self.draining = False
 
