@@ -184,9 +184,10 @@ def _text(facts: Mapping[str, object], said: Sequence[Said]) -> str:
         first += f"; it was {facts['was']}" + (f" by {facts['was_rule']}" if facts["was_rule"] else "")
     if not said:
         return first + "\nNo rule is about it."
+    order = {True: 0, None: 1, False: 2}
     words = {True: "yes", False: "no", None: "its arguments would tell"}
     rows = [
         (one.rule, one.says + (" (shadow)" if one.shadow else ""), words[one.matches], ", ".join(one.missing))
-        for one in said
+        for one in sorted(said, key=lambda one: order[one.matches])
     ]
     return f"{first}\n\n" + table(rows, heads=("rule", "says", "is about it", "not fulfilled"))

@@ -231,7 +231,7 @@ def parse_cases(text: bytes, source: Path) -> Cases:
             sheet.report(place, f"is {kind_of(one)}; want a table", "")
             continue
         draft = Draft(sheet, Place(place.position, _shown(one, place), ""), CaseTable)
-        drafts.append(draft.read(_completed(one, raw)))
+        drafts.append(draft.read(_completed(one, raw, head)))
         _judge(draft)
     if sheet.problems:
         plain = [evolve(problem, topic="") for problem in sheet.problems]
@@ -264,10 +264,11 @@ def _shown(one: Mapping[str, object], place: Place) -> str:
     return f"case {quoted(name)}" if isinstance(name, str) and name else place.path
 
 
-def _completed(one: Mapping[str, object], head: Mapping[str, object]) -> Mapping[str, object]:
+def _completed(one: Mapping[str, object], raw: Mapping[str, object], head: Draft) -> Mapping[str, object]:
     """A case with what stands before the first one and that it does not say itself."""
-    usual = {key: head[key] for key in fields_dict(_Whole) if key in head and key in fields_dict(CaseTable)}
-    return {**usual, **one}
+    usual = fields_dict(_Whole).keys() & fields_dict(CaseTable).keys()
+    # What is wrong there is told once.
+    return {key: raw[key] for key in usual if key in raw and head.sound(key)} | dict(one)
 
 
 def _judge(draft: Draft) -> None:

@@ -20,7 +20,6 @@ from mcpgate.policy.masks import Masked, Masks
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Callers, Verdict
 from mcpgate.policy.who import Caller, address_of
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.admission import ANONYMOUS
 from mcpgate.relay.answer import blocked_json, denied_json
 from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.trial.cases import CallTable, CaseTable, LegTable, TransportTable, WhoTable
@@ -35,6 +34,9 @@ _REVISIONS = {revision.text: revision for revision in Revision}
 
 #: What answers of the gate's own name as their exchange.
 EXCHANGE = "x_trial"
+
+#: As C{relay.admission} has it.
+ANONYMOUS = Principal("anonymous", "anonymous", "", None)
 
 #: A certificate of nobody in particular, for legs that have one.
 _SOMEBODY = Certificate(

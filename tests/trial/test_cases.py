@@ -70,8 +70,10 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     )
     assert any('case "reads".expect.verdict (line 13): no verdict is named "alow"' in one for one in found)
     assert any('case "reads".call.nam (line 9): no key is named "nam"' in one for one in found)
-    assert any('"somebody else, elsewhere".expect.reason (line 20): no reason' in one for one in found)
-    assert any("transport.outbound.pinned" in one and "want true or false" in one for one in found)
+    assert any('"somebody else, elsewhere".expect.reason (line 21): no reason is named "policy.x"' in one for one in found)
+    assert [one for one in found if "pinned" in one] == [
+        "transport.outbound.pinned (line 5): is a string; want true or false"
+    ]
 
 
 @pytest.mark.parametrize(
