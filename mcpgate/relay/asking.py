@@ -18,10 +18,11 @@ from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
-from mcpgate.sessions.live import Sessions
+from mcpgate.relay.spending import Spending, spend
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
@@ -50,6 +51,8 @@ class Asking(msgspec.Struct, gc=False):
     @ivar masks: What the answer to a single request is subject to.
     @ivar demands: For each of the messages that demand something of the connection, what that may be.
     @ivar forward: The head that goes with it, where it is not the caller's own (C{Admission.forward}).
+    @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
+    @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
     """
 
@@ -64,6 +67,8 @@ class Asking(msgspec.Struct, gc=False):
     masks: Masks | None = None
     demands: tuple[tuple[Demand, ...], ...] = ()
     forward: bytes | None = None
+    budgeted: Judged | None = None
+    spent: tuple[Spending, ...] = ()
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -73,7 +78,8 @@ class Asking(msgspec.Struct, gc=False):
             self._awaited = {}
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
-                self._awaited[self.id] = Asked(call, verdict, self.exchange)
+                spent = self.spent[0] if self.spent else None
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent)
         return self._awaited
 
 
@@ -91,20 +97,18 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(
-    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None = None
-) -> Asking | Turned:
+def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
-    @param sessions: those that this worker knows, with what was asked of their callers.
+    @param force: what this worker knows: sessions, and what budgets were spent.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange, sessions)
+            return _ask_several(body, admission, exchange, force)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -117,7 +121,7 @@ def ask(
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
-        unasked = is_unasked(message, admission, sessions)
+        unasked = is_unasked(message, admission, force.sessions if force is not None else None)
         if unasked is not None:
             return Turned(unasked, facts, answer.ACCEPTED)
         if verdict.asking is not None:
@@ -159,7 +163,8 @@ def ask(
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
     if message.kind is not REQUEST:
-        return Asking(body, facts, exchange, None, (), call.method, forward=forward)
+        budgeted = judged if judged.budgets else None
+        return Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
     if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
@@ -167,12 +172,14 @@ def ask(
         body = declared(message, body, admission)
     demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
-    return Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    if judged.budgets:
+        asking.budgeted = judged
+        asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
+    return asking
 
 
-def _ask_several(
-    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None
-) -> Asking | Turned:
+def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForce | None) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -184,6 +191,7 @@ def _ask_several(
     owed: list[bytes] = []
     awaited: dict[int | str, Asked] = {}
     demands: list[tuple[Demand, ...]] = []
+    budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
     for message, raw in batch.parts:
         refusal = agreement(message, admission.head, admission.revision)
@@ -193,7 +201,7 @@ def _ask_several(
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
-                why = is_unasked(message, admission, sessions)
+                why = is_unasked(message, admission, force.sessions if force is not None else None)
                 if why is not None:
                     continue
                 changed = _as_may_pass(verdict, message, raw, admission)
@@ -210,6 +218,8 @@ def _ask_several(
         if verdict.action is ALLOW:
             changed = _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
+                if judged.budgets:
+                    budgeted.append((len(facts), len(passing), message, judged))
                 facts.append(judged.facts)
                 passing.append(changed)
                 if verdict.outbound:
@@ -223,12 +233,37 @@ def _ask_several(
             facts.append(judged.facts)
         if message.kind is REQUEST:
             owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    # When all of it is known to be good: what counts is forwarded.
+    spent: list[Spending] = []
+    for at, place, message, judged in budgeted:
+        call, size = judged.call, len(passing[place])
+        ledger = force.ledger if force is not None else None
+        one = spend(ledger, judged, admission.principal, admission.route.name, size)
+        asked = awaited.pop(message.id, None) if message.id is not None else None
+        if not isinstance(one, Refusal):
+            spent.append(one)
+            if asked is not None and message.id is not None:
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one)
+            continue
+        why = one
+        facts[at] = refused_facts(call, judged.verdict, why)
+        passing[place] = b""
+        if message.kind is REQUEST:
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    passing = [raw for raw in passing if raw]
     together = batch_facts(facts)
     if passing:
         if passing != [raw for _, raw in batch.parts]:
             body = b"[%b]" % b",".join(passing)
         return Asking(
-            body, together, exchange, None, tuple(owed), demands=tuple(demands), _awaited=awaited
+            body,
+            together,
+            exchange,
+            None,
+            tuple(owed),
+            demands=tuple(demands),
+            spent=tuple(spent),
+            _awaited=awaited,
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
@@ -46,6 +47,8 @@ class InForce:
         self.sessions = sessions
         #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
         self.declining: Declining | None = None
+        #: Where budgets are counted, once there is one.
+        self.ledger: Ledger | None = None
         self.wall = wall
         self.draining = False
 
