@@ -141,6 +141,8 @@ class _Trial:
     callers: Callers = field(init=False)
     revision: Revision = field(init=False)
     masked: Counter[str] = field(factory=Counter, init=False)
+    #: The rule that keeps the upstream from asking.
+    against: str | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         caller = caller_of(self.case.who, self.case.transport)
@@ -191,6 +193,7 @@ class _Trial:
             assert said.method is not None
             judged = decide_question(self.callers, self.case.route, said.method, said.params)
             if judged.action is BLOCK:
+                self.against = judged.rule
                 return Refusal(Reason.POLICY_QUESTION, f"{said.method} is not allowed by a rule")
             return self._masked(judged.masks, said, raw, Sender.SERVER)
         if said.kind is NOTIFICATION:
@@ -259,7 +262,7 @@ class _Trial:
     ) -> Outcome:
         return Outcome(
             said,
-            rule or verdict.rule,
+            rule or self.against or verdict.rule,
             why.reason if why is not None else None,
             why.detail if why is not None else "",
             dict(self.masked),
