@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mcpgate.policy.decide import UNLISTED
-from mcpgate.policy.rules import Action, Policy, Rule, Verdict
-from mcpgate.reasons import Reason
+from mcpgate.policy.decide import decide_question
+from mcpgate.policy.rules import ALLOW, BLOCK, Callers, Verdict
 from mcpgate.wire.questions import CAPABILITIES, Question
 
 #: Of a task that a client keeps (2025-11-25): it is made for one of these, and followed by whoever may
@@ -13,33 +12,21 @@ _TASKS_OF_CLIENTS = frozenset({"tasks/get", "tasks/result", "tasks/cancel", "tas
 _MAKE_TASKS = ("sampling/createMessage", "elicitation/create")
 
 
-def decide_question(policy: Policy, route: str, question: Question) -> Verdict:
-    """The verdict on one question."""
+def judge_question(callers: Callers, route: str, question: Question) -> Verdict:
+    """The verdict on one question to one of these callers."""
     if question.method in _TASKS_OF_CLIENTS:
-        verdicts = [_judge(policy, route, method) for method in _MAKE_TASKS]
-        return min(verdicts, key=lambda verdict: verdict.action is not Action.ALLOW)
-    return _judge(policy, route, question.method)
+        verdicts = [decide_question(callers, route, method, {}) for method in _MAKE_TASKS]
+        return min(verdicts, key=lambda verdict: verdict.action is not ALLOW)
+    return decide_question(callers, route, question.method, question.params)
 
 
-def askable_in(policy: Policy, route: str) -> frozenset[str]:
-    """The methods that some rule lets the upstream of a route ask by."""
-    return frozenset(
-        method
-        for method in CAPABILITIES.values()
-        if _judge(policy, route, method).action is Action.ALLOW
+def askable_in(callers: Callers, route: str) -> frozenset[str]:
+    """The methods by which the upstream of a route may ask these callers, whatever it is."""
+    return frozenset(method for method in CAPABILITIES.values() if _could_ask(callers, route, method))
+
+
+def _could_ask(callers: Callers, route: str, method: str) -> bool:
+    about = [rule for rule in callers.at(route).questions if rule.names_question(method)]
+    return any(rule.action is ALLOW for rule in about) and not any(
+        rule.action is BLOCK and rule.where is None for rule in about
     )
-
-
-def _judge(policy: Policy, route: str, method: str) -> Verdict:
-    here = policy.at(route)
-    for rule in here.blocks:
-        if _names(rule, method):
-            return Verdict(Action.BLOCK, rule.name, Reason.POLICY_BLOCKED)
-    for rule in here.allows:
-        if _names(rule, method):
-            return Verdict(Action.ALLOW, rule.name, None)
-    return UNLISTED
-
-
-def _names(rule: Rule, method: str) -> bool:
-    return not rule.methods.every and rule.methods.match(method) and rule.names.every

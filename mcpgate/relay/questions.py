@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mcpgate.policy.decide import NEEDED
-from mcpgate.policy.questions import askable_in, decide_question
-from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
+from mcpgate.policy.questions import askable_in, judge_question
+from mcpgate.policy.rules import ALLOW, BLOCK, CALLERS_MOST, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import Admission
 from mcpgate.sessions.live import ANSWERED, Sessions
 from mcpgate.wire.jsonrpc import REQUEST, Message
-from mcpgate.wire.mcp import Nature, server_request
 from mcpgate.wire.questions import ELICIT, Question, declares, questions_in, without
 
 if TYPE_CHECKING:
@@ -75,15 +73,13 @@ class Questions:
 
     def _judge(self, question: Question) -> Verdict:
         # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        known = server_request(question.method)
-        if known is not None and known.nature is Nature.PROTOCOL:
-            return NEEDED
-        return decide_question(policy, route, question)
+        return judge_question(self._callers(), self._admission.route.name, question)
 
     def _askable(self) -> frozenset[str]:
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return askable_in(policy, route)
+        return askable_in(self._callers(), self._admission.route.name)
+
+    def _callers(self) -> Callers:
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     def _too_many(self, asked: Mapping[int | str, str] | None) -> bool:
         live = self._exchange.live
@@ -110,10 +106,12 @@ def _refusal(method: str, verdict: Verdict) -> Refusal | None:
 
 def askable(admission: Admission) -> frozenset[str]:
     """The methods by which some rule lets the upstream ask this caller, by the rules of the request."""
-    known = admission.route.askable.get(None)
+    known = admission.route.askable.get(admission.callers)
     if known is None:
-        known = askable_in(admission.generation.policy, admission.route.name)
-        admission.route.askable[None] = known
+        if len(admission.route.askable) >= CALLERS_MOST:
+            admission.route.askable.clear()
+        known = askable_in(admission.callers, admission.route.name)
+        admission.route.askable[admission.callers] = known
     return known
 
 
