@@ -733,22 +733,6 @@ class RuleTable:
 
 
 @frozen
-class DetectorTable:
-    """C{[[detector]]}: what else rules can mask or block by, beside the detectors that are built in."""
-
-    name: str = option("The detector's name in rules and records.", forms.name(), example='"employee-id"')
-    regex: str | None = option(
-        "What it looks for in texts.", forms.expression(), default=None, example='"E[0-9]{6}"'
-    )
-    path: str | None = option(
-        "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
-        forms.member(),
-        default=None,
-        example='"customer.ssn"',
-    )
-
-
-@frozen
 class BudgetTable:
     """C{[[budget]]}: how much may be used, by all workers of a host together."""
 
@@ -795,6 +779,22 @@ class BudgetTable:
     )
 
 
+@frozen
+class DetectorTable:
+    """C{[[detector]]}: what else rules can mask or block by, beside the detectors that are built in."""
+
+    name: str = option("The detector's name in rules and records.", forms.name(), example='"employee-id"')
+    regex: str | None = option(
+        "What it looks for in texts.", forms.expression(), default=None, example='"E[0-9]{6}"'
+    )
+    path: str | None = option(
+        "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
+        forms.member(),
+        default=None,
+        example='"customer.ssn"',
+    )
+
+
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {
@@ -802,8 +802,8 @@ REPEATED: Mapping[str, type] = {
     "upstream": UpstreamTable,
     "route": RouteTable,
     "rule": RuleTable,
-    "detector": DetectorTable,
     "budget": BudgetTable,
+    "detector": DetectorTable,
 }
 #: What an included file may hold: policy, and nothing that needs a reload to be judged with the rest.
 INCLUDED = frozenset({"rule", "detector", "budget"})
@@ -823,8 +823,8 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
-    detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
+    detectors: tuple[DetectorTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

@@ -253,8 +253,8 @@ class Policy:
             known = self._masks[key] = Masks.compile(
                 mask=frozenset(mask),
                 block=block,
-                custom={own.name: own.regex for own in self.detectors if own.regex is not None},
-                paths={own.name: own.path for own in self.detectors if own.path is not None},
+                custom={one.name: one.regex for one in self.detectors if one.regex is not None},
+                paths={one.name: one.path for one in self.detectors if one.path is not None},
             )
         return known
 
