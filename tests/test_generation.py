@@ -340,6 +340,30 @@ def test_a_listener_serves_the_pages_that_it_names_and_those_of_its_public_url(f
     assert files.build().listeners["public"].origins.allowed == set()
 
 
+def test_a_route_has_the_budgets_that_may_be_about_it(files: Files) -> None:
+    """Sorted by name; those of other routes are not asked there."""
+    generation = files.build(
+        files.text(
+            more="""
+[[route]]
+path = "/other"
+upstream = "up"
+name = "other"
+[[budget]]
+name = "b"
+calls = 1
+on = { route = "other" }
+[[budget]]
+name = "a"
+concurrent = 1
+"""
+        )
+    )
+    names = {route.name: [one.name for one in route.budgets] for route in generation.routes.values()}
+    assert names == {"up": ["a"], "other": ["a", "b"]}
+    assert [one.name for one in generation.budgets] == ["a", "b"]
+
+
 def test_without_a_server_name_the_public_urls_certificate_is_shown(files: Files) -> None:
     """And with one, that name's; the first of the directory when nothing else is said."""
     files.pair("tls/second", files.ca.server(["second.test"], NOW))

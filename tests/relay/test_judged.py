@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mcpgate.config.schema import RouteTable, RuleTable
+from mcpgate.config.schema import BudgetTable, OnTable, RouteTable, RuleTable
 from mcpgate.generation import RouteTerms
+from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.rules import Action, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import judged as module
@@ -41,6 +42,19 @@ def test_the_same_call_is_judged_once(route: RouteTerms) -> None:
     assert first.facts == '"method":"tools/call","name":"a","verdict":"allow","rule":"some"'
     for other in (call("tools/call", name="b"), call("prompts/get", name="a"), call("ping")):
         assert found(other, route) is not first
+
+
+def test_a_call_is_judged_with_the_budgets_that_are_about_it() -> None:
+    """Found once, as the verdict is; mostly there are none."""
+    patterns = {"x": "a*", "y": "b"}
+    budgets = compile_budgets(
+        [BudgetTable(name=name, calls=1, on=OnTable(name=(one,))) for name, one in patterns.items()]
+    )
+    terms: Any = None
+    route = RouteTerms("r", RouteTable(path="/r", upstream="r"), terms, budgets)
+    assert [budget.name for budget in found(call("tools/call", name="a1"), route).budgets] == ["x"]
+    assert found(call("tools/call", name="c"), route).budgets == ()
+    assert found(call("ping"), route).budgets == ()
 
 
 def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms) -> None:
