@@ -116,6 +116,8 @@ class RouteTerms:
     budgets: tuple[Budget, ...] = ()
     #: What was found for the calls that came by it (C{relay.judged}).
     judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
+    #: What its upstream may ask callers (C{relay.questions}).
+    askable: dict[object, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
 

@@ -22,6 +22,7 @@ from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
+from mcpgate.relay.declining import Declining
 from mcpgate.relay.drain import Drain
 from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
@@ -55,6 +56,7 @@ class Serving:
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
         self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall)
+        self._declining = self.force.declining = Declining(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
         self._reactor = reactor
@@ -149,6 +151,7 @@ class Serving:
         force = self.force
         self._sweeps.stop()
         self._idle.stop()
+        self._declining.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():

@@ -21,6 +21,7 @@ from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.relay.spending import Spending
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
@@ -31,6 +32,7 @@ from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class Answering:
             self._spent = exchange.asking.spent[0]
             exceeds = self._spent.exceeds(head.length)
             if exceeds is not None:
-                self._withhold(exceeds, finished)
+                self._too_large(exceeds, finished)
                 return self
         self.more(payload, finished)
         if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
@@ -120,7 +122,7 @@ class Answering:
         if self._spent is not None:
             exceeds = self._spent.exceeds(reply.size + len(payload))
             if exceeds is not None:
-                return self._withhold(exceeds, finished)
+                return self._too_large(exceeds, finished)
         passed = reply.take(payload, finished)
         if hearing.dropped:
             self._note(hearing)
@@ -229,13 +231,8 @@ class Answering:
             exchange.live.outstanding.pop(id, None)
         asked = exchange.asking.awaited.get(id) if exchange.asking is not None else None
         if refusal.reason is Reason.POLICY_RESULT_SIZE and asked is not None:
-            return self._denied(refusal, id, asked.call.method)
+            return self._withhold(asked, id, refusal)
         return answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)
-
-    def _denied(self, refusal: Refusal, id: int | str, method: str) -> bytes:
-        """What stands in place of an answer that policy withholds."""
-        revision, exchange = self._admission.revision, self._exchange.id
-        return answer.denied_json(id, method, refusal, revision=revision, exchange=exchange)
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
@@ -300,7 +297,7 @@ class Answering:
         else:
             exchange.cut(refusal)
 
-    def _withhold(self, refusal: Refusal, finished: bool) -> None:
+    def _too_large(self, refusal: Refusal, finished: bool) -> None:
         """The answer to a single request is more than a budget permits."""
         if finished:
             self._connection = None
@@ -333,6 +330,8 @@ class Answering:
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
         hearing.masks = self._masks()
+        questions = Questions(exchange, admission)
+        hearing.keep, hearing.decline = questions.keep, questions.decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
@@ -362,9 +361,11 @@ class Answering:
             exchange.live.outstanding.pop(message.id, None)
         exceeds = self._charged(asked, len(raw)) if asked is not None else None
         if exceeds is not None:
-            assert asked is not None
-            exchange.withheld = exceeds
-            return self._denied(exceeds, message.id, asked.call.method)
+            return self._withhold(asked, message.id, exceeds)
+        if notable(message):
+            withheld = Questions(exchange, self._admission).withheld(message)
+            if withheld is not None:
+                return self._withhold(asked, message.id, withheld)
         amended = self._told(asked, message, raw)
         masks = asked.verdict.masks if asked is not None else hearing.masks
         if masks is None or isinstance(amended, Refusal):
@@ -390,11 +391,9 @@ class Answering:
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
         screened = masks.apply(message, raw, sender=SERVER, asked=method)
-        if not isinstance(screened, Refusal):
-            return raw if screened is None else hearing.count(screened)
-        self._exchange.withheld = screened
-        revision, exchange = self._admission.revision, self._exchange.id
-        return answer.denied_json(message.id, method or "", screened, revision=revision, exchange=exchange)
+        if isinstance(screened, Refusal):
+            return self._withhold(asked, message.id, screened)
+        return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
         """An answer as the gate has it told, and what it learns from it."""
@@ -408,6 +407,14 @@ class Answering:
             if isinstance(tools, list):
                 self._admission.route.mirrors.learn(tools)
         return raw
+
+    def _withhold(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+        """The answer that stands in the place of one that may not pass."""
+        exchange, method = self._exchange, asked.call.method if asked is not None else ""
+        exchange.withheld = refusal
+        return answer.denied_json(
+            id, method, refusal, revision=self._admission.revision, exchange=exchange.id
+        )
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""

@@ -20,8 +20,10 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
 from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
 from mcpgate.relay.spending import Spending, spend
+from mcpgate.sessions.live import Sessions
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
@@ -96,18 +98,25 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(body: bytes, admission: Admission, exchange: str, ledger: Ledger | None = None) -> Asking | Turned:
+def ask(
+    body: bytes,
+    admission: Admission,
+    exchange: str,
+    sessions: Sessions | None = None,
+    ledger: Ledger | None = None,
+) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
+    @param sessions: those that this worker knows, with what was asked of their callers.
     @param ledger: where budgets are counted.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange, ledger)
+            return _ask_several(body, admission, exchange, sessions, ledger)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -120,6 +129,9 @@ def ask(body: bytes, admission: Admission, exchange: str, ledger: Ledger | None 
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+        unasked = is_unasked(message, admission, sessions)
+        if unasked is not None:
+            return Turned(unasked, facts, answer.ACCEPTED)
         if verdict.asking is not None:
             changed = screened(verdict.asking, message, body, admission)
             if isinstance(changed, Refusal):
@@ -139,6 +151,10 @@ def ask(body: bytes, admission: Admission, exchange: str, ledger: Ledger | None 
         refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
         raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
         return Turned(refusal, judged.facts, raw, id)
+    if message.kind is not REQUEST:
+        idle = is_idle(message, admission)
+        if idle is not None:
+            return Turned(idle, judged.facts, answer.ACCEPTED)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
         # Before anything is masked: it is the caller's headers that must say what the caller's body says.
         arguments = message.params.get("arguments")
@@ -160,6 +176,8 @@ def ask(body: bytes, admission: Admission, exchange: str, ledger: Ledger | None 
     if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
+    if admission.revision.modern or method == "initialize":
+        body = declared(message, body, admission)
     demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
@@ -169,7 +187,9 @@ def ask(body: bytes, admission: Admission, exchange: str, ledger: Ledger | None 
     return asking
 
 
-def _ask_several(body: bytes, admission: Admission, exchange: str, ledger: Ledger | None) -> Asking | Turned:
+def _ask_several(
+    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None, ledger: Ledger | None
+) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -191,9 +211,14 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, ledger: Ledge
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
+                why = is_unasked(message, admission, sessions)
+                if why is not None:
+                    continue
                 changed = _as_may_pass(verdict, message, raw, admission)
                 if isinstance(changed, bytes):
                     passing.append(changed)
+                else:
+                    why = changed
             continue
         judged = judge(message, admission.route, admission.generation.policy)
         if isinstance(judged, Refusal):

@@ -38,6 +38,7 @@ from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -106,7 +107,8 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        asking = ask(body, admission, self.id, self.inbound.force.ledger)
+        force = self.inbound.force
+        asking = ask(body, admission, self.id, force.sessions, force.ledger)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
@@ -291,7 +293,12 @@ class Exchange:
             and len(payload) <= admission.generation.config.limits.answer_size
         ):
             message = parse(payload)
-            if type(message) is Message and message.kind is RESPONSE and message.id == asking.id:
+            if (
+                type(message) is Message
+                and message.kind is RESPONSE
+                and message.id == asking.id
+                and not notable(message)
+            ):
                 masks = asking.masks
                 if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
                     self._pass(emitted, payload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.witness import Witness
@@ -14,6 +15,9 @@ from mcpgate.sessions.live import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
+
+if TYPE_CHECKING:
+    from mcpgate.relay.declining import Declining
 
 
 class InForce:
@@ -43,6 +47,8 @@ class InForce:
         self.sessions = sessions
         #: Where budgets are counted, once there is one.
         self.ledger: Ledger | None = None
+        #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
+        self.declining: Declining | None = None
         self.wall = wall
         self.draining = False
 
