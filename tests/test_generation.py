@@ -340,8 +340,8 @@ def test_a_listener_serves_the_pages_that_it_names_and_those_of_its_public_url(f
     assert files.build().listeners["public"].origins.allowed == set()
 
 
-def test_a_route_has_the_budgets_that_may_be_about_it(files: Files) -> None:
-    """Sorted by name; those of other routes are not asked there."""
+def test_budgets_are_part_of_the_policy(files: Files) -> None:
+    """Sorted by name."""
     generation = files.build(
         files.text(
             more="""
@@ -359,9 +359,7 @@ concurrent = 1
 """
         )
     )
-    names = {route.name: [one.name for one in route.budgets] for route in generation.routes.values()}
-    assert names == {"up": ["a"], "other": ["a", "b"]}
-    assert [one.name for one in generation.budgets] == ["a", "b"]
+    assert [one.name for one in generation.policy.budgets] == ["a", "b"]
 
 
 def test_without_a_server_name_the_public_urls_certificate_is_shown(files: Files) -> None:

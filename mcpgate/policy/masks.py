@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from mcpgate.config.schema import DetectorTable
 from mcpgate.reasons import Refusal
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import Sender
@@ -24,8 +25,34 @@ class Masked:
     counts: Mapping[str, int]
 
 
+@frozen
 class Masks:
-    """The detectors that a message is subject to."""
+    """
+    The detectors that a message is subject to.
+
+    @ivar mask: those whose finds are masked; C{block}: those whose finds keep the message from passing.
+    @ivar rules: the rule that names each, for the refusal's detail.
+    """
+
+    mask: frozenset[str]
+    block: frozenset[str]
+    rules: Mapping[str, str]
+
+    @classmethod
+    def compile(
+        cls,
+        *,
+        mask: frozenset[str],
+        block: frozenset[str],
+        rules: Mapping[str, str],
+        custom: Sequence[DetectorTable],
+    ) -> Masks:
+        """
+        Compile the detectors of some rules.
+
+        @param custom: the detectors that have tables of their own, whether they are named or not.
+        """
+        return cls(mask, block, rules)
 
     def apply(
         self,

@@ -419,8 +419,9 @@ class Answering:
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
         # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
+        admission, route = self._admission, self._admission.route.name
+        callers = self._exchange.inbound.force.generation.policy.callers(admission.caller)
+        return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

@@ -140,7 +140,7 @@ def ask(
                 return Asking(changed.body, facts + masked_facts(changed.masked), exchange)
         return Asking(body, facts, exchange)
     route = admission.route
-    judged = judge(message, route, admission.generation.policy)
+    judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
@@ -220,7 +220,7 @@ def _ask_several(
                 else:
                     why = changed
             continue
-        judged = judge(message, admission.route, admission.generation.policy)
+        judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
         call, verdict = judged.call, judged.verdict
@@ -307,7 +307,7 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
     whoever may use the route may answer.
     """
-    verdict = reaches(admission.generation.policy, admission.route.name)
+    verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
 
 
