@@ -115,7 +115,7 @@ class RouteTerms:
     #: What was found for the calls that came by it (C{relay.judged}).
     judged: dict[tuple[Callers, tuple[str, str | None]], Judged | Undecided] = field(factory=dict, init=False)
     #: What its upstream may ask callers (C{relay.questions}).
-    askable: dict[object, frozenset[str]] = field(factory=dict, init=False)
+    askable: dict[Callers, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
 

@@ -748,22 +748,6 @@ class DetectorTable:
     )
 
 
-#: The detectors that are there without a table of their own (C{policy.detectors}).
-BUILT_IN = (
-    "email",
-    "card",
-    "iban",
-    "phone",
-    "ssn",
-    "aws-key",
-    "github-token",
-    "slack-token",
-    "google-key",
-    "jwt",
-    "private-key",
-)
-
-
 @frozen
 class BudgetTable:
     """C{[[budget]]}: how much may be used, by all workers of a host together."""
