@@ -248,7 +248,10 @@ class Policy:
         known = self._masks.get(key)
         if known is None:
             known = self._masks[key] = Masks.compile(
-                mask=frozenset(mask), block=frozenset(block), rules={**mask, **block}, custom=self.detectors
+                mask=frozenset(mask),
+                block=block,
+                custom={one.name: one.regex for one in self.detectors if one.regex is not None},
+                paths={one.name: one.path for one in self.detectors if one.path is not None},
             )
         return known
 

@@ -108,7 +108,7 @@ class Answering:
             self._spent = exchange.asking.spent[0]
             exceeds = self._spent.exceeds(head.length)
             if exceeds is not None:
-                self._too_large(exceeds, finished)
+                self._withhold(exceeds, finished)
                 return self
         self.more(payload, finished)
         if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
@@ -122,7 +122,7 @@ class Answering:
         if self._spent is not None:
             exceeds = self._spent.exceeds(reply.size + len(payload))
             if exceeds is not None:
-                return self._too_large(exceeds, finished)
+                return self._withhold(exceeds, finished)
         passed = reply.take(payload, finished)
         if hearing.dropped:
             self._note(hearing)
@@ -231,8 +231,13 @@ class Answering:
             exchange.live.outstanding.pop(id, None)
         asked = exchange.asking.awaited.get(id) if exchange.asking is not None else None
         if refusal.reason is Reason.POLICY_RESULT_SIZE and asked is not None:
-            return self._withhold(asked, id, refusal)
+            return self._denied(refusal, id, asked.call.method)
         return answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)
+
+    def _denied(self, refusal: Refusal, id: int | str, method: str) -> bytes:
+        """What stands in place of an answer that policy withholds."""
+        revision, exchange = self._admission.revision, self._exchange.id
+        return answer.denied_json(id, method, refusal, revision=revision, exchange=exchange)
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
@@ -297,7 +302,7 @@ class Answering:
         else:
             exchange.cut(refusal)
 
-    def _too_large(self, refusal: Refusal, finished: bool) -> None:
+    def _withhold(self, refusal: Refusal, finished: bool) -> None:
         """The answer to a single request is more than a budget permits."""
         if finished:
             self._connection = None
@@ -359,13 +364,13 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
-        exceeds = self._charged(asked, len(raw)) if asked is not None else None
-        if exceeds is not None:
-            return self._withhold(asked, message.id, exceeds)
         if notable(message):
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
-                return self._withhold(asked, message.id, withheld)
+                return self._in_place(asked, message.id, withheld)
+        exceeds = self._charged(asked, len(raw)) if asked is not None else None
+        if exceeds is not None:
+            return self._in_place(asked, message.id, exceeds)
         amended = self._told(asked, message, raw)
         masks = asked.verdict.masks if asked is not None else hearing.masks
         if masks is None or isinstance(amended, Refusal):
@@ -392,7 +397,7 @@ class Answering:
         method = asked.call.method if asked is not None else None
         screened = masks.apply(message, raw, sender=SERVER, asked=method)
         if isinstance(screened, Refusal):
-            return self._withhold(asked, message.id, screened)
+            return self._in_place(asked, message.id, screened)
         return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
@@ -408,13 +413,10 @@ class Answering:
                 self._admission.route.mirrors.learn(tools)
         return raw
 
-    def _withhold(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+    def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
         """The answer that stands in the place of one that may not pass."""
-        exchange, method = self._exchange, asked.call.method if asked is not None else ""
-        exchange.withheld = refusal
-        return answer.denied_json(
-            id, method, refusal, revision=self._admission.revision, exchange=exchange.id
-        )
+        self._exchange.withheld = refusal
+        return self._denied(refusal, id, asked.call.method if asked is not None else "")
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import msgspec
 
-from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
@@ -19,11 +18,11 @@ from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
 from mcpgate.relay.spending import Spending, spend
-from mcpgate.sessions.live import Sessions
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
@@ -98,25 +97,18 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(
-    body: bytes,
-    admission: Admission,
-    exchange: str,
-    sessions: Sessions | None = None,
-    ledger: Ledger | None = None,
-) -> Asking | Turned:
+def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
-    @param sessions: those that this worker knows, with what was asked of their callers.
-    @param ledger: where budgets are counted.
+    @param force: what this worker knows: sessions, and what budgets were spent.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange, sessions, ledger)
+            return _ask_several(body, admission, exchange, force)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -129,7 +121,7 @@ def ask(
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
-        unasked = is_unasked(message, admission, sessions)
+        unasked = is_unasked(message, admission, force.sessions if force is not None else None)
         if unasked is not None:
             return Turned(unasked, facts, answer.ACCEPTED)
         if verdict.asking is not None:
@@ -187,9 +179,7 @@ def ask(
     return asking
 
 
-def _ask_several(
-    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None, ledger: Ledger | None
-) -> Asking | Turned:
+def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForce | None) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -211,7 +201,7 @@ def _ask_several(
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
-                why = is_unasked(message, admission, sessions)
+                why = is_unasked(message, admission, force.sessions if force is not None else None)
                 if why is not None:
                     continue
                 changed = _as_may_pass(verdict, message, raw, admission)
@@ -247,6 +237,7 @@ def _ask_several(
     spent: list[Spending] = []
     for at, place, message, judged in budgeted:
         call, size = judged.call, len(passing[place])
+        ledger = force.ledger if force is not None else None
         one = spend(ledger, judged, admission.principal, admission.route.name, size)
         asked = awaited.pop(message.id, None) if message.id is not None else None
         if not isinstance(one, Refusal):

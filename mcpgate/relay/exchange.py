@@ -107,8 +107,7 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        force = self.inbound.force
-        asking = ask(body, admission, self.id, force.sessions, force.ledger)
+        asking = ask(body, admission, self.id, self.inbound.force)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):

@@ -45,10 +45,10 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
-        #: Where budgets are counted, once there is one.
-        self.ledger: Ledger | None = None
         #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
         self.declining: Declining | None = None
+        #: Where budgets are counted, once there is one.
+        self.ledger: Ledger | None = None
         self.wall = wall
         self.draining = False
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from mcpgate.budgets.ledger import Ledger
 from mcpgate.relay import exchange
 from mcpgate.relay.admission import Admission
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import Asking, Turned
+from mcpgate.relay.force import InForce
 from mcpgate.relay.reply import Hearing
-from mcpgate.sessions.live import REQUESTS_MOST, Sessions
+from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
 from tests.waiting import PATIENCE
 from tests.wire import event_source, heads
@@ -642,12 +642,10 @@ def test_a_bug_of_ours_with_a_request_that_waited_is_not_the_answers_before_it(
     """Its caller sees the end of the connection; the upstream's connection is used again."""
     real = exchange.ask
 
-    def ask(
-        body: bytes, admission: Admission, id: str, sessions: Sessions, ledger: Ledger | None
-    ) -> Asking | Turned:
+    def ask(body: bytes, admission: Admission, id: str, force: InForce) -> Asking | Turned:
         if b"get_bug" in body:
             raise RuntimeError("on purpose")
-        return real(body, admission, id, sessions, ledger)
+        return real(body, admission, id, force)
 
     world.start()
     monkeypatch.setattr(exchange, "ask", ask)
