@@ -733,22 +733,6 @@ class RuleTable:
 
 
 @frozen
-class DetectorTable:
-    """C{[[detector]]}: what else rules can mask or block by, beside the detectors that are built in."""
-
-    name: str = option("The detector's name in rules and records.", forms.name(), example='"employee-id"')
-    regex: str | None = option(
-        "What it looks for in texts.", forms.expression(), default=None, example='"E[0-9]{6}"'
-    )
-    path: str | None = option(
-        "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
-        forms.text("a path such as customer.ssn or items[].ssn", read_member),
-        default=None,
-        example='"customer.ssn"',
-    )
-
-
-@frozen
 class BudgetTable:
     """C{[[budget]]}: how much may be used, by all workers of a host together."""
 
@@ -798,6 +782,22 @@ class BudgetTable:
     )
     shadow: bool = option(
         "Only record what it would refuse.", forms.switch(), default=False, example="true"
+    )
+
+
+@frozen
+class DetectorTable:
+    """C{[[detector]]}: what else rules can mask or block by, beside the detectors that are built in."""
+
+    name: str = option("The detector's name in rules and records.", forms.name(), example='"employee-id"')
+    regex: str | None = option(
+        "What it looks for in texts.", forms.expression(), default=None, example='"E[0-9]{6}"'
+    )
+    path: str | None = option(
+        "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
+        forms.text("a path such as customer.ssn or items[].ssn", read_member),
+        default=None,
+        example='"customer.ssn"',
     )
 
 
