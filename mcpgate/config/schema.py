@@ -737,6 +737,12 @@ class BudgetTable:
     """C{[[budget]]}: how much may be used, by all workers of a host together."""
 
     name: str = option("The budget's name in records.", forms.name(), example='"searches"')
+    who: WhoTable = table(
+        "Which callers it is about; left out, all.",
+        WhoTable,
+        default=Factory(WhoTable),
+        example='{ group = "developers" }',
+    )
     on: OnTable = table(
         "Which messages it is about; without methods, all that name a tool, prompt or resource, and "
         "those of methods that the gate does not know.",
@@ -802,8 +808,8 @@ REPEATED: Mapping[str, type] = {
     "upstream": UpstreamTable,
     "route": RouteTable,
     "rule": RuleTable,
-    "budget": BudgetTable,
     "detector": DetectorTable,
+    "budget": BudgetTable,
 }
 #: What an included file may hold: policy, and nothing that needs a reload to be judged with the rest.
 INCLUDED = frozenset({"rule", "detector", "budget"})
@@ -823,8 +829,8 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
-    budgets: tuple[BudgetTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
+    budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)
