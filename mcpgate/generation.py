@@ -22,6 +22,7 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
+from mcpgate.policy.lists import Pages
 from mcpgate.policy.rules import Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
@@ -115,6 +116,8 @@ class RouteTerms:
     judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
+    #: What the pages of its upstream's lists had on them.
+    pages: Pages = field(factory=Pages, init=False)
 
     @cached_property
     def place(self) -> bytes:

@@ -7,7 +7,6 @@ event as it is complete. So whatever a caller has had of a stream ends between t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -18,7 +17,7 @@ from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay import answer
+from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
@@ -283,6 +282,7 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.news = self._news
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
@@ -303,16 +303,21 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
-        if asked is None:
-            return raw
-        method = asked.call.method
-        if method == "initialize" or method == "server/discover":
-            return clamp.answered(method, message, raw)
-        if method == "tools/list" and isinstance(message.result, Mapping):
-            tools = message.result.get("tools")
-            if isinstance(tools, list):
-                self._admission.route.mirrors.learn(tools)
-        return raw
+        if asked is not None and asked.call.method in ("initialize", "server/discover"):
+            clamped = clamp.answered(asked.call.method, message, raw)
+            if isinstance(clamped, Refusal):
+                return clamped
+            raw = clamped
+        return listing.answer(exchange, asked, message, raw)
+
+    def _news(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        """What becomes of a notification that is not everybody's."""
+        hearing = self._hearing
+        assert hearing is not None
+        heard = listing.news(self._exchange, message, raw)
+        if heard is None:
+            hearing.drop(Reason.POLICY_UNLISTED, "news of what the caller may not read")
+        return heard
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""

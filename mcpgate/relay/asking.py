@@ -12,6 +12,7 @@ import msgspec
 from mcpgate.evidence.record import batch_facts, call_facts
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
+from mcpgate.policy.lists import LISTS, cursor_of
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
@@ -28,7 +29,7 @@ NOTHING = call_facts(None, None, None)
 
 
 #: Requests whose answers the gate looks into, or changes.
-INTERESTING = frozenset({"initialize", "server/discover", "tools/list"})
+INTERESTING = LISTS | {"initialize", "server/discover"}
 
 
 class Asking(msgspec.Struct, gc=False):
@@ -41,6 +42,7 @@ class Asking(msgspec.Struct, gc=False):
     @ivar owed: JSON-RPC answers of our own, to what of a batch was not let through.
     @ivar method: Of a single request or notification.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
+    @ivar cursor: Of a single request for a list: which page of it, if not the first.
     """
 
     body: bytes
@@ -51,6 +53,7 @@ class Asking(msgspec.Struct, gc=False):
     method: str | None = None
     id: int | str | None = None
     plain: bool = False
+    cursor: str | None = None
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -60,7 +63,7 @@ class Asking(msgspec.Struct, gc=False):
             self._awaited = {}
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
-                self._awaited[self.id] = Asked(call, verdict, self.exchange)
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, self.cursor)
         return self._awaited
 
 
@@ -123,7 +126,9 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
     elif call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
-    return Asking(body, judged.facts, exchange, judged, (), method, id, method not in INTERESTING)
+    if method not in INTERESTING:
+        return Asking(body, judged.facts, exchange, judged, (), method, id, True)
+    return Asking(body, judged.facts, exchange, judged, (), method, id, False, cursor_of(message))
 
 
 def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
@@ -155,7 +160,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
         if judged.verdict.action is ALLOW:
             passing.append(raw)
             if message.id is not None:
-                awaited[message.id] = Asked(judged.call, judged.verdict, exchange)
+                awaited[message.id] = Asked(judged.call, judged.verdict, exchange, cursor_of(message))
             continue
         why = Refusal(judged.verdict.reason or Reason.POLICY_BLOCKED)
         if message.kind is REQUEST:

@@ -22,6 +22,7 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import reaches
+from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
@@ -239,7 +240,12 @@ class Exchange:
             and len(payload) <= admission.generation.config.limits.answer_size
         ):
             message = parse(payload)
-            if type(message) is Message and message.kind is RESPONSE and message.id == asking.id:
+            if (
+                type(message) is Message
+                and message.kind is RESPONSE
+                and message.id == asking.id
+                and untouched(asking.method, message.result)
+            ):
                 self._pass(emitted, payload)
                 return self
         answering = self._answering = Answering(self, admission, None if finished else connection)

@@ -22,6 +22,7 @@ from typing import Protocol
 from attrs import Factory, define
 
 from mcpgate.policy.asked import Asked
+from mcpgate.policy.lists import JUDGED_NEWS
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
@@ -33,6 +34,9 @@ Outstanding = MutableMapping[int | str, Asked]
 #: What becomes of an answer before it is passed on: the bytes to pass on, or why not.
 #: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
 Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
+
+#: The same for a notification.
+News = Callable[[Message, bytes], bytes | None | Refusal]
 
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
@@ -55,6 +59,7 @@ class Hearing:
 
     @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
     @ivar amend: Called with each answer, in order.
+    @ivar news: Called with each notification that is not everybody's (C{policy.lists}), if there are rules.
     @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
     @ivar again: Whether what it may answer may have been answered before: the caller has come back for what
         it missed.
@@ -75,6 +80,7 @@ class Hearing:
     endpoint: Callable[[bytes], bytes | Refusal] | None = None
     dropped: list[Refusal] = Factory(list)
     answered: set[int | str] = Factory(set)
+    news: News | None = None
 
     def hear(self, raw: bytes) -> bytes | None | Refusal:
         """What to pass on of one message, or of one batch; C{None}: nothing."""
@@ -126,6 +132,8 @@ class Hearing:
                 return None
             assert id is not None and message.method is not None
             self.asked[id] = message.method
+        elif self.news is not None and message.method in JUDGED_NEWS:
+            return self.news(message, raw)
         return raw
 
     def drop(self, reason: Reason, detail: str) -> None:
