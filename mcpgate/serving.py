@@ -61,6 +61,7 @@ class Serving:
         # What is no longer configured, until the last of its exchanges is over.
         self._leaving: list[Listening] = []
         self._fading: list[Pool] = []
+        self.force.guards.begin()
         self.force.readiness.start()
         self._sweeps.start()
 
@@ -94,6 +95,7 @@ class Serving:
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
         self._fading = [pool for pool in (*self._fading, *retired) if any(pool.counts().values())]
@@ -145,6 +147,7 @@ class Serving:
             listening.stop()
         force.readiness.stop()
         force.witness.close()
+        force.guards.close()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from mcpgate.definitions.guards import Guards
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
@@ -40,6 +41,8 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
+        #: What upstreams have said of their tools.
+        self.guards = Guards(generation.config.gate.state, wall)
         self.wall = wall
         self.draining = False
 
