@@ -109,6 +109,7 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        self.force.guards.look()
         for listening in self._all():
             listening.judge_streams()
 

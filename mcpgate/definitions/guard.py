@@ -62,10 +62,17 @@ class Guard:
     log = Logger()
 
     def __init__(
-        self, store: Store, upstream: str, place: str, mode: str, wall: Callable[[], float] = time.time
+        self,
+        store: Store,
+        upstream: str,
+        place: str,
+        mode: str,
+        tell: Callable[[str, Sequence[News]], None],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """
         @param place: its authority and target.
+        @param tell: gets what people did, to record it, with the upstream's name.
         @param wall: Unix seconds.
         """
         self.failure: str | None = None
@@ -73,6 +80,7 @@ class Guard:
         self._store = store
         self._upstream = upstream
         self._place = place
+        self._tell = tell
         self._wall = wall
         self._known = Known(upstream, place)
         self._changes: bytes | None = None
@@ -92,12 +100,18 @@ class Guard:
             self._place, self.mode = place, mode
             self._changes = None
 
-    # At a call.
-
-    def judge(self, name: str) -> Refusal | None:
-        """Why a tool may not be called now, if so."""
+    def look(self) -> None:
+        """See whether anybody has changed what is kept."""
         if self._store.changes() != self._changes:
             self._refresh()
+
+    # At a call.
+
+    def judge(self, method: str, name: str | None) -> Refusal | None:
+        """Why a call may not be made now, if it is one of a tool."""
+        if method != "tools/call":
+            return None
+        self.look()
         if self._all:
             why = "a tool of this upstream has changed, and nobody has accepted it yet"
             return Refusal(Reason.POLICY_DEFINITION, self.failure or self._unkept or why)
@@ -114,8 +128,7 @@ class Guard:
         @param raw: the bytes of that list.
         @param key: the pin of the key by which the upstream has proved itself.
         """
-        if self._store.changes() != self._changes:
-            self._refresh()
+        self.look()
         digest = hashlib.sha256(raw + b"\0" + (key or "").encode()).digest()
         known = self._seen.get(digest)
         if known is not None:
@@ -199,8 +212,7 @@ class Guard:
         The C{outputSchema} of a tool, as its upstream has last shown it to any worker; C{None} where it has
         none, or was not seen.
         """
-        if self._store.changes() != self._changes:
-            self._refresh()
+        self.look()
         last = self._last.get(name)
         if (name, last) in self._schemas:
             return self._schemas[name, last]
@@ -219,8 +231,7 @@ class Guard:
 
     def counts(self) -> dict[str, Any]:
         """For C{status}."""
-        if self._store.changes() != self._changes:
-            self._refresh()
+        self.look()
         tools = self._known.tools.values()
         hiding = [tool for tool in tools if any(one.concealed for one in (*tool.accepted, *tool.changed))]
         return {
@@ -242,6 +253,8 @@ class Guard:
             self._failed(error)
             return
         self.failure = None
+        if known is not None and known.untold:
+            known = self._record(known)
         self._known = self._of_this_place(known)
         self._seen.clear()
         self._schemas.clear()
@@ -250,6 +263,25 @@ class Guard:
         self._suspended = changed if self.mode == "quarantine" else _NOTHING
         unkept = self._unkept is not None and self.mode in GUARDED
         self._all = unkept or (self.mode == "block" and bool(changed))
+
+    def _record(self, known: Known) -> Known:
+        """Record what people did, unless another worker was first."""
+
+        def by(now: Known | None) -> tuple[Known, tuple[Known, list[News]]]:
+            now = now or known
+            told, now.untold = now.untold, []
+            return now, (now, told)
+
+        try:
+            known, news = self._store.change(self._upstream, by)
+        except StoreError as error:
+            # It stays to be told; what they did holds all the same.
+            self.log.warn("what was accepted is not recorded yet: {why}", why=str(error))
+            return known
+        self._changes = self._store.changes()
+        if news:
+            self._tell(self._upstream, news)
+        return known
 
     def _of_this_place(self, known: Known | None) -> Known:
         if known is not None and known.place == self._place:

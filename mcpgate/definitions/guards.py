@@ -26,10 +26,19 @@ class Guards:
 
     log = Logger()
 
-    def __init__(self, state: Path, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        state: Path,
+        tell: Callable[[str, Sequence[News]], None],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param tell: as L{Guard} has it.
+        """
         self.guarding: dict[str, Guard] = {}
         self._all: dict[str, Guard] = {}
         self._store = Store(state)
+        self._tell = tell
         self._wall = wall
 
     def begin(self) -> None:
@@ -47,7 +56,7 @@ class Guards:
             mode = terms.table.definitions
             guard = before.get(name)
             if guard is None:
-                guard = Guard(self._store, name, place, mode, self._wall)
+                guard = Guard(self._store, name, place, mode, self._tell, self._wall)
             else:
                 guard.adopt(place, mode)
             self._all[name] = guard
@@ -56,6 +65,11 @@ class Guards:
     def of(self, upstream: str) -> Guard | None:
         """That of an upstream; C{None} if it is not in force any more."""
         return self._all.get(upstream)
+
+    def look(self) -> None:
+        """See whether anybody has changed what is kept."""
+        for guard in self._all.values():
+            guard.look()
 
     def close(self) -> None:
         """Nobody asks any more."""
@@ -66,6 +80,7 @@ def accept_in(
     store: Store,
     upstream: str,
     tools: Sequence[str] | None,
+    by: str,
     fingerprint: str | None = None,
     *,
     withdrawn: bool = False,
@@ -78,10 +93,10 @@ def accept_in(
     @raise NotKnown: there is nothing of the kind to accept.
     """
 
-    def by(known: Known | None) -> tuple[Known, list[News]]:
+    def change(known: Known | None) -> tuple[Known, list[News]]:
         if known is None:
             raise NotKnown(f"upstream {upstream} has shown no tools")
         names = list(tools) if tools is not None else None
-        return known, accept(known, names, fingerprint, withdrawn=withdrawn)
+        return known, accept(known, names, by, fingerprint, withdrawn=withdrawn)
 
-    return store.change(upstream, by)
+    return store.change(upstream, change)

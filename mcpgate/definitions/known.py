@@ -37,6 +37,9 @@ TEXT_MOST: Final = 128 * 1024
 TEXTS_MOST: Final = 16 * 1024 * 1024
 
 
+_TOO_LARGE: Final = msgspec.Raw(b"null")
+
+
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     One definition of a tool.
@@ -44,20 +47,18 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @ivar seen: Unix seconds at which it was first seen.
     @ivar key: The pin of the upstream's key then.
     @ivar concealed: What it says without showing it.
-    @ivar definition: Its canonical text; C{None} where it is too large to be kept.
+    @ivar definition: Its canonical text; C{null} where it is too large to be kept.
     """
 
     fingerprint: str
     seen: float
     key: str | None
     concealed: tuple[str, ...] = ()
-    definition: msgspec.Raw | None = None
+    definition: msgspec.Raw = _TOO_LARGE
 
     def object(self) -> dict[str, object] | None:
         """The definition, if it was kept."""
-        if self.definition is None:
-            return None
-        found: dict[str, object] = msgspec.json.decode(self.definition, type=dict[str, object])
+        found: dict[str, object] | None = msgspec.json.decode(self.definition, type=dict[str, object] | None)
         return found
 
 
@@ -76,18 +77,7 @@ class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return any(variant.fingerprint == fingerprint for variant in self.changed)
 
 
-class Known(msgspec.Struct, forbid_unknown_fields=True):
-    """What is known of one upstream. C{v} is the version of this form."""
-
-    upstream: str
-    place: str
-    keys: list[str] = []
-    tools: dict[str, Tool] = {}
-    v: int = 1
-
-
-@frozen
-class News:
+class News(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     Something to be recorded.
 
@@ -95,6 +85,7 @@ class News:
     @ivar tool: C{None} for what is about the upstream.
     @ivar old: A fingerprint, or of C{key} a pin; like C{new}.
     @ivar key: The upstream's key; C{renewed}: and it was not known before.
+    @ivar by: Of what a person did: who.
     """
 
     what: str
@@ -104,6 +95,22 @@ class News:
     key: str | None = None
     renewed: bool = False
     detail: str | None = None
+    by: str | None = None
+
+
+class Known(msgspec.Struct, forbid_unknown_fields=True):
+    """
+    What is known of one upstream. C{v} is the version of this form.
+
+    @ivar untold: What people did that no gate has recorded yet.
+    """
+
+    upstream: str
+    place: str
+    keys: list[str] = []
+    tools: dict[str, Tool] = {}
+    untold: list[News] = []
+    v: int = 1
 
 
 @frozen
@@ -156,8 +163,8 @@ def learn(known: Known, shown: list[Shown], key: str | None, now: float) -> list
                 continue
         elif tool.known(one.fingerprint) or tool.waits(one.fingerprint) or len(tool.changed) >= CHANGED_MOST:
             continue
-        kept = msgspec.Raw(one.text) if len(one.text) <= min(TEXT_MOST, room) else None
-        room -= len(one.text) if kept is not None else 0
+        kept = msgspec.Raw(one.text) if len(one.text) <= min(TEXT_MOST, room) else _TOO_LARGE
+        room -= len(kept)
         hidden = tuple(concealed(one.definition))
         variant = Variant(one.fingerprint, now, key, hidden, kept)
         old = None
@@ -181,20 +188,21 @@ class NotKnown(Exception):
 
 
 def accept(
-    known: Known, names: list[str] | None, fingerprint: str | None = None, *, withdrawn: bool = False
+    known: Known, names: list[str] | None, by: str, fingerprint: str | None = None, *, withdrawn: bool = False
 ) -> list[News]:
     """
     A person says that what has changed is right.
 
     @param names: Of which tools; C{None}: of all that have changed.
+    @param by: Who says so.
     @param fingerprint: Which definition, by the beginning of its fingerprint; the newest otherwise.
     @param withdrawn: The other way round: what was accepted before is right.
-    @raise NotKnown: A tool has not changed, or not to that.
+    @raise NotKnown: A tool has not changed, or not to that; then nothing is accepted.
     """
     if names is None:
         names = [name for name, tool in known.tools.items() if tool.changed]
     found = []
-    for name in names:
+    for name in dict.fromkeys(names):
         tool = known.tools.get(name)
         if tool is None:
             raise NotKnown(f"upstream {known.upstream} has shown no tool {name!a}")
@@ -207,12 +215,11 @@ def accept(
     news = []
     for name, tool, variant in found:
         old = tool.accepted[-1].fingerprint
-        if withdrawn:
-            known.tools[name] = Tool(tool.accepted)
-            news.append(News("withdrawn", name, old, variant.fingerprint))
-        else:
-            known.tools[name] = Tool((*tool.accepted, variant)[-ACCEPTED_MOST:])
-            news.append(News("accepted", name, old, variant.fingerprint))
+        accepted = tool.accepted if withdrawn else (*tool.accepted, variant)[-ACCEPTED_MOST:]
+        known.tools[name] = Tool(accepted)
+        what = "withdrawn" if withdrawn else "accepted"
+        news.append(News(what, name, old, variant.fingerprint, by=by))
+    known.untold += news
     return news
 
 
@@ -222,4 +229,4 @@ def _begins(fingerprint: str, asked: str) -> bool:
 
 def _size(known: Known) -> int:
     variants = (each for tool in known.tools.values() for each in (*tool.accepted, *tool.changed))
-    return sum(len(each.definition) for each in variants if each.definition is not None)
+    return sum(len(each.definition) for each in variants)

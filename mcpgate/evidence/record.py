@@ -113,6 +113,10 @@ class _WhyFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None
 
 
+class _MaskedFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    masked: dict[str, int]
+
+
 class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "dropped"
@@ -130,6 +134,23 @@ class _AnsweredLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time: str
     exchange: str
     request: str | None
+
+
+class _DefinitionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "definition"
+    id: str
+    time: str
+    exchange: str | None
+    upstream: str
+    tool: str | None
+    what: str
+    old: str | None
+    new: str | None
+    key: str | None
+    renewed: bool
+    detail: str | None
+    by: str | None
 
 
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -262,12 +283,15 @@ def close_line(
     bytes_in: int,
     bytes_out: int,
     seconds: float,
+    masked: Mapping[str, int] | None = None,
 ) -> bytes:
     """An exchange ended.
 
     @param status: The HTTP status that the caller got; C{None} if it got none.
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
+    @param masked: How many values of each detector were masked in the answer; the line says so only where
+        there were some.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -277,10 +301,16 @@ def close_line(
         if refusal is not None:
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
+    more = masked_facts(masked) if masked else ""
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'
     ).encode("ascii")
+
+
+def masked_facts(masked: Mapping[str, int]) -> str:
+    """What more a line says where values were masked: how many of each detector, never one of them."""
+    return "," + _members(_MaskedFacts(masked=dict(masked)))
 
 
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:
@@ -306,6 +336,49 @@ def answered_line(id: str, *, time: str, exchange: str, request: str | None) -> 
     @param request: The one by which its request came; C{None} where this worker has not seen it.
     """
     return _encode(_AnsweredLine(id=id, time=time, exchange=exchange, request=request))
+
+
+def definition_line(
+    id: str,
+    *,
+    time: str,
+    exchange: str | None,
+    upstream: str,
+    tool: str | None,
+    what: str,
+    old: str | None,
+    new: str | None,
+    key: str | None,
+    renewed: bool,
+    detail: str | None,
+    by: str | None,
+) -> bytes:
+    """What an upstream says of a tool is new, or somebody has accepted it; never what it says.
+
+    @param exchange: The id of the exchange by which it was seen; C{None} for what a person did.
+    @param what: C{first}, C{changed}, C{suspicious}, C{unfit}, C{key}, C{accepted} or C{withdrawn}.
+    @param old: The fingerprint of the definition before; of C{key}, the pin before. C{new} likewise.
+    @param key: The pin of the key by which the upstream had proved itself.
+    @param renewed: Whether that was another one than before.
+    @param detail: Which characters are not seen, and in which member; or what is wrong with it.
+    @param by: Who accepted it, or took the acceptance of another back: a user of the host.
+    """
+    return _encode(
+        _DefinitionLine(
+            id=id,
+            time=time,
+            exchange=exchange,
+            upstream=upstream,
+            tool=_bounded(tool),
+            what=what,
+            old=old,
+            new=new,
+            key=key,
+            renewed=renewed,
+            detail=_bounded(detail),
+            by=_bounded(by),
+        )
+    )
 
 
 def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
@@ -28,14 +28,16 @@ from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering, with_lines
-from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
+from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
+from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
+from mcpgate.wire.mcp import SERVER
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -63,9 +65,15 @@ class Exchange:
     _sent = False
     _answering: Answering | None = None
     _outbound: str | None = None
+    #: The certificate of whoever answers, once L{Answering} reads it.
+    peer: Certificate | None = None
     _opened = False
     _kept = False
     closed = False
+    #: How many values of each detector were masked in the answer.
+    masked: dict[str, int] | None = None
+    #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
+    withheld: Refusal | None = None
     #: By what a stream that goes on was judged again.
     judged_by: tuple[Generation, IssuedTokens] | None = None
 
@@ -100,7 +108,8 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        asking = ask(body, admission, self.id)
+        guard = self.inbound.force.guards.guarding.get(admission.route.upstream.name)
+        asking = ask(body, admission, self.id, guard)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
@@ -162,8 +171,13 @@ class Exchange:
         inbound = self.inbound
         self._pool = None
         inbound.stream.deadline = NEVER
-        self._connection = connection
         self._outbound = connection.record
+        if self.asking is not None and self.asking.demands:
+            refusal = unmet(self.asking.demands, connection.handshake)
+            if refusal is not None:
+                connection.unused()
+                return self._deny(self.asking, refusal)
+        self._connection = connection
         self._open()
         # With the lines of all that this turn opens, which cost the journal one write.
         inbound.force.readiness.soon(self._forward, inbound.stream)
@@ -183,7 +197,8 @@ class Exchange:
         if asking is None:
             request = admission.forward + b"\r\n"
         else:
-            request = b"%bcontent-length: %d\r\n\r\n%b" % (admission.forward, len(asking.body), asking.body)
+            forward = asking.forward or admission.forward
+            request = b"%bcontent-length: %d\r\n\r\n%b" % (forward, len(asking.body), asking.body)
         if admission.session is not None:
             self._take_part(admission)
         self._sent = connection.send(admission.head.method, request, self)
@@ -212,6 +227,24 @@ class Exchange:
         live.streams += 1
         self.live = live
         return live
+
+    def _deny(self, asking: Asking, refusal: Refusal) -> None:
+        """What was asked for may not be forwarded over this connection."""
+        assert self.admission is not None
+        revision = self.admission.revision
+        facts, answers = [], list(asking.owed)
+        for id, asked in asking.awaited.items():
+            facts.append(refused_facts(asked.call, asked.verdict, refusal))
+            answers.append(
+                answer.denied_json(id, asked.call.method, refusal, revision=revision, exchange=self.id)
+            )
+        if not answers:
+            return self._answer(answer.ACCEPTED, 202, refusal)
+        if asking.judged is not None:
+            self._facts, body = facts[0], answers[0]
+        else:
+            self._facts, body = batch_facts(facts), b"[%b]" % b",".join(answers)
+        self._answer(answer.json_bytes(body), 200, refusal)
 
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
@@ -246,8 +279,12 @@ class Exchange:
                 and message.id == asking.id
                 and untouched(asking.method, message.result)
             ):
-                self._pass(emitted, payload)
-                return self
+                masks = asking.masks
+                if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
+                    self._pass(emitted, payload)
+                    return self
+        if connection is not None:
+            self.peer = connection.handshake.peer
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 
@@ -436,6 +473,8 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
+        if refusal is None:
+            refusal = self.withheld
         if refusal is not None:
             self.inbound.force.crowd.tally.count(refusal.reason)
         inbound = self.inbound
@@ -451,5 +490,6 @@ class Exchange:
             bytes_in=self._size_in,
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
+            masked=self.masked,
         )
         witness.tell(line)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from mcpgate.definitions.guards import Guards
+from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
@@ -42,7 +44,7 @@ class InForce:
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
         #: What upstreams have said of their tools.
-        self.guards = Guards(generation.config.gate.state, wall)
+        self.guards = Guards(generation.config.gate.state, partial(tell, witness), wall)
         self.wall = wall
         self.draining = False
 

@@ -641,7 +641,7 @@ def test_a_bug_of_ours_with_a_request_that_waited_is_not_the_answers_before_it(
     """Its caller sees the end of the connection; the upstream's connection is used again."""
     real = exchange.ask
 
-    def ask(body: bytes, admission: Admission, id: str) -> Asking | Turned:
+    def ask(body: bytes, admission: Admission, id: str, guard: object) -> Asking | Turned:
         if b"get_bug" in body:
             raise RuntimeError("on purpose")
         return real(body, admission, id)

@@ -1,0 +1,282 @@
+"""Detectors: what in a text is a secret, or personal, and where it stands.
+
+Those that come with the gate are described in L{mcpgate.policy.sought}; operators add expressions of
+their own. Each is looked for in a text as it is and, where that differs, as it is seen by who reads it
+(L{mcpgate.policy.folded}). All expressions are RE2's and all checks are bounded, so the time is linear in
+the text.
+
+Most of what passes a gate holds nothing of the kind. L{Detectors.suspicious} says so after one look at
+the bytes of a whole message, before anybody parses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from attrs import define, field
+
+from mcpgate.policy.checks import Check
+from mcpgate.policy.flat import flat, members
+from mcpgate.policy.folded import fold, origins
+from mcpgate.policy.regex import Regex, regex_of_operator, unanchored
+from mcpgate.policy.sought import BUILT_IN, NAMES, Sought
+
+__all__ = ["BUILT_IN", "NAMES", "Detectors", "Found"]
+
+
+class Found(NamedTuple):
+    """Where a detector found something, as offsets in the text."""
+
+    start: int
+    end: int
+    detector: str
+
+
+@define
+class Shape:
+    """One shape of what a detector looks for, ready to be used."""
+
+    detector: str
+    tight: Regex
+    loose: Regex
+    before: Regex | None
+    after: Regex | None
+    check: Check
+    needs: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, sought: Sought) -> Shape:
+        left = f"(?:^|{sought.left})" if sought.left else ""
+        right = f"(?:$|{sought.right})" if sought.right else ""
+        return cls(
+            sought.detector,
+            Regex(f"{left}({sought.core}){right}"),
+            Regex(f"({sought.core})"),
+            Regex(f"(?:{sought.left})$", captures=False) if sought.left else None,
+            Regex(f"^(?:$|{sought.right})", captures=False) if sought.right else None,
+            sought.check,
+            sought.needs,
+        )
+
+    def seek(self, raw: bytes) -> Iterator[tuple[int, int]]:
+        """Where it is in a text."""
+        if self.needs and not any(need in raw for need in self.needs):
+            return
+        at = 0
+        while (span := self.tight.span(raw, at)) is not None:
+            start, end = span
+            spans = self.check(raw, start, end, ())
+            yield from spans
+            # What was refused may hide the beginning of another; what was found does not.
+            at = max(spans[-1][1], start + 1) if spans else _next(self.detector, start, end)
+
+
+def _next(detector: str, start: int, end: int) -> int:
+    # A run of digits has been looked at as a whole, and so has an address.
+    return end if detector in ("card", "email", "phone", "ssn") else start + 2
+
+
+_shapes = tuple(Shape.of(sought) for sought in BUILT_IN)
+_hints: dict[str, list[Sought]] = {}
+for _sought in BUILT_IN:
+    _hints.setdefault(_sought.detector, []).append(_sought)
+
+# No honest writer of JSON escapes letters or digits.
+_HIDDEN = Regex(r"\\u00(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])", captures=False)
+_TEXT = b'"text"'
+# Escapes that may stand for what is folded away; unescaped controls do not stand in JSON, save DEL.
+_UNSEEN = (rb"\u", rb"\b", rb"\f")
+_CONTINUED = bytes(range(0x80, 0xC0))
+
+
+@define
+class Detectors:
+    """A set of detectors, compiled. It does not change."""
+
+    names: frozenset[str]
+    shapes: tuple[Shape, ...] = field(repr=False)
+    custom: tuple[tuple[str, Regex], ...] = field(repr=False)
+    _near: tuple[Regex, ...] = field(repr=False)
+    _far: tuple[Regex, ...] = field(repr=False)
+    _wide: tuple[Regex, ...] = field(repr=False)
+    _stand_ins: dict[str, str] = field(factory=dict, repr=False)
+
+    @classmethod
+    def compile(cls, names: frozenset[str], custom: Mapping[str, str]) -> Detectors:
+        """
+        The detectors of these names.
+
+        @param custom: The expressions of detectors that an operator named; those not in C{names} are not
+            looked for.
+        @raise ValueError: A name means nothing, or an expression is not RE2's, too large or matches the
+            empty text.
+        """
+        known = tuple(shape for shape in _shapes if shape.detector in names and shape.detector not in custom)
+        own = []
+        for name in sorted(names):
+            if name in custom:
+                try:
+                    own.append((name, regex_of_operator(custom[name])))
+                except ValueError as error:
+                    raise ValueError(f"detector {name!r}: {error}") from None
+            elif name not in NAMES:
+                raise ValueError(f"no detector is named {name!r}")
+        hints = [sought for name in sorted(names) if name not in custom for sought in _hints[name]]
+        wide = [unanchored(regex.text) for _, regex in own]
+        self = cls(
+            names,
+            known,
+            tuple(own),
+            _any([sought.near or sought.hint for sought in hints]),
+            _any([sought.hint for sought in hints] + wide),
+            _any(wide),
+        )
+        for name in names:
+            self._stand_ins[name] = self._unfound((f"[{name}]", "[masked]", "***", "█"))
+        return self
+
+    def suspicious(self, raw: bytes) -> bool:
+        """
+        Whether a JSON document deserves a closer look.
+
+        C{False} only where L{find} finds nothing in any of its strings, names and numbers, and
+        L{mcpgate.policy.texts.find_across} nothing where values of C{text} members follow each other in
+        the document. What it does not cover: other strings put together, and what base64 holds.
+        """
+        clear = raw
+        plain = raw.isascii() and b"\x7f" not in raw
+        if b"\\" in raw:
+            if _HIDDEN.hits(raw):
+                return True
+            clear = flat(raw)
+            plain = plain and not any(escape in raw for escape in _UNSEEN)
+        if self._holds(clear, plain):
+            return True
+        first = raw.find(_TEXT)
+        # A text item has it twice, as the name of its type and of its member.
+        if first >= 0 and raw.count(_TEXT, first + 1) > 1:
+            return self._holds_across(raw)
+        return False
+
+    def _holds(self, clear: bytes, plain: bool) -> bool:
+        if _hit(self._near, clear) and next(self._seek(clear), None) is not None:
+            return True
+        if _hit(self._wide, clear):
+            return True
+        if plain:
+            return False
+        seen = _as_seen(clear)
+        return seen is not clear and (
+            _hit(self._wide, seen) or (_hit(self._near, seen) and next(self._seek(seen), None) is not None)
+        )
+
+    def _holds_across(self, raw: bytes) -> bool:
+        values = members(raw, _TEXT)
+        if len(values) < 2:
+            return False
+        together = b"".join(values)
+        if _hit(self._far, together):
+            return True
+        seen = _as_seen(together)
+        return seen is not together and _hit(self._far, seen)
+
+    def find(self, text: str) -> list[Found]:
+        """What is found in a text, in order; what overlaps is one."""
+        raw = text.encode("utf-8", "surrogatepass")
+        found = _placed(raw, self._seek_if_near(raw))
+        folded = fold(text)
+        if folded is not text:
+            seen = folded.encode("utf-8", "surrogatepass")
+            spans = _placed(seen, self._seek_if_near(seen))
+            if spans:
+                was = origins(text)
+                found += [Found(was[start], was[end - 1] + 1, name) for start, end, name in spans]
+        return merged(found) if len(found) > 1 else found
+
+    def _seek_if_near(self, raw: bytes) -> Iterable[Found]:
+        return self._seek(raw) if _hit(self._near, raw) or _hit(self._wide, raw) else ()
+
+    def _seek(self, raw: bytes) -> Iterator[Found]:
+        """Finds of each detector after those of the one before it, as offsets in bytes."""
+        for shape in self.shapes:
+            for start, end in shape.seek(raw):
+                yield Found(start, end, shape.detector)
+        for name, regex in self.custom:
+            for start, end in regex.spans(raw):
+                yield Found(start, end, name)
+
+    def stand_in(self, detector: str) -> str:
+        """What stands in the place of a find in free text: C{[card]}."""
+        return self._stand_ins[detector]
+
+    def stand_in_like(self, detector: str, text: str) -> str:
+        """
+        What stands in the place of a find where the form must stay: as long, with the same punctuation.
+
+        An e-mail address stays one, under a name that is reserved for what does not exist (RFC 2606).
+        """
+        if detector == "email":
+            return "masked@masked.invalid"
+        return self._unfound(("".join(map(_alike, text)), "x" * len(text), "*" * len(text)))
+
+    def _unfound(self, choices: Sequence[str]) -> str:
+        """The first that no detector finds anything in; an expression may find something in all."""
+        return next((choice for choice in choices if not self.find(choice)), choices[-1])
+
+
+def _as_seen(raw: bytes) -> bytes:
+    """As who reads it sees it; the same object where that is no different."""
+    text = raw.decode("utf-8", "surrogatepass")
+    folded = fold(text)
+    return raw if folded is text else folded.encode("utf-8", "surrogatepass")
+
+
+def _alike(sign: str) -> str:
+    if sign.isdigit():
+        return "0"
+    return ("X" if sign.isupper() else "x") if sign.isalpha() else sign
+
+
+def _any(texts: Sequence[str]) -> tuple[Regex, ...]:
+    """One expression for all, or one for each where they do not go together (names of groups)."""
+    if not texts:
+        return ()
+    try:
+        return (Regex("|".join(f"(?:{text})" for text in texts), captures=False),)
+    except ValueError:
+        return tuple(Regex(text, captures=False) for text in texts)
+
+
+def _hit(regexes: tuple[Regex, ...], raw: bytes) -> bool:
+    for regex in regexes:
+        if regex.hits(raw):
+            return True
+    return False
+
+
+def _placed(raw: bytes, found: Iterable[Found]) -> list[Found]:
+    """The same finds, as offsets in characters."""
+    spans = list(found)
+    if not spans or raw.isascii():
+        return spans
+    place: dict[int, int] = {}
+    at = characters = 0
+    for offset in sorted({offset for start, end, _ in spans for offset in (start, end)}):
+        characters += len(raw[at:offset].translate(None, _CONTINUED))
+        place[offset] = characters
+        at = offset
+    return [Found(place[start], place[end], name) for start, end, name in spans]
+
+
+def merged(found: Iterable[Found]) -> list[Found]:
+    """In order, with what overlaps made one, under the name of the longer."""
+    out: list[Found] = []
+    for one in sorted(found):
+        if out and one.start < out[-1].end:
+            last = out[-1]
+            longer = one if one.end - one.start > last.end - last.start else last
+            out[-1] = Found(last.start, max(last.end, one.end), longer.detector)
+        else:
+            out.append(one)
+    return out
