@@ -15,12 +15,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
+from mcpgate.relay.declining import Declining
 from mcpgate.relay.drain import Drain
 from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
@@ -54,6 +56,7 @@ class Serving:
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
         self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall)
+        self._declining = self.force.declining = Declining(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
         self._reactor = reactor
@@ -61,7 +64,7 @@ class Serving:
         # What is no longer configured, until the last of its exchanges is over.
         self._leaving: list[Listening] = []
         self._fading: list[Pool] = []
-        self.force.guards.begin()
+        self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
         self._sweeps.start()
 
@@ -92,6 +95,7 @@ class Serving:
                 pool = Pool(self._reactor, force.readiness, terms, force.witness)
             pool.terms = terms
             pools[key] = pool
+        self._begin_to_count(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -110,6 +114,7 @@ class Serving:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
         self.force.guards.look()
+        self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
 
@@ -120,6 +125,13 @@ class Serving:
             force.tokens = tokens
             for listening in self._all():
                 listening.judge_streams()
+
+    def _begin_to_count(self, generation: Generation) -> None:
+        force = self.force
+        if generation.budgets and force.ledger is None:
+            force.ledger = Ledger(generation.config.gate.state)
+        if force.ledger is not None and any(budget.counts for budget in generation.budgets):
+            force.ledger.begin()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
@@ -142,6 +154,7 @@ class Serving:
         force = self.force
         self._sweeps.stop()
         self._idle.stop()
+        self._declining.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():
@@ -149,6 +162,8 @@ class Serving:
         force.readiness.stop()
         force.witness.close()
         force.guards.close()
+        if force.ledger is not None:
+            force.ledger.close()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""

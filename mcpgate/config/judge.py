@@ -39,8 +39,10 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
             _leads_somewhere(route, upstreams)
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
-        for rule in drafts["rule"]:
+        for rule in (*drafts["rule"], *drafts["budget"]):
             _is_about_routes(rule, routes)
+    for budget in drafts["budget"]:
+        _limits_something(budget)
 
 
 def route_name(route: Draft) -> str:
@@ -157,3 +159,11 @@ def _is_about_routes(rule: Draft, routes: Sequence[str]) -> None:
         if name not in routes:
             at = place.item(index) if len(names) > 1 else place
             on.sheet.report(at, f"no route is named {quoted(name)}{did_you_mean(name, routes)}")
+
+
+LIMITS = ("calls", "bytes", "concurrent", "result_size")
+
+
+def _limits_something(budget: Draft) -> None:
+    if budget.sound(*LIMITS) and all(budget.get(limit) is None for limit in LIMITS):
+        budget.sheet.report(budget.place, "limits nothing; give it calls, bytes, concurrent or result_size")

@@ -138,6 +138,7 @@ def _built(drafts: Mapping[str, list[Draft]], sheet: Sheet, source: Path, text: 
         upstreams=cast("tuple[schema.UpstreamTable, ...]", built["upstream"]),
         routes=cast("tuple[schema.RouteTable, ...]", built["route"]),
         rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
+        budgets=cast("tuple[schema.BudgetTable, ...]", built["budget"]),
         source=source,
         text=text,
         lines=sheet.lines,

@@ -488,6 +488,53 @@ class RuleTable:
     )
 
 
+@frozen
+class BudgetTable:
+    """C{[[budget]]}: how much may be used, by all workers of a host together."""
+
+    name: str = option("The budget's name in records.", forms.name(), example='"searches"')
+    on: OnTable = table(
+        "Which messages it is about; without methods, all that name a tool, prompt or resource, and "
+        "those of methods that the gate does not know.",
+        OnTable,
+        default=Factory(OnTable),
+        example='{ route = "github", method = "tools/call", name = "search_*" }',
+    )
+    per: tuple[str, ...] = option(
+        "What has a count of its own: each principal, route or tool (or prompt, or resource), or each "
+        "combination of several; left out, all that it is about is counted together.",
+        forms.many(forms.word("thing to count by", ("principal", "route", "tool")), lone=True),
+        default=(),
+        example='["principal", "tool"]',
+    )
+    # A minute: people think of rates in it, and whoever has used it up waits no longer than for a tool.
+    # Not beyond a day: what is counted does not outlive the machine.
+    window: float = option(
+        "The time that calls and bytes are counted over.",
+        forms.duration("1s", "1d"),
+        default=60.0,
+        example='"1h"',
+    )
+    calls: int | None = option(
+        "Most calls in any window.", forms.count(1, 1_000_000_000), default=None, example="100"
+    )
+    bytes: int | None = option(
+        "Most bytes of bodies in any window, of requests and answers; the call that goes beyond is finished.",
+        forms.size("1KiB", "1024GiB"),
+        default=None,
+        example='"10MiB"',
+    )
+    concurrent: int | None = option(
+        "Most calls that run at once.", forms.count(1, 65535), default=None, example="5"
+    )
+    result_size: int | None = option(
+        "Largest answer to one call.", forms.size("1B", "1GiB"), default=None, example='"1MiB"'
+    )
+    shadow: bool = option(
+        "Only record what it would refuse.", forms.switch(), default=False, example="true"
+    )
+
+
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {
@@ -495,6 +542,7 @@ REPEATED: Mapping[str, type] = {
     "upstream": UpstreamTable,
     "route": RouteTable,
     "rule": RuleTable,
+    "budget": BudgetTable,
 }
 
 
@@ -512,6 +560,7 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
+    budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

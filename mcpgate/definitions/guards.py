@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class Guards:
     """
-    Those of one state directory.
+    Those of one state directory, which L{begin} is told.
 
     @ivar guarding: By the upstream's name, those that have a say at calls. Mostly there are none.
     """
@@ -27,22 +27,20 @@ class Guards:
     log = Logger()
 
     def __init__(
-        self,
-        state: Path,
-        tell: Callable[[str, Sequence[News]], None],
-        wall: Callable[[], float] = time.time,
+        self, tell: Callable[[str, Sequence[News]], None], wall: Callable[[], float] = time.time
     ) -> None:
         """
         @param tell: as L{Guard} has it.
         """
         self.guarding: dict[str, Guard] = {}
         self._all: dict[str, Guard] = {}
-        self._store = Store(state)
+        self._store: Store | None = None
         self._tell = tell
         self._wall = wall
 
-    def begin(self) -> None:
+    def begin(self, state: Path) -> None:
         """Make what is not there yet. Where that cannot be, each guard says what follows for it."""
+        self._store = Store(state)
         try:
             self._store.begin()
         except StoreError as error:
@@ -50,6 +48,7 @@ class Guards:
 
     def adopt(self, upstreams: Mapping[str, UpstreamTerms]) -> None:
         """These are the upstreams from now on."""
+        assert self._store is not None, "it has begun"
         before, self._all = self._all, {}
         for name, terms in upstreams.items():
             place = (terms.authority + terms.target).decode("latin-1")
@@ -73,7 +72,8 @@ class Guards:
 
     def close(self) -> None:
         """Nobody asks any more."""
-        self._store.close()
+        if self._store is not None:
+            self._store.close()
 
 
 def accept_in(

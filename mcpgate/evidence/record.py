@@ -117,6 +117,10 @@ class _MaskedFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     masked: dict[str, int]
 
 
+class _OverFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    over: list[str]
+
+
 class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "dropped"
@@ -284,6 +288,7 @@ def close_line(
     bytes_out: int,
     seconds: float,
     masked: Mapping[str, int] | None = None,
+    over: Sequence[str] = (),
 ) -> bytes:
     """An exchange ended.
 
@@ -292,6 +297,8 @@ def close_line(
     @param seconds: From the request's first byte to the answer's last.
     @param masked: How many values of each detector were masked in the answer; the line says so only where
         there were some.
+    @param over: Budgets that only record, for which it was too much; the line says so only where there are
+        some.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -302,6 +309,8 @@ def close_line(
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
     more = masked_facts(masked) if masked else ""
+    if over:
+        more += "," + _members(_OverFacts(over=list(over)))
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'

@@ -11,14 +11,14 @@ were never assigned.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from mcpgate.policy.regex import Regex
 
 #: A part of a text: from, to.
 Span = tuple[int, int]
 #: (text, start, end, joints) of a match: the parts of it that are what is sought.
-Check = Callable[[bytes, int, int, Sequence[int]], Sequence[Span]]
+Check = Callable[[bytes, int, int, Set[int]], Sequence[Span]]
 
 # Issuer ranges with the lengths that they have. At most 19 digits are ever compared.
 _CARD = re.compile(
@@ -51,53 +51,64 @@ def _usual(sizes: list[int]) -> bool:
     )
 
 
-def cards(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def cards(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """
     Card numbers in a run of digits, spaces and hyphens.
 
     A number is looked for in whole groups of digits. One that is only a part of the run counts if it is
-    grouped as cards are; the whole run, however it is grouped.
+    grouped as cards are; the whole run, or what stands between joints, however it is grouped.
     """
-    # Groups end at separators, and may end where two texts meet.
-    groups: list[tuple[int, int, bool]] = []
-    at = start
-    for stop in range(start, end + 1):
-        if stop == end or not 48 <= text[stop] <= 57:
-            groups.append((at, stop, True))
-            at = stop + 1
-        elif stop in joints and stop > at:
-            groups.append((at, stop, False))
-            at = stop
+    groups = _groups(text, start, end, joints)
+    ends = len(groups) - 1
     found: list[Span] = []
     first = 0
-    while first < len(groups):
-        begin = groups[first][0]
+    while first <= ends:
+        begin, high, _ = groups[first]
+        # Whatever the grouping, where everything could be one number; else as it is printed.
+        any_way = begin in joints or (begin == start and (joints or end - start < 2 * _CARD_MOST))
+        if text[begin] not in b"234568" or not (any_way or high - begin == 4 or high - begin >= _CARD_LEAST):
+            first += 1
+            continue
         digits = b""
         sizes = [0]
-        last = first
         hit = -1
-        while last < len(groups):
+        for last in range(first, min(first + _CARD_MOST, ends + 1)):
             low, high, apart = groups[last]
             digits += text[low:high]
             if len(digits) > _CARD_MOST:
                 break
             sizes[-1] += high - low
-            whole = first == 0 and last == len(groups) - 1
             if (
                 len(digits) >= _CARD_LEAST
-                and (whole or _usual(sizes))
+                and (_usual(sizes) or (any_way and (last == ends or high in joints)))
                 and _CARD.fullmatch(digits)
                 and luhn(digits)
             ):
                 hit = last
             if apart:
                 sizes.append(0)
-            last += 1
         if hit >= 0:
             found.append((begin, groups[hit][1]))
             first = hit
         first += 1
     return found
+
+
+def _groups(text: bytes, start: int, end: int, joints: Set[int]) -> list[tuple[int, int, bool]]:
+    """Groups of digits: from, to, and whether more than a joint is between it and the next."""
+    groups = []
+    for match in _DIGITS.finditer(text, start, end):
+        low, high = match.span()
+        if joints:
+            for joint in range(low + 1, high):
+                if joint in joints:
+                    groups.append((low, joint, False))
+                    low = joint
+        groups.append((low, high, True))
+    return groups
+
+
+_DIGITS = re.compile(rb"[0-9]+")
 
 
 #: Lengths from the IBAN registry (release 99) and of countries that use IBANs without being in it.
@@ -129,7 +140,7 @@ _IBAN_LENGTHS = {
 IBAN_COUNTRIES = "|".join(sorted(country.decode() for country in _IBAN_LENGTHS))
 
 
-def ibans(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def ibans(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """The account number that begins here: as long as its country's are, and 1 modulo 97."""
     need = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 99)
     taken = bytearray()
@@ -154,7 +165,7 @@ _CALLING = re.compile(
 )
 
 
-def international(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def international(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """A number of E.164: an assigned country code, 8 to 15 digits; after +1 just ten, as the NANP has."""
     digits = bytes(sign for sign in text[start:end] if 48 <= sign <= 57)
     if digits[:1] != b"1":
@@ -170,7 +181,7 @@ def international(text: bytes, start: int, end: int, joints: Sequence[int]) -> S
     return []
 
 
-def north_american(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def north_american(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """Ten digits of which neither the area nor the exchange is a service code such as 911."""
     digits = bytes(sign for sign in text[start:end] if 48 <= sign <= 57)[-10:]
     return [(start, end)] if _assigned(digits[:3], digits[3:6]) else []
@@ -180,7 +191,7 @@ def _assigned(area: bytes, exchange: bytes) -> bool:
     return all(code[0] > 49 and code[1:] != b"11" for code in (area, exchange))
 
 
-def social_security(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def social_security(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """A number that may have been assigned: no part is all zeros, and the area is not 666 or 9xx."""
     digits = bytes(sign for sign in text[start:end] if 48 <= sign <= 57)
     area = digits[:3]
@@ -202,7 +213,7 @@ _NO_DOMAIN = frozenset(
 _AT = re.compile(rb"@|%40")
 
 
-def addresses(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def addresses(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """
     An e-mail address; not C{image@2x.png}, C{getty@tty1.service} or C{git@host:path}.
 
@@ -217,7 +228,7 @@ def addresses(text: bytes, start: int, end: int, joints: Sequence[int]) -> Seque
         return []
     if text[start : at.start()] == b"git" and text[end : end + 1] == b":":
         return []
-    inner = [joint for joint in joints if start < joint < end]
+    inner = sorted(joint for joint in joints if start < joint < end)
     for joint in inner:
         if joint < at.start():
             start = joint
@@ -233,58 +244,59 @@ _DOMAIN = re.compile(rb"(?:[0-9A-Za-z-]+\.)+[A-Za-z]{2,24}")
 KEY_MOST = 64 * 1024
 _BETWEEN = r"(?:[\s,\"']|\\+[nrt\"]|\\+u000[aAdD])*"
 _WORD = r"(?:[A-Za-z0-9+/=]|\\/)"
-_FOOTER = r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{0,5}"
-_FOOTER_HERE = Regex(f"^{_FOOTER}", captures=False)
+_FOOTER = Regex(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{0,5}", captures=False)
 # A word shorter than 16 is prose, unless it is the last of a key's lines.
-_LINES_HERE = Regex(
-    f"^(?:{_BETWEEN}(?:{_WORD}{{16,}}|(?:Proc-Type|DEK-Info|Version|Comment): ?[!-~, ]{{0,100}}))+"
-    f"(?:{_BETWEEN}{_WORD}{{1,15}})?",
+_LINES = Regex(
+    f"^-{{0,2}}(?:{_BETWEEN}(?:{_WORD}{{16,}}|(?:Proc-Type|DEK-Info|Version|Comment): ?[!-~, ]{{0,100}}))+"
+    f"(?:{_BETWEEN}{_WORD}{{1,15}})?"
+    # Cut off: the beginning of a line is all that is left.
+    f"|^-{{0,2}}{_BETWEEN}{_WORD}{{0,15}}{_BETWEEN}$",
     captures=False,
 )
-# All that a text says, once a key has begun in one before it.
-_LINES_ALONE = Regex(f"^{_BETWEEN}(?:{_WORD}+{_BETWEEN})+$", captures=False)
-_FOOTER_AHEAD = Regex(f"^(?:{_BETWEEN}{_WORD}*)*?{_BETWEEN}{_FOOTER}", captures=False)
+# All that a text says, once a key has begun in one before it: one word that is long or padded.
+_LAST_LINE = Regex(f"^{_BETWEEN}(?:{_WORD}{{16,}}|[A-Za-z0-9+/]+=)=?{_BETWEEN}$", captures=False)
+_LINES_AND_FOOTER = Regex(f"^-{{0,2}}(?:{_BETWEEN}{_WORD}*)*?{_BETWEEN}{_FOOTER.text}", captures=False)
 
 
-def private_keys(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def private_keys(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """From its first line to its last; where that is missing, as far as it looks like a key."""
     # Up to the next one, so that many beginnings without an end are read once and not each to the end.
     limit = min(len(text), end + KEY_MOST)
     begins = text.find(b"BEGIN ", end, limit)
     if begins >= 0:
         limit = begins
-    ends = text.find(b"-END ", end, limit)
-    if ends < 0:
-        ends = text.find(b"- END ", end, limit)
+    ends = text.find(b"END ", end, limit)
     if ends >= 0:
-        low = max(end, ends - 4)
-        footer = Regex.span(_FOOTER_ANYWHERE, text[low : ends + 80])
+        low = max(end, ends - 6)
+        footer = _FOOTER.span(text[low : ends + 80])
         if footer is not None:
             return [(start, low + footer[1])]
     return [(start, end + key_lines(text[end:limit]))]
 
 
-_FOOTER_ANYWHERE = Regex(_FOOTER, captures=False)
-
-
 def key_lines(text: bytes) -> int:
     """How much of what follows the first line of a key looks like its next ones."""
-    found = _LINES_HERE.span(text)
+    found = _LINES.span(text)
     return found[1] if found is not None else 0
 
 
 def key_goes_on(text: bytes) -> tuple[int, bool]:
-    """
-    How much of a text belongs to a key that began in one before it, and whether the key ends there.
-    """
-    footer = _FOOTER_AHEAD.span(text[:KEY_MOST])
+    """How much of a text belongs to a key that began in one before it, and whether the key ends there."""
+    footer = _LINES_AND_FOOTER.span(text[:KEY_MOST])
     if footer is not None:
         return footer[1], True
-    if _LINES_ALONE.hits(text):
+    if _LAST_LINE.hits(text):
         return len(text), False
-    return key_lines(text), False
+    size = key_lines(text)
+    # A short word alone is prose.
+    return (size if size >= 16 else 0), False
 
 
-def whole(text: bytes, start: int, end: int, joints: Sequence[int]) -> Sequence[Span]:
+def key_ends(text: bytes) -> bool:
+    """Whether the last line of a key is in what was found of it."""
+    return b"END " in text
+
+
+def whole(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """All of it."""
     return [(start, end)]

@@ -12,70 +12,19 @@ the bytes of a whole message, before anybody parses it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from itertools import accumulate
 
 from attrs import define, field
 
-from mcpgate.policy.checks import Check
 from mcpgate.policy.flat import flat, members
 from mcpgate.policy.folded import fold, origins
+from mcpgate.policy.found import Found, merged
+from mcpgate.policy.joints import chains, crossing
 from mcpgate.policy.regex import Regex, regex_of_operator, unanchored
-from mcpgate.policy.sought import BUILT_IN, NAMES, Sought
+from mcpgate.policy.shapes import Shape
+from mcpgate.policy.sought import BUILT_IN, HINT_MOST, NAMES, Sought
 
 __all__ = ["BUILT_IN", "NAMES", "Detectors", "Found"]
-
-
-class Found(NamedTuple):
-    """Where a detector found something, as offsets in the text."""
-
-    start: int
-    end: int
-    detector: str
-
-
-@define
-class Shape:
-    """One shape of what a detector looks for, ready to be used."""
-
-    detector: str
-    tight: Regex
-    loose: Regex
-    before: Regex | None
-    after: Regex | None
-    check: Check
-    needs: tuple[bytes, ...]
-
-    @classmethod
-    def of(cls, sought: Sought) -> Shape:
-        left = f"(?:^|{sought.left})" if sought.left else ""
-        right = f"(?:$|{sought.right})" if sought.right else ""
-        return cls(
-            sought.detector,
-            Regex(f"{left}({sought.core}){right}"),
-            Regex(f"({sought.core})"),
-            Regex(f"(?:{sought.left})$", captures=False) if sought.left else None,
-            Regex(f"^(?:$|{sought.right})", captures=False) if sought.right else None,
-            sought.check,
-            sought.needs,
-        )
-
-    def seek(self, raw: bytes) -> Iterator[tuple[int, int]]:
-        """Where it is in a text."""
-        if self.needs and not any(need in raw for need in self.needs):
-            return
-        at = 0
-        while (span := self.tight.span(raw, at)) is not None:
-            start, end = span
-            spans = self.check(raw, start, end, ())
-            yield from spans
-            # What was refused may hide the beginning of another; what was found does not.
-            at = max(spans[-1][1], start + 1) if spans else _next(self.detector, start, end)
-
-
-def _next(detector: str, start: int, end: int) -> int:
-    # A run of digits has been looked at as a whole, and so has an address.
-    return end if detector in ("card", "email", "phone", "ssn") else start + 2
-
 
 _shapes = tuple(Shape.of(sought) for sought in BUILT_IN)
 _hints: dict[str, list[Sought]] = {}
@@ -98,6 +47,7 @@ class Detectors:
     shapes: tuple[Shape, ...] = field(repr=False)
     custom: tuple[tuple[str, Regex], ...] = field(repr=False)
     _near: tuple[Regex, ...] = field(repr=False)
+    _doubt: tuple[Regex, ...] = field(repr=False)
     _far: tuple[Regex, ...] = field(repr=False)
     _wide: tuple[Regex, ...] = field(repr=False)
     _stand_ins: dict[str, str] = field(factory=dict, repr=False)
@@ -129,6 +79,7 @@ class Detectors:
             known,
             tuple(own),
             _any([sought.near or sought.hint for sought in hints]),
+            _any([sought.near or sought.hint for sought in hints] + [r"\\[ubf]"]),
             _any([sought.hint for sought in hints] + wide),
             _any(wide),
         )
@@ -144,42 +95,56 @@ class Detectors:
         L{mcpgate.policy.texts.find_across} nothing where values of C{text} members follow each other in
         the document. What it does not cover: other strings put together, and what base64 holds.
         """
-        clear = raw
         plain = raw.isascii() and b"\x7f" not in raw
-        if b"\\" in raw:
-            if _HIDDEN.hits(raw):
-                return True
-            clear = flat(raw)
-            plain = plain and not any(escape in raw for escape in _UNSEEN)
-        if self._holds(clear, plain):
+        if b"\\" not in raw:
+            near, holds = self._holds(raw, plain)
+        elif plain and not self.custom and not _hit(self._doubt, raw):
+            near = holds = False
+        elif _HIDDEN.hits(raw):
             return True
-        first = raw.find(_TEXT)
+        else:
+            near, holds = self._holds(flat(raw), plain and not any(escape in raw for escape in _UNSEEN))
+        if holds:
+            return True
         # A text item has it twice, as the name of its type and of its member.
-        if first >= 0 and raw.count(_TEXT, first + 1) > 1:
-            return self._holds_across(raw)
-        return False
+        return raw.count(_TEXT) > 2 and self._holds_across(members(raw, _TEXT), near)
 
-    def _holds(self, clear: bytes, plain: bool) -> bool:
-        if _hit(self._near, clear) and next(self._seek(clear), None) is not None:
-            return True
-        if _hit(self._wide, clear):
-            return True
-        if plain:
-            return False
-        seen = _as_seen(clear)
-        return seen is not clear and (
-            _hit(self._wide, seen) or (_hit(self._near, seen) and next(self._seek(seen), None) is not None)
-        )
+    def _holds(self, clear: bytes, plain: bool) -> tuple[bool, bool]:
+        """Whether there is any hint of what is sought, and whether it may be there."""
+        near = _hit(self._near, clear)
+        if _hit(self._wide, clear) or (near and next(self._seek(clear), None) is not None):
+            return near, True
+        if not plain and (seen := _as_seen(clear)) is not clear:
+            nearer = _hit(self._near, seen)
+            near = near or nearer
+            return near, _hit(self._wide, seen) or (nearer and next(self._seek(seen), None) is not None)
+        return near, False
 
-    def _holds_across(self, raw: bytes) -> bool:
-        values = members(raw, _TEXT)
-        if len(values) < 2:
-            return False
-        together = b"".join(values)
-        if _hit(self._far, together):
-            return True
-        seen = _as_seen(together)
-        return seen is not together and _hit(self._far, seen)
+    def _holds_across(self, values: list[bytes], near: bool) -> bool:
+        """Whether something goes over the ends of texts, in none of which anything is found.
+
+        @param near: whether there are hints within one of them; where not, they are over the ends too.
+        """
+        seen = [_as_seen(value) for value in values]
+        if not near and not _hit(self._wide, b"".join(seen)):
+            if not _hit(self._far, b"".join(map(_ends, seen))):
+                return False
+        texts = [value.decode("utf-8", "surrogatepass") for value in values]
+        return any(self.find_joined(chain) for chain in chains(texts, [()] * len(texts)))
+
+    def find_joined(self, pieces: Sequence[str]) -> list[Found]:
+        """What is found over the ends of pieces, as offsets in all of them put together."""
+        folded = [fold(piece) for piece in pieces]
+        coded = [piece.encode("utf-8", "surrogatepass") for piece in folded]
+        joined = b"".join(coded)
+        if not _hit(self._far, joined):
+            return []
+        joints = list(accumulate(len(piece) for piece in coded[:-1]))
+        spans = _placed(joined, crossing(self.shapes, self.custom, joined, joints))
+        if not spans or all(seen is piece for seen, piece in zip(folded, pieces, strict=True)):
+            return merged(spans)
+        was = origins("".join(pieces))
+        return merged(Found(was[start], was[end - 1] + 1, name) for start, end, name in spans)
 
     def find(self, text: str) -> list[Found]:
         """What is found in a text, in order; what overlaps is one."""
@@ -232,6 +197,11 @@ def _as_seen(raw: bytes) -> bytes:
     return raw if folded is text else folded.encode("utf-8", "surrogatepass")
 
 
+def _ends(text: bytes) -> bytes:
+    """A text as far as a hint over its ends could reach, and between them what is part of none."""
+    return text if len(text) <= 2 * HINT_MOST else b"%b\x00%b" % (text[:HINT_MOST], text[-HINT_MOST:])
+
+
 def _alike(sign: str) -> str:
     if sign.isdigit():
         return "0"
@@ -267,16 +237,3 @@ def _placed(raw: bytes, found: Iterable[Found]) -> list[Found]:
         place[offset] = characters
         at = offset
     return [Found(place[start], place[end], name) for start, end, name in spans]
-
-
-def merged(found: Iterable[Found]) -> list[Found]:
-    """In order, with what overlaps made one, under the name of the longer."""
-    out: list[Found] = []
-    for one in sorted(found):
-        if out and one.start < out[-1].end:
-            last = out[-1]
-            longer = one if one.end - one.start > last.end - last.start else last
-            out[-1] = Found(last.start, max(last.end, one.end), longer.detector)
-        else:
-            out.append(one)
-    return out

@@ -54,6 +54,14 @@ class Regex:
         found: tuple[int, int] = match.span(self.groups)
         return found
 
+    def lead(self, raw: bytes, start: int) -> tuple[int, int, int] | None:
+        """Where its first group begins in its next match, and the span of its last."""
+        match = self._search(raw, start)
+        if match is None:
+            return None
+        begin, end = match.span(self.groups)
+        return match.start(1), begin, end
+
     def spans(self, raw: bytes) -> Iterator[tuple[int, int]]:
         """Where it matches, one after the other; empty matches are none."""
         start = 0

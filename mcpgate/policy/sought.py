@@ -4,8 +4,9 @@ An expression has three parts. C{left} and C{right} say where a secret may begin
 it looks like; apart, because where two texts meet anything may begin or end. As text is often JSON within
 JSON, an escape that is spelled out (C{\\n}, C{%3D}) may stand before it as well.
 
-C{hint} matches wherever C{core} could, and costs less to fail; it looks at no surroundings, except where
-C{near} replaces it for a text that is seen whole.
+C{hint} matches wherever C{core} could and costs less to fail, in JSON too, whose escapes of one letter it
+reads over. It is short (C{HINT_MOST}) and looks at no surroundings, except where C{near} replaces it for a
+text that is seen whole.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ _LETTER = r"0-9A-Za-z\p{Latin}\p{Greek}\p{Cyrillic}"
 _SECRET_IS = (
     r"(?i:secret[_ .-]?(?:access[_ .-]?)?key)[\"'\\]{0,4}[ \t]{0,8}(?::=|=>|:|=)[ \t]{0,8}[\"'\\]{0,4}"
 )
+_GAP = r"(?:[>=\"'\\ \t]|\\t){0,24}"
+_SECRET_MAY_BE = rf"(?i:secret[_ .-]?(?:access[_ .-]?)?key){_GAP}[:=]{_GAP}"
+
+
+#: No hint matches more bytes than this.
+HINT_MOST = 160
 
 
 @frozen
@@ -77,8 +84,8 @@ BUILT_IN: tuple[Sought, ...] = (
     Sought(
         "card",
         core=r"[0-9](?:[ -]?[0-9]){12,}",
-        hint=r"[0-9](?:[ -]?[0-9]){12}",
         # The first digit of every issuer; times in milliseconds begin with another.
+        hint=r"[234568](?:[ -]?[0-9]){12}",
         near=rf"(?:^|{_WORD_LEFT})[234568](?:[ -]?[0-9]){{12}}",
         left=_NUMBER_LEFT,
         right=_NUMBER_RIGHT,
@@ -94,7 +101,7 @@ BUILT_IN: tuple[Sought, ...] = (
     Sought(
         "phone",
         core=r"\+[1-9](?:[ .()/-]{0,2}[0-9]){7,14}",
-        hint=r"\+[1-9](?:[ .()/-]{0,2}[0-9]){7}",
+        hint=r"\+[1-9](?:(?:[ .()-]|\\?/){0,2}[0-9]){7}",
         left=_DASHED_LEFT,
         right=_DASHED_RIGHT,
         check=international,
@@ -126,13 +133,13 @@ BUILT_IN: tuple[Sought, ...] = (
         # A secret key has no shape of its own: forty characters, known by what stands before them.
         "aws-key",
         core=rf"{_SECRET_IS}((?:\\?/|[A-Za-z0-9+]){{40}})",
-        hint=rf"{_SECRET_IS}[A-Za-z0-9+/\\]{{40}}",
+        hint=rf"{_SECRET_MAY_BE}[A-Za-z0-9+/\\]{{40}}",
         left="",
         right=r"[^A-Za-z0-9+/=]",
     ),
     Sought(
         "github-token",
-        core=r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,}",
+        core=r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59,}",
         hint=r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40}",
         needs=(b"gh", b"github_pat_"),
     ),
@@ -159,7 +166,7 @@ BUILT_IN: tuple[Sought, ...] = (
     Sought(
         # RFC 7519: three parts, of which the header begins with {" in base64url; RFC 7516 has five.
         "jwt",
-        core=r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{2,}(?:\.[A-Za-z0-9_-]*){1,3}",
+        core=r"eyJ[A-Za-z0-9_-]{8,}\.(?:eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*|[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){3})",
         hint=r"eyJ[A-Za-z0-9_-]{8}",
         right=r"[^0-9A-Za-z_-]",
         needs=(b"eyJ",),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import msgspec
 
-from mcpgate.definitions.guard import Guard
 from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
@@ -20,8 +19,11 @@ from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
+from mcpgate.relay.spending import Spending, spend
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
@@ -50,6 +52,8 @@ class Asking(msgspec.Struct, gc=False):
     @ivar masks: What the answer to a single request is subject to.
     @ivar demands: For each of the messages that demand something of the connection, what that may be.
     @ivar forward: The head that goes with it, where it is not the caller's own (C{Admission.forward}).
+    @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
+    @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
     @ivar cursor: Of a single request for a list: which page of it, if not the first.
     """
@@ -62,10 +66,12 @@ class Asking(msgspec.Struct, gc=False):
     method: str | None = None
     id: int | str | None = None
     plain: bool = False
-    cursor: str | None = None
     masks: Masks | None = None
     demands: tuple[tuple[Demand, ...], ...] = ()
     forward: bytes | None = None
+    budgeted: Judged | None = None
+    spent: tuple[Spending, ...] = ()
+    cursor: str | None = None
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -75,7 +81,8 @@ class Asking(msgspec.Struct, gc=False):
             self._awaited = {}
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
-                self._awaited[self.id] = Asked(call, verdict, self.exchange, self.cursor)
+                spent = self.spent[0] if self.spent else None
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent, self.cursor)
         return self._awaited
 
 
@@ -93,18 +100,18 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(body: bytes, admission: Admission, exchange: str, guard: Guard | None = None) -> Asking | Turned:
+def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
-    @param guard: that of the upstream, if it has a say.
+    @param force: what this worker knows: sessions, and what budgets were spent.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange, guard)
+            return _ask_several(body, admission, exchange, force)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -117,6 +124,9 @@ def ask(body: bytes, admission: Admission, exchange: str, guard: Guard | None = 
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+        unasked = is_unasked(message, admission, force.sessions if force is not None else None)
+        if unasked is not None:
+            return Turned(unasked, facts, answer.ACCEPTED)
         if verdict.asking is not None:
             changed = screened(verdict.asking, message, body, admission)
             if isinstance(changed, Refusal):
@@ -136,10 +146,14 @@ def ask(body: bytes, admission: Admission, exchange: str, guard: Guard | None = 
         refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
         raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
         return Turned(refusal, judged.facts, raw, id)
-    suspended = guard.judge(call.method, call.name) if guard is not None else None
+    suspended = _suspended(admission, call, force)
     if suspended is not None:
         raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
         return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
+    if message.kind is not REQUEST:
+        idle = is_idle(message, admission)
+        if idle is not None:
+            return Turned(idle, judged.facts, answer.ACCEPTED)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
         # Before anything is masked: it is the caller's headers that must say what the caller's body says.
         arguments = message.params.get("arguments")
@@ -156,19 +170,25 @@ def ask(body: bytes, admission: Admission, exchange: str, guard: Guard | None = 
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
     if message.kind is not REQUEST:
-        return Asking(body, facts, exchange, None, (), call.method, forward=forward)
+        budgeted = judged if judged.budgets else None
+        return Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
     if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
+    if admission.revision.modern or method == "initialize":
+        body = declared(message, body, admission)
     demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
-    cursor = None if plain else cursor_of(message)
-    return Asking(
-        body, facts, exchange, judged, (), method, id, plain, cursor, verdict.masks, demands, forward
-    )
+    asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    if not plain:
+        asking.cursor = cursor_of(message)
+    if judged.budgets:
+        asking.budgeted = judged
+        asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
+    return asking
 
 
-def _ask_several(body: bytes, admission: Admission, exchange: str, guard: Guard | None) -> Asking | Turned:
+def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForce | None) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -180,6 +200,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, guard: Guard 
     owed: list[bytes] = []
     awaited: dict[int | str, Asked] = {}
     demands: list[tuple[Demand, ...]] = []
+    budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
     for message, raw in batch.parts:
         refusal = agreement(message, admission.head, admission.revision)
@@ -189,9 +210,14 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, guard: Guard 
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
+                why = is_unasked(message, admission, force.sessions if force is not None else None)
+                if why is not None:
+                    continue
                 changed = _as_may_pass(verdict, message, raw, admission)
                 if isinstance(changed, bytes):
                     passing.append(changed)
+                else:
+                    why = changed
             continue
         judged = judge(message, admission.route, admission.generation.policy)
         if isinstance(judged, Refusal):
@@ -199,15 +225,17 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, guard: Guard 
         call, verdict = judged.call, judged.verdict
         why = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
         if verdict.action is ALLOW:
-            suspended = guard.judge(call.method, call.name) if guard is not None else None
+            suspended = _suspended(admission, call, force)
             changed = suspended or _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
+                if judged.budgets:
+                    budgeted.append((len(facts), len(passing), message, judged))
                 facts.append(judged.facts)
                 passing.append(changed)
                 if verdict.outbound:
                     demands.append(verdict.outbound)
                 if message.id is not None:
-                    awaited[message.id] = Asked(call, verdict, exchange, cursor_of(message))
+                    awaited[message.id] = Asked(call, verdict, exchange, None, cursor_of(message))
                 continue
             why = changed
             facts.append(refused_facts(call, verdict, why))
@@ -215,15 +243,47 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, guard: Guard 
             facts.append(judged.facts)
         if message.kind is REQUEST:
             owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    # When all of it is known to be good: what counts is forwarded.
+    spent: list[Spending] = []
+    for at, place, message, judged in budgeted:
+        call, size = judged.call, len(passing[place])
+        ledger = force.ledger if force is not None else None
+        one = spend(ledger, judged, admission.principal, admission.route.name, size)
+        asked = awaited.pop(message.id, None) if message.id is not None else None
+        if not isinstance(one, Refusal):
+            spent.append(one)
+            if asked is not None and message.id is not None:
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one, cursor_of(message))
+            continue
+        why = one
+        facts[at] = refused_facts(call, judged.verdict, why)
+        passing[place] = b""
+        if message.kind is REQUEST:
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    passing = [raw for raw in passing if raw]
     together = batch_facts(facts)
     if passing:
         if passing != [raw for _, raw in batch.parts]:
             body = b"[%b]" % b",".join(passing)
         return Asking(
-            body, together, exchange, None, tuple(owed), demands=tuple(demands), _awaited=awaited
+            body,
+            together,
+            exchange,
+            None,
+            tuple(owed),
+            demands=tuple(demands),
+            spent=tuple(spent),
+            _awaited=awaited,
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refusal | None:
+    """Why a tool may not be called by anybody, if its upstream has changed it (C{definitions.guard})."""
+    guarding = force.guards.guarding if force is not None else None
+    guard = guarding.get(admission.route.upstream.name) if guarding else None
+    return guard.judge(call.method, call.name) if guard is not None else None
 
 
 def _as_may_pass(

@@ -29,6 +29,8 @@ from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
+from mcpgate.relay.judged import Judged
+from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
 from mcpgate.tls.handshake import Certificate
@@ -38,6 +40,7 @@ from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -108,8 +111,7 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        guard = self.inbound.force.guards.guarding.get(admission.route.upstream.name)
-        asking = ask(body, admission, self.id, guard)
+        asking = ask(body, admission, self.id, self.inbound.force)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
@@ -117,7 +119,20 @@ class Exchange:
                 return self.refuse(asking.refusal)
             return self._answer(asking.answer, int(asking.answer[9:12]), asking.refusal)
         self.asking = asking
+        if asking.budgeted is not None:
+            refusal = self._spend(asking, asking.budgeted, admission)
+            if refusal is not None:
+                return self._deny(asking, refusal)
         self._lease(admission)
+
+    def _spend(self, asking: Asking, judged: Judged, admission: Admission) -> Refusal | None:
+        """It is about to be forwarded, so it counts."""
+        ledger, size = self.inbound.force.ledger, len(asking.body)
+        spent = spend(ledger, judged, admission.principal, admission.route.name, size)
+        if isinstance(spent, Refusal):
+            return spent
+        asking.spent = (spent,)
+        return None
 
     def _judge_stream(self, admission: Admission) -> None:
         # GET opens a stream for what the upstream wants to say, DELETE ends a session: both belong
@@ -229,7 +244,7 @@ class Exchange:
         return live
 
     def _deny(self, asking: Asking, refusal: Refusal) -> None:
-        """What was asked for may not be forwarded over this connection."""
+        """What was asked for is not to be had: not now, not over this connection, or not so much of it."""
         assert self.admission is not None
         revision = self.admission.revision
         facts, answers = [], list(asking.owed)
@@ -245,6 +260,14 @@ class Exchange:
         else:
             self._facts, body = batch_facts(facts), b"[%b]" % b",".join(answers)
         self._answer(answer.json_bytes(body), 200, refusal)
+
+    def withhold(self, refusal: Refusal) -> None:
+        """Nothing passes of the answer to what was asked for."""
+        assert self.asking is not None
+        if self.live is not None:
+            for id in self.asking.awaited:
+                self.live.outstanding.pop(id, None)
+        self._deny(self.asking, refusal)
 
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
@@ -277,6 +300,7 @@ class Exchange:
                 type(message) is Message
                 and message.kind is RESPONSE
                 and message.id == asking.id
+                and not notable(message)
                 and untouched(asking.method, message.result)
             ):
                 masks = asking.masks
@@ -473,6 +497,9 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
+        over: list[str] = []
+        if self.asking is not None and self.asking.spent:
+            over = self._settle(self.asking)
         if refusal is None:
             refusal = self.withheld
         if refusal is not None:
@@ -491,5 +518,15 @@ class Exchange:
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
             masked=self.masked,
+            over=over,
         )
         witness.tell(line)
+
+    def _settle(self, asking: Asking) -> list[str]:
+        """Its calls run no more. Returns which budgets only record that it was too much."""
+        if asking.budgeted is not None:
+            # All that came was for it; of a batch each message was charged with its own answer.
+            asking.spent[0].charge(self.bytes_out)
+        for one in asking.spent:
+            one.end()
+        return [name for one in asking.spent for name in one.over]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.definitions.guards import Guards
 from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
@@ -16,6 +18,9 @@ from mcpgate.sessions.live import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
+
+if TYPE_CHECKING:
+    from mcpgate.relay.declining import Declining
 
 
 class InForce:
@@ -44,7 +49,11 @@ class InForce:
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
         #: What upstreams have said of their tools.
-        self.guards = Guards(generation.config.gate.state, partial(tell, witness), wall)
+        self.guards = Guards(partial(tell, witness), wall)
+        #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
+        self.declining: Declining | None = None
+        #: Where budgets are counted, once there is one.
+        self.ledger: Ledger | None = None
         self.wall = wall
         self.draining = False
 

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from mcpgate.evidence.record import call_facts
 from mcpgate.generation import RouteTerms
+from mcpgate.policy.budgets import Budget, about
 from mcpgate.policy.decide import decide
 from mcpgate.policy.rules import Policy, Verdict
 from mcpgate.reasons import Refusal
@@ -25,11 +26,17 @@ REMEMBERED_LENGTH = 256
 
 @frozen(eq=False)
 class Judged:
-    """A call with its verdict. C{facts}: the two as part of an C{open} line."""
+    """
+    A call with its verdict.
+
+    @ivar facts: The two as part of an C{open} line.
+    @ivar budgets: Those that are about it.
+    """
 
     call: Call
     verdict: Verdict
     facts: str
+    budgets: tuple[Budget, ...] = ()
 
 
 def judge(message: Message, route: RouteTerms, policy: Policy) -> Judged | Refusal:
@@ -43,7 +50,7 @@ def judge(message: Message, route: RouteTerms, policy: Policy) -> Judged | Refus
     if isinstance(call, Refusal):
         return call
     verdict = decide(policy, route.name, call)
-    judged = Judged(call, verdict, call_facts(call.method, call.name, verdict))
+    judged = Judged(call, verdict, call_facts(call.method, call.name, verdict), about(route.budgets, call))
     if key is not None and len(key[0]) + len(key[1] or "") <= REMEMBERED_LENGTH:
         if len(route.judged) >= REMEMBERED:
             route.judged.clear()  # cheaper than counting uses, and a name in use is back at once
