@@ -24,7 +24,7 @@ from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
 from mcpgate.policy.budgets import Budget, compile_budgets
 from mcpgate.policy.lists import Pages
-from mcpgate.policy.rules import Policy, compile_rules
+from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -41,7 +41,7 @@ from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
-    from mcpgate.relay.judged import Judged
+    from mcpgate.relay.judged import Judged, Undecided
 
 T = TypeVar("T")
 
@@ -116,9 +116,9 @@ class RouteTerms:
     #: The budgets that may be about what comes by it.
     budgets: tuple[Budget, ...] = ()
     #: What was found for the calls that came by it (C{relay.judged}).
-    judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
+    judged: dict[tuple[Callers, tuple[str, str | None]], Judged | Undecided] = field(factory=dict, init=False)
     #: What its upstream may ask callers (C{relay.questions}).
-    askable: dict[object, frozenset[str]] = field(factory=dict, init=False)
+    askable: dict[Callers, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
     #: What the pages of its upstream's lists had on them.
@@ -196,7 +196,7 @@ class Builder:
                 )
                 for table in config.routes
             },
-            policy=compile_rules(config.rules),
+            policy=compile_rules(config.rules, config.detectors),
             budgets=budgets,
             session_keys=session_keys,
             reading=self._reading,

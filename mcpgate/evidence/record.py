@@ -238,13 +238,19 @@ def caller_facts(
 
 
 def call_facts(method: str | None, name: str | None, verdict: Verdict | None) -> str:
-    """The part of an C{open} line that is the same for all calls of one thing: MCP's method and name."""
+    """
+    The part of an C{open} line that is the same for all calls of one thing: MCP's method and name.
+
+    Where rules in the shadow are about it, it has what each would have said, by the rule's name.
+    """
     facts = _CallFacts(
         method=_bounded(method),
         name=_bounded(name),
         verdict=verdict.action.value if verdict else None,
         rule=verdict.rule if verdict else None,
     )
+    if verdict is not None and verdict.shadow:
+        return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
 
 

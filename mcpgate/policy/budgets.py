@@ -17,7 +17,7 @@ from attrs import frozen
 
 from mcpgate.config.schema import BudgetTable
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.rules import Patterns
+from mcpgate.policy.patterns import Patterns
 from mcpgate.wire.call import Call, Nature
 
 #: An eighth of a minute is what somebody waits for at most without need; more parts would make each

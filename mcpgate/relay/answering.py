@@ -398,7 +398,8 @@ class Answering:
             message = read
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
-        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        schema = listing.schema_of(self._exchange, asked)
+        screened = masks.apply(message, raw, sender=SERVER, asked=method, schema=schema)
         if isinstance(screened, Refusal):
             return self._in_place(asked, message.id, screened)
         return raw if screened is None else hearing.count(screened)
@@ -429,8 +430,9 @@ class Answering:
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
         # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
+        admission, route = self._admission, self._admission.route.name
+        callers = self._exchange.inbound.force.generation.policy.callers(admission.caller)
+        return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

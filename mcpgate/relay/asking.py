@@ -135,7 +135,7 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
                 return Asking(changed.body, facts + masked_facts(changed.masked), exchange)
         return Asking(body, facts, exchange)
     route = admission.route
-    judged = judge(message, route, admission.generation.policy)
+    judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
@@ -219,7 +219,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
                 else:
                     why = changed
             continue
-        judged = judge(message, admission.route, admission.generation.policy)
+        judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
         call, verdict = judged.call, judged.verdict
@@ -315,7 +315,7 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
     whoever may use the route may answer.
     """
-    verdict = reaches(admission.generation.policy, admission.route.name)
+    verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
 
 

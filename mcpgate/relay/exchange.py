@@ -139,7 +139,7 @@ class Exchange:
         # to whoever may use anything on the route.
         if admission.refusal is not None:
             return self.refuse(admission.refusal)
-        verdict = reaches(admission.generation.policy, admission.route.name)
+        verdict = reaches(admission.callers, admission.route.name)
         self._facts = call_facts(None, None, verdict)
         if verdict.action is ALLOW:
             if not self._may_resume(admission):

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 from mcpgate.definitions.telling import tell
 from mcpgate.policy.asked import Asked
-from mcpgate.policy.decide import decide
+from mcpgate.policy.decide import could_use
 from mcpgate.policy.lists import May, filtered
 from mcpgate.policy.lists import news as judged_news
-from mcpgate.policy.rules import BLOCK
 from mcpgate.reasons import Refusal
-from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import Message
-from mcpgate.wire.mcp import Nature, client_request
+from mcpgate.wire.mcp import client_request
 from mcpgate.wire.spans import found_at
 
 if TYPE_CHECKING:
@@ -57,6 +55,15 @@ def news(exchange: Exchange, message: Message, raw: bytes) -> bytes | None | Ref
     return judged_news(message, raw, _may(exchange, _NOTHING))
 
 
+def schema_of(exchange: Exchange, asked: Asked | None) -> Mapping[str, object] | None:
+    """What the result of a tool must fit, as far as its upstream has shown it to anybody."""
+    if asked is None or asked.call.method != "tools/call" or asked.call.name is None:
+        return None
+    assert exchange.admission is not None
+    guard = exchange.inbound.force.guards.of(exchange.admission.route.upstream.name)
+    return guard.schema_of(asked.call.name) if guard is not None else None
+
+
 def _guarded(exchange: Exchange, tools: list[object], raw: bytes) -> frozenset[str]:
     """The tools that must not be shown, whoever asks."""
     assert exchange.admission is not None
@@ -73,12 +80,12 @@ def _guarded(exchange: Exchange, tools: list[object], raw: bytes) -> frozenset[s
 
 def _may(exchange: Exchange, going: frozenset[str]) -> May:
     """What this caller could use, by some rule. C{going}: tools that nobody may."""
-    assert exchange.admission is not None
-    policy, route = exchange.inbound.force.generation.policy, exchange.admission.route.name
+    admission = exchange.admission
+    assert admission is not None
+    callers = exchange.inbound.force.generation.policy.callers(admission.caller)
+    route = admission.route.name
 
     def may(method: str, name: str) -> bool:
-        if method == "tools/call" and name in going:
-            return False
-        return decide(policy, route, Call(method, name, Nature.NAMED, ((method, name),))).action is not BLOCK
+        return could_use(callers, route, method, name) and not (name in going and method == "tools/call")
 
     return may
