@@ -64,6 +64,7 @@ class Serving:
         # What is no longer configured, until the last of its exchanges is over.
         self._leaving: list[Listening] = []
         self._fading: list[Pool] = []
+        self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
         self._sweeps.start()
 
@@ -98,6 +99,7 @@ class Serving:
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
         self._fading = [pool for pool in (*self._fading, *retired) if any(pool.counts().values())]
@@ -111,6 +113,7 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        self.force.guards.look()
         self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
@@ -158,6 +161,7 @@ class Serving:
             listening.stop()
         force.readiness.stop()
         force.witness.close()
+        force.guards.close()
         if force.ledger is not None:
             force.ledger.close()
 

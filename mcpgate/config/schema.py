@@ -404,6 +404,16 @@ class UpstreamTable:
         default=None,
         example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
     )
+    # A server that is upgraded changes its tools, too: to withhold them by default would stop work on such
+    # a day, and teach people to accept without a look. To say nothing would let a harmless tool become
+    # another one unseen.
+    definitions: str = option(
+        "What happens when the upstream changes the definition of a tool: record it; alert in the log, too; "
+        "quarantine the tool, or block all its tools, until somebody accepts it (mcpgate policy accept).",
+        forms.word("reaction", ("record", "alert", "quarantine", "block")),
+        default="alert",
+        example='"quarantine"',
+    )
     connect_timeout: float = option(
         "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
     )

@@ -7,7 +7,6 @@ event as it is complete. So whatever a caller has had of a stream ends between t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -19,7 +18,7 @@ from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay import answer
+from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
@@ -334,6 +333,7 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.news = self._news
         hearing.masks = self._masks()
         questions = Questions(exchange, admission)
         hearing.keep, hearing.decline = questions.keep, questions.decline
@@ -372,8 +372,11 @@ class Answering:
         if exceeds is not None:
             return self._in_place(asked, message.id, exceeds)
         amended = self._told(asked, message, raw)
+        if isinstance(amended, Refusal):
+            listed = amended.reason is Reason.POLICY_LIST
+            return self._in_place(asked, message.id, amended) if listed else amended
         masks = asked.verdict.masks if asked is not None else hearing.masks
-        if masks is None or isinstance(amended, Refusal):
+        if masks is None:
             return amended
         return self._masked(masks, asked, message if amended is raw else None, amended)
 
@@ -395,23 +398,29 @@ class Answering:
             message = read
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
-        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        schema = listing.schema_of(self._exchange, asked)
+        screened = masks.apply(message, raw, sender=SERVER, asked=method, schema=schema)
         if isinstance(screened, Refusal):
             return self._in_place(asked, message.id, screened)
         return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
         """An answer as the gate has it told, and what it learns from it."""
-        if asked is None:
-            return raw
-        method = asked.call.method
-        if method == "initialize" or method == "server/discover":
-            return clamp.answered(method, message, raw)
-        if method == "tools/list" and isinstance(message.result, Mapping):
-            tools = message.result.get("tools")
-            if isinstance(tools, list):
-                self._admission.route.mirrors.learn(tools)
-        return raw
+        if asked is not None and asked.call.method in ("initialize", "server/discover"):
+            clamped = clamp.answered(asked.call.method, message, raw)
+            if isinstance(clamped, Refusal):
+                return clamped
+            raw = clamped
+        return listing.answer(self._exchange, asked, message, raw)
+
+    def _news(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        """What becomes of a notification that is not everybody's."""
+        hearing = self._hearing
+        assert hearing is not None
+        heard = listing.news(self._exchange, message, raw)
+        if heard is None:
+            hearing.drop(Reason.POLICY_UNLISTED, "news of what the caller may not read")
+        return heard
 
     def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
         """The answer that stands in the place of one that may not pass."""

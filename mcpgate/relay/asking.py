@@ -13,6 +13,7 @@ from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.demand import Demand
+from mcpgate.policy.lists import LISTS, cursor_of
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -36,7 +37,7 @@ NOTHING = call_facts(None, None, None)
 
 
 #: Requests whose answers the gate looks into, or changes.
-INTERESTING = frozenset({"initialize", "server/discover", "tools/list"})
+INTERESTING = LISTS | {"initialize", "server/discover"}
 
 
 class Asking(msgspec.Struct, gc=False):
@@ -54,6 +55,7 @@ class Asking(msgspec.Struct, gc=False):
     @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
     @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
+    @ivar cursor: Of a single request for a list: which page of it, if not the first.
     """
 
     body: bytes
@@ -69,6 +71,7 @@ class Asking(msgspec.Struct, gc=False):
     forward: bytes | None = None
     budgeted: Judged | None = None
     spent: tuple[Spending, ...] = ()
+    cursor: str | None = None
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -79,7 +82,7 @@ class Asking(msgspec.Struct, gc=False):
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
                 spent = self.spent[0] if self.spent else None
-                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent)
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent, self.cursor)
         return self._awaited
 
 
@@ -143,6 +146,10 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
         raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
         return Turned(refusal, judged.facts, raw, id)
+    suspended = _suspended(admission, call, force)
+    if suspended is not None:
+        raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
+        return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
     if message.kind is not REQUEST:
         idle = is_idle(message, admission)
         if idle is not None:
@@ -173,6 +180,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    if not plain:
+        asking.cursor = cursor_of(message)
     if judged.budgets:
         asking.budgeted = judged
         asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
@@ -216,7 +225,8 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         call, verdict = judged.call, judged.verdict
         why = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
         if verdict.action is ALLOW:
-            changed = _as_may_pass(verdict, message, raw, admission)
+            suspended = _suspended(admission, call, force)
+            changed = suspended or _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
                 if judged.budgets:
                     budgeted.append((len(facts), len(passing), message, judged))
@@ -225,7 +235,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
                 if verdict.outbound:
                     demands.append(verdict.outbound)
                 if message.id is not None:
-                    awaited[message.id] = Asked(call, verdict, exchange)
+                    awaited[message.id] = Asked(call, verdict, exchange, None, cursor_of(message))
                 continue
             why = changed
             facts.append(refused_facts(call, verdict, why))
@@ -243,7 +253,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if not isinstance(one, Refusal):
             spent.append(one)
             if asked is not None and message.id is not None:
-                awaited[message.id] = Asked(call, asked.verdict, exchange, one)
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one, cursor_of(message))
             continue
         why = one
         facts[at] = refused_facts(call, judged.verdict, why)
@@ -267,6 +277,13 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refusal | None:
+    """Why a tool may not be called by anybody, if its upstream has changed it (C{definitions.guard})."""
+    guarding = force.guards.guarding if force is not None else None
+    guard = guarding.get(admission.route.upstream.name) if guarding else None
+    return guard.judge(call.method, call.name) if guard is not None else None
 
 
 def _as_may_pass(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.definitions.guards import Guards
+from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
@@ -45,6 +48,8 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
+        #: What upstreams have said of their tools.
+        self.guards = Guards(partial(tell, witness), wall)
         #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
         self.declining: Declining | None = None
         #: Where budgets are counted, once there is one.

@@ -19,6 +19,7 @@ from mcpgate.evidence.record import (
     call_facts,
     caller_facts,
     close_line,
+    definition_line,
     dropped_line,
     handshake_line,
     open_line,
@@ -282,6 +283,42 @@ def test_an_answer_by_another_exchange_than_its_requests_is_a_line_of_its_own(re
         ("time", "2027-01-15T08:00:00.500000Z"),
         ("exchange", "x-2"),
         ("request", request_id),
+    ]
+
+
+def test_what_is_new_of_a_tool_is_a_line_of_its_own() -> None:
+    """A name that an upstream chose is bounded and escaped like any other."""
+    line = definition_line(
+        "n-1",
+        time=TIME,
+        exchange="x-1",
+        upstream="up",
+        tool="t\u2028" * TEXT_LENGTH,
+        what="changed",
+        old="sha256:aa",
+        new="sha256:bb",
+        key="sha256/k",
+        renewed=True,
+        detail=None,
+        by=None,
+    )
+    assert line.isascii() and line.count(b"\n") == 1
+    found = one_line(line)
+    assert str(found.pop("tool")).endswith(f"({2 * TEXT_LENGTH} characters)")
+    assert list(found.items()) == [
+        ("v", 1),
+        ("type", "definition"),
+        ("id", "n-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("exchange", "x-1"),
+        ("upstream", "up"),
+        ("what", "changed"),
+        ("old", "sha256:aa"),
+        ("new", "sha256:bb"),
+        ("key", "sha256/k"),
+        ("renewed", True),
+        ("detail", None),
+        ("by", None),
     ]
 
 
