@@ -22,6 +22,7 @@ from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
+from mcpgate.relay.tasks import LIST, TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
@@ -285,11 +286,20 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
-        hearing.keep = Questions(exchange, admission).keep
+        hearing.keep = self._keep
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _keep(self, message: Message, asked: Mapping[int | str, str] | None) -> Refusal | None:
+        """Why what is no answer does not reach the caller, if so."""
+        if message.method in TOLD:
+            force = self._exchange.inbound.force
+            refusal = told(message, self._admission, force.tasks, force.generation.policy)
+            if refusal is not None:
+                return refusal
+        return Questions(self._exchange, self._admission).keep(message, asked)
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         """What becomes of an answer."""
@@ -310,6 +320,13 @@ class Answering:
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
                 return self._withhold(asked, message.id, withheld)
+            if asked is not None:
+                force = exchange.inbound.force
+                if asked.call.method == LIST:
+                    return listed(message, raw, self._admission, force.tasks, force.generation.policy)
+                refusal = learn(asked.call, message, self._admission, force.tasks)
+                if refusal is not None:
+                    return refusal
         if asked is None:
             return raw
         method = asked.call.method

@@ -18,11 +18,13 @@ from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
 from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
+from mcpgate.relay.tasks import follow
 from mcpgate.sessions.live import Sessions
+from mcpgate.sessions.tasks import Tasks
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
-from mcpgate.wire.mcp import client_request
+from mcpgate.wire.mcp import TASK, client_request
 from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
@@ -81,19 +83,24 @@ class Turned(msgspec.Struct, gc=False):
 
 
 def ask(
-    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None = None
+    body: bytes,
+    admission: Admission,
+    exchange: str,
+    sessions: Sessions | None = None,
+    tasks: Tasks | None = None,
 ) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
     @param sessions: those that this worker knows, with what was asked of their callers.
+    @param tasks: those of all callers.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange, sessions)
+            return _ask_several(body, admission, exchange, sessions, tasks)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -115,6 +122,8 @@ def ask(
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
+    if judged.call.nature is TASK:
+        judged = follow(message, judged, admission, tasks)
     call, verdict = judged.call, judged.verdict
     if verdict.action is not ALLOW:
         raw = answer.blocked_bytes(message, call, admission.revision)
@@ -138,7 +147,7 @@ def ask(
 
 
 def _ask_several(
-    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None
+    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None, tasks: Tasks | None
 ) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
@@ -166,6 +175,8 @@ def _ask_several(
         judged = judge(message, admission.route, admission.generation.policy)
         if isinstance(judged, Refusal):
             return Turned(judged)
+        if judged.call.nature is TASK:
+            judged = follow(message, judged, admission, tasks)
         facts.append(judged.facts)
         if judged.verdict.action is ALLOW:
             passing.append(raw)

@@ -102,7 +102,8 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        asking = ask(body, admission, self.id, self.inbound.force.sessions)
+        force = self.inbound.force
+        asking = ask(body, admission, self.id, force.sessions, force.tasks)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):

@@ -11,6 +11,7 @@ from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
+from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
@@ -46,6 +47,8 @@ class InForce:
         self.sessions = sessions
         #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
         self.declining: Declining | None = None
+        #: Which tool made which task; without it, no task can be asked for.
+        self.tasks: Tasks | None = None
         self.wall = wall
         self.draining = False
 

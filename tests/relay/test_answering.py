@@ -15,7 +15,7 @@ from mcpgate.relay.admission import Admission
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import Asking, Turned
 from mcpgate.relay.reply import Hearing
-from mcpgate.sessions.live import REQUESTS_MOST, Sessions
+from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
 from tests.waiting import PATIENCE
 from tests.wire import event_source, heads
@@ -641,10 +641,10 @@ def test_a_bug_of_ours_with_a_request_that_waited_is_not_the_answers_before_it(
     """Its caller sees the end of the connection; the upstream's connection is used again."""
     real = exchange.ask
 
-    def ask(body: bytes, admission: Admission, id: str, sessions: Sessions) -> Asking | Turned:
+    def ask(body: bytes, admission: Admission, id: str, *more: Any) -> Asking | Turned:
         if b"get_bug" in body:
             raise RuntimeError("on purpose")
-        return real(body, admission, id, sessions)
+        return real(body, admission, id, *more)
 
     world.start()
     monkeypatch.setattr(exchange, "ask", ask)
