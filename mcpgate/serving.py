@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
@@ -96,6 +97,7 @@ class Serving:
                 pool = Pool(self._reactor, force.readiness, terms, force.witness)
             pool.terms = terms
             pools[key] = pool
+        self._begin_to_count(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -112,6 +114,7 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
 
@@ -122,6 +125,13 @@ class Serving:
             force.tokens = tokens
             for listening in self._all():
                 listening.judge_streams()
+
+    def _begin_to_count(self, generation: Generation) -> None:
+        force = self.force
+        if generation.budgets and force.ledger is None:
+            force.ledger = Ledger(generation.config.gate.state)
+        if force.ledger is not None and any(budget.counts for budget in generation.budgets):
+            force.ledger.begin()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
@@ -151,6 +161,8 @@ class Serving:
             listening.stop()
         force.readiness.stop()
         force.witness.close()
+        if force.ledger is not None:
+            force.ledger.close()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""

@@ -113,6 +113,14 @@ class _WhyFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None
 
 
+class _MaskedFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    masked: dict[str, int]
+
+
+class _OverFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    over: list[str]
+
+
 class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "dropped"
@@ -213,13 +221,19 @@ def caller_facts(
 
 
 def call_facts(method: str | None, name: str | None, verdict: Verdict | None) -> str:
-    """The part of an C{open} line that is the same for all calls of one thing: MCP's method and name."""
+    """
+    The part of an C{open} line that is the same for all calls of one thing: MCP's method and name.
+
+    Where rules in the shadow are about it, it has what each would have said, by the rule's name.
+    """
     facts = _CallFacts(
         method=_bounded(method),
         name=_bounded(name),
         verdict=verdict.action.value if verdict else None,
         rule=verdict.rule if verdict else None,
     )
+    if verdict is not None and verdict.shadow:
+        return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
 
 
@@ -262,12 +276,18 @@ def close_line(
     bytes_in: int,
     bytes_out: int,
     seconds: float,
+    masked: Mapping[str, int] | None = None,
+    over: Sequence[str] = (),
 ) -> bytes:
     """An exchange ended.
 
     @param status: The HTTP status that the caller got; C{None} if it got none.
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
+    @param masked: How many values of each detector were masked in the answer; the line says so only where
+        there were some.
+    @param over: Budgets that only record, for which it was too much; the line says so only where there are
+        some.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -277,10 +297,18 @@ def close_line(
         if refusal is not None:
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
+    more = masked_facts(masked) if masked else ""
+    if over:
+        more += "," + _members(_OverFacts(over=list(over)))
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'
     ).encode("ascii")
+
+
+def masked_facts(masked: Mapping[str, int]) -> str:
+    """What more a line says where values were masked: how many of each detector, never one of them."""
+    return "," + _members(_MaskedFacts(masked=dict(masked)))
 
 
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:

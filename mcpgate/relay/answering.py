@@ -16,20 +16,24 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.masks import Masks
+from mcpgate.policy.rules import ALLOW, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
-from mcpgate.relay.tasks import LIST, TOLD, learn, listed, told
+from mcpgate.relay.spending import Spending
+from mcpgate.relay.tasks import LIST as TASKS_LIST
+from mcpgate.relay.tasks import TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
+from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
@@ -40,7 +44,17 @@ if TYPE_CHECKING:
 class Answering:
     """An answer from its head to its last byte. Without a C{connection} it is here whole."""
 
-    __slots__ = ("_admission", "_connection", "_exchange", "_head", "_hearing", "_lines", "_noted", "_reply")
+    __slots__ = (
+        "_admission",
+        "_connection",
+        "_exchange",
+        "_head",
+        "_hearing",
+        "_lines",
+        "_noted",
+        "_reply",
+        "_spent",
+    )
 
     def __init__(
         self, exchange: Exchange, admission: Admission, connection: UpstreamConnection | None
@@ -52,6 +66,8 @@ class Answering:
         self._reply: Reply | None = None
         self._head: tuple[ResponseHead, bytes] | None = None
         self._lines = admission.cors
+        # What a single request has of budgets.
+        self._spent: Spending | None = None
         self._noted = 0
 
     @property
@@ -90,6 +106,12 @@ class Answering:
             self._lines += opened
         self._reply = reply
         self._head = head, emitted
+        if exchange.asking is not None and exchange.asking.budgeted is not None:
+            self._spent = exchange.asking.spent[0]
+            exceeds = self._spent.exceeds(head.length)
+            if exceeds is not None:
+                self._withhold(exceeds, finished)
+                return self
         self.more(payload, finished)
         if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
             self.paused()
@@ -99,6 +121,10 @@ class Answering:
         """More of the body."""
         reply, hearing = self._reply, self._hearing
         assert reply is not None and hearing is not None
+        if self._spent is not None:
+            exceeds = self._spent.exceeds(reply.size + len(payload))
+            if exceeds is not None:
+                return self._withhold(exceeds, finished)
         passed = reply.take(payload, finished)
         if hearing.dropped:
             self._note(hearing)
@@ -161,6 +187,8 @@ class Answering:
     def over(self) -> None:
         """The exchange is closed. What it held, an answer of many MiB it may be, goes now, and not when
         the garbage collector next looks: the hearing calls back here, and the exchange knew this one."""
+        if self._hearing is not None and self._hearing.masked:
+            self._exchange.masked = self._hearing.masked
         self._hearing = self._reply = None
 
     def end_stream(self, refusal: Refusal) -> None:
@@ -200,9 +228,18 @@ class Answering:
 
     def _error(self, refusal: Refusal, id: int | str) -> bytes:
         """The answer to a request whose own will not come, so that no other stream may bring a second one."""
-        if self._exchange.live is not None:
-            self._exchange.live.outstanding.pop(id, None)
-        return answer.refusal_json(refusal, id_json=id_json(id), exchange=self._exchange.id)
+        exchange = self._exchange
+        if exchange.live is not None:
+            exchange.live.outstanding.pop(id, None)
+        asked = exchange.asking.awaited.get(id) if exchange.asking is not None else None
+        if refusal.reason is Reason.POLICY_RESULT_SIZE and asked is not None:
+            return self._denied(refusal, id, asked.call.method)
+        return answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)
+
+    def _denied(self, refusal: Refusal, id: int | str, method: str) -> bytes:
+        """What stands in place of an answer that policy withholds."""
+        revision, exchange = self._admission.revision, self._exchange.id
+        return answer.denied_json(id, method, refusal, revision=revision, exchange=exchange)
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
@@ -267,6 +304,19 @@ class Answering:
         else:
             exchange.cut(refusal)
 
+    def _withhold(self, refusal: Refusal, finished: bool) -> None:
+        """The answer to a single request is more than a budget permits."""
+        if finished:
+            self._connection = None
+        self.abandon()
+        exchange = self._exchange
+        if exchange.status is None:
+            exchange.withhold(refusal)
+        elif not self.answered:
+            self._give_up(refusal)
+        else:
+            self._end(self._reply.line_end if type(self._reply) is Events else b"", refusal)
+
     # What may be said.
 
     def _hear(self) -> Hearing:
@@ -286,7 +336,8 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
-        hearing.keep = self._keep
+        hearing.masks = self._masks()
+        hearing.keep, hearing.decline = self._keep, Questions(exchange, admission).decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
@@ -295,11 +346,17 @@ class Answering:
     def _keep(self, message: Message, asked: Mapping[int | str, str] | None) -> Refusal | None:
         """Why what is no answer does not reach the caller, if so."""
         if message.method in TOLD:
-            force = self._exchange.inbound.force
-            refusal = told(message, self._admission, force.tasks, force.generation.policy)
+            refusal = told(message, self._admission, self._exchange.inbound.force.tasks, self._callers())
             if refusal is not None:
                 return refusal
         return Questions(self._exchange, self._admission).keep(message, asked)
+
+    def _masks(self) -> Masks | None:
+        """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
+        asking = self._exchange.asking
+        if asking is not None and asking.judged is not None:
+            return asking.judged.verdict.masks
+        return self._verdict(None).masks
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         """What becomes of an answer."""
@@ -319,38 +376,71 @@ class Answering:
         if notable(message):
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
-                return self._withhold(asked, message.id, withheld)
-            if asked is not None:
-                force = exchange.inbound.force
-                if asked.call.method == LIST:
-                    return listed(message, raw, self._admission, force.tasks, force.generation.policy)
-                refusal = learn(asked.call, message, self._admission, force.tasks)
-                if refusal is not None:
-                    return refusal
+                return self._in_place(asked, message.id, withheld)
+            refusal = learn(asked, message, self._admission, exchange.inbound.force.tasks)
+            if refusal is not None:
+                return refusal
+        exceeds = self._charged(asked, len(raw)) if asked is not None else None
+        if exceeds is not None:
+            return self._in_place(asked, message.id, exceeds)
+        amended = self._told(asked, message, raw)
+        masks = asked.verdict.masks if asked is not None else hearing.masks
+        if masks is None or isinstance(amended, Refusal):
+            return amended
+        return self._masked(masks, asked, message if amended is raw else None, amended)
+
+    def _charged(self, asked: Asked, size: int) -> Refusal | None:
+        """Whether one answer of a batch, or one by another exchange than its request, is too much."""
+        spent, asking = asked.spent, self._exchange.asking
+        if spent is None or (asking is not None and asking.budgeted is not None):
+            # All that comes by its own exchange is charged there.
+            return None
+        spent.charge(size)
+        return spent.exceeds(size)
+
+    def _masked(self, masks: Masks, asked: Asked | None, message: Message | None, raw: bytes) -> bytes:
+        """An answer as it may pass; what may not is answered by us."""
+        hearing = self._hearing
+        if message is None:
+            read = parse(raw)
+            assert isinstance(read, Message)
+            message = read
+        assert hearing is not None and message.id is not None
+        method = asked.call.method if asked is not None else None
+        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        if isinstance(screened, Refusal):
+            return self._in_place(asked, message.id, screened)
+        return raw if screened is None else hearing.count(screened)
+
+    def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
+        """An answer as the gate has it told, and what it learns from it."""
         if asked is None:
             return raw
         method = asked.call.method
         if method == "initialize" or method == "server/discover":
             return clamp.answered(method, message, raw)
+        if method == TASKS_LIST:
+            tasks = self._exchange.inbound.force.tasks
+            return listed(message, raw, self._admission, tasks, self._callers())
         if method == "tools/list" and isinstance(message.result, Mapping):
             tools = message.result.get("tools")
             if isinstance(tools, list):
                 self._admission.route.mirrors.learn(tools)
         return raw
 
-    def _withhold(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+    def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
         """The answer that stands in the place of one that may not pass."""
-        exchange, method = self._exchange, asked.call.method if asked is not None else ""
-        exchange.withheld = refusal
-        return answer.denied_json(
-            id, method, refusal, revision=self._admission.revision, exchange=exchange.id
-        )
+        self._exchange.withheld = refusal
+        return self._denied(refusal, id, asked.call.method if asked is not None else "")
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
+        callers, route = self._callers(), self._admission.route.name
+        return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
+
+    def _callers(self) -> Callers:
         # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import msgspec
 
-from mcpgate.evidence.record import batch_facts, call_facts
+from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.demand import Demand
+from mcpgate.policy.masks import Masks
+from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
+from mcpgate.relay.screening import screened
+from mcpgate.relay.spending import Spending, spend
 from mcpgate.relay.tasks import follow
-from mcpgate.sessions.live import Sessions
-from mcpgate.sessions.tasks import Tasks
+from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
+from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
 from mcpgate.wire.mcp import TASK, client_request
 from mcpgate.wire.revision import Revision
@@ -44,6 +49,11 @@ class Asking(msgspec.Struct, gc=False):
     @ivar exchange: By which it came.
     @ivar owed: JSON-RPC answers of our own, to what of a batch was not let through.
     @ivar method: Of a single request or notification.
+    @ivar masks: What the answer to a single request is subject to.
+    @ivar demands: For each of the messages that demand something of the connection, what that may be.
+    @ivar forward: The head that goes with it, where it is not the caller's own (C{Admission.forward}).
+    @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
+    @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
     """
 
@@ -55,6 +65,11 @@ class Asking(msgspec.Struct, gc=False):
     method: str | None = None
     id: int | str | None = None
     plain: bool = False
+    masks: Masks | None = None
+    demands: tuple[tuple[Demand, ...], ...] = ()
+    forward: bytes | None = None
+    budgeted: Judged | None = None
+    spent: tuple[Spending, ...] = ()
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -64,7 +79,8 @@ class Asking(msgspec.Struct, gc=False):
             self._awaited = {}
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
-                self._awaited[self.id] = Asked(call, verdict, self.exchange)
+                spent = self.spent[0] if self.spent else None
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent)
         return self._awaited
 
 
@@ -82,25 +98,18 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(
-    body: bytes,
-    admission: Admission,
-    exchange: str,
-    sessions: Sessions | None = None,
-    tasks: Tasks | None = None,
-) -> Asking | Turned:
+def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
-    @param sessions: those that this worker knows, with what was asked of their callers.
-    @param tasks: those of all callers.
+    @param force: what this worker knows: sessions, and what budgets were spent.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange, sessions, tasks)
+            return _ask_several(body, admission, exchange, force)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -113,42 +122,67 @@ def ask(
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
-        unasked = is_unasked(message, admission, sessions)
-        return Asking(body, facts, exchange) if unasked is None else Turned(unasked, facts, answer.ACCEPTED)
+        unasked = is_unasked(message, admission, force.sessions if force is not None else None)
+        if unasked is not None:
+            return Turned(unasked, facts, answer.ACCEPTED)
+        if verdict.asking is not None:
+            changed = screened(verdict.asking, message, body, admission)
+            if isinstance(changed, Refusal):
+                return Turned(changed, facts, answer.ACCEPTED)
+            if changed is not None:
+                return Asking(changed.body, facts + masked_facts(changed.masked), exchange)
+        return Asking(body, facts, exchange)
     route = admission.route
-    judged = judge(message, route, admission.generation.policy)
+    judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
     if judged.call.nature is TASK:
-        judged = follow(message, judged, admission, tasks)
+        judged = follow(message, judged, admission, force)
     call, verdict = judged.call, judged.verdict
     if verdict.action is not ALLOW:
-        raw = answer.blocked_bytes(message, call, admission.revision)
-        return Turned(Refusal(verdict.reason or Reason.POLICY_BLOCKED), judged.facts, raw)
+        refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+        raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
+        return Turned(refusal, judged.facts, raw, id)
     if message.kind is not REQUEST:
         idle = is_idle(message, admission)
         if idle is not None:
             return Turned(idle, judged.facts, answer.ACCEPTED)
-        return Asking(body, judged.facts, exchange, None, (), call.method)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
+        # Before anything is masked: it is the caller's headers that must say what the caller's body says.
         arguments = message.params.get("arguments")
-        refusal = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
-        if refusal is not None:
-            return Turned(refusal, judged.facts, id=id)
-    elif call.method == "initialize":
+        refused = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
+        if refused is not None and message.kind is REQUEST:
+            return Turned(refused, judged.facts, id=id)
+    facts, forward = judged.facts, None
+    if verdict.asking is not None:
+        changed = screened(verdict.asking, message, body, admission)
+        if isinstance(changed, Refusal):
+            raw = answer.denied_bytes(message, changed, admission.revision, exchange)
+            return Turned(changed, refused_facts(call, verdict, changed), raw, id)
+        if changed is not None:
+            message, body, forward = changed.message, changed.body, changed.forward
+            facts += masked_facts(changed.masked)
+    if message.kind is not REQUEST:
+        budgeted = judged if judged.budgets else None
+        return Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+    if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
     if admission.revision.modern or method == "initialize":
         body = declared(message, body, admission)
-    return Asking(body, judged.facts, exchange, judged, (), method, id, method not in INTERESTING)
+    demands = (verdict.outbound,) if verdict.outbound else ()
+    plain = method not in INTERESTING
+    asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    if judged.budgets:
+        asking.budgeted = judged
+        asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
+    return asking
 
 
-def _ask_several(
-    body: bytes, admission: Admission, exchange: str, sessions: Sessions | None, tasks: Tasks | None
-) -> Asking | Turned:
+def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForce | None) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -159,6 +193,8 @@ def _ask_several(
     passing: list[bytes] = []
     owed: list[bytes] = []
     awaited: dict[int | str, Asked] = {}
+    demands: list[tuple[Demand, ...]] = []
+    budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
     for message, raw in batch.parts:
         refusal = agreement(message, admission.head, admission.revision)
@@ -168,31 +204,98 @@ def _ask_several(
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
-                why = is_unasked(message, admission, sessions)
-                if why is None:
-                    passing.append(raw)
+                why = is_unasked(message, admission, force.sessions if force is not None else None)
+                if why is not None:
+                    continue
+                changed = _as_may_pass(verdict, message, raw, admission)
+                if isinstance(changed, bytes):
+                    passing.append(changed)
+                else:
+                    why = changed
             continue
-        judged = judge(message, admission.route, admission.generation.policy)
+        judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
         if judged.call.nature is TASK:
-            judged = follow(message, judged, admission, tasks)
-        facts.append(judged.facts)
-        if judged.verdict.action is ALLOW:
-            passing.append(raw)
-            if message.id is not None:
-                awaited[message.id] = Asked(judged.call, judged.verdict, exchange)
-            continue
-        why = Refusal(judged.verdict.reason or Reason.POLICY_BLOCKED)
+            judged = follow(message, judged, admission, force)
+        call, verdict = judged.call, judged.verdict
+        why = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+        if verdict.action is ALLOW:
+            changed = _as_may_pass(verdict, message, raw, admission)
+            if isinstance(changed, bytes):
+                if judged.budgets:
+                    budgeted.append((len(facts), len(passing), message, judged))
+                facts.append(judged.facts)
+                passing.append(changed)
+                if verdict.outbound:
+                    demands.append(verdict.outbound)
+                if message.id is not None:
+                    awaited[message.id] = Asked(call, verdict, exchange)
+                continue
+            why = changed
+            facts.append(refused_facts(call, verdict, why))
+        else:
+            facts.append(judged.facts)
         if message.kind is REQUEST:
-            owed.append(answer.blocked_json(message, judged.call, admission.revision))
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    # When all of it is known to be good: what counts is forwarded.
+    spent: list[Spending] = []
+    for at, place, message, judged in budgeted:
+        call, size = judged.call, len(passing[place])
+        ledger = force.ledger if force is not None else None
+        one = spend(ledger, judged, admission.principal, admission.route.name, size)
+        asked = awaited.pop(message.id, None) if message.id is not None else None
+        if not isinstance(one, Refusal):
+            spent.append(one)
+            if asked is not None and message.id is not None:
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one)
+            continue
+        why = one
+        facts[at] = refused_facts(call, judged.verdict, why)
+        passing[place] = b""
+        if message.kind is REQUEST:
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    passing = [raw for raw in passing if raw]
     together = batch_facts(facts)
     if passing:
-        if len(passing) < len(batch.parts):
+        if passing != [raw for _, raw in batch.parts]:
             body = b"[%b]" % b",".join(passing)
-        return Asking(body, together, exchange, None, tuple(owed), _awaited=awaited)
+        return Asking(
+            body,
+            together,
+            exchange,
+            None,
+            tuple(owed),
+            demands=tuple(demands),
+            spent=tuple(spent),
+            _awaited=awaited,
+        )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _as_may_pass(
+    verdict: Verdict, message: Message, raw: bytes, admission: Admission
+) -> bytes | Refusal:
+    """One message of a batch, masked where it must be. (2025-03-26 has no headers that repeat arguments.)"""
+    changed = screened(verdict.asking, message, raw, admission) if verdict.asking is not None else None
+    if isinstance(changed, Refusal):
+        return changed
+    return raw if changed is None else changed.body
+
+
+def unmet(demands: tuple[tuple[Demand, ...], ...], handshake: Handshake) -> Refusal | None:
+    """What a connection to the upstream lacks, of what the rules by which it would be used demand."""
+    for one in demands:
+        if not any(demand.met_by(handshake) for demand in one):
+            rules = ", ".join(sorted({demand.rule for demand in one}))
+            return Refusal(Reason.POLICY_TRANSPORT, f"the outbound leg is not what {rules} demands")
+    return None
+
+
+def refused_facts(call: Call, verdict: Verdict, refusal: Refusal) -> str:
+    """What an C{open} line says of a call that a rule allows and that is refused all the same."""
+    return call_facts(call.method, call.name, Verdict(BLOCK, verdict.rule, refusal.reason))
 
 
 def _answering(admission: Admission) -> tuple[str, Verdict]:
@@ -200,7 +303,7 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
     whoever may use the route may answer.
     """
-    verdict = reaches(admission.generation.policy, admission.route.name)
+    verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
@@ -27,7 +27,9 @@ from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering, with_lines
-from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
+from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
+from mcpgate.relay.judged import Judged
+from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
 from mcpgate.tls.readiness import NEVER
@@ -35,6 +37,7 @@ from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
+from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.questions import notable
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class Exchange:
     _opened = False
     _kept = False
     closed = False
+    #: How many values of each detector were masked in the answer.
+    masked: dict[str, int] | None = None
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
     withheld: Refusal | None = None
     #: By what a stream that goes on was judged again.
@@ -102,8 +107,7 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        force = self.inbound.force
-        asking = ask(body, admission, self.id, force.sessions, force.tasks)
+        asking = ask(body, admission, self.id, self.inbound.force)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
@@ -111,14 +115,27 @@ class Exchange:
                 return self.refuse(asking.refusal)
             return self._answer(asking.answer, int(asking.answer[9:12]), asking.refusal)
         self.asking = asking
+        if asking.budgeted is not None:
+            refusal = self._spend(asking, asking.budgeted, admission)
+            if refusal is not None:
+                return self._deny(asking, refusal)
         self._lease(admission)
+
+    def _spend(self, asking: Asking, judged: Judged, admission: Admission) -> Refusal | None:
+        """It is about to be forwarded, so it counts."""
+        ledger, size = self.inbound.force.ledger, len(asking.body)
+        spent = spend(ledger, judged, admission.principal, admission.route.name, size)
+        if isinstance(spent, Refusal):
+            return spent
+        asking.spent = (spent,)
+        return None
 
     def _judge_stream(self, admission: Admission) -> None:
         # GET opens a stream for what the upstream wants to say, DELETE ends a session: both belong
         # to whoever may use anything on the route.
         if admission.refusal is not None:
             return self.refuse(admission.refusal)
-        verdict = reaches(admission.generation.policy, admission.route.name)
+        verdict = reaches(admission.callers, admission.route.name)
         self._facts = call_facts(None, None, verdict)
         if verdict.action is ALLOW:
             if not self._may_resume(admission):
@@ -165,8 +182,13 @@ class Exchange:
         inbound = self.inbound
         self._pool = None
         inbound.stream.deadline = NEVER
-        self._connection = connection
         self._outbound = connection.record
+        if self.asking is not None and self.asking.demands:
+            refusal = unmet(self.asking.demands, connection.handshake)
+            if refusal is not None:
+                connection.unused()
+                return self._deny(self.asking, refusal)
+        self._connection = connection
         self._open()
         # With the lines of all that this turn opens, which cost the journal one write.
         inbound.force.readiness.soon(self._forward, inbound.stream)
@@ -186,7 +208,8 @@ class Exchange:
         if asking is None:
             request = admission.forward + b"\r\n"
         else:
-            request = b"%bcontent-length: %d\r\n\r\n%b" % (admission.forward, len(asking.body), asking.body)
+            forward = asking.forward or admission.forward
+            request = b"%bcontent-length: %d\r\n\r\n%b" % (forward, len(asking.body), asking.body)
         if admission.session is not None:
             self._take_part(admission)
         self._sent = connection.send(admission.head.method, request, self)
@@ -215,6 +238,32 @@ class Exchange:
         live.streams += 1
         self.live = live
         return live
+
+    def _deny(self, asking: Asking, refusal: Refusal) -> None:
+        """What was asked for is not to be had: not now, not over this connection, or not so much of it."""
+        assert self.admission is not None
+        revision = self.admission.revision
+        facts, answers = [], list(asking.owed)
+        for id, asked in asking.awaited.items():
+            facts.append(refused_facts(asked.call, asked.verdict, refusal))
+            answers.append(
+                answer.denied_json(id, asked.call.method, refusal, revision=revision, exchange=self.id)
+            )
+        if not answers:
+            return self._answer(answer.ACCEPTED, 202, refusal)
+        if asking.judged is not None:
+            self._facts, body = facts[0], answers[0]
+        else:
+            self._facts, body = batch_facts(facts), b"[%b]" % b",".join(answers)
+        self._answer(answer.json_bytes(body), 200, refusal)
+
+    def withhold(self, refusal: Refusal) -> None:
+        """Nothing passes of the answer to what was asked for."""
+        assert self.asking is not None
+        if self.live is not None:
+            for id in self.asking.awaited:
+                self.live.outstanding.pop(id, None)
+        self._deny(self.asking, refusal)
 
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
@@ -249,8 +298,10 @@ class Exchange:
                 and message.id == asking.id
                 and not notable(message)
             ):
-                self._pass(emitted, payload)
-                return self
+                masks = asking.masks
+                if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
+                    self._pass(emitted, payload)
+                    return self
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 
@@ -439,6 +490,9 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
+        over: list[str] = []
+        if self.asking is not None and self.asking.spent:
+            over = self._settle(self.asking)
         if refusal is None:
             refusal = self.withheld
         if refusal is not None:
@@ -456,5 +510,16 @@ class Exchange:
             bytes_in=self._size_in,
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
+            masked=self.masked,
+            over=over,
         )
         witness.tell(line)
+
+    def _settle(self, asking: Asking) -> list[str]:
+        """Its calls run no more. Returns which budgets only record that it was too much."""
+        if asking.budgeted is not None:
+            # All that came was for it; of a batch each message was charged with its own answer.
+            asking.spent[0].charge(self.bytes_out)
+        for one in asking.spent:
+            one.end()
+        return [name for one in asking.spent for name in one.over]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
@@ -47,6 +48,8 @@ class InForce:
         self.sessions = sessions
         #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
         self.declining: Declining | None = None
+        #: Where budgets are counted, once there is one.
+        self.ledger: Ledger | None = None
         #: Which tool made which task; without it, no task can be asked for.
         self.tasks: Tasks | None = None
         self.wall = wall

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mcpgate.policy.decide import NEEDED
 from mcpgate.policy.questions import askable_in, decide_question
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.rules import ALLOW, BLOCK, CALLERS_MOST, HOLD, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import Admission
 from mcpgate.sessions.live import ANSWERED, Sessions
 from mcpgate.wire.jsonrpc import REQUEST, Message
-from mcpgate.wire.mcp import Nature, server_request
 from mcpgate.wire.questions import ELICIT, Question, declares, questions_in, without
 
 if TYPE_CHECKING:
@@ -60,6 +58,10 @@ class Questions:
             )
         return None if refusal is None else self._declined(message, verdict, refusal)
 
+    def decline(self, message: Message, refusal: Refusal) -> Refusal:
+        """A request of the upstream's does not reach the caller for what it holds."""
+        return self._declined(message, Verdict(BLOCK, None, refusal.reason), refusal)
+
     def withheld(self, message: Message) -> Refusal | None:
         """Why an answer, or what is told of a task, does not reach the caller for what it asks, if so."""
         found = questions_in(message)
@@ -72,16 +74,14 @@ class Questions:
         return None
 
     def _judge(self, question: Question) -> Verdict:
-        # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        known = server_request(question.method)
-        if known is not None and known.nature is Nature.PROTOCOL:
-            return NEEDED
-        return decide_question(policy, route, question)
+        return decide_question(self._callers(), self._admission.route.name, question)
 
     def _askable(self) -> frozenset[str]:
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return askable_in(policy, route)
+        return askable_in(self._callers(), self._admission.route.name)
+
+    def _callers(self) -> Callers:
+        # A stream may be older than the rules.
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     def _too_many(self, asked: Mapping[int | str, str] | None) -> bool:
         live = self._exchange.live
@@ -102,16 +102,21 @@ class Questions:
 def _refusal(method: str, verdict: Verdict) -> Refusal | None:
     if verdict.action is ALLOW:
         return None
+    if verdict.action is HOLD:
+        why = f"rule {verdict.rule} wants a person to decide, who is asked about calls only"
+        return Refusal(Reason.POLICY_QUESTION, f"{method}: {why}")
     why = f"rule {verdict.rule} blocks it" if verdict.rule is not None else "no rule allows it"
     return Refusal(Reason.POLICY_QUESTION, f"{method}: {why}")
 
 
 def askable(admission: Admission) -> frozenset[str]:
     """The methods by which some rule lets the upstream ask this caller, by the rules of the request."""
-    known = admission.route.askable.get(None)
+    remembered = admission.route.askable
+    known = remembered.get(admission.callers)
     if known is None:
-        known = askable_in(admission.generation.policy, admission.route.name)
-        admission.route.askable[None] = known
+        if len(remembered) >= CALLERS_MOST:
+            remembered.clear()
+        known = remembered[admission.callers] = askable_in(admission.callers, admission.route.name)
     return known
 
 

@@ -14,10 +14,13 @@ from __future__ import annotations
 from attrs import evolve
 
 from mcpgate.evidence.record import call_facts
+from mcpgate.policy.asked import Asked
+from mcpgate.policy.budgets import about
 from mcpgate.policy.decide import UNLISTED, decide, reaches
-from mcpgate.policy.rules import ALLOW, BLOCK, Policy, Verdict
+from mcpgate.policy.rules import ALLOW, BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged
 from mcpgate.relay.questions import askable
 from mcpgate.sessions.tasks import Tasks
@@ -39,37 +42,41 @@ _MAKE_TASKS = frozenset({"sampling/createMessage", "elicitation/create"})
 LISTED_MOST = 1024
 
 
-def follow(message: Message, judged: Judged, admission: Admission, tasks: Tasks | None) -> Judged:
+def follow(message: Message, judged: Judged, admission: Admission, force: InForce | None) -> Judged:
     """
     What a request or notification about tasks is judged as.
 
     @param judged: what rules say of its method.
     """
+    tasks = force.tasks if force is not None else None
     if judged.verdict.action is BLOCK and judged.verdict.rule is not None:
         return judged
-    route, policy = admission.route, admission.generation.policy
+    callers, route = admission.callers, admission.route
     method = judged.call.method
     if method == LIST:
         # Whatever it says of them may be of any tool.
-        return _judged(evolve(judged.call, nature=Nature.LIST), reaches(policy, route.name))
+        return _judged(evolve(judged.call, nature=Nature.LIST), admission, reaches(callers, route.name))
     if method == _TOLD_BY_CLIENT:
         may = not _MAKE_TASKS.isdisjoint(askable(admission))
-        return _judged(judged.call, reaches(policy, route.name) if may else UNLISTED)
+        return _judged(judged.call, admission, reaches(callers, route.name) if may else UNLISTED)
     ids = listened_tasks(message.params) if method == LISTEN else (message.params.get("taskId"),)
     tools = [_tool(id, admission, tasks) for id in ids]
     if None in tools:
-        return _judged(judged.call, UNLISTED)
+        return _judged(judged.call, admission, UNLISTED)
     named = " ".join(dict.fromkeys(str(tool) for tool in tools))
     followed = tuple(dict.fromkeys((TOOL, tool) for tool in tools))
     also = tuple(one for one in judged.call.judged_as if one[1] is not None)
     call = Call(method, named, Nature.FOLLOWS, (*followed, *also))
-    verdict = decide(policy, route.name, call)
+    verdict = decide(callers, route.name, call)
     # What may not be known of is answered as a task that there is not.
-    return _judged(call if verdict.action is ALLOW else evolve(call, nature=Nature.TASK), verdict)
+    return _judged(
+        call if verdict.action is ALLOW else evolve(call, nature=Nature.TASK), admission, verdict
+    )
 
 
-def _judged(call: Call, verdict: Verdict) -> Judged:
-    return Judged(call, verdict, call_facts(call.method, call.name, verdict))
+def _judged(call: Call, admission: Admission, verdict: Verdict) -> Judged:
+    budgets = about(admission.route.budgets, call)
+    return Judged(call, verdict, call_facts(call.method, call.name, verdict), budgets)
 
 
 def _tool(id: object, admission: Admission, tasks: Tasks | None) -> str | None:
@@ -81,10 +88,12 @@ def _tool(id: object, admission: Admission, tasks: Tasks | None) -> str | None:
 # What upstreams say of tasks.
 
 
-def learn(call: Call, message: Message, admission: Admission, tasks: Tasks | None) -> Refusal | None:
+def learn(
+    asked: Asked | None, message: Message, admission: Admission, tasks: Tasks | None
+) -> Refusal | None:
     """Remember which tool made the task that an answer tells of, if it does."""
-    result = message.result
-    if call.method != TOOL or call.name is None or tasks is None or type(result) is not dict:
+    result, call = message.result, asked.call if asked is not None else None
+    if call is None or call.method != TOOL or call.name is None or tasks is None or type(result) is not dict:
         return None
     for task in (result.get("task"), result if result.get("resultType") == "task" else None):
         id = task.get("taskId") if type(task) is dict else None
@@ -100,35 +109,35 @@ def learn(call: Call, message: Message, admission: Admission, tasks: Tasks | Non
 
 
 def listed(
-    message: Message, raw: bytes, admission: Admission, tasks: Tasks | None, policy: Policy
+    message: Message, raw: bytes, admission: Admission, tasks: Tasks | None, callers: Callers
 ) -> bytes:
     """
     A list of tasks without those that are not the caller's, or of tools that it may not use any more.
 
-    @param policy: that of today, here as below.
+    @param callers: to whom it belongs by the rules of today, here as below.
     """
     result = message.result
     found = result.get("tasks") if type(result) is dict else None
     if type(found) is not list:
         return raw
     mine = [
-        number < LISTED_MOST and type(one) is dict and is_own(one.get("taskId"), admission, tasks, policy)
+        number < LISTED_MOST and type(one) is dict and is_own(one.get("taskId"), admission, tasks, callers)
         for number, one in enumerate(found)
     ]
     return raw if all(mine) else kept(raw, ("result", "tasks"), mine)
 
 
-def told(message: Message, admission: Admission, tasks: Tasks | None, policy: Policy) -> Refusal | None:
+def told(message: Message, admission: Admission, tasks: Tasks | None, callers: Callers) -> Refusal | None:
     """Why what an upstream tells of a task does not reach the caller, if so: it is not the caller's."""
-    if is_own(message.params.get("taskId"), admission, tasks, policy):
+    if is_own(message.params.get("taskId"), admission, tasks, callers):
         return None
     return Refusal(Reason.POLICY_UNLISTED, "of a task that is not the caller's")
 
 
-def is_own(id: object, admission: Admission, tasks: Tasks | None, policy: Policy) -> bool:
+def is_own(id: object, admission: Admission, tasks: Tasks | None, callers: Callers) -> bool:
     """Whether a task is this caller's, of a tool that it may use."""
     tool = _tool(id, admission, tasks)
     if tool is None:
         return False
     call = Call(LIST, tool, Nature.FOLLOWS, ((TOOL, tool),))
-    return decide(policy, admission.route.name, call).action is ALLOW
+    return decide(callers, admission.route.name, call).action is ALLOW
