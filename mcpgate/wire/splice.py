@@ -1,4 +1,4 @@
-"""One member of a JSON text replaced; every other value keeps its bytes.
+"""One member of a JSON text replaced, or some taken away; every other value keeps its bytes.
 
 To encode a whole document again would change what nobody asked to change: 1.10, 1e2, and integers that
 few languages hold (C{wire.jsonrpc} has proved that no member stands there twice).
@@ -6,7 +6,7 @@ few languages hold (C{wire.jsonrpc} has proved that no member stands there twice
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -27,3 +27,16 @@ def replaced(document: bytes, path: Sequence[str], value: object) -> bytes:
     old = members[first]
     members[first] = replaced(bytes(old), rest, value) if rest else _encode(value)
     return b"{%b}" % b",".join(b"%b:%b" % (_encode(name), bytes(raw)) for name, raw in members.items())
+
+
+def without(document: bytes, member: str, names: Collection[str]) -> bytes:
+    """
+    The document with some members of one of its members taken away, where they are.
+
+    @param document: JSON that C{wire.jsonrpc.parse} accepted; C{member}: an object in it.
+    @raise KeyError: there is no such member.
+    @raise msgspec.ValidationError: it is not an object.
+    """
+    members = _members(document)
+    kept = {name: raw for name, raw in _members(bytes(members[member])).items() if name not in names}
+    return replaced(document, (member,), kept)
