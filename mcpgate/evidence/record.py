@@ -114,6 +114,10 @@ class _WhyFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None
 
 
+class _MaskedFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    masked: dict[str, int]
+
+
 class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "dropped"
@@ -310,12 +314,15 @@ def close_line(
     bytes_in: int,
     bytes_out: int,
     seconds: float,
+    masked: Mapping[str, int] | None = None,
 ) -> bytes:
     """An exchange ended.
 
     @param status: The HTTP status that the caller got; C{None} if it got none.
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
+    @param masked: How many values of each detector were masked in the answer; the line says so only where
+        there were some.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -325,10 +332,16 @@ def close_line(
         if refusal is not None:
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
+    more = masked_facts(masked) if masked else ""
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'
     ).encode("ascii")
+
+
+def masked_facts(masked: Mapping[str, int]) -> str:
+    """What more a line says where values were masked: how many of each detector, never one of them."""
+    return "," + _members(_MaskedFacts(masked=dict(masked)))
 
 
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:

@@ -46,3 +46,11 @@ class Masks:
             C{policy.content} or C{policy.schema} where it may not pass at all.
         """
         return None
+
+    def finds(self, text: bytes) -> str | None:
+        """Which rule and detector find something in what is no message (a comment, an error page)."""
+        return None
+
+    def text(self, text: str) -> str:
+        """A text as it may pass."""
+        return text

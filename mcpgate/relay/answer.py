@@ -22,6 +22,9 @@ RESOURCE_NOT_FOUND = -32002
 
 _json = msgspec.json.encode
 
+#: What is answered as if there were nothing of that name.
+UNKNOWN = frozenset({Reason.POLICY_UNLISTED, Reason.POLICY_BLOCKED})
+
 #: What a POST that carries no request is answered with (streamable HTTP, "Sending Messages").
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 
@@ -46,7 +49,7 @@ def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, clo
 
 
 def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
-    """The answer to a message that policy does not let through, as from a server that lacks it."""
+    """The answer to a message about what a caller may not even know of, as from a server that lacks it."""
     if message.kind is not Kind.REQUEST:
         return ACCEPTED
     named = call.nature is Nature.NAMED and call.name is not None
@@ -68,6 +71,23 @@ def blocked_json(message: Message, call: Call, revision: Revision) -> bytes:
         code = INVALID_PARAMS if revision.modern else RESOURCE_NOT_FOUND
         error = {"code": code, "message": "Resource not found", "data": {"uri": call.name}}
     return _envelope(message.id_json(), error)
+
+
+def policy_bytes(
+    message: Message, call: Call, refusal: Refusal, revision: Revision, exchange: str
+) -> bytes:
+    """The answer to a message that policy does not let through."""
+    if refusal.reason in UNKNOWN:
+        return blocked_bytes(message, call, revision)
+    return denied_bytes(message, refusal, revision, exchange)
+
+
+def policy_json(message: Message, call: Call, refusal: Refusal, revision: Revision, exchange: str) -> bytes:
+    """The same as JSON-RPC alone, for a request."""
+    if refusal.reason in UNKNOWN:
+        return blocked_json(message, call, revision)
+    assert message.id is not None
+    return denied_json(message.id, call.method, refusal, revision=revision, exchange=exchange)
 
 
 def denied_bytes(message: Message, refusal: Refusal, revision: Revision, exchange: str) -> bytes:

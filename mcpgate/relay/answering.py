@@ -16,6 +16,7 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
+from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
@@ -27,7 +28,8 @@ from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
+from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -158,6 +160,8 @@ class Answering:
     def over(self) -> None:
         """The exchange is closed. What it held, an answer of many MiB it may be, goes now, and not when
         the garbage collector next looks: the hearing calls back here, and the exchange knew this one."""
+        if self._hearing is not None and self._hearing.masked:
+            self._exchange.masked = self._hearing.masked
         self._hearing = self._reply = None
 
     def end_stream(self, refusal: Refusal) -> None:
@@ -283,10 +287,18 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.masks = self._masks()
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _masks(self) -> Masks | None:
+        """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
+        asking = self._exchange.asking
+        if asking is not None and asking.judged is not None:
+            return asking.judged.verdict.masks
+        return self._verdict(None).masks
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         """What becomes of an answer."""
@@ -303,6 +315,30 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
+        amended = self._told(asked, message, raw)
+        masks = asked.verdict.masks if asked is not None else hearing.masks
+        if masks is None or isinstance(amended, Refusal):
+            return amended
+        return self._masked(masks, asked, message if amended is raw else None, amended)
+
+    def _masked(self, masks: Masks, asked: Asked | None, message: Message | None, raw: bytes) -> bytes:
+        """An answer as it may pass; what may not is answered by us."""
+        hearing = self._hearing
+        if message is None:
+            read = parse(raw)
+            assert isinstance(read, Message)
+            message = read
+        assert hearing is not None and message.id is not None
+        method = asked.call.method if asked is not None else None
+        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        if not isinstance(screened, Refusal):
+            return raw if screened is None else hearing.count(screened)
+        self._exchange.withheld = screened
+        revision, exchange = self._admission.revision, self._exchange.id
+        return answer.denied_json(message.id, method or "", screened, revision=revision, exchange=exchange)
+
+    def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
+        """An answer as the gate has it told, and what it learns from it."""
         if asked is None:
             return raw
         method = asked.call.method

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import call_facts, caller_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
@@ -27,7 +27,7 @@ from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering, with_lines
-from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
+from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
 from mcpgate.tls.readiness import NEVER
@@ -35,6 +35,7 @@ from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
+from mcpgate.wire.mcp import SERVER
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -65,6 +66,10 @@ class Exchange:
     _opened = False
     _kept = False
     closed = False
+    #: How many values of each detector were masked in the answer.
+    masked: dict[str, int] | None = None
+    #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
+    withheld: Refusal | None = None
     #: By what a stream that goes on was judged again.
     judged_by: tuple[Generation, IssuedTokens] | None = None
 
@@ -161,8 +166,13 @@ class Exchange:
         inbound = self.inbound
         self._pool = None
         inbound.stream.deadline = NEVER
-        self._connection = connection
         self._outbound = connection.record
+        if self.asking is not None and self.asking.demands:
+            refusal = unmet(self.asking.demands, connection.handshake)
+            if refusal is not None:
+                connection.unused()
+                return self._deny(self.asking, refusal)
+        self._connection = connection
         self._open()
         # With the lines of all that this turn opens, which cost the journal one write.
         inbound.force.readiness.soon(self._forward, inbound.stream)
@@ -182,7 +192,8 @@ class Exchange:
         if asking is None:
             request = admission.forward + b"\r\n"
         else:
-            request = b"%bcontent-length: %d\r\n\r\n%b" % (admission.forward, len(asking.body), asking.body)
+            forward = asking.forward or admission.forward
+            request = b"%bcontent-length: %d\r\n\r\n%b" % (forward, len(asking.body), asking.body)
         if admission.session is not None:
             self._take_part(admission)
         self._sent = connection.send(admission.head.method, request, self)
@@ -212,6 +223,24 @@ class Exchange:
         self.live = live
         return live
 
+    def _deny(self, asking: Asking, refusal: Refusal) -> None:
+        """What was asked for may not be forwarded over this connection."""
+        assert self.admission is not None
+        revision = self.admission.revision
+        facts, answers = [], list(asking.owed)
+        for id, asked in asking.awaited.items():
+            facts.append(refused_facts(asked.call, asked.verdict, refusal))
+            answers.append(
+                answer.denied_json(id, asked.call.method, refusal, revision=revision, exchange=self.id)
+            )
+        if not answers:
+            return self._answer(answer.ACCEPTED, 202, refusal)
+        if asking.judged is not None:
+            self._facts, body = facts[0], answers[0]
+        else:
+            self._facts, body = batch_facts(facts), b"[%b]" % b",".join(answers)
+        self._answer(answer.json_bytes(body), 200, refusal)
+
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
         self._outbound = record
@@ -240,8 +269,10 @@ class Exchange:
         ):
             message = parse(payload)
             if type(message) is Message and message.kind is RESPONSE and message.id == asking.id:
-                self._pass(emitted, payload)
-                return self
+                masks = asking.masks
+                if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
+                    self._pass(emitted, payload)
+                    return self
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 
@@ -430,6 +461,8 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
+        if refusal is None:
+            refusal = self.withheld
         if refusal is not None:
             self.inbound.force.crowd.tally.count(refusal.reason)
         inbound = self.inbound
@@ -445,5 +478,6 @@ class Exchange:
             bytes_in=self._size_in,
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
+            masked=self.masked,
         )
         witness.tell(line)

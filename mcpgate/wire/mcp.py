@@ -63,6 +63,10 @@ class Sender(Enum):
     SERVER = "server"
 
 
+# As in tls/stream.py: a member is read off its class slowly.
+CLIENT, SERVER = Sender
+
+
 @unique
 class Nature(Enum):
     """What kind of thing a method is, for policy."""
