@@ -19,7 +19,7 @@ from mcpgate.reasons import Reason, Refusal
 HELD_MOST = 256
 #: Of one principal: one caller in a loop must not keep everybody else's calls from being seen.
 OF_ONE_MOST = 32
-#: Bytes of bodies that are kept meanwhile: one of the largest that are accepted by default, or all of
+#: Bytes of bodies that are kept meanwhile: four of the largest that are accepted by default, or all of
 #: the above with 64 KiB each.
 BYTES_MOST = 16 * 1024 * 1024
 

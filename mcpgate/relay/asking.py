@@ -10,11 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
+from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.demand import Demand
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
+from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
@@ -49,6 +50,9 @@ class Asking(msgspec.Struct, gc=False):
     @ivar demands: For each of the messages that demand something of the connection, what that may be.
     @ivar forward: The head that goes with it, where it is not the caller's own (C{Admission.forward}).
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
+    @ivar held: Whether people have a say: a person must approve it, its caller has come back for what one
+        has decided, or it cancels what may be waiting for that (C{relay.holding}).
+    @ivar cancels: The requests that it cancels.
     """
 
     body: bytes
@@ -62,6 +66,8 @@ class Asking(msgspec.Struct, gc=False):
     masks: Masks | None = None
     demands: tuple[tuple[Demand, ...], ...] = ()
     forward: bytes | None = None
+    held: bool = False
+    cancels: tuple[int | str, ...] = ()
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -127,8 +133,9 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
     call, verdict = judged.call, judged.verdict
-    if verdict.action is not ALLOW:
-        refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+    held = verdict.action is HOLD and message.kind is REQUEST
+    if verdict.action is not ALLOW and not held:
+        refusal = _why(verdict)
         raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
         return Turned(refusal, judged.facts, raw, id)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
@@ -137,6 +144,8 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         refused = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
         if refused is not None and message.kind is REQUEST:
             return Turned(refused, judged.facts, id=id)
+    if admission.revision.modern and own_state(message.params) is not None:
+        held = True
     facts, forward = judged.facts, None
     if verdict.asking is not None:
         changed = screened(verdict.asking, message, body, admission)
@@ -147,13 +156,17 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
     if message.kind is not REQUEST:
-        return Asking(body, facts, exchange, None, (), call.method, forward=forward)
+        cancels = _cancelled(message)
+        return Asking(
+            body, facts, exchange, None, (), call.method, forward=forward, held=bool(cancels), cancels=cancels
+        )
     if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
     demands = (verdict.outbound,) if verdict.outbound else ()
-    plain = method not in INTERESTING
-    return Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    # The answer to a held call may have to become an event of a stream that has begun.
+    plain = method not in INTERESTING and not held
+    return Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward, held)
 
 
 def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
@@ -167,6 +180,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
     passing: list[bytes] = []
     owed: list[bytes] = []
     awaited: dict[int | str, Asked] = {}
+    cancels: tuple[int | str, ...] = ()
     demands: list[tuple[Demand, ...]] = []
     why: Refusal | None = None
     for message, raw in batch.parts:
@@ -185,12 +199,13 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
         if isinstance(judged, Refusal):
             return Turned(judged)
         call, verdict = judged.call, judged.verdict
-        why = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+        why = _why(verdict)
         if verdict.action is ALLOW:
             changed = _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
                 facts.append(judged.facts)
                 passing.append(changed)
+                cancels += _cancelled(message)
                 if verdict.outbound:
                     demands.append(verdict.outbound)
                 if message.id is not None:
@@ -207,7 +222,15 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
         if passing != [raw for _, raw in batch.parts]:
             body = b"[%b]" % b",".join(passing)
         return Asking(
-            body, together, exchange, None, tuple(owed), demands=tuple(demands), _awaited=awaited
+            body,
+            together,
+            exchange,
+            None,
+            tuple(owed),
+            demands=tuple(demands),
+            held=bool(cancels),
+            cancels=cancels,
+            _awaited=awaited,
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
@@ -244,6 +267,20 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     """
     verdict = reaches(admission.generation.policy, admission.route.name)
     return call_facts(None, None, verdict), verdict
+
+
+def _why(verdict: Verdict) -> Refusal:
+    """Why a verdict does not let a message pass."""
+    if verdict.action is HOLD:
+        # A notification has no answer that could wait, and a batch one for all of its messages.
+        return Refusal(Reason.POLICY_UNDECIDED, "only a request that comes alone can wait for a person")
+    return Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+
+
+def _cancelled(message: Message) -> tuple[int | str, ...]:
+    """The request that a notification cancels, if it does."""
+    id = message.params.get("requestId") if message.method == "notifications/cancelled" else None
+    return (id,) if type(id) is int or type(id) is str else ()
 
 
 def _is_gone(message: Message, revision: Revision) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
+from mcpgate.holds.desk import Desk
+from mcpgate.holds.office import Office
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
@@ -30,7 +32,11 @@ class InForce:
         tokens: IssuedTokens,
         sessions: Sessions,
         wall: Callable[[], float] = time.time,
+        holds: Desk | None = None,
     ) -> None:
+        """
+        @param holds: where calls wait for people; by default an office of our own, which nobody can reach.
+        """
         self.readiness = readiness
         self.witness = witness
         self.generation = generation
@@ -41,6 +47,8 @@ class InForce:
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
         self.wall = wall
+        #: Where calls wait for people.
+        self.holds = holds or Desk(Office(), witness)
         self.draining = False
 
     def pool(self, terms: UpstreamTerms) -> Pool | None:

@@ -242,17 +242,22 @@ class Inbound:
         if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
             return
         exchange.judged_by = by
-        judged = admit(
-            admission.head,
+        judged = self.admit_again(admission.head)
+        if not isinstance(judged, Preflight) and judged.refusal is not None:
+            exchange.end_stream(judged.refusal)
+
+    def admit_again(self, head: RequestHead) -> Admission | Denial | Preflight:
+        """Judge a head by what is in force now, for whoever has been waiting since it came."""
+        force = self.force
+        return admit(
+            head,
             terms=self._listening.terms,
             generation=force.generation,
             tokens=force.tokens,
             sni=self.sni,
             certificate=self._certificate,
-            now=now,
+            now=force.wall(),
         )
-        if not isinstance(judged, Preflight) and judged.refusal is not None:
-            exchange.end_stream(judged.refusal)
 
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""
