@@ -93,9 +93,6 @@ class Desk:
             lambda failure: self.log.failure("what a client cancelled may still wait", failure=failure)
         )
 
-    def __len__(self) -> int:
-        return len(self._waiters)
-
     # What the office calls.
 
     async def record(self, hold: str, exchange: str, decision: Decision) -> bool:

@@ -164,8 +164,7 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         body = clamp.asked(message, body)
     method = call.method
     demands = (verdict.outbound,) if verdict.outbound else ()
-    # The answer to a held call may have to become an event of a stream that has begun.
-    plain = method not in INTERESTING and not held
+    plain = method not in INTERESTING
     return Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward, held)
 
 

@@ -48,7 +48,7 @@ class InForce:
         self.sessions = sessions
         self.wall = wall
         #: Where calls wait for people.
-        self.holds = holds or Desk(Office(), witness)
+        self.holds = holds if holds is not None else Desk(Office(), witness)
         self.draining = False
 
     def pool(self, terms: UpstreamTerms) -> Pool | None:

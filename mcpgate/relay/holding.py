@@ -318,6 +318,8 @@ class Holding:
         """It may be made, without what was between the gate and its caller."""
         if admission.revision.modern and rounds.own_state(self._message.params) is not None:
             asking.body = without(asking.body, "params", rounds.ROUND)
+        # Its answer may have to become an event of a stream that has begun.
+        asking.plain = asking.plain and not self._exchange.streaming
         self._over()
         self._exchange.go_on(admission, asking)
 
