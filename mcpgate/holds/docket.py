@@ -31,6 +31,7 @@ class Entry:
 
     @ivar owner: Who is told when it is decided; C{None} when its worker is gone.
     @ivar deadline: Monotonic seconds.
+    @ivar rounds: How often somebody has come for the decision before there was one.
     @ivar deciding: Whether somebody's word is being written down at this moment.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     owner: object
     deadline: float
     decision: Decision | None = None
+    rounds: int = 0
     deciding: bool = False
 
 
@@ -88,6 +90,7 @@ class Docket:
             del self._entries[id]
         else:
             entry.owner = owner
+            entry.rounds += 1
         return Taken(True, entry.decision)
 
     def drop(self, id: str) -> None:

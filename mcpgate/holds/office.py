@@ -169,6 +169,8 @@ def _told(entry: Entry, now: float, most: int | None = None) -> dict[str, object
         "params": held.shown[:most],
         "cut": held.cut or (most is not None and len(held.shown) > most),
         "exchange": held.exchange,
+        # Of a caller that was asked to come back: whether it has, and how often.
+        "rounds": entry.rounds if held.returns else None,
         "decided": decision.word.value if decision else None,
         "by": decision.by if decision else None,
     }

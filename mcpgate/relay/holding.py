@@ -3,8 +3,8 @@
 While it waits, nothing of the upstream is taken. What its caller sees meanwhile:
 
  - who can be asked (2026-07-28, with elicitation) is asked to come back: the exchange ends with a
-   question and a sealed state, and the next one, which brings that state, waits a while itself;
- - else, who takes event streams gets one at once, with progress on it where it wanted to hear of that, and
+   question and a sealed state, and the next one, which brings that state, waits a while as below;
+ - who takes event streams gets one at once, with progress on it where it wanted to hear of that, and
    comments where not; whatever the answer will be becomes an event of this stream;
  - who takes only documents gets nothing until it is decided.
 
@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds between two signs of life: proxies and clients end streams that are quiet for 30 to 60.
-BEAT = 15.0
+#: Seconds between two signs of life. Proxies end streams that are quiet for 30 to 60; httpx, which the
+#: official Python client is made of, gives up after 5 unless it is told otherwise.
+BEAT = 4.0
+#: Seconds between two that are progress, which clients show to people.
+TOLD = 15.0
 #: Seconds that an exchange waits whose caller has come back; then the caller is asked again. Clients wait
 #: for 60 by default; and the official Python client comes back ten times, as long as a hold lasts by default.
 ROUND = 30.0
@@ -75,6 +78,7 @@ class Holding:
         "_returns",
         "_rule",
         "_text",
+        "_told",
         "_until",
     )
 
@@ -98,6 +102,7 @@ class Holding:
         #: Whether its caller is asked to come back; whether it has.
         self._returns = self._back = False
         self._last = False
+        self._told = -TOLD
         self._until = NEVER
 
     def begin(self) -> None:
@@ -112,12 +117,13 @@ class Holding:
             # It has come back, and needs nobody's word any more.
             return self._go_on(self._admission, asking)
         self._rule = verdict.rule
+        if exchange.inbound.ending:
+            # It was on its way when the drain ended the others; nobody would end this one.
+            return self._refuse(Reason.POLICY_UNDECIDED, "the gate is stopping")
         self._proof = rounds.digest(message.method, self._body)
         if state is not None:
             return self._come_back(state)
         self._hold = new_id("w")
-        if exchange.inbound.ending:
-            return self._refuse(Reason.POLICY_UNDECIDED, "the gate is stopping")
         self._returns = modern and rounds.can_return(message.method, message.params)
         self._until = exchange.inbound.force.readiness.now + verdict.wait
         self._text = f"Waiting for a person's approval (hold {self._hold})."
@@ -160,8 +166,12 @@ class Holding:
             return self._turn(refusal)
         if self._returns:
             return self._ask_back()
-        if self._may_stream():
-            exchange = self._exchange
+        self._show()
+
+    def _show(self) -> None:
+        """Let its caller see that it waits."""
+        exchange = self._exchange
+        if self._may_stream() and not exchange.streaming:
             lines = self._admission.cors + (b"connection: close\r\n" if exchange.last else b"")
             exchange.streaming = True
             exchange.inbound.stream.write(b"%b%b\r\n" % (STREAM_HEAD, lines))
@@ -180,11 +190,13 @@ class Holding:
         stream = exchange.inbound.stream
         if not exchange.streaming or stream.congested:
             return
+        now = exchange.inbound.force.readiness.now
         token = rounds.progress_token(self._message.params)
-        if token is None:
+        if token is None or now < self._told + TOLD:
             payload = b": waiting for approval\n\n"
         else:
-            left = max(0.0, self._until - exchange.inbound.force.readiness.now)
+            self._told = now
+            left = max(0.0, self._until - now)
             payload = event_of(rounds.progress(token, left, self._text))
         exchange.bytes_out += len(payload)
         stream.write(chunk(payload))
@@ -257,9 +269,6 @@ class Holding:
 
     def drain(self) -> None:
         """The gate stops, or this worker does: a call that was not approved by now is not made."""
-        if self._back:
-            # Another worker may go on serving.
-            return self._ask_back()
         self._exchange.inbound.force.holds.withdraw(self._hold)
         self._refuse(Reason.POLICY_UNDECIDED, "the gate is stopping")
 
@@ -283,7 +292,7 @@ class Holding:
         if not taken.known:
             return self._refuse(Reason.POLICY_UNDECIDED, f"hold {self._hold} is over")
         if decision is None:
-            return self._ask_back() if self._last else self.resumed()
+            return self._ask_back() if self._last else self._show()
         if decision.word is Word.APPROVED:
             return self._approved(decision)
         self._note(decision)

@@ -78,7 +78,7 @@ def test_whoever_asks_last_is_told() -> None:
     docket.place(held(returns=True), OWNER, 0.0)
     docket.take("w-1", "p", OTHER, 1.0)
     entry = docket.find("w-1", 1.0)
-    assert entry is not None and entry.owner is OTHER
+    assert entry is not None and entry.owner is OTHER and entry.rounds == 1
 
 
 def test_there_are_bounds() -> None:

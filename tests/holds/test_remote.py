@@ -82,7 +82,7 @@ def test_whoever_comes_back_to_another_worker_finds_the_approval(crew: Watched) 
         with other:
             other.post(*come_back(first))
             verb(crew.world, "approve", id=hold)
-            assert other.json()[1]["result"] == {}
+            assert answered(other, 2)[1]["result"] == {}
             assert "policy.undecided" in reason_in(other.post(*come_back(first)).json()[1])
         assert "policy.undecided" in reason_in(caller.post(*come_back(first)).json()[1])
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.wire.splice import replaced
+from mcpgate.wire.splice import replaced, without
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -45,3 +45,14 @@ def test_a_member_that_is_not_there_is_an_error() -> None:
         replaced(b'{"a":1}', ["b"], 1)
     with pytest.raises(msgspec.ValidationError):
         replaced(b'{"a":1}', ["a", "b"], 1)
+
+
+def test_members_are_taken_away_and_all_else_keeps_its_bytes() -> None:
+    """Those that are not there need not be."""
+    raw = b'{"id": 1.10, "params": {"a": 1e2, "b": {"c" : 1}, "d": [1 ,2]}}'
+    assert without(raw, "params", {"b", "none"}) == b'{"id":1.10,"params":{"a":1e2,"d":[1 ,2]}}'
+    assert without(raw, "params", {"a", "b", "d"}) == b'{"id":1.10,"params":{}}'
+    with pytest.raises(KeyError):
+        without(raw, "none", {"a"})
+    with pytest.raises(msgspec.ValidationError):
+        without(raw, "id", {"a"})
