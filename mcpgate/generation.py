@@ -22,7 +22,8 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
-from mcpgate.policy.rules import Policy, compile_rules
+from mcpgate.policy.budgets import Budget, compile_budgets
+from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -39,7 +40,7 @@ from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
-    from mcpgate.relay.judged import Judged
+    from mcpgate.relay.judged import Judged, Undecided
 
 T = TypeVar("T")
 
@@ -111,8 +112,12 @@ class RouteTerms:
     name: str
     table: RouteTable
     upstream: UpstreamTerms
+    #: The budgets that may be about what comes by it.
+    budgets: tuple[Budget, ...] = ()
     #: What was found for the calls that came by it (C{relay.judged}).
-    judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
+    judged: dict[tuple[Callers, tuple[str, str | None]], Judged | Undecided] = field(factory=dict, init=False)
+    #: What its upstream may ask callers (C{relay.questions}).
+    askable: dict[Callers, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
 
@@ -132,6 +137,7 @@ class Generation:
     upstreams: Mapping[str, UpstreamTerms]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
+    budgets: tuple[Budget, ...]
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
     #: Every file that it was built from, to notice when one changes.
@@ -171,6 +177,7 @@ class Builder:
         if self._problems:
             raise ConfigError(self._problems, config.source)
         assert session_keys is not None
+        budgets = compile_budgets(config.budgets)
         whole = {name: terms for name, terms in upstreams.items() if terms is not None}
         return Generation(
             number=self._number,
@@ -178,10 +185,16 @@ class Builder:
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
             routes={
-                (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
+                (table.host, table.path.encode()): RouteTerms(
+                    table.name,
+                    table,
+                    whole[table.upstream],
+                    tuple(budget for budget in budgets if budget.covers(table.name)),
+                )
                 for table in config.routes
             },
-            policy=compile_rules(config.rules),
+            policy=compile_rules(config.rules, config.detectors),
+            budgets=budgets,
             session_keys=session_keys,
             reading=self._reading,
         )

@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
@@ -22,6 +23,7 @@ from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
+from mcpgate.relay.declining import Declining
 from mcpgate.relay.drain import Drain
 from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
@@ -58,6 +60,7 @@ class Serving:
         marks.begin()
         desk = Desk(office, witness) if office is not None else None
         self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall, desk)
+        self._declining = self.force.declining = Declining(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
         self._reactor = reactor
@@ -95,6 +98,7 @@ class Serving:
                 pool = Pool(self._reactor, force.readiness, terms, force.witness)
             pool.terms = terms
             pools[key] = pool
+        self._begin_to_count(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -111,6 +115,7 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
 
@@ -121,6 +126,13 @@ class Serving:
             force.tokens = tokens
             for listening in self._all():
                 listening.judge_streams()
+
+    def _begin_to_count(self, generation: Generation) -> None:
+        force = self.force
+        if generation.budgets and force.ledger is None:
+            force.ledger = Ledger(generation.config.gate.state)
+        if force.ledger is not None and any(budget.counts for budget in generation.budgets):
+            force.ledger.begin()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
@@ -143,12 +155,15 @@ class Serving:
         force = self.force
         self._sweeps.stop()
         self._idle.stop()
+        self._declining.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():
             listening.stop()
         force.readiness.stop()
         force.witness.close()
+        if force.ledger is not None:
+            force.ledger.close()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""

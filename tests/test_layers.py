@@ -49,6 +49,8 @@ PURE = (
     "mcpgate/config/advice.py",
     "mcpgate/config/reference.py",
     "mcpgate/config/locate.py",
+    "mcpgate/config/condition.py",
+    "mcpgate/config/expression.py",
     "mcpgate/workers/facts.py",
 )
 #: What reaches sockets, clocks, files, threads, other processes or chance.

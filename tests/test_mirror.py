@@ -21,6 +21,8 @@ ELSEWHERE = {
     "identity/principal.py": "identity/test_peer.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
+    # What is sent by it.
+    "relay/errand.py": "relay/test_farewell.py",
     # What every gate in the tests goes through.
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",

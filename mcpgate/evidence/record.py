@@ -118,6 +118,10 @@ class _MaskedFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     masked: dict[str, int]
 
 
+class _OverFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    over: list[str]
+
+
 class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "dropped"
@@ -236,13 +240,19 @@ def caller_facts(
 
 
 def call_facts(method: str | None, name: str | None, verdict: Verdict | None) -> str:
-    """The part of an C{open} line that is the same for all calls of one thing: MCP's method and name."""
+    """
+    The part of an C{open} line that is the same for all calls of one thing: MCP's method and name.
+
+    Where rules in the shadow are about it, it has what each would have said, by the rule's name.
+    """
     facts = _CallFacts(
         method=_bounded(method),
         name=_bounded(name),
         verdict=verdict.action.value if verdict else None,
         rule=verdict.rule if verdict else None,
     )
+    if verdict is not None and verdict.shadow:
+        return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
 
 
@@ -315,6 +325,7 @@ def close_line(
     bytes_out: int,
     seconds: float,
     masked: Mapping[str, int] | None = None,
+    over: Sequence[str] = (),
 ) -> bytes:
     """An exchange ended.
 
@@ -323,6 +334,8 @@ def close_line(
     @param seconds: From the request's first byte to the answer's last.
     @param masked: How many values of each detector were masked in the answer; the line says so only where
         there were some.
+    @param over: Budgets that only record, for which it was too much; the line says so only where there are
+        some.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -333,6 +346,8 @@ def close_line(
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
     more = masked_facts(masked) if masked else ""
+    if over:
+        more += "," + _members(_OverFacts(over=list(over)))
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'

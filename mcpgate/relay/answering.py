@@ -21,7 +21,9 @@ from mcpgate.policy.rules import BLOCK, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
+from mcpgate.relay.spending import Spending
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
@@ -30,6 +32,7 @@ from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -39,7 +42,17 @@ if TYPE_CHECKING:
 class Answering:
     """An answer from its head to its last byte. Without a C{connection} it is here whole."""
 
-    __slots__ = ("_admission", "_connection", "_exchange", "_head", "_hearing", "_lines", "_noted", "_reply")
+    __slots__ = (
+        "_admission",
+        "_connection",
+        "_exchange",
+        "_head",
+        "_hearing",
+        "_lines",
+        "_noted",
+        "_reply",
+        "_spent",
+    )
 
     def __init__(
         self, exchange: Exchange, admission: Admission, connection: UpstreamConnection | None
@@ -51,6 +64,8 @@ class Answering:
         self._reply: Reply | None = None
         self._head: tuple[ResponseHead, bytes] | None = None
         self._lines = admission.cors
+        # What a single request has of budgets.
+        self._spent: Spending | None = None
         self._noted = 0
 
     @property
@@ -89,6 +104,12 @@ class Answering:
             self._lines += opened
         self._reply = reply
         self._head = head, emitted
+        if exchange.asking is not None and exchange.asking.budgeted is not None:
+            self._spent = exchange.asking.spent[0]
+            exceeds = self._spent.exceeds(head.length)
+            if exceeds is not None:
+                self._withhold(exceeds, finished)
+                return self
         self.more(payload, finished)
         if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
             self.paused()
@@ -98,6 +119,10 @@ class Answering:
         """More of the body."""
         reply, hearing = self._reply, self._hearing
         assert reply is not None and hearing is not None
+        if self._spent is not None:
+            exceeds = self._spent.exceeds(reply.size + len(payload))
+            if exceeds is not None:
+                return self._withhold(exceeds, finished)
         passed = reply.take(payload, finished)
         if hearing.dropped:
             self._note(hearing)
@@ -217,9 +242,18 @@ class Answering:
 
     def _error(self, refusal: Refusal, id: int | str) -> bytes:
         """The answer to a request whose own will not come, so that no other stream may bring a second one."""
-        if self._exchange.live is not None:
-            self._exchange.live.outstanding.pop(id, None)
-        return answer.refusal_json(refusal, id_json=id_json(id), exchange=self._exchange.id)
+        exchange = self._exchange
+        if exchange.live is not None:
+            exchange.live.outstanding.pop(id, None)
+        asked = exchange.asking.awaited.get(id) if exchange.asking is not None else None
+        if refusal.reason is Reason.POLICY_RESULT_SIZE and asked is not None:
+            return self._denied(refusal, id, asked.call.method)
+        return answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)
+
+    def _denied(self, refusal: Refusal, id: int | str, method: str) -> bytes:
+        """What stands in place of an answer that policy withholds."""
+        revision, exchange = self._admission.revision, self._exchange.id
+        return answer.denied_json(id, method, refusal, revision=revision, exchange=exchange)
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
@@ -289,6 +323,19 @@ class Answering:
         else:
             exchange.cut(refusal)
 
+    def _withhold(self, refusal: Refusal, finished: bool) -> None:
+        """The answer to a single request is more than a budget permits."""
+        if finished:
+            self._connection = None
+        self.abandon()
+        exchange = self._exchange
+        if exchange.status is None:
+            exchange.withhold(refusal)
+        elif not self.answered:
+            self._give_up(refusal)
+        else:
+            self._end(self._reply.line_end if type(self._reply) is Events else b"", refusal)
+
     # What may be said.
 
     def _hear(self) -> Hearing:
@@ -309,6 +356,8 @@ class Answering:
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
         hearing.masks = self._masks()
+        questions = Questions(exchange, admission)
+        hearing.keep, hearing.decline = questions.keep, questions.decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
@@ -336,11 +385,27 @@ class Answering:
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
+        if notable(message):
+            withheld = Questions(exchange, self._admission).withheld(message)
+            if withheld is not None:
+                return self._in_place(asked, message.id, withheld)
+        exceeds = self._charged(asked, len(raw)) if asked is not None else None
+        if exceeds is not None:
+            return self._in_place(asked, message.id, exceeds)
         amended = self._told(asked, message, raw)
         masks = asked.verdict.masks if asked is not None else hearing.masks
         if masks is None or isinstance(amended, Refusal):
             return amended
         return self._masked(masks, asked, message if amended is raw else None, amended)
+
+    def _charged(self, asked: Asked, size: int) -> Refusal | None:
+        """Whether one answer of a batch, or one by another exchange than its request, is too much."""
+        spent, asking = asked.spent, self._exchange.asking
+        if spent is None or (asking is not None and asking.budgeted is not None):
+            # All that comes by its own exchange is charged there.
+            return None
+        spent.charge(size)
+        return spent.exceeds(size)
 
     def _masked(self, masks: Masks, asked: Asked | None, message: Message | None, raw: bytes) -> bytes:
         """An answer as it may pass; what may not is answered by us."""
@@ -352,11 +417,9 @@ class Answering:
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
         screened = masks.apply(message, raw, sender=SERVER, asked=method)
-        if not isinstance(screened, Refusal):
-            return raw if screened is None else hearing.count(screened)
-        self._exchange.withheld = screened
-        revision, exchange = self._admission.revision, self._exchange.id
-        return answer.denied_json(message.id, method or "", screened, revision=revision, exchange=exchange)
+        if isinstance(screened, Refusal):
+            return self._in_place(asked, message.id, screened)
+        return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
         """An answer as the gate has it told, and what it learns from it."""
@@ -371,11 +434,17 @@ class Answering:
                 self._admission.route.mirrors.learn(tools)
         return raw
 
+    def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+        """The answer that stands in the place of one that may not pass."""
+        self._exchange.withheld = refusal
+        return self._denied(refusal, id, asked.call.method if asked is not None else "")
+
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
         # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
+        admission, route = self._admission, self._admission.route.name
+        callers = self._exchange.inbound.force.generation.policy.callers(admission.caller)
+        return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

@@ -19,8 +19,11 @@ from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
+from mcpgate.relay.spending import Spending, spend
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
@@ -49,6 +52,8 @@ class Asking(msgspec.Struct, gc=False):
     @ivar masks: What the answer to a single request is subject to.
     @ivar demands: For each of the messages that demand something of the connection, what that may be.
     @ivar forward: The head that goes with it, where it is not the caller's own (C{Admission.forward}).
+    @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
+    @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
     @ivar held: Whether people have a say: a person must approve it, its caller has come back for what one
         has decided, or it cancels what may be waiting for that (C{relay.holding}).
@@ -68,6 +73,8 @@ class Asking(msgspec.Struct, gc=False):
     forward: bytes | None = None
     held: bool = False
     cancels: tuple[int | str, ...] = ()
+    budgeted: Judged | None = None
+    spent: tuple[Spending, ...] = ()
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -77,7 +84,8 @@ class Asking(msgspec.Struct, gc=False):
             self._awaited = {}
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
-                self._awaited[self.id] = Asked(call, verdict, self.exchange)
+                spent = self.spent[0] if self.spent else None
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent)
         return self._awaited
 
 
@@ -95,17 +103,18 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
+    @param force: what this worker knows: sessions, and what budgets were spent.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange)
+            return _ask_several(body, admission, exchange, force)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -118,6 +127,9 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+        unasked = is_unasked(message, admission, force.sessions if force is not None else None)
+        if unasked is not None:
+            return Turned(unasked, facts, answer.ACCEPTED)
         if verdict.asking is not None:
             changed = screened(verdict.asking, message, body, admission)
             if isinstance(changed, Refusal):
@@ -126,7 +138,7 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
                 return Asking(changed.body, facts + masked_facts(changed.masked), exchange)
         return Asking(body, facts, exchange)
     route = admission.route
-    judged = judge(message, route, admission.generation.policy)
+    judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
@@ -138,6 +150,10 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         refusal = _why(verdict)
         raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
         return Turned(refusal, judged.facts, raw, id)
+    if message.kind is not REQUEST:
+        idle = is_idle(message, admission)
+        if idle is not None:
+            return Turned(idle, judged.facts, answer.ACCEPTED)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
         # Before anything is masked: it is the caller's headers that must say what the caller's body says.
         arguments = message.params.get("arguments")
@@ -156,19 +172,27 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
     if message.kind is not REQUEST:
-        cancels = _cancelled(message)
-        return Asking(
-            body, facts, exchange, None, (), call.method, forward=forward, held=bool(cancels), cancels=cancels
-        )
+        budgeted, cancels = judged if judged.budgets else None, _cancelled(message)
+        asking = Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+        if cancels:
+            asking.held, asking.cancels = True, cancels
+        return asking
     if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
+    if admission.revision.modern or method == "initialize":
+        body = declared(message, body, admission)
     demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
-    return Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward, held)
+    asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    asking.held = held
+    if judged.budgets:
+        asking.budgeted = judged
+        asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
+    return asking
 
 
-def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForce | None) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -181,6 +205,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
     awaited: dict[int | str, Asked] = {}
     cancels: tuple[int | str, ...] = ()
     demands: list[tuple[Demand, ...]] = []
+    budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
     for message, raw in batch.parts:
         refusal = agreement(message, admission.head, admission.revision)
@@ -190,11 +215,16 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
+                why = is_unasked(message, admission, force.sessions if force is not None else None)
+                if why is not None:
+                    continue
                 changed = _as_may_pass(verdict, message, raw, admission)
                 if isinstance(changed, bytes):
                     passing.append(changed)
+                else:
+                    why = changed
             continue
-        judged = judge(message, admission.route, admission.generation.policy)
+        judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
         call, verdict = judged.call, judged.verdict
@@ -202,6 +232,8 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
         if verdict.action is ALLOW:
             changed = _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
+                if judged.budgets:
+                    budgeted.append((len(facts), len(passing), message, judged))
                 facts.append(judged.facts)
                 passing.append(changed)
                 cancels += _cancelled(message)
@@ -216,6 +248,24 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             facts.append(judged.facts)
         if message.kind is REQUEST:
             owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    # When all of it is known to be good: what counts is forwarded.
+    spent: list[Spending] = []
+    for at, place, message, judged in budgeted:
+        call, size = judged.call, len(passing[place])
+        ledger = force.ledger if force is not None else None
+        one = spend(ledger, judged, admission.principal, admission.route.name, size)
+        asked = awaited.pop(message.id, None) if message.id is not None else None
+        if not isinstance(one, Refusal):
+            spent.append(one)
+            if asked is not None and message.id is not None:
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one)
+            continue
+        why = one
+        facts[at] = refused_facts(call, judged.verdict, why)
+        passing[place] = b""
+        if message.kind is REQUEST:
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    passing = [raw for raw in passing if raw]
     together = batch_facts(facts)
     if passing:
         if passing != [raw for _, raw in batch.parts]:
@@ -229,6 +279,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             demands=tuple(demands),
             held=bool(cancels),
             cancels=cancels,
+            spent=tuple(spent),
             _awaited=awaited,
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
@@ -264,7 +315,7 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
     whoever may use the route may answer.
     """
-    verdict = reaches(admission.generation.policy, admission.route.name)
+    verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
 
 

@@ -29,6 +29,8 @@ from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
 from mcpgate.relay.holding import Holding, cancel
+from mcpgate.relay.judged import Judged
+from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
 from mcpgate.tls.readiness import NEVER
@@ -38,6 +40,7 @@ from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -111,7 +114,7 @@ class Exchange:
         self._size_in = len(body)
         if admission.head.method != b"POST":
             return self._judge_stream(admission)
-        asking = ask(body, admission, self.id)
+        asking = ask(body, admission, self.id, self.inbound.force)
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
@@ -121,13 +124,26 @@ class Exchange:
         self.asking = asking
         if asking.held:
             return self._hold(admission, body, asking)
+        if asking.budgeted is not None:
+            refusal = self._spend(asking, asking.budgeted, admission)
+            if refusal is not None:
+                return self._deny(asking, refusal)
         self._lease(admission)
+
+    def _spend(self, asking: Asking, judged: Judged, admission: Admission) -> Refusal | None:
+        """It is about to be forwarded, so it counts."""
+        ledger, size = self.inbound.force.ledger, len(asking.body)
+        spent = spend(ledger, judged, admission.principal, admission.route.name, size)
+        if isinstance(spent, Refusal):
+            return spent
+        asking.spent = (spent,)
+        return None
 
     def _hold(self, admission: Admission, body: bytes, asking: Asking) -> None:
         """People have a say (C{relay.holding})."""
         if asking.cancels:
             cancel(self, admission, asking)
-            return self._lease(admission)
+            return self.go_on(admission, asking)
         self.holding = Holding(self, admission, body, asking)
         self.holding.begin()
 
@@ -136,8 +152,12 @@ class Exchange:
         self._facts = facts
 
     def go_on(self, admission: Admission, asking: Asking) -> None:
-        """A held call may be made: by what was judged anew."""
+        """It may be made: a held call by what was judged anew."""
         self.admission, self.asking, self._facts = admission, asking, asking.facts
+        if asking.budgeted is not None:
+            refusal = self._spend(asking, asking.budgeted, admission)
+            if refusal is not None:
+                return self._deny(asking, refusal)
         self._lease(admission)
 
     def turn(self, turned: Turned) -> None:
@@ -152,7 +172,7 @@ class Exchange:
         # to whoever may use anything on the route.
         if admission.refusal is not None:
             return self.refuse(admission.refusal)
-        verdict = reaches(admission.generation.policy, admission.route.name)
+        verdict = reaches(admission.callers, admission.route.name)
         self._facts = call_facts(None, None, verdict)
         if verdict.action is ALLOW:
             if not self._may_resume(admission):
@@ -259,7 +279,7 @@ class Exchange:
         return live
 
     def _deny(self, asking: Asking, refusal: Refusal) -> None:
-        """What was asked for may not be forwarded over this connection."""
+        """What was asked for is not to be had: not now, not over this connection, or not so much of it."""
         assert self.admission is not None
         revision = self.admission.revision
         facts, answers = [], list(asking.owed)
@@ -271,10 +291,19 @@ class Exchange:
         if not answers:
             return self._answer(answer.ACCEPTED, 202, refusal)
         if asking.judged is not None:
-            self._facts, body = facts[0], answers[0]
+            held = self.holding.facts if self.holding is not None else ""
+            self._facts, body = facts[0] + held, answers[0]
         else:
             self._facts, body = batch_facts(facts), b"[%b]" % b",".join(answers)
         self._answer(answer.json_bytes(body), 200, refusal)
+
+    def withhold(self, refusal: Refusal) -> None:
+        """Nothing passes of the answer to what was asked for."""
+        assert self.asking is not None
+        if self.live is not None:
+            for id in self.asking.awaited:
+                self.live.outstanding.pop(id, None)
+        self._deny(self.asking, refusal)
 
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
@@ -303,7 +332,12 @@ class Exchange:
             and len(payload) <= admission.generation.config.limits.answer_size
         ):
             message = parse(payload)
-            if type(message) is Message and message.kind is RESPONSE and message.id == asking.id:
+            if (
+                type(message) is Message
+                and message.kind is RESPONSE
+                and message.id == asking.id
+                and not notable(message)
+            ):
                 masks = asking.masks
                 if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
                     self._pass(emitted, payload)
@@ -516,6 +550,9 @@ class Exchange:
             self._open()
         if self.live is not None:
             self._leave(self.live)
+        over: list[str] = []
+        if self.asking is not None and self.asking.spent:
+            over = self._settle(self.asking)
         if refusal is None:
             refusal = self.withheld
         if refusal is not None:
@@ -534,5 +571,15 @@ class Exchange:
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
             masked=self.masked,
+            over=over,
         )
         witness.tell(line)
+
+    def _settle(self, asking: Asking) -> list[str]:
+        """Its calls run no more. Returns which budgets only record that it was too much."""
+        if asking.budgeted is not None:
+            # All that came was for it; of a batch each message was charged with its own answer.
+            asking.spent[0].charge(self.bytes_out)
+        for one in asking.spent:
+            one.end()
+        return [name for one in asking.spent for name in one.over]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk
@@ -15,6 +17,9 @@ from mcpgate.sessions.live import Sessions
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
+
+if TYPE_CHECKING:
+    from mcpgate.relay.declining import Declining
 
 
 class InForce:
@@ -46,6 +51,10 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
+        #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
+        self.declining: Declining | None = None
+        #: Where budgets are counted, once there is one.
+        self.ledger: Ledger | None = None
         self.wall = wall
         #: Where calls wait for people.
         self.holds = holds if holds is not None else Desk(Office(), witness)

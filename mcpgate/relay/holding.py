@@ -34,7 +34,7 @@ from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
 from mcpgate.tls.readiness import NEVER
 from mcpgate.wire.forward import chunk
 from mcpgate.wire.jsonrpc import Message, id_json, parse
-from mcpgate.wire.splice import without
+from mcpgate.wire.splice import removed
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -64,13 +64,13 @@ class Holding:
     log = Logger()
 
     __slots__ = (
+        "facts",
         "waits",
         "_admission",
         "_asking",
         "_back",
         "_body",
         "_exchange",
-        "_facts",
         "_hold",
         "_last",
         "_message",
@@ -98,7 +98,8 @@ class Holding:
         self._proof = ""
         self._rule: str | None = None
         self._text = ""
-        self._facts = asking.facts
+        #: What an open line says of it besides.
+        self.facts = ""
         #: Whether its caller is asked to come back; whether it has.
         self._returns = self._back = False
         self._last = False
@@ -214,7 +215,7 @@ class Holding:
         assert self._asking.id is not None
         raw = b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_json(self._asking.id), result)
         asked = Refusal(Reason.POLICY_UNDECIDED, f"the caller was asked to come back (hold {self._hold})")
-        exchange.turn(Turned(asked, self._facts, answer.json_bytes(raw)))
+        exchange.turn(Turned(asked, self._asking.facts + self.facts, answer.json_bytes(raw)))
 
     def _place(self) -> bytes:
         """What a state is sealed for, beside its caller: a place, and a call to the byte."""
@@ -303,7 +304,7 @@ class Holding:
     def _approved(self, decision: Decision) -> None:
         """Judge it again, by what is in force now."""
         exchange = self._exchange
-        admission = exchange.inbound.admit_again(self._admission.head)
+        admission = exchange.inbound.admit(self._admission.head)
         self._note(decision)
         assert not isinstance(admission, Preflight)
         if isinstance(admission, Denial):
@@ -312,21 +313,20 @@ class Holding:
         asking = ask(self._body, admission, exchange.id)
         if isinstance(asking, Turned):
             self._over()
-            if asking.facts is not NOTHING:
-                self._facts = f"{asking.facts},{hold_facts(self._hold, decision)}"
-            asking.facts = self._facts
+            said = self._asking.facts if asking.facts is NOTHING else asking.facts
+            asking.facts = said + self.facts
             return exchange.turn(asking)
         assert asking.judged is not None
         verdict = asking.judged.verdict
         if verdict.action is HOLD and verdict.rule != self._rule:
             return self._refuse(Reason.POLICY_UNDECIDED, "another rule holds it since it was approved")
-        asking.facts += "," + hold_facts(self._hold, decision)
+        asking.facts += self.facts
         self._go_on(admission, asking)
 
     def _go_on(self, admission: Admission, asking: Asking) -> None:
         """It may be made, without what was between the gate and its caller."""
         if admission.revision.modern and rounds.own_state(self._message.params) is not None:
-            asking.body = without(asking.body, "params", rounds.ROUND)
+            asking.body = removed(asking.body, ("params",), rounds.ROUND)
         # Its answer may have to become an event of a stream that has begun.
         asking.plain = asking.plain and not self._exchange.streaming
         self._over()
@@ -340,7 +340,7 @@ class Holding:
         exchange, revision = self._exchange, self._admission.revision
         raw = answer.denied_bytes(self._message, refusal, revision, exchange.id)
         self._over()
-        exchange.turn(Turned(refusal, self._facts, raw))
+        exchange.turn(Turned(refusal, self._asking.facts + self.facts, raw))
 
     def _over(self) -> None:
         self.waits = False
@@ -370,8 +370,8 @@ class Holding:
 
     def _note(self, decision: Decision | None) -> None:
         """What the record says of it."""
-        self._facts = f"{self._asking.facts},{hold_facts(self._hold, decision)}"
-        self._exchange.note(self._facts)
+        self.facts = "," + hold_facts(self._hold, decision)
+        self._exchange.note(self._asking.facts + self.facts)
 
 
 def cancel(exchange: Exchange, admission: Admission, asking: Asking) -> None:

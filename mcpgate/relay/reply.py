@@ -18,7 +18,7 @@ Messages from the Server"; JSON-RPC 2.0 section 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from json import JSONDecoder
 from typing import Protocol
 
@@ -30,6 +30,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import BOM, Event, EventReader, amended, around
 
 #: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
@@ -38,6 +39,10 @@ Outstanding = MutableMapping[int | str, Asked]
 #: What becomes of an answer before it is passed on: the bytes to pass on, or why not.
 #: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
 Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
+
+#: Why a request or notification of the upstream's own is kept from the caller, if it is; with what else it
+#: has asked the caller.
+Keep = Callable[[Message, "Mapping[int | str, str] | None"], Refusal | None]
 
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
@@ -63,6 +68,7 @@ class Hearing:
 
     @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
     @ivar amend: Called with each answer, in order.
+    @ivar keep: Called with each message that is no answer, in order; C{None}: nothing of that is kept.
     @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
     @ivar again: Whether what it may answer may have been answered before: the caller has come back for what
         it missed.
@@ -70,6 +76,7 @@ class Hearing:
     @ivar strangers: Whether it may answer what this worker does not know: a stream that is resumed by
         C{Last-Event-ID}, or that of 2024-11-05, which brings all answers.
     @ivar batches: Whether several messages may come in one piece (2025-03-26).
+    @ivar decline: Answers a request of the upstream's that does not reach the caller; returns what is noted.
     @ivar masks: What everything but the answers is subject to; C{None}: nothing.
     @ivar masked: How many values of each detector were masked.
     @ivar dropped: What was kept from the caller and is not recorded yet.
@@ -85,6 +92,8 @@ class Hearing:
     endpoint: Callable[[bytes], bytes | Refusal] | None = None
     masks: Masks | None = None
     masked: dict[str, int] = Factory(dict)
+    keep: Keep | None = None
+    decline: Callable[[Message, Refusal], Refusal] | None = None
     dropped: list[Refusal] = Factory(list)
     answered: set[int | str] = Factory(set)
 
@@ -132,17 +141,30 @@ class Hearing:
                 # Whoever waits for it has no answer yet: it gets ours.
                 self.outstanding[id] = asked
             return heard
+        questions = self.asked
+        if message.kind is REQUEST and questions is None:
+            self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
+            return None
+        kept = self.keep(message, questions) if self.keep is not None else None
+        if kept is not None:
+            self.dropped.append(kept)
+            return None
         if message.kind is REQUEST:
-            if self.asked is None:
-                self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
-                return None
-            assert id is not None and message.method is not None
-            self.asked[id] = message.method
+            assert questions is not None and id is not None and message.method is not None
+            questions[id] = message.method
+        elif questions and message.method == "notifications/cancelled":
+            withdrawn = message.params.get("requestId")
+            if type(withdrawn) is int or type(withdrawn) is str:
+                questions.pop(withdrawn, None)
         return raw if self.masks is None else self._screened(self.masks, message, raw)
 
     def _screened(self, masks: Masks, message: Message, raw: bytes) -> bytes | None:
         screened = masks.apply(message, raw, sender=SERVER)
         if isinstance(screened, Refusal):
+            if message.kind is REQUEST:
+                assert self.asked is not None and message.id is not None
+                self.asked.pop(message.id, None)
+                screened = self.decline(message, screened) if self.decline is not None else screened
             self.dropped.append(screened)
             return None
         return raw if screened is None else self.count(screened)
@@ -209,6 +231,9 @@ class Error(Document):
         message = parse(body)
         if message.error is None if isinstance(message, Message) else _brings_a_result(body):
             return Refusal(Reason.UPSTREAM_MESSAGE, "a message that is no error, in an error of HTTP")
+        if isinstance(message, Message) and notable(message):
+            # MCP has such an error in answers alone, where it is judged.
+            return Refusal(Reason.UPSTREAM_MESSAGE, "a question to the caller, in an error of HTTP")
         masks = self._hearing.masks
         if masks is None:
             return body

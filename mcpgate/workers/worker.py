@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +19,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from mcpgate._version import __version__
+from mcpgate.config.include import Included
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.schema import GateTable
@@ -85,6 +87,7 @@ class Worker:
         text: str,
         source: str,
         names: Sequence[str],
+        included: Mapping[str, str] = MappingProxyType({}),
         descriptors: Sequence[int] = (),
     ) -> Mapping[str, Any]:
         """
@@ -93,13 +96,14 @@ class Worker:
         @param worker: our number among the workers, and that of our journal.
         @param number: the generation's.
         @param names: the listeners that the descriptors are for.
+        @param included: the text of each file that the configuration includes.
         """
         self.drop()
         sockets = dict(zip(names, (socket.socket(fileno=each) for each in descriptors), strict=True))
         try:
             if version != __version__:
                 raise ChannelError(f"is mcpgate {__version__}, and not {version}: restart the gate")
-            generation = self._build(text, source, number)
+            generation = self._build(text, source, included, number)
             if self._journal is None:
                 self._journal = Journal(generation.config.gate.state / "journal", worker)
         except BaseException as error:
@@ -202,8 +206,9 @@ class Worker:
         assert self._serving is not None
         return self._serving.force.generation.config.gate
 
-    def _build(self, text: str, source: str, number: int) -> Generation:
-        config = parse_config(text.encode(), Path(source))
+    def _build(self, text: str, source: str, included: Mapping[str, str], number: int) -> Generation:
+        files = {file: part.encode() for file, part in included.items()}
+        config = parse_config(text.encode(), Path(source), Included(files, {}))
         # Whoever supervises us has claimed the state directory.
         now = datetime.fromtimestamp(self._wall(), UTC)
         return Builder(config, number, now, claimed=True).build()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcpgate.config.schema import OnTable, RouteTable, RuleTable
 from mcpgate.generation import RouteTerms
 from mcpgate.policy.rules import Policy, compile_rules
+from mcpgate.policy.who import Caller
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import ANONYMOUS, Admission
 from mcpgate.relay.answer import ACCEPTED
@@ -46,6 +47,8 @@ def admission(
         host="gate.test",
         route=RouteTerms("r", RouteTable(path="/mcp", upstream="r"), NOBODY),
         principal=ANONYMOUS,
+        caller=Caller(ANONYMOUS),
+        callers=policy.callers(Caller(ANONYMOUS)),
         forward=b"",
         facts="",
         cors=b"",

@@ -13,8 +13,9 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import judged as module
 from mcpgate.relay.judged import Judged, judge
 from mcpgate.wire.jsonrpc import Kind, Message
+from tests.policy.calling import callers
 
-POLICY = compile_rules([RuleTable(name="some", verdict="allow")])
+EVERYBODY = callers(compile_rules([RuleTable(name="some", verdict="allow")]))
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def call(method: str, **params: object) -> Message:
 
 
 def found(message: Message, route: RouteTerms) -> Judged:
-    answer = judge(message, route, POLICY)
+    answer = judge(message, route, EVERYBODY)
     assert isinstance(answer, Judged)
     return answer
 
@@ -59,7 +60,7 @@ def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms)
 def test_a_call_without_its_name_is_refused_and_not_remembered(route: RouteTerms) -> None:
     """The name is looked for anew each time."""
     for params in ({}, {"name": 5}, {"name": None}):
-        refusal = judge(call("tools/call", **params), route, POLICY)
+        refusal = judge(call("tools/call", **params), route, EVERYBODY)
         assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
     assert not route.judged
 
@@ -71,4 +72,4 @@ def test_what_is_remembered_is_bounded(route: RouteTerms, monkeypatch: pytest.Mo
         found(call("tools/call", name=f"t{number}"), route)
         assert len(route.judged) <= 8
     found(call("tools/call", name="t" * 100_000), route)
-    assert all(len(name or "") < 100 for _, name in route.judged)
+    assert all(len(name or "") < 100 for _, (_, name) in route.judged)

@@ -1,0 +1,114 @@
+"""Where texts meet: what detectors find that begins in one text and ends in another.
+
+A model reads the text items of a result one after the other, so half a key in each is a key. Each joint
+is two things at once: nothing, as a secret may go on over it, and an end, before and after which anything
+may stand. What is found in one text by itself stays what it was: an address at the end of a text does not
+grow by the word that begins the next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from mcpgate.policy.found import Found
+from mcpgate.policy.regex import Regex
+from mcpgate.policy.shapes import Shape
+
+#: So many characters of each side of a joint are looked at. All that is sought is shorter, except keys,
+#: of which a first line is enough, and tokens with uncommonly many claims.
+REACH = 4096
+# What may stand beside a secret and matter: a spelled escape, a dot between digits.
+_LEFT, _RIGHT = 8, 4
+
+
+def chains(texts: Sequence[str]) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:
+    """
+    Pieces of texts over whose ends something may have been split, and of which text each is, from where.
+
+    Of a long text its beginning ends one chain, and its end begins another.
+    """
+    places: list[tuple[int, int]] = []
+    pieces: list[str] = []
+    for index, text in enumerate(texts):
+        if len(text) <= 2 * REACH:
+            places.append((index, 0))
+            pieces.append(text)
+            continue
+        if pieces:
+            yield [*places, (index, 0)], [*pieces, text[:REACH]]
+        places, pieces = [(index, len(text) - REACH)], [text[-REACH:]]
+    if len(pieces) > 1:
+        yield places, pieces
+
+
+def parts(
+    one: Found, places: Sequence[tuple[int, int]], pieces: Sequence[str]
+) -> list[tuple[int, Found]]:
+    """A find in pieces put together, as its parts in the texts that they come from."""
+    begins = [0, *accumulate(len(piece) for piece in pieces)]
+    split = []
+    at = bisect_right(begins, one.start) - 1
+    while at < len(pieces) and begins[at] < one.end:
+        index, offset = places[at]
+        start, end = max(one.start, begins[at]), min(one.end, begins[at + 1])
+        if start < end:
+            move = offset - begins[at]
+            split.append((index, Found(start + move, end + move, one.detector)))
+        at += 1
+    return split
+
+
+def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]) -> bool:
+    """Whether none of the parts of a find was found already, in its text, for what it is."""
+    return not any(
+        known.detector == part.detector and known.start < part.end and part.start < known.end
+        for index, part in split
+        for known in found[index]
+    )
+
+
+def crossing(
+    shapes: Sequence[Shape], custom: Sequence[tuple[str, Regex]], joined: bytes, joints: Sequence[int]
+) -> Iterator[Found]:
+    """What goes over a joint, as offsets in bytes.
+
+    @param joints: offsets at which one text ends and another begins, in order.
+    """
+    for shape in shapes:
+        if shape.needs and not any(need in joined for need in shape.needs):
+            continue
+        at = 0
+        while (match := shape.loose.lead(joined, at)) is not None:
+            lead, start, end = match
+            within = joints[bisect_left(joints, lead) : bisect_right(joints, end)]
+            at = shape.beyond(lead, end)
+            if not within:
+                continue
+            for low, high in shape.check(joined, start, end, frozenset(within)):
+                # What a secret is known by may stand in the text before it.
+                begin = lead if lead < start else low
+                if _crosses(begin, high, joints) and _alone(shape, joined, low, high, joints):
+                    yield Found(low, high, shape.detector)
+                    at = max(at, high)
+    for name, regex in custom:
+        for start, end in regex.spans(joined):
+            if _crosses(start, end, joints):
+                yield Found(start, end, name)
+
+
+def _crosses(start: int, end: int, joints: Sequence[int]) -> bool:
+    return bisect_right(joints, start) < bisect_left(joints, end)
+
+
+def _alone(shape: Shape, joined: bytes, start: int, end: int, joints: Sequence[int]) -> bool:
+    """Whether what stands beside it, up to the next joints, leaves it a thing of its own."""
+    before = bisect_right(joints, start)
+    low = joints[before - 1] if before else 0
+    if shape.before is not None and low < start:
+        if not shape.before.hits(joined[max(low, start - _LEFT) : start]):
+            return False
+    after = bisect_left(joints, end)
+    high = joints[after] if after < len(joints) else len(joined)
+    return shape.after is None or high == end or shape.after.hits(joined[end : min(high, end + _RIGHT)])
