@@ -145,11 +145,13 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
     call, verdict = judged.call, judged.verdict
-    held = verdict.action is HOLD and message.kind is REQUEST
-    if verdict.action is not ALLOW and not held:
-        refusal = _why(verdict)
-        raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
-        return Turned(refusal, judged.facts, raw, id)
+    held = False
+    if verdict.action is not ALLOW:
+        held = verdict.action is HOLD and message.kind is REQUEST
+        if not held:
+            refusal = _why(verdict)
+            raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
+            return Turned(refusal, judged.facts, raw, id)
     if message.kind is not REQUEST:
         idle = is_idle(message, admission)
         if idle is not None:
@@ -160,8 +162,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         refused = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
         if refused is not None and message.kind is REQUEST:
             return Turned(refused, judged.facts, id=id)
-    if admission.revision.modern and own_state(message.params) is not None:
-        held = True
+    if admission.revision.modern and "requestState" in message.params:
+        held = held or own_state(message.params) is not None
     facts, forward = judged.facts, None
     if verdict.asking is not None:
         changed = screened(verdict.asking, message, body, admission)

@@ -33,7 +33,7 @@ from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
 from mcpgate.tls.readiness import NEVER
 from mcpgate.wire.forward import chunk
-from mcpgate.wire.jsonrpc import Message, id_json, parse
+from mcpgate.wire.jsonrpc import NOTIFICATION, Message, id_json, parse
 from mcpgate.wire.splice import removed
 from mcpgate.wire.sse import event_of
 
@@ -56,6 +56,8 @@ STREAM_HEAD = (
     # Or a proxy that buffers would keep the signs of life to itself.
     b"x-accel-buffering: no\r\ntransfer-encoding: chunked\r\n"
 )
+
+_DONE = Message(NOTIFICATION, None, "", {})
 
 
 class Holding:
@@ -310,7 +312,8 @@ class Holding:
         if isinstance(admission, Denial):
             self._over()
             return exchange.refuse(admission.refusal)
-        asking = ask(self._body, admission, exchange.id)
+        asking = ask(self._body, admission, exchange.id, exchange.inbound.force)
+        self._asking.body = b""
         if isinstance(asking, Turned):
             self._over()
             said = self._asking.facts if asking.facts is NOTHING else asking.facts
@@ -347,7 +350,8 @@ class Holding:
         stream = self._exchange.inbound.stream
         if not stream.congested:
             stream.deadline = NEVER
-        self._body = b""
+        # Its answer may stream for hours.
+        self._body, self._message = b"", _DONE
         if self._hold:
             self._exchange.inbound.force.holds.leave(self._hold, self)
 

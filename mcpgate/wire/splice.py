@@ -45,16 +45,3 @@ def removed(document: bytes, path: Sequence[str], names: Collection[str]) -> byt
 
 def _joined(members: Mapping[str, bytes | msgspec.Raw]) -> bytes:
     return b"{%b}" % b",".join(b"%b:%b" % (_encode(name), bytes(raw)) for name, raw in members.items())
-
-
-def without(document: bytes, member: str, names: Collection[str]) -> bytes:
-    """
-    The document with some members of one of its members taken away, where they are.
-
-    @param document: JSON that C{wire.jsonrpc.parse} accepted; C{member}: an object in it.
-    @raise KeyError: there is no such member.
-    @raise msgspec.ValidationError: it is not an object.
-    """
-    members = _members(document)
-    kept = {name: raw for name, raw in _members(bytes(members[member])).items() if name not in names}
-    return replaced(document, (member,), kept)
