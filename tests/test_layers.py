@@ -31,6 +31,8 @@ PURE = (
     "mcpgate/identity/principal.py",
     "mcpgate/identity/peer.py",
     "mcpgate/evidence/record.py",
+    "mcpgate/trial/",
+    "mcpgate/relay/answer.py",
     "mcpgate/relay/crowd.py",
     "mcpgate/relay/reply.py",
     "mcpgate/relay/tally.py",

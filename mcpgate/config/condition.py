@@ -73,8 +73,9 @@ def read_path(text: str) -> tuple[str | Each, ...]:
 
 
 def read_member(text: str) -> str:
-    """A path as it was written, once it is known to be one."""
-    read_path(text)
+    """A path as it was written, once it is known to be one. What it starts from may be a list itself, as
+    rows of a database are."""
+    read_path(text.removeprefix("[]."))
     return text
 
 

@@ -245,9 +245,7 @@ class _Trial:
             if why.reason in (Reason.POLICY_UNLISTED, Reason.POLICY_BLOCKED):
                 answer = blocked_json(message, call, self.revision)
             else:
-                answer = denied_json(
-                    message.id, call.method, why, revision=self.revision, exchange=EXCHANGE
-                )
+                answer = denied_json(message.id, call.method, why, revision=self.revision, exchange=EXCHANGE)
         return self._outcome("block", verdict, why, asked=asked, answer=answer, rule=rule)
 
     def _outcome(

@@ -77,13 +77,19 @@ def summary(outcome: Outcome) -> tuple[str, str | None, str | None]:
             ("block", "everything-else-with-a-certificate", "policy.transport"),
         ),
         (CERTIFICATE.replace("10.1.2.3", "192.0.2.1") + PINNED + READ, ("block", None, "policy.unlisted")),
-        (CERTIFICATE + PINNED + READ.replace("read_file", "write_file"), ("block", "no-writing", "policy.blocked")),
+        (
+            CERTIFICATE + PINNED + READ.replace("read_file", "write_file"),
+            ("block", "no-writing", "policy.blocked"),
+        ),
         (CERTIFICATE + PINNED + READ.replace("read_file", "merge"), ("hold", "wait", None)),
         (CI + 'call = { method = "ping" }', ("allow", None, None)),
         (CI + 'call = { method = "tools/list" }', ("allow", None, None)),
         ('route = "files"\ncall = { method = "tools/list" }', ("block", None, "policy.unlisted")),
         (CI + """message = '{"jsonrpc": "2.0", "id": 1, "result": {}}'""", ("allow", None, None)),
-        (CI + """message = '{"jsonrpc": "2.0", "id": 1, "id": 2, "method": "x"}'""", ("block", None, "frame.duplicate_key")),
+        (
+            CI + """message = '{"jsonrpc": "2.0", "id": 1, "id": 2, "method": "x"}'""",
+            ("block", None, "frame.duplicate_key"),
+        ),
         (CI + 'call = { method = "resources/read" }', ("block", None, "frame.params")),
     ],
 )
@@ -105,7 +111,8 @@ def test_what_a_caller_gets_in_place_of_an_answer(tmp_path: Path) -> None:
 
 def test_lists_are_filtered(tmp_path: Path) -> None:
     """To what the caller could use."""
-    listed = """answer = '{"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "read_file"}, {"name": "drop"}]}}'"""
+    tools = '[{"name": "read_file"}, {"name": "drop"}]'
+    listed = f"""answer = '{{"jsonrpc": "2.0", "id": 1, "result": {{"tools": {tools}}}}}'"""
     outcome = come(tmp_path, CI + 'call = { method = "tools/list" }\n' + listed)
     assert b"read_file" in (outcome.answer or b"") and b"drop" not in (outcome.answer or b"")
 
@@ -114,7 +121,10 @@ def test_an_upstream_asks_only_what_a_rule_allows(tmp_path: Path) -> None:
     """Its request is an answer of a kind."""
     ask = """answer = '{"jsonrpc": "2.0", "id": 5, "method": "METHOD"}'"""
     allowed = come(tmp_path, CI + READ + ask.replace("METHOD", "roots/list"))
-    assert (allowed.verdict, allowed.answer) == ("allow", b'{"jsonrpc": "2.0", "id": 5, "method": "roots/list"}')
+    assert (allowed.verdict, allowed.answer) == (
+        "allow",
+        b'{"jsonrpc": "2.0", "id": 5, "method": "roots/list"}',
+    )
     refused = come(tmp_path, CI + READ + ask.replace("METHOD", "sampling/createMessage"))
     assert refused.reason is Reason.POLICY_QUESTION
 
