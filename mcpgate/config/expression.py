@@ -1,4 +1,4 @@
-"""Regular expressions of the configuration: RE2, so that no text can make one slow.
+"""Patterns of the configuration that are regular expressions: RE2, so that no text can make one slow.
 
 A pattern that begins with C{^} and ends with C{$} is one, and the whole text must match what stands
 between. C{.} is any character, line ends too: a line end in an argument gets around nothing.
@@ -6,22 +6,24 @@ between. C{.} is any character, line ends too: a line end in an argument gets ar
 
 from __future__ import annotations
 
-from typing import Protocol
+from attrs import frozen
 
-import re2
+from mcpgate.policy.regex import PROGRAM_MOST, Regex
 
 #: Longest expression, in characters: those that people write and read again have a hundred.
 EXPRESSION_LENGTH = 1024
-#: What RE2 may take for one, in bytes, its cache included; beyond it, an expression is no good. RE2's own
-#: default is 8 MiB, which a thousand rules would make 8 GiB.
-EXPRESSION_MEMORY = 1 << 20
 
 
-class Expression(Protocol):
-    """A compiled expression, as far as anybody here uses it."""
+@frozen
+class Expression:
+    """A compiled expression."""
 
-    def fullmatch(self, text: str) -> object:
-        """Something that is not C{None} if the whole text matches."""
+    _regex: Regex
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text matches."""
+        # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, matches nothing but "any character".
+        return self._regex.hits(text.encode("utf-8", "replace"))
 
 
 def is_expression(pattern: str) -> bool:
@@ -35,25 +37,12 @@ def compile_expression(pattern: str) -> Expression:
 
     @raise ValueError: RE2 does not take it; with the rest of a sentence that begins at the pattern.
     """
-    return compile_bare(pattern[1:-1])
-
-
-def compile_bare(text: str) -> Expression:
-    """
-    Compile an expression without its C{^} and C{$}.
-
-    @raise ValueError: as L{compile_expression}.
-    """
-    if len(text) > EXPRESSION_LENGTH:
+    inner = pattern[1:-1]
+    if len(pattern) > EXPRESSION_LENGTH:
         raise ValueError(f"is longer than {EXPRESSION_LENGTH} characters")
-    options = re2.Options()
-    options.max_mem = EXPRESSION_MEMORY
-    options.dot_nl = True
-    options.log_errors = False
     try:
-        found: Expression = re2.compile(text, options)
-    except re2.error as error:
-        said = error.args[0] if error.args else ""
-        why = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        raise ValueError(f"is no expression that RE2 takes: {why}") from None
-    return found
+        # By itself first: what has a bracket too many could take our own for its.
+        Regex(inner, captures=False, most=PROGRAM_MOST)
+        return Expression(Regex(rf"\A(?s:{inner})\z", captures=False, most=PROGRAM_MOST))
+    except ValueError as error:
+        raise ValueError(f"is no expression that RE2 takes: {error}") from None

@@ -15,8 +15,9 @@ from pathlib import Path
 from attrs import frozen
 
 from mcpgate.config import endpoint, units, url
-from mcpgate.config.expression import compile_bare, compile_expression, is_expression
+from mcpgate.config.expression import compile_expression, is_expression
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.policy.regex import regex_of_operator
 from mcpgate.tls.pins import parse_pin
 
 #: Reads one TOML value; the path is the directory that relative paths start from.
@@ -226,11 +227,9 @@ def expression() -> Form:
 
     def read(given: str) -> str:
         try:
-            found = compile_bare(given)
+            regex_of_operator(given)
         except ValueError as error:
-            raise ValueError(f"{quoted(given)} {error}") from None
-        if found.fullmatch("") is not None:
-            raise ValueError(f"{quoted(given)} matches the empty text, which is everywhere")
+            raise ValueError(f"{quoted(given)} cannot be looked for: {error}") from None
         return given
 
     return text("a regular expression (RE2)", read)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.problem import did_you_mean, quoted
-from mcpgate.config.schema import BUILT_IN
+from mcpgate.policy.sought import NAMES
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -44,7 +44,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
             _is_about_routes(rule, routes)
     for budget in drafts["budget"]:
         _limits_something(budget)
-    detectors = [*BUILT_IN, *(str(detector.get("name") or "") for detector in drafts["detector"])]
+    detectors = [*sorted(NAMES), *(str(detector.get("name") or "") for detector in drafts["detector"])]
     for detector in drafts["detector"]:
         _detector(detector)
     for rule in drafts["rule"]:
@@ -181,7 +181,7 @@ def _limits_something(budget: Draft) -> None:
 
 def _detector(detector: Draft) -> None:
     name = detector.get("name")
-    if name in BUILT_IN:
+    if name in NAMES:
         detector.report("name", f"{quoted(str(name))} is a detector that is built in; choose another name")
     if detector.sound("regex", "path"):
         if (detector.get("regex") is None) is (detector.get("path") is None):

@@ -795,21 +795,6 @@ class DetectorTable:
     )
 
 
-#: The detectors that are there without a table of their own (C{policy.detectors}).
-BUILT_IN = (
-    "email",
-    "card",
-    "iban",
-    "phone",
-    "ssn",
-    "aws-key",
-    "github-token",
-    "slack-token",
-    "google-key",
-    "jwt",
-    "private-key",
-)
-
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {

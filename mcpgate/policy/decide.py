@@ -31,6 +31,7 @@ from mcpgate.wire.mcp import Nature, server_request
 
 NEEDED = Verdict(ALLOW, None, None)
 UNLISTED = Verdict(BLOCK, None, Reason.POLICY_UNLISTED)
+UNASKED = Verdict(BLOCK, None, Reason.POLICY_QUESTION)
 
 #: Whether the C{where} of a rule holds.
 Holds = Callable[[Rule], bool]
@@ -254,6 +255,15 @@ def could_use(callers: Callers, route: str, method: str, name: str | None) -> bo
     )
 
 
+def could_ask(callers: Callers, route: str, method: str) -> bool:
+    """Whether the upstream of a route might ask this of these callers, with some params."""
+    here = callers.at(route)
+    rules = [rule for rule in here.questions if rule.names_question(method) and rule.names.every]
+    return any(rule.action is ALLOW and rule.name not in here.unmet for rule in rules) and not any(
+        rule.action in (BLOCK, HOLD) and rule.where is None for rule in rules
+    )
+
+
 def decide_question(callers: Callers, route: str, method: str, params: Mapping[str, object]) -> Verdict:
     """The verdict on what the upstream of a route asks of one of these callers.
 
@@ -284,7 +294,7 @@ def _answered(callers: Callers, here: RouteRules, method: str, rules: list[Rule]
         return Verdict(BLOCK, blocking.name, Reason.POLICY_QUESTION)
     granting = [rule for rule in rules if rule.action is ALLOW and rule.name not in here.unmet]
     if not granting:
-        return Verdict(BLOCK, None, Reason.POLICY_QUESTION)
+        return UNASKED
     masks = tuple(rule for rule in here.masks if rule.matches(method, None))
     holding = [rule for rule in rules if rule.action is HOLD]
     if holding:

@@ -11,11 +11,12 @@ the bytes of a whole message, before anybody parses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import accumulate
 
 from attrs import define, field
 
+from mcpgate.policy.beginnings import beginnings
 from mcpgate.policy.flat import flat, members
 from mcpgate.policy.folded import fold, origins
 from mcpgate.policy.found import Found, merged
@@ -33,6 +34,11 @@ for _sought in BUILT_IN:
 
 # No honest writer of JSON escapes letters or digits.
 _HIDDEN = Regex(r"\\u00(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])", captures=False)
+#: So much of an operator's expression must have matched for the end of a text to be in doubt: what is
+#: shorter says little, and most texts end in the first letter of something.
+DOUBT_LEAST = 3
+#: A text with so many beginnings of one thing at its end is in doubt, whatever stands before them.
+TRIES_MOST = 32
 _TEXT = b'"text"'
 # Escapes that may stand for what is folded away; unescaped controls do not stand in JSON, save DEL.
 _UNSEEN = (rb"\u", rb"\b", rb"\f")
@@ -50,6 +56,8 @@ class Detectors:
     _doubt: tuple[Regex, ...] = field(repr=False)
     _far: tuple[Regex, ...] = field(repr=False)
     _wide: tuple[Regex, ...] = field(repr=False)
+    _doubts: tuple[tuple[str, Regex, int], ...] = field(repr=False)
+    _doubtful: tuple[Regex, ...] = field(repr=False)
     _stand_ins: dict[str, str] = field(factory=dict, repr=False)
 
     @classmethod
@@ -74,6 +82,14 @@ class Detectors:
                 raise ValueError(f"no detector is named {name!r}")
         hints = [sought for name in sorted(names) if name not in custom for sought in _hints[name]]
         wide = [unanchored(regex.text) for _, regex in own]
+        doubts = [
+            (sought.detector, f"(?:{sought.doubt})$", 0) for sought in hints if sought.doubt
+        ]
+        for name, regex in own:
+            begin = beginnings(regex.text)
+            if begin is None:
+                raise ValueError(f"detector {name!r}: too intricate to be followed from one text to the next")
+            doubts.append((name, f"(?:{begin})$", DOUBT_LEAST))
         self = cls(
             names,
             known,
@@ -82,6 +98,8 @@ class Detectors:
             _any([sought.near or sought.hint for sought in hints] + [r"\\[ubf]"]),
             _any([sought.hint for sought in hints] + wide),
             _any(wide),
+            tuple((name, Regex(doubt, captures=False), least) for name, doubt, least in doubts),
+            _any([doubt for _, doubt, _ in doubts]),
         )
         for name in names:
             self._stand_ins[name] = self._unfound((f"[{name}]", "[masked]", "***", "█"))
@@ -130,7 +148,7 @@ class Detectors:
             if not _hit(self._far, b"".join(map(_ends, seen))):
                 return False
         texts = [value.decode("utf-8", "surrogatepass") for value in values]
-        return any(self.find_joined(chain) for chain in chains(texts, [()] * len(texts)))
+        return any(self.find_joined(pieces) for _, pieces in chains(texts))
 
     def find_joined(self, pieces: Sequence[str]) -> list[Found]:
         """What is found over the ends of pieces, as offsets in all of them put together."""
@@ -171,6 +189,30 @@ class Detectors:
             for start, end in regex.spans(raw):
                 yield Found(start, end, name)
 
+    def doubt(self, pieces: Sequence[str]) -> tuple[int, str] | None:
+        """
+        Whether the end of texts is the beginning of something that is sought, as far as it says too much.
+
+        @return: where that begins in the pieces put together, and the detector that would go on with it.
+        """
+        folded = [fold(piece) for piece in pieces]
+        coded = [piece.encode("utf-8", "surrogatepass") for piece in folded]
+        raw = b"".join(coded)
+        if not _hit(self._doubtful, raw):
+            return None
+        joints = set(accumulate(len(piece) for piece in coded))
+        found: tuple[int, str] | None = None
+        for name, regex, least in self._doubts:
+            start = _alone(regex, raw, joints) if least == 0 else _long(regex, raw, least)
+            if start is not None and (found is None or start < found[0]):
+                found = start, name
+        if found is None:
+            return None
+        start = len(raw[: found[0]].decode("utf-8", "surrogatepass"))
+        if all(seen is piece for seen, piece in zip(folded, pieces, strict=True)):
+            return start, found[1]
+        return origins("".join(pieces))[start], found[1]
+
     def stand_in(self, detector: str) -> str:
         """What stands in the place of a find in free text: C{[card]}."""
         return self._stand_ins[detector]
@@ -195,6 +237,25 @@ def _as_seen(raw: bytes) -> bytes:
     text = raw.decode("utf-8", "surrogatepass")
     folded = fold(text)
     return raw if folded is text else folded.encode("utf-8", "surrogatepass")
+
+
+def _alone(regex: Regex, raw: bytes, joints: Set[int]) -> int | None:
+    """Where it matches and is no part of a word, unless a text begins there."""
+    at = 0
+    for _ in range(TRIES_MOST):
+        span = regex.span(raw, at)
+        if span is None:
+            return None
+        start, _ = span
+        if start == 0 or start in joints or not raw[start - 1 : start].isalnum():
+            return start
+        at = start + 1
+    return at
+
+
+def _long(regex: Regex, raw: bytes, least: int) -> int | None:
+    span = regex.span(raw)
+    return span[0] if span is not None and span[1] - span[0] >= least else None
 
 
 def _ends(text: bytes) -> bytes:

@@ -97,7 +97,7 @@ class Document:
         # What is structured, of a tool's result, and the schema that it has to fit.
         self._structured = structured
         self._within = within
-        self.edits: dict[int, bytes] = {}
+        self.edits: dict[int, str | bytes] = {}
         self.counts: dict[str, int] = {}
         # The number of the next token.
         self._next = 0
@@ -254,7 +254,7 @@ class Document:
         self._given[id(holder), made] = max(count, 1)
         if self._fitting is not None and not self._fitting.key(self._path[:-1], name, new):
             raise _no_fit(found[0].detector)
-        self.edits[number] = spelled(new)
+        self.edits[number] = new
 
     # Strings.
 
@@ -283,7 +283,7 @@ class Document:
     def _put(self, number: int, old: str, text: str, found: Sequence[Found]) -> None:
         if found or text is not old:
             self._count(found)
-            self.edits[number] = spelled(self._choose(old, text, found))
+            self.edits[number] = self._choose(old, text, found)
 
     def _choose(self, old: str, text: str, found: Sequence[Found]) -> str:
         """What stands in the place of a string."""
@@ -393,7 +393,7 @@ class Document:
             found = self._find(link) or self._find(blobs.unquoted(link))
         if found:
             self._count(found)
-            self.edits[number] = spelled(blobs.masked_link(link))
+            self.edits[number] = blobs.masked_link(link)
 
     def _in_base64(self, text: str) -> Sequence[Found]:
         """What is found in base64 that is not changed in place."""

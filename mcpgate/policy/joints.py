@@ -2,14 +2,15 @@
 
 A model reads the text items of a result one after the other, so half a key in each is a key. Each joint
 is two things at once: nothing, as a secret may go on over it, and an end, before and after which anything
-may stand. What is found in one text by itself stays what it was; only what is before the first find and
-after the last may be part of something larger.
+may stand. What is found in one text by itself stays what it was: an address at the end of a text does not
+grow by the word that begins the next.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from mcpgate.policy.found import Found
 from mcpgate.policy.regex import Regex
@@ -22,34 +23,50 @@ REACH = 4096
 _LEFT, _RIGHT = 8, 4
 
 
-def chains(texts: Sequence[str], found: Sequence[Sequence[Found]]) -> Iterator[list[str]]:
+def chains(texts: Sequence[str]) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:
     """
-    The pieces of texts between which something may have been split.
+    Pieces of texts over whose ends something may have been split, and of which text each is, from where.
 
-    @param found: what was found in each of the texts by itself.
+    Of a long text its beginning ends one chain, and its end begins another.
     """
-    for _, pieces in placed_chains(texts, found):
-        yield pieces
-
-
-def placed_chains(
-    texts: Sequence[str], found: Sequence[Sequence[Found]]
-) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:
-    """The same, and for each piece the text and the offset at which it stands."""
     places: list[tuple[int, int]] = []
     pieces: list[str] = []
-    for index, (text, finds) in enumerate(zip(texts, found, strict=True)):
-        if not finds and len(text) <= 2 * REACH:
+    for index, text in enumerate(texts):
+        if len(text) <= 2 * REACH:
             places.append((index, 0))
             pieces.append(text)
             continue
-        head = text[: min(finds[0].start, REACH) if finds else REACH]
         if pieces:
-            yield [*places, (index, 0)], [*pieces, head]
-        begin = max(finds[-1].end if finds else 0, len(text) - REACH)
-        places, pieces = [(index, begin)], [text[begin:]]
+            yield [*places, (index, 0)], [*pieces, text[:REACH]]
+        places, pieces = [(index, len(text) - REACH)], [text[-REACH:]]
     if len(pieces) > 1:
         yield places, pieces
+
+
+def parts(
+    one: Found, places: Sequence[tuple[int, int]], pieces: Sequence[str]
+) -> list[tuple[int, Found]]:
+    """A find in pieces put together, as its parts in the texts that they come from."""
+    begins = [0, *accumulate(len(piece) for piece in pieces)]
+    split = []
+    at = bisect_right(begins, one.start) - 1
+    while at < len(pieces) and begins[at] < one.end:
+        index, offset = places[at]
+        start, end = max(one.start, begins[at]), min(one.end, begins[at + 1])
+        if start < end:
+            move = offset - begins[at]
+            split.append((index, Found(start + move, end + move, one.detector)))
+        at += 1
+    return split
+
+
+def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]) -> bool:
+    """Whether none of the parts of a find was found already, in its text, for what it is."""
+    return not any(
+        known.detector == part.detector and known.start < part.end and part.start < known.end
+        for index, part in split
+        for known in found[index]
+    )
 
 
 def crossing(

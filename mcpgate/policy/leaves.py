@@ -13,7 +13,8 @@ decodes other text counts its tokens (L{tokens}) and compares.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Set
 from functools import cache
 from itertools import islice
 from types import MappingProxyType
@@ -34,6 +35,10 @@ from mcpgate.wire.mcp import (
 # Possessive, so that no step is remembered: twenty megabytes of escapes are walked in a tenth of a second.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][0-9.eE+-]*+|true|false|null', re.DOTALL)
 _BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+# Of a string: what stands as it is, or one character that is escaped.
+_PART = re.compile(
+    rb'[^"\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}|\\u[0-9a-fA-F]{4}|\\.', re.DOTALL
+)
 _SPACE = b" \t\n\r"
 
 _encode = msgspec.json.Encoder().encode
@@ -205,11 +210,48 @@ def spelled(value: str | int | float | bool) -> bytes:
     return token
 
 
-def rewritten(raw: bytes, edits: Mapping[int, bytes], gone: Set[int] = frozenset()) -> bytes:
+def respelled(token: bytes, text: str) -> bytes:
+    """A string's token with another text; what both begin and end with is spelled as it was."""
+    made = spelled(text)
+    if b"\\" not in token:
+        return made
+    old: str = decode(token)
+    shortest = min(len(old), len(text))
+    begin = _alike(shortest, lambda size: old[:size] == text[:size])
+    end = _alike(shortest - begin, lambda size: old[len(old) - size :] == text[len(text) - size :])
+    middle = spelled(text[begin : len(text) - end])
+    first, last = _offset(token, begin), _offset(token, len(old) - end)
+    return token[:first] + middle[1:-1] + token[last:]
+
+
+def _alike(most: int, same: Callable[[int], bool]) -> int:
+    """The largest size, up to C{most}, at which two texts are the same; they are at each smaller one."""
+    return most if same(most) else bisect_left(range(1, most + 1), True, key=lambda size: not same(size))
+
+
+def _offset(token: bytes, characters: int) -> int:
+    """Where in a string's token so many of its characters end."""
+    at = 1
+    for match in _PART.finditer(token, 1):
+        if not characters:
+            break
+        part = match.group()
+        if part.startswith(b"\\"):
+            characters -= 1
+        else:
+            text = part.decode("utf-8")
+            if len(text) > characters:
+                return at + len(text[:characters].encode("utf-8"))
+            characters -= len(text)
+        at = match.end()
+    return at
+
+
+def rewritten(raw: bytes, edits: Mapping[int, str | bytes], gone: Set[int] = frozenset()) -> bytes:
     """
     The document with some tokens replaced, and some elements left out.
 
-    @param edits: What stands in the place of a token, by its number.
+    @param edits: What stands in the place of a token, by its number: a text, or how another is spelled.
     @param gone: Elements that go, objects of an array, by the number of their first token. No edits are
         within.
     """
@@ -224,8 +266,9 @@ def rewritten(raw: bytes, edits: Mapping[int, bytes], gone: Set[int] = frozenset
             made += raw[end:begin]
             end = _without(made, raw, _end_of(raw, begin))
         else:
+            edit = edits[number]
             made += raw[end : match.start()]
-            made += edits[number]
+            made += respelled(match.group(), edit) if isinstance(edit, str) else edit
             end = match.end()
     made += raw[end:]
     return bytes(made)

@@ -58,7 +58,7 @@ class Patterns:
             return True
         if self.loose is not None and self.loose.match(text) is not None:
             return True
-        return any(expression.fullmatch(text) is not None for expression in self.expressions)
+        return any(expression.matches(text) for expression in self.expressions)
 
     def covers(self, other: Patterns) -> bool:
         """Whether all that the other ones match is surely matched by these; C{False} where in doubt."""

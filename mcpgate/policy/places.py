@@ -16,7 +16,7 @@ from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import Budget, Document, spliced
 from mcpgate.policy.finder import Finder, Withheld
 from mcpgate.policy.found import Found
-from mcpgate.policy.leaves import Node, any_result, node_of, spelled
+from mcpgate.policy.leaves import Node, any_result, node_of
 from mcpgate.reasons import Reason
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import (
@@ -321,12 +321,12 @@ class Places(Document):
         inner = self._inside(text)
         if runs:
             if inner is not text:
-                self.edits[number] = spelled(inner)
+                self.edits[number] = inner
             self._run.append((number, inner))
             return
         masked = self._freely(inner, self._find(inner))
         if masked is not text:
-            self.edits[number] = spelled(masked)
+            self.edits[number] = masked
 
     def _end_run(self) -> None:
         """Texts that follow one another are looked at together too."""
@@ -337,7 +337,7 @@ class Places(Document):
             finds = [self._find(text) for _, text in self._run]
         for (number, text), found in zip(self._run, finds, strict=True):
             if found:
-                self.edits[number] = spelled(self._freely(text, found))
+                self.edits[number] = self._freely(text, found)
 
     def _freely(self, text: str, found: Sequence[Found]) -> str:
         """A text with words in the place of what was found."""
@@ -365,7 +365,7 @@ class Places(Document):
         inner = self._inside(plain)
         masked = self._freely(inner, self._find(inner))
         if masked is not plain:
-            self.edits[number] = spelled(blobs.closed(masked.encode("utf-8"), text))
+            self.edits[number] = blobs.closed(masked.encode("utf-8"), text)
 
 
 _TREES: Mapping[Holds, Callable[[Places, dict[str, object]], None]] = MappingProxyType(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mcpgate.policy.decide import decide_question
-from mcpgate.policy.rules import ALLOW, BLOCK, Callers, Verdict
+from mcpgate.policy import decide
+from mcpgate.policy.rules import Callers, Verdict
 from mcpgate.wire.questions import CAPABILITIES, Question
 
 #: Of a task that a client keeps (2025-11-25): it is made for one of these, and followed by whoever may
@@ -12,21 +12,17 @@ _TASKS_OF_CLIENTS = frozenset({"tasks/get", "tasks/result", "tasks/cancel", "tas
 _MAKE_TASKS = ("sampling/createMessage", "elicitation/create")
 
 
-def judge_question(callers: Callers, route: str, question: Question) -> Verdict:
-    """The verdict on one question to one of these callers."""
+def decide_question(callers: Callers, route: str, question: Question) -> Verdict:
+    """The verdict on one question."""
     if question.method in _TASKS_OF_CLIENTS:
-        verdicts = [decide_question(callers, route, method, {}) for method in _MAKE_TASKS]
-        return min(verdicts, key=lambda verdict: verdict.action is not ALLOW)
-    return decide_question(callers, route, question.method, question.params)
+        # Its params say nothing of what made the task: whoever may ask it in some way may follow it.
+        may = any(decide.could_ask(callers, route, method) for method in _MAKE_TASKS)
+        return decide.NEEDED if may else decide.UNASKED
+    return decide.decide_question(callers, route, question.method, question.params)
 
 
 def askable_in(callers: Callers, route: str) -> frozenset[str]:
-    """The methods by which the upstream of a route may ask these callers, whatever it is."""
-    return frozenset(method for method in CAPABILITIES.values() if _could_ask(callers, route, method))
-
-
-def _could_ask(callers: Callers, route: str, method: str) -> bool:
-    about = [rule for rule in callers.at(route).questions if rule.names_question(method)]
-    return any(rule.action is ALLOW for rule in about) and not any(
-        rule.action is BLOCK and rule.where is None for rule in about
+    """The methods that some rule lets the upstream of a route ask by, with some params."""
+    return frozenset(
+        method for method in CAPABILITIES.values() if decide.could_ask(callers, route, method)
     )

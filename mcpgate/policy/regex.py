@@ -95,17 +95,18 @@ def unanchored(text: str) -> str:
     out = []
     at = 0
     while at < len(text):
-        size = _token(text, at)
-        token = text[at : at + size]
-        out.append("(?:)" if token in _ASSERTIONS else token)
+        size = token(text, at)
+        part = text[at : at + size]
+        out.append("(?:)" if part in ASSERTIONS else part)
         at += size
     return "".join(out)
 
 
-_ASSERTIONS = frozenset({"^", "$", r"\A", r"\z", r"\b", r"\B"})
+#: What says something about the surroundings of a match, and is no character itself.
+ASSERTIONS = frozenset({"^", "$", r"\A", r"\z", r"\b", r"\B"})
 
 
-def _token(text: str, at: int) -> int:
+def token(text: str, at: int) -> int:
     """How long what stands here is: a class, an escape with what belongs to it, or one character."""
     if text[at] == "\\":
         two = text[at : at + 2]
@@ -123,7 +124,7 @@ def _token(text: str, at: int) -> int:
         end += 1
     while end < len(text) and text[end] != "]":
         if text[end] == "\\":
-            end += _token(text, end)
+            end += token(text, end)
         elif text.startswith("[:", end) and (close := text.find(":]", end)) >= 0:
             end = close + 2
         else:

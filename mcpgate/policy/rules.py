@@ -23,7 +23,7 @@ from mcpgate.policy.patterns import EVERY, Patterns
 from mcpgate.policy.where import Where
 from mcpgate.policy.who import EVERYBODY, Caller, Regard, Who
 from mcpgate.reasons import Reason
-from mcpgate.wire.mcp import CLIENT_NOTIFICATIONS, CLIENT_REQUESTS, SERVER_REQUESTS
+from mcpgate.wire.mcp import CLIENT_NOTIFICATIONS, CLIENT_REQUESTS, SERVER_NOTIFICATIONS, SERVER_REQUESTS
 
 #: Callers of whom it is remembered what the rules make of them. Beyond it all are looked at again, which
 #: takes a few microseconds for a rule.
@@ -31,6 +31,7 @@ CALLERS_MOST = 4096
 
 #: What only upstreams ask: sampling, elicitation, roots.
 QUESTIONS = frozenset(SERVER_REQUESTS) - set(CLIENT_REQUESTS)
+_TOLD = (*QUESTIONS, *(frozenset(SERVER_NOTIFICATIONS) - set(CLIENT_NOTIFICATIONS)))
 _ASKED = (*CLIENT_REQUESTS, *CLIENT_NOTIFICATIONS)
 #: What matches this names no method: it is a pattern for whatever there may be.
 _ANYTHING = ("any/thing", "anything")
@@ -85,6 +86,8 @@ class Rule:
         for a verdict is what they ask.
     @ivar inbound: What it demands of the caller's leg; C{outbound}: of the upstream's.
     @ivar mask: The detectors whose finds are masked; C{block}: those whose finds block the message.
+    @ivar streams: Of masks: whether it names what upstreams send of themselves. That comes among answers,
+        to whatever was asked, so the rule is about all of it.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Rule:
     wait: float = 0.0
     said: str = ""
     shadow: bool = False
+    streams: bool = False
 
     def covers(self, route: str) -> bool:
         """Whether the rule is about this route at all."""
@@ -116,6 +120,8 @@ class Rule:
         know. An allow rule is only about it if it lists methods: "everything" that an operator
         allows is everything known, not what next year's servers do. A block rule may mean both.
         """
+        if self.streams:
+            return True
         if not self.methods.match(method):
             return False
         if name is None:
@@ -296,4 +302,5 @@ def _compile(table: RuleTable) -> Rule:
         wait=table.wait,
         said=table.said,
         shadow=table.shadow,
+        streams=action is None and not methods.every and not table.on.name and any(map(methods.match, _TOLD)),
     )

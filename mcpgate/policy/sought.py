@@ -4,6 +4,10 @@ An expression has three parts. C{left} and C{right} say where a secret may begin
 it looks like; apart, because where two texts meet anything may begin or end. As text is often JSON within
 JSON, an escape that is spelled out (C{\\n}, C{%3D}) may stand before it as well.
 
+C{doubt} is as much of its beginning as says too much already: more than the six digits of a card that PCI
+DSS 3.4 lets everybody see, or a token's prefix with some of the token. What ends a text like that waits for
+the next text.
+
 C{hint} matches wherever C{core} could and costs less to fail, in JSON too, whose escapes of one letter it
 reads over. It is short (C{HINT_MOST}) and looks at no surroundings, except where C{near} replaces it for a
 text that is seen whole.
@@ -62,6 +66,7 @@ class Sought:
     detector: str
     core: str
     hint: str
+    doubt: str = ""
     left: str = _WORD_LEFT
     right: str = _WORD_RIGHT
     check: Check = whole
@@ -76,6 +81,7 @@ BUILT_IN: tuple[Sought, ...] = (
         core=rf"[{_LETTER}_+](?:[{_LETTER}._+'-])*(?:@|%40)"
         rf"(?:[{_LETTER}](?:[{_LETTER}-]*[{_LETTER}])?\.)+(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]{{2,59}}|\p{{L}}{{2,24}})",
         hint=r"[0-9A-Za-z_.+'\x{80}-\x{10FFFF}-](?:@|%40)[0-9A-Za-z\x{80}-\x{10FFFF}]",
+        doubt=rf"[{_LETTER}_+](?:[{_LETTER}._+'-])*(?:@|%40)[{_LETTER}.-]*",
         left=rf"{_ESCAPE}|[^{_LETTER}_+]",
         right=r"[^0-9A-Za-z]",
         check=addresses,
@@ -87,6 +93,7 @@ BUILT_IN: tuple[Sought, ...] = (
         # The first digit of every issuer; times in milliseconds begin with another.
         hint=r"[234568](?:[ -]?[0-9]){12}",
         near=rf"(?:^|{_WORD_LEFT})[234568](?:[ -]?[0-9]){{12}}",
+        doubt=r"[234568](?:[ -]?[0-9]){6,18}[ -]?",
         left=_NUMBER_LEFT,
         right=_NUMBER_RIGHT,
         check=cards,
@@ -96,12 +103,14 @@ BUILT_IN: tuple[Sought, ...] = (
         core=rf"(?i:{IBAN_COUNTRIES})[0-9]{{2}}(?:[ -]?[A-Za-z0-9]){{11,29}}",
         hint=rf"(?i:{IBAN_COUNTRIES})[0-9]{{2}}(?:[ -]?[A-Za-z0-9]){{11}}",
         near=rf"(?:^|{_WORD_LEFT})(?i:{IBAN_COUNTRIES})[0-9]{{2}}(?:[ -]?[A-Za-z0-9]){{11}}",
+        doubt=rf"(?i:{IBAN_COUNTRIES})[0-9]{{2}}(?:[ -]?[A-Za-z0-9]){{4,29}}[ -]?",
         check=ibans,
     ),
     Sought(
         "phone",
         core=r"\+[1-9](?:[ .()/-]{0,2}[0-9]){7,14}",
         hint=r"\+[1-9](?:(?:[ .()-]|\\?/){0,2}[0-9]){7}",
+        doubt=r"\+[1-9](?:[ .()/-]{0,2}[0-9]){5,13}[ .()/-]{0,2}",
         left=_DASHED_LEFT,
         right=_DASHED_RIGHT,
         check=international,
@@ -111,6 +120,7 @@ BUILT_IN: tuple[Sought, ...] = (
         "phone",
         core=r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?-?|[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}",
         hint=r"[2-9][0-9]{2}(?:\) ?-?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}",
+        doubt=r"[2-9][0-9]{2}(?:\) ?-?|[ .-])[2-9][0-9]{2}(?:[ .-][0-9]{0,3})?",
         left=_DASHED_LEFT,
         right=_DASHED_RIGHT,
         check=north_american,
@@ -119,6 +129,7 @@ BUILT_IN: tuple[Sought, ...] = (
         "ssn",
         core=r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3} [0-9]{2} [0-9]{4}",
         hint=r"[0-9]{3}[ -][0-9]{2}[ -][0-9]{4}",
+        doubt=r"[0-9]{3}-[0-9]{2}(?:-[0-9]{0,3})?|[0-9]{3} [0-9]{2}(?: [0-9]{0,3})?",
         left=_DASHED_LEFT,
         right=_DASHED_RIGHT,
         check=social_security,
@@ -127,6 +138,7 @@ BUILT_IN: tuple[Sought, ...] = (
         "aws-key",
         core=r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",
         hint=r"A(?:KI|SI|BI|CC)A[A-Z0-9]{16}",
+        doubt=r"A(?:KI|SI|BI|CC)A[A-Z0-9]{4,15}",
         needs=(b"AKIA", b"ASIA", b"ABIA", b"ACCA"),
     ),
     Sought(
@@ -134,6 +146,7 @@ BUILT_IN: tuple[Sought, ...] = (
         "aws-key",
         core=rf"{_SECRET_IS}((?:\\?/|[A-Za-z0-9+]){{40}})",
         hint=rf"{_SECRET_MAY_BE}[A-Za-z0-9+/\\]{{40}}",
+        doubt=rf"{_SECRET_IS}(?:\\?/|[A-Za-z0-9+]){{0,39}}\\?",
         left="",
         right=r"[^A-Za-z0-9+/=]",
     ),
@@ -141,12 +154,14 @@ BUILT_IN: tuple[Sought, ...] = (
         "github-token",
         core=r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59,}",
         hint=r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40}",
+        doubt=r"gh[pousr]_[A-Za-z0-9]{4,35}|github_pat_[A-Za-z0-9]{4,22}(?:_[A-Za-z0-9]{0,58})?",
         needs=(b"gh", b"github_pat_"),
     ),
     Sought(
         "slack-token",
         core=r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,}",
         hint=r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10}|xapp-[0-9]-[A-Za-z0-9-]{10}",
+        doubt=r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{4,9}|xapp-[0-9]-[A-Za-z0-9-]{4,9}",
         needs=(b"xox", b"xapp"),
     ),
     Sought(
@@ -154,12 +169,14 @@ BUILT_IN: tuple[Sought, ...] = (
         core=r"(?:https?:\\?/\\?/)?hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)"
         r"(?:\\?/|[A-Za-z0-9_+-]){20,}",
         hint=r"hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)",
+        doubt=r"hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)(?:\\?/|[A-Za-z0-9_+-]){1,19}\\?",
         needs=(b"hooks.slack",),
     ),
     Sought(
         "google-key",
         core=r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{28}",
         hint=r"AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|GOCSPX-[A-Za-z0-9_-]{28}",
+        doubt=r"AIza[A-Za-z0-9_-]{4,34}|ya29\.[A-Za-z0-9_-]{4,19}|GOCSPX-[A-Za-z0-9_-]{4,27}",
         right=r"[^0-9A-Za-z_-]|-(?:[^0-9A-Za-z_-]|$)",
         needs=(b"AIza", b"ya29.", b"GOCSPX-"),
     ),
@@ -168,6 +185,7 @@ BUILT_IN: tuple[Sought, ...] = (
         "jwt",
         core=r"eyJ[A-Za-z0-9_-]{8,}\.(?:eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*|[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){3})",
         hint=r"eyJ[A-Za-z0-9_-]{8}",
+        doubt=r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}",
         right=r"[^0-9A-Za-z_-]",
         needs=(b"eyJ",),
     ),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Sequence, Set
-from itertools import accumulate
 
 from mcpgate.policy.checks import KEY_MOST, key_ends, key_goes_on
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import placed_chains
+from mcpgate.policy.joints import chains, is_news, parts
 
 _KEY = "private-key"
 #: What may be longer than what is already enough to find it.
 _OPEN = frozenset({_KEY, "github-token", "slack-token", "google-key", "jwt"})
-# A word is none: it has a digit, a hyphen or an underscore, or a capital after a small letter.
-_TOKEN_GOES_ON = re.compile(r"(?=.{4})[A-Za-z]*?(?:[0-9_-]|[a-z][A-Z])[A-Za-z0-9_./-]*(?<![./])", re.ASCII)
+# A word is none: it has a digit, a hyphen or an underscore, or a capital after a small letter. Who says a
+# token letter by letter says less than a word at a time.
+_TOKEN_GOES_ON = re.compile(
+    r"(?=.{4})[./]?[A-Za-z]*?(?:[0-9_-]|[a-z][A-Z])[A-Za-z0-9_./-]*(?<![./])|[A-Za-z0-9_./-]{1,3}$", re.ASCII
+)
 
 
 def find_across(texts: Sequence[str], detectors: Detectors) -> list[list[Found]]:
@@ -30,31 +31,19 @@ def find_across(texts: Sequence[str], detectors: Detectors) -> list[list[Found]]
     found = [detectors.find(text) for text in texts]
     if len(texts) < 2:
         return found
-    for places, pieces in placed_chains(texts, [list(finds) for finds in found]):
+    news = []
+    for places, pieces in chains(texts):
         for one in detectors.find_joined(pieces):
-            for index, start, end in _parts(one, places, pieces):
-                found[index].append(Found(start, end, one.detector))
+            split = parts(one, places, pieces)
+            if is_news(split, found):
+                news += split
+    for index, part in news:
+        found[index].append(part)
     found = [merged(finds) for finds in found]
     rest = Rest(detectors.names)
     for text, finds in zip(texts, found, strict=True):
         rest.hear(text, finds)
     return found
-
-
-def _parts(
-    one: Found, places: Sequence[tuple[int, int]], pieces: Sequence[str]
-) -> list[tuple[int, int, int]]:
-    """A find in pieces put together, as parts of the texts that they come from."""
-    begins = [0, *accumulate(len(piece) for piece in pieces)]
-    parts = []
-    at = bisect_right(begins, one.start) - 1
-    while at < len(pieces) and begins[at] < one.end:
-        index, offset = places[at]
-        start, end = max(one.start, begins[at]), min(one.end, begins[at + 1])
-        if start < end:
-            parts.append((index, start - begins[at] + offset, end - begins[at] + offset))
-        at += 1
-    return parts
 
 
 class Rest:
@@ -98,3 +87,8 @@ class Rest:
             self._key = 0 if ended else KEY_MOST
         elif last.detector in _OPEN and last.end == len(text):
             self._token = last.detector
+
+    def leave_open(self, detector: str) -> None:
+        """What was in doubt at the end of the last text was masked; the rest of it may come yet."""
+        if detector in _OPEN:
+            self._token = detector

@@ -164,8 +164,13 @@ class Regard:
         return (
             _facts(caller.principal) if self.principal else None,
             caller.address if self.address else None,
-            (shaken.version, shaken.cipher, shaken.group, shaken.peer) if shaken is not None else None,
+            _leg(shaken) if shaken is not None else None,
         )
+
+
+def _leg(handshake: Handshake) -> Hashable:
+    peer = handshake.peer
+    return handshake.version, handshake.cipher, handshake.group, peer.key if peer is not None else None
 
 
 def _facts(principal: Principal) -> Hashable:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mcpgate.policy.questions import askable_in, judge_question
-from mcpgate.policy.rules import ALLOW, BLOCK, CALLERS_MOST, Callers, Verdict
+from mcpgate.policy.questions import askable_in, decide_question
+from mcpgate.policy.rules import ALLOW, BLOCK, CALLERS_MOST, HOLD, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import Admission
 from mcpgate.sessions.live import ANSWERED, Sessions
@@ -72,13 +72,13 @@ class Questions:
         return None
 
     def _judge(self, question: Question) -> Verdict:
-        # A stream may be older than the rules.
-        return judge_question(self._callers(), self._admission.route.name, question)
+        return decide_question(self._callers(), self._admission.route.name, question)
 
     def _askable(self) -> frozenset[str]:
         return askable_in(self._callers(), self._admission.route.name)
 
     def _callers(self) -> Callers:
+        # A stream may be older than the rules.
         return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     def _too_many(self, asked: Mapping[int | str, str] | None) -> bool:
@@ -100,18 +100,21 @@ class Questions:
 def _refusal(method: str, verdict: Verdict) -> Refusal | None:
     if verdict.action is ALLOW:
         return None
+    if verdict.action is HOLD:
+        why = f"rule {verdict.rule} wants a person to decide, who is asked about calls only"
+        return Refusal(Reason.POLICY_QUESTION, f"{method}: {why}")
     why = f"rule {verdict.rule} blocks it" if verdict.rule is not None else "no rule allows it"
     return Refusal(Reason.POLICY_QUESTION, f"{method}: {why}")
 
 
 def askable(admission: Admission) -> frozenset[str]:
     """The methods by which some rule lets the upstream ask this caller, by the rules of the request."""
-    known = admission.route.askable.get(admission.callers)
+    remembered = admission.route.askable
+    known = remembered.get(admission.callers)
     if known is None:
-        if len(admission.route.askable) >= CALLERS_MOST:
-            admission.route.askable.clear()
-        known = askable_in(admission.callers, admission.route.name)
-        admission.route.askable[admission.callers] = known
+        if len(remembered) >= CALLERS_MOST:
+            remembered.clear()
+        known = remembered[admission.callers] = askable_in(admission.callers, admission.route.name)
     return known
 
 
