@@ -152,3 +152,63 @@ def test_a_call_is_written_as_its_method_has_it(tmp_path: Path) -> None:
     assert read["params"] == {"uri": "x://y"}
     prompt = json.loads(message_of(case('call = { method = "prompts/get", name = "y" }')))
     assert prompt["params"] == {"name": "y", "arguments": {}}
+
+
+def test_what_an_upstream_asks_in_a_result_is_asked_as_well(tmp_path: Path) -> None:
+    """In 2026-07-28 it has no requests of its own."""
+    ask = """revision = "2026-07-28"
+answer = '''{"jsonrpc": "2.0", "id": 1, "result": {"resultType": "input_required",
+  "inputRequests": {"a": {"method": "METHOD", "params": {}}}}}'''"""
+    assert come(tmp_path, CI + READ + ask.replace("METHOD", "roots/list")).verdict == "allow"
+    refused = come(tmp_path, CI + READ + ask.replace("METHOD", "sampling/createMessage"))
+    assert summary(refused) == ("block", "reads", "policy.question")
+
+
+def test_what_may_not_be_asked_is_not_declared(tmp_path: Path) -> None:
+    """So that a server does not ask in the first place."""
+    outcome = come(
+        tmp_path,
+        CI
+        + """message = '''{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+  "protocolVersion": "2025-11-25", "capabilities": {"roots": {}, "sampling": {}},
+  "clientInfo": {"name": "x", "version": "1"}}}'''""",
+    )
+    assert b"roots" in (outcome.asked or b"") and b"sampling" not in (outcome.asked or b"")
+
+
+def test_masks_reach_both_directions(tmp_path: Path) -> None:
+    """Counted together; what blocks says so, and by which detector."""
+    rules = """
+[[rule]]
+name = "all"
+verdict = "allow"
+
+[[rule]]
+name = "no-mail"
+on = { direction = ["request", "answer"] }
+mask = ["email"]
+block = ["aws-key"]
+"""
+    text = """call = { method = "tools/call", name = "x", arguments = { to = "kim@example.com" } }
+answer = '{"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "TEXT"}]}}'"""
+    masked = tried(subject(tmp_path, rules), case(text.replace("TEXT", "lee@example.com")))
+    assert (masked.verdict, masked.masked) == ("allow", {"email": 2})
+    assert b"kim@" not in (masked.asked or b"") and b"lee@" not in (masked.answer or b"")
+    blocked = tried(subject(tmp_path, rules), case(text.replace("TEXT", "AKIAIOSFODNN7EXAMPLE")))
+    assert (blocked.verdict, blocked.reason) == ("block", Reason.POLICY_CONTENT)
+    assert "AKIA" not in blocked.detail + str(blocked.answer) and "aws-key" in blocked.detail
+
+
+def test_an_answer_keeps_to_the_form_that_was_promised(tmp_path: Path) -> None:
+    """Or says that it cannot."""
+    rules = '[[rule]]\nname = "all"\nverdict = "allow"\n[[rule]]\nname = "no-cards"\nmask = ["card"]\n'
+    text = """call = { method = "tools/call", name = "x" }
+answer = '''{"jsonrpc": "2.0", "id": 1,
+  "result": {"content": [], "structuredContent": {"card": 4111111111111111}}}'''
+output_schema = '{"type": "object", "properties": {"card": SCHEMA}}'
+"""
+    kept = tried(subject(tmp_path, rules), case(text.replace("SCHEMA", '{"type": "integer"}')))
+    result = json.loads(kept.answer or b"")["result"]
+    assert kept.verdict == "allow" and type(result["structuredContent"]["card"]) is int
+    fixed = tried(subject(tmp_path, rules), case(text.replace("SCHEMA", '{"const": 4111111111111111}')))
+    assert (fixed.verdict, fixed.reason) == ("block", Reason.POLICY_SCHEMA)
