@@ -128,9 +128,9 @@ class Serving:
 
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
-        if generation.budgets and force.ledger is None:
+        if generation.policy.budgets and force.ledger is None:
             force.ledger = Ledger(generation.config.gate.state)
-        if force.ledger is not None and any(budget.counts for budget in generation.budgets):
+        if force.ledger is not None and any(budget.counts for budget in generation.policy.budgets):
             force.ledger.begin()
 
     def reopen(self) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from mcpgate.cli.exits import Stop
 from mcpgate.cli.journals import lines_of
@@ -21,8 +20,8 @@ from mcpgate.reasons import Refusal
 from mcpgate.trial.cases import CaseTable, read_case
 from mcpgate.trial.reasoning import Said, reasoning
 from mcpgate.trial.recorded import Reading
-from mcpgate.trial.replay import calls_of, judged_again
 from mcpgate.trial.replay import caller_of as recorded_caller
+from mcpgate.trial.replay import calls_of, judged_again
 from mcpgate.trial.subject import Subject
 from mcpgate.trial.trial import caller_of, handshake_of, message_of, tried
 from mcpgate.wire.call import call_of

@@ -77,7 +77,7 @@ def _budgets(force: InForce) -> list[dict[str, Any]]:
     For each budget: C{keys}, of how many callers, routes or tools (or what else it is counted by) it
     counts something, in all workers; and how many calls it refused in this one.
     """
-    budgets, ledger = force.generation.budgets, force.ledger
+    budgets, ledger = force.generation.policy.budgets, force.ledger
     keys = ledger.keys(budgets) if ledger is not None else {}
     refused = ledger.refused if ledger is not None else {}
     return [

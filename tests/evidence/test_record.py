@@ -340,6 +340,12 @@ def test_a_close_line_says_how_it_ended() -> None:
     ]
 
 
+def test_a_close_line_names_the_budgets_that_only_record() -> None:
+    """Where there are some, and nothing changes where there are none."""
+    assert parse_line(closed(over=["searches", "all"]))["over"] == ["searches", "all"]
+    assert closed(over=[]) == closed()
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_is_written_as_its_word(outcome: Outcome) -> None:
     assert parse_line(closed(outcome=outcome))["outcome"] == outcome.value
