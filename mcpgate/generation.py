@@ -173,7 +173,8 @@ class Builder:
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         session_keys = self._attempt("gate.state", self._session_keys)
-        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, compile_budgets(config.budgets)))
+        budgets = compile_budgets(config.budgets)
+        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)

@@ -29,6 +29,7 @@ from mcpgate.relay.idle import Idle
 from mcpgate.relay.listener import Listening
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.marks import Marks
+from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 
@@ -56,6 +57,8 @@ class Serving:
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
         self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall)
+        self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
+        self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)

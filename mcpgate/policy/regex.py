@@ -20,14 +20,14 @@ _ANYWHERE = re2._Anchor.UNANCHORED
 
 class Regex:
     """
-    One compiled expression.
+    One compiled expression. C{most}: the largest that it may be, in instructions.
 
     @raise ValueError: It is not RE2's, or too large; the text says which.
     """
 
-    __slots__ = ("_match", "groups", "size", "text")
+    __slots__ = ("_match", "groups", "text")
 
-    def __init__(self, text: str, *, captures: bool = True) -> None:
+    def __init__(self, text: str, *, captures: bool = True, most: int | None = None) -> None:
         options = re2.Options()
         options.log_errors = False
         options.never_capture = not captures
@@ -38,8 +38,9 @@ class Regex:
             raise ValueError(said.decode("utf-8", "replace") if isinstance(said, bytes) else said) from None
         except UnicodeEncodeError:
             raise ValueError("half of a surrogate pair") from None
+        if most is not None and compiled.programsize > most:
+            raise ValueError(f"too large: {compiled.programsize} instructions, at most {most}")
         self.text = text
-        self.size: int = compiled.programsize
         self.groups: int = compiled.groups if captures else 0
         # The wrapper around it makes a generator and an object for each match, which takes longer than most
         # matches do.
@@ -76,9 +77,7 @@ def regex_of_operator(text: str) -> Regex:
 
     @raise ValueError: It is not RE2's, too large, or matches the empty text, which is everywhere.
     """
-    regex = Regex(text, captures=False)
-    if regex.size > PROGRAM_MOST:
-        raise ValueError(f"too large: {regex.size} instructions, at most {PROGRAM_MOST}")
+    regex = Regex(text, captures=False, most=PROGRAM_MOST)
     if regex.hits(b""):
         raise ValueError("it matches the empty text")
     return regex

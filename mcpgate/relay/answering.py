@@ -16,13 +16,15 @@ from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.rules import ALLOW, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.relay.spending import Spending
+from mcpgate.relay.tasks import LIST as TASKS_LIST
+from mcpgate.relay.tasks import TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
@@ -335,12 +337,19 @@ class Answering:
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
         hearing.news = self._news
         hearing.masks = self._masks()
-        questions = Questions(exchange, admission)
-        hearing.keep, hearing.decline = questions.keep, questions.decline
+        hearing.keep, hearing.decline = self._keep, Questions(exchange, admission).decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _keep(self, message: Message, asked: Mapping[int | str, str] | None) -> Refusal | None:
+        """Why what is no answer does not reach the caller, if so."""
+        if message.method in TOLD:
+            refusal = told(message, self._admission, self._exchange.inbound.force.tasks, self._callers())
+            if refusal is not None:
+                return refusal
+        return Questions(self._exchange, self._admission).keep(message, asked)
 
     def _masks(self) -> Masks | None:
         """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
@@ -368,6 +377,9 @@ class Answering:
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
                 return self._in_place(asked, message.id, withheld)
+            refusal = learn(asked, message, self._admission, exchange.inbound.force.tasks)
+            if refusal is not None:
+                return refusal
         exceeds = self._charged(asked, len(raw)) if asked is not None else None
         if exceeds is not None:
             return self._in_place(asked, message.id, exceeds)
@@ -411,6 +423,9 @@ class Answering:
             if isinstance(clamped, Refusal):
                 return clamped
             raw = clamped
+        if asked is not None and asked.call.method == TASKS_LIST:
+            tasks = self._exchange.inbound.force.tasks
+            return listed(message, raw, self._admission, tasks, self._callers())
         return listing.answer(self._exchange, asked, message, raw)
 
     def _news(self, message: Message, raw: bytes) -> bytes | None | Refusal:
@@ -429,10 +444,12 @@ class Answering:
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
-        # A stream may be older than the rules.
-        admission, route = self._admission, self._admission.route.name
-        callers = self._exchange.inbound.force.generation.policy.callers(admission.caller)
+        callers, route = self._callers(), self._admission.route.name
         return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
+
+    def _callers(self) -> Callers:
+        # A stream may be older than the rules.
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

@@ -24,12 +24,13 @@ from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
 from mcpgate.relay.spending import Spending, spend
+from mcpgate.relay.tasks import follow
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
-from mcpgate.wire.mcp import client_request
+from mcpgate.wire.mcp import TASK, client_request
 from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
@@ -141,6 +142,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
+    if judged.call.nature is TASK:
+        judged = follow(message, judged, admission, force)
     call, verdict = judged.call, judged.verdict
     if verdict.action is not ALLOW:
         refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
@@ -222,6 +225,8 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
+        if judged.call.nature is TASK:
+            judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
         why = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
         if verdict.action is ALLOW:

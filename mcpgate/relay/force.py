@@ -15,6 +15,7 @@ from mcpgate.generation import Generation
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
+from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
@@ -54,6 +55,8 @@ class InForce:
         self.declining: Declining | None = None
         #: Where budgets are counted, once there is one.
         self.ledger: Ledger | None = None
+        #: Which tool made which task; without it, no task can be asked for.
+        self.tasks: Tasks | None = None
         self.wall = wall
         self.draining = False
 
