@@ -19,6 +19,7 @@ from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
+from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
@@ -46,17 +47,20 @@ class Serving:
         generation: Generation,
         tokens: IssuedTokens,
         wall: Callable[[], float] = time.time,
+        office: Offices | None = None,
     ) -> None:
         """
         @param journal: ours to close.
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
+        @param office: where held calls are brought.
         """
         self.listenings: dict[str, Listening] = {}
         readiness = Readiness(reactor)
         witness = Witness(journal, wall, soon=readiness.soon)
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
-        self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall)
+        desk = Desk(office, witness) if office is not None else None
+        self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall, desk)
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)

@@ -21,6 +21,7 @@ from typing import Literal
 
 import msgspec
 
+from mcpgate.holds.held import Decision
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -157,6 +158,24 @@ class _DefinitionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     by: str | None
 
 
+class _HoldFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    hold: str
+    decided: str | None
+    by: str | None
+
+
+class _DecisionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "decision"
+    id: str
+    time: str
+    hold: str
+    exchange: str
+    decided: str
+    by: str | None
+    why: str | None
+
+
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "repair"
@@ -252,6 +271,35 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     if verdict is not None and verdict.shadow:
         return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
+
+
+def hold_facts(hold: str, decision: Decision | None) -> str:
+    """What an C{open} line says besides of a call that was held, and who let it pass."""
+    facts = _HoldFacts(
+        hold=hold,
+        decided=decision.word.value if decision else None,
+        by=_bounded(decision.by) if decision else None,
+    )
+    return _members(facts)
+
+
+def decision_line(id: str, *, time: str, hold: str, exchange: str, decision: Decision) -> bytes:
+    """
+    A person decided about a held call, or its caller withdrew it.
+
+    @param exchange: The one by which the call came, or came back to be withdrawn.
+    """
+    return _encode(
+        _DecisionLine(
+            id=id,
+            time=time,
+            hold=hold,
+            exchange=exchange,
+            decided=decision.word.value,
+            by=_bounded(decision.by),
+            why=_bounded(decision.why) or None,
+        )
+    )
 
 
 def batch_facts(calls: Sequence[str]) -> str:

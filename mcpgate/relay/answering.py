@@ -7,6 +7,7 @@ event as it is complete. So whatever a caller has had of a stream ends between t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.rules import ALLOW, Callers, Verdict
+from mcpgate.policy.rules import BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
@@ -203,6 +204,8 @@ class Answering:
         assert self._head is not None
         exchange = self._exchange
         head, emitted = self._head
+        if exchange.streaming:
+            return self._pass_as_event(head, body)
         owed = self._owed(head)
         if owed:
             head, emitted, body = _joined(head, body, owed)
@@ -213,6 +216,20 @@ class Answering:
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)
+
+    def _pass_as_event(self, head: ResponseHead, body: bytes) -> None:
+        """The answer to a call that was held is a document, and its caller has a stream already."""
+        exchange = self._exchange
+        asking = exchange.asking
+        message = parse(body)
+        error = message if isinstance(message, Message) and message.error is not None else None
+        theirs = error is not None and asking is not None and error.id == asking.id
+        if not (self.answered or theirs):
+            # An error of HTTP without a message to pass on, or nothing at all.
+            return exchange.refuse(Refusal(Reason.UPSTREAM_MESSAGE, f"it answered {head.status}"))
+        exchange.status = 200
+        # In JSON, line ends stand only where a space may.
+        self._end(event_of(body.replace(b"\r", b" ").replace(b"\n", b" ")), None)
 
     def _owed(self, head: ResponseHead) -> tuple[bytes, ...]:
         """What must be put among the answers to a batch: to what we kept back, and to what they left out."""
@@ -259,6 +276,11 @@ class Answering:
         exchange = self._exchange
         exchange.status = head.status
         exchange.bytes_out += size
+        if exchange.streaming:
+            # The caller has a head, which went out while it was waiting.
+            if body:
+                exchange.inbound.stream.write(body)
+            return
         if exchange.last or self._lines:
             emitted = with_lines(emitted, self._lines, exchange.last)
         exchange.inbound.stream.write(emitted + body if body else emitted)
@@ -366,7 +388,7 @@ class Answering:
             known = asked.exchange if asked is not None else None
             self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=known))
             verdict = self._verdict(asked)
-            if verdict.action is not ALLOW:
+            if verdict.action is BLOCK:
                 # The rules have changed since it was asked for.
                 reason = verdict.reason or Reason.POLICY_BLOCKED
                 hearing.drop(reason, "an answer to what is not allowed any more")

@@ -12,6 +12,8 @@ from mcpgate.definitions.guards import Guards
 from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
+from mcpgate.holds.desk import Desk
+from mcpgate.holds.office import Office
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
@@ -39,7 +41,11 @@ class InForce:
         tokens: IssuedTokens,
         sessions: Sessions,
         wall: Callable[[], float] = time.time,
+        holds: Desk | None = None,
     ) -> None:
+        """
+        @param holds: where calls wait for people; by default an office of our own, which nobody can reach.
+        """
         self.readiness = readiness
         self.witness = witness
         self.generation = generation
@@ -58,6 +64,8 @@ class InForce:
         #: Which tool made which task; without it, no task can be asked for.
         self.tasks: Tasks | None = None
         self.wall = wall
+        #: Where calls wait for people.
+        self.holds = holds if holds is not None else Desk(Office(), witness)
         self.draining = False
 
     def pool(self, terms: UpstreamTerms) -> Pool | None:
