@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mcpgate.cli.definitions import accept, definitions
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import format_option, outline, show, table
 from mcpgate.holds.held import WHY_MOST
@@ -17,6 +18,10 @@ from mcpgate.ops.control import SOCKET, ask
 @click.group("policy", short_help="See and decide what the rules leave to people.")
 def command() -> None:
     """What the rules do, and the calls that wait for somebody's word (a rule's verdict "hold")."""
+
+
+command.add_command(definitions)
+command.add_command(accept)
 
 
 @command.command("held")
