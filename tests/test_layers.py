@@ -34,6 +34,8 @@ PURE = (
     "mcpgate/holds/held.py",
     "mcpgate/holds/docket.py",
     "mcpgate/holds/rounds.py",
+    "mcpgate/trial/",
+    "mcpgate/relay/answer.py",
     "mcpgate/relay/crowd.py",
     "mcpgate/relay/reply.py",
     "mcpgate/relay/tally.py",

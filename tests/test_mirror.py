@@ -33,8 +33,10 @@ ELSEWHERE = {
     # The command line, run as people run it.
     "__main__.py": "cli/test_check.py",
     "_version.py": "test_packaging.py",
+    "cli/journals.py": "cli/test_policy_replay.py",
     "cli/judged.py": "cli/test_check.py",
     "cli/online.py": "cli/test_check_online.py",
+    "cli/rules.py": "cli/test_policy_test.py",
     "cli/run.py": "cli/test_process.py",
     "cli/state.py": "cli/test_token.py",
     "cli/tap.py": "test_packaging.py",

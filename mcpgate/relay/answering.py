@@ -17,13 +17,15 @@ from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.rules import BLOCK, Verdict
+from mcpgate.policy.rules import BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay import answer
+from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.relay.spending import Spending
+from mcpgate.relay.tasks import LIST as TASKS_LIST
+from mcpgate.relay.tasks import TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
@@ -355,13 +357,21 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.news = self._news
         hearing.masks = self._masks()
-        questions = Questions(exchange, admission)
-        hearing.keep, hearing.decline = questions.keep, questions.decline
+        hearing.keep, hearing.decline = self._keep, Questions(exchange, admission).decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _keep(self, message: Message, asked: Mapping[int | str, str] | None) -> Refusal | None:
+        """Why what is no answer does not reach the caller, if so."""
+        if message.method in TOLD:
+            refusal = told(message, self._admission, self._exchange.inbound.force.tasks, self._callers())
+            if refusal is not None:
+                return refusal
+        return Questions(self._exchange, self._admission).keep(message, asked)
 
     def _masks(self) -> Masks | None:
         """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
@@ -389,12 +399,18 @@ class Answering:
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
                 return self._in_place(asked, message.id, withheld)
+            refusal = learn(asked, message, self._admission, exchange.inbound.force.tasks)
+            if refusal is not None:
+                return refusal
         exceeds = self._charged(asked, len(raw)) if asked is not None else None
         if exceeds is not None:
             return self._in_place(asked, message.id, exceeds)
         amended = self._told(asked, message, raw)
+        if isinstance(amended, Refusal):
+            listed = amended.reason is Reason.POLICY_LIST
+            return self._in_place(asked, message.id, amended) if listed else amended
         masks = asked.verdict.masks if asked is not None else hearing.masks
-        if masks is None or isinstance(amended, Refusal):
+        if masks is None:
             return amended
         return self._masked(masks, asked, message if amended is raw else None, amended)
 
@@ -416,23 +432,32 @@ class Answering:
             message = read
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
-        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        schema = listing.schema_of(self._exchange, asked)
+        screened = masks.apply(message, raw, sender=SERVER, asked=method, schema=schema)
         if isinstance(screened, Refusal):
             return self._in_place(asked, message.id, screened)
         return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
         """An answer as the gate has it told, and what it learns from it."""
-        if asked is None:
-            return raw
-        method = asked.call.method
-        if method == "initialize" or method == "server/discover":
-            return clamp.answered(method, message, raw)
-        if method == "tools/list" and isinstance(message.result, Mapping):
-            tools = message.result.get("tools")
-            if isinstance(tools, list):
-                self._admission.route.mirrors.learn(tools)
-        return raw
+        if asked is not None and asked.call.method in ("initialize", "server/discover"):
+            clamped = clamp.answered(asked.call.method, message, raw)
+            if isinstance(clamped, Refusal):
+                return clamped
+            raw = clamped
+        if asked is not None and asked.call.method == TASKS_LIST:
+            tasks = self._exchange.inbound.force.tasks
+            return listed(message, raw, self._admission, tasks, self._callers())
+        return listing.answer(self._exchange, asked, message, raw)
+
+    def _news(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        """What becomes of a notification that is not everybody's."""
+        hearing = self._hearing
+        assert hearing is not None
+        heard = listing.news(self._exchange, message, raw)
+        if heard is None:
+            hearing.drop(Reason.POLICY_UNLISTED, "news of what the caller may not read")
+        return heard
 
     def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
         """The answer that stands in the place of one that may not pass."""
@@ -441,10 +466,12 @@ class Answering:
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
-        # A stream may be older than the rules.
-        admission, route = self._admission, self._admission.route.name
-        callers = self._exchange.inbound.force.generation.policy.callers(admission.caller)
+        callers, route = self._callers(), self._admission.route.name
         return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
+
+    def _callers(self) -> Callers:
+        # A stream may be older than the rules.
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

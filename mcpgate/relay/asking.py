@@ -14,6 +14,7 @@ from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.demand import Demand
+from mcpgate.policy.lists import LISTS, cursor_of
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -24,12 +25,13 @@ from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
 from mcpgate.relay.spending import Spending, spend
+from mcpgate.relay.tasks import follow
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
-from mcpgate.wire.mcp import client_request
+from mcpgate.wire.mcp import TASK, client_request
 from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
@@ -37,7 +39,7 @@ NOTHING = call_facts(None, None, None)
 
 
 #: Requests whose answers the gate looks into, or changes.
-INTERESTING = frozenset({"initialize", "server/discover", "tools/list"})
+INTERESTING = LISTS | {"initialize", "server/discover"}
 
 
 class Asking(msgspec.Struct, gc=False):
@@ -55,6 +57,7 @@ class Asking(msgspec.Struct, gc=False):
     @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
     @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
+    @ivar cursor: Of a single request for a list: which page of it, if not the first.
     @ivar held: Whether people have a say: a person must approve it, its caller has come back for what one
         has decided, or it cancels what may be waiting for that (C{relay.holding}).
     @ivar cancels: The requests that it cancels.
@@ -75,6 +78,7 @@ class Asking(msgspec.Struct, gc=False):
     cancels: tuple[int | str, ...] = ()
     budgeted: Judged | None = None
     spent: tuple[Spending, ...] = ()
+    cursor: str | None = None
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -85,7 +89,7 @@ class Asking(msgspec.Struct, gc=False):
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
                 spent = self.spent[0] if self.spent else None
-                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent)
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent, self.cursor)
         return self._awaited
 
 
@@ -144,6 +148,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
+    if judged.call.nature is TASK:
+        judged = follow(message, judged, admission, force)
     call, verdict = judged.call, judged.verdict
     held = False
     if verdict.action is not ALLOW:
@@ -152,6 +158,10 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             refusal = _why(verdict)
             raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
             return Turned(refusal, judged.facts, raw, id)
+    suspended = _suspended(admission, call, force)
+    if suspended is not None:
+        raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
+        return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
     if message.kind is not REQUEST:
         idle = is_idle(message, admission)
         if idle is not None:
@@ -188,6 +198,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     plain = method not in INTERESTING
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
     asking.held = held
+    if not plain:
+        asking.cursor = cursor_of(message)
     if judged.budgets:
         asking.budgeted = judged
         asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
@@ -229,10 +241,13 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
+        if judged.call.nature is TASK:
+            judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
         why = _why(verdict)
         if verdict.action is ALLOW:
-            changed = _as_may_pass(verdict, message, raw, admission)
+            suspended = _suspended(admission, call, force)
+            changed = suspended or _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
                 if judged.budgets:
                     budgeted.append((len(facts), len(passing), message, judged))
@@ -242,7 +257,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
                 if verdict.outbound:
                     demands.append(verdict.outbound)
                 if message.id is not None:
-                    awaited[message.id] = Asked(call, verdict, exchange)
+                    awaited[message.id] = Asked(call, verdict, exchange, None, cursor_of(message))
                 continue
             why = changed
             facts.append(refused_facts(call, verdict, why))
@@ -260,7 +275,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if not isinstance(one, Refusal):
             spent.append(one)
             if asked is not None and message.id is not None:
-                awaited[message.id] = Asked(call, asked.verdict, exchange, one)
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one, cursor_of(message))
             continue
         why = one
         facts[at] = refused_facts(call, judged.verdict, why)
@@ -286,6 +301,13 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refusal | None:
+    """Why a tool may not be called by anybody, if its upstream has changed it (C{definitions.guard})."""
+    guarding = force.guards.guarding if force is not None else None
+    guard = guarding.get(admission.route.upstream.name) if guarding else None
+    return guard.judge(call.method, call.name) if guard is not None else None
 
 
 def _as_may_pass(

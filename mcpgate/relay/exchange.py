@@ -22,6 +22,7 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import reaches
+from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
@@ -33,6 +34,7 @@ from mcpgate.relay.judged import Judged
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
+from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
@@ -69,6 +71,8 @@ class Exchange:
     _sent = False
     _answering: Answering | None = None
     _outbound: str | None = None
+    #: The certificate of whoever answers, once L{Answering} reads it.
+    peer: Certificate | None = None
     _opened = False
     _kept = False
     closed = False
@@ -337,11 +341,14 @@ class Exchange:
                 and message.kind is RESPONSE
                 and message.id == asking.id
                 and not notable(message)
+                and untouched(asking.method, message.result)
             ):
                 masks = asking.masks
                 if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
                     self._pass(emitted, payload)
                     return self
+        if connection is not None:
+            self.peer = connection.handshake.peer
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 

@@ -20,6 +20,7 @@ from mcpgate.evidence.record import (
     caller_facts,
     close_line,
     decision_line,
+    definition_line,
     dropped_line,
     handshake_line,
     hold_facts,
@@ -288,6 +289,42 @@ def test_an_answer_by_another_exchange_than_its_requests_is_a_line_of_its_own(re
     ]
 
 
+def test_what_is_new_of_a_tool_is_a_line_of_its_own() -> None:
+    """A name that an upstream chose is bounded and escaped like any other."""
+    line = definition_line(
+        "n-1",
+        time=TIME,
+        exchange="x-1",
+        upstream="up",
+        tool="t\u2028" * TEXT_LENGTH,
+        what="changed",
+        old="sha256:aa",
+        new="sha256:bb",
+        key="sha256/k",
+        renewed=True,
+        detail=None,
+        by=None,
+    )
+    assert line.isascii() and line.count(b"\n") == 1
+    found = one_line(line)
+    assert str(found.pop("tool")).endswith(f"({2 * TEXT_LENGTH} characters)")
+    assert list(found.items()) == [
+        ("v", 1),
+        ("type", "definition"),
+        ("id", "n-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("exchange", "x-1"),
+        ("upstream", "up"),
+        ("what", "changed"),
+        ("old", "sha256:aa"),
+        ("new", "sha256:bb"),
+        ("key", "sha256/k"),
+        ("renewed", True),
+        ("detail", None),
+        ("by", None),
+    ]
+
+
 def test_a_close_line_says_how_it_ended() -> None:
     assert list(parse_line(closed()).items()) == [
         ("v", 1),
@@ -304,6 +341,12 @@ def test_a_close_line_says_how_it_ended() -> None:
         ("bytes_out", 200),
         ("seconds", 0.012346),
     ]
+
+
+def test_a_close_line_names_the_budgets_that_only_record() -> None:
+    """Where there are some, and nothing changes where there are none."""
+    assert parse_line(closed(over=["searches", "all"]))["over"] == ["searches", "all"]
+    assert closed(over=[]) == closed()
 
 
 @pytest.mark.parametrize("outcome", Outcome)
