@@ -115,6 +115,9 @@ def denied_json(id: int | str, method: str, refusal: Refusal, *, revision: Revis
     said = ANSWERS[refusal.reason].words
     if refusal.retry_after:
         said += f" Retry after {refusal.retry_after} seconds."
+    if refusal.told and "said" in refusal.told:
+        # What a person has given as the reason.
+        said += f" They said: {refusal.told['said']}"
     said += f" ({refusal.reason.value}, {exchange})"
     result: dict[str, object] = {"content": [{"type": "text", "text": said}], "isError": True}
     if revision.modern:

@@ -80,7 +80,7 @@ def follow(message: Message, judged: Judged, admission: Admission, force: InForc
 
 
 def _judged(call: Call, admission: Admission, verdict: Verdict) -> Judged:
-    budgets = about(admission.route.budgets, call)
+    budgets = about(admission.callers.budgets, admission.route.name, call)
     return Judged(call, verdict, call_facts(call.method, call.name, verdict), budgets)
 
 
