@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
     # Values, without anything that they do.
     "policy/asked.py": "relay/test_reply.py",
+    "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",

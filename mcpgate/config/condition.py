@@ -72,13 +72,6 @@ def read_path(text: str) -> tuple[str | Each, ...]:
     return tuple(steps)
 
 
-def read_member(text: str) -> str:
-    """A path as it was written, once it is known to be one. What it starts from may be a list itself, as
-    rows of a database are."""
-    read_path(text.removeprefix("[]."))
-    return text
-
-
 def condition() -> Form:
     """What must hold of one value of a message."""
     said = (

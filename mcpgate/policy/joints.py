@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found
 from mcpgate.policy.regex import Regex
 from mcpgate.policy.shapes import Shape
@@ -70,7 +71,11 @@ def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]
 
 
 def crossing(
-    shapes: Sequence[Shape], custom: Sequence[tuple[str, Regex]], joined: bytes, joints: Sequence[int]
+    shapes: Sequence[Shape],
+    custom: Sequence[tuple[str, Regex]],
+    joined: bytes,
+    joints: Sequence[int],
+    effort: Effort,
 ) -> Iterator[Found]:
     """What goes over a joint, as offsets in bytes.
 
@@ -82,6 +87,9 @@ def crossing(
         at = 0
         while (match := shape.loose.lead(joined, at)) is not None:
             lead, start, end = match
+            if not effort.spend(end - lead):
+                yield Found(lead, len(joined), shape.detector)
+                break
             within = joints[bisect_left(joints, lead) : bisect_right(joints, end)]
             at = shape.beyond(lead, end)
             if not within:

@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 
 from mcpgate.policy.checks import KEY_MOST, key_ends, key_goes_on
 from mcpgate.policy.detectors import Detectors
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found, merged
 from mcpgate.policy.joints import chains, is_news, parts
 
@@ -20,7 +21,9 @@ _TOKEN_GOES_ON = re.compile(
 )
 
 
-def find_across(texts: Sequence[str], detectors: Detectors) -> list[list[Found]]:
+def find_across(
+    texts: Sequence[str], detectors: Detectors, effort: Effort | None = None
+) -> list[list[Found]]:
     """
     What is found in each of some neighbouring texts, also of what goes on from one to the next.
 
@@ -28,12 +31,13 @@ def find_across(texts: Sequence[str], detectors: Detectors) -> list[list[Found]]
     nothing else stands between. The time is linear in their length, as at each joint only so much is
     looked at (L{mcpgate.policy.joints.REACH}).
     """
-    found = [detectors.find(text) for text in texts]
+    effort = Effort() if effort is None else effort
+    found = [detectors.find(text, effort) for text in texts]
     if len(texts) < 2:
         return found
     news = []
     for places, pieces in chains(texts):
-        for one in detectors.find_joined(pieces):
+        for one in detectors.find_joined(pieces, effort):
             split = parts(one, places, pieces)
             if is_news(split, found):
                 news += split

@@ -509,6 +509,16 @@ BAD = [
         'name = "git"\nclient_key = "gate.key"',
         "upstream.git.client_key (line 11): has no effect without client_certificate",
     ),
+    (
+        "[[rule]]",
+        '[[budget]]\nname = "b"\nwindow = "1m"\n[[rule]]',
+        "budget.b (line 20): limits nothing; give it calls, bytes, concurrent or result_size",
+    ),
+    (
+        "[[rule]]",
+        '[[budget]]\nname = "b"\ncalls = 9\nper = "user"\n[[rule]]',
+        'budget.b.per (line 23): no thing to count by is named "user"; there are principal, route, tool',
+    ),
 ]
 
 
