@@ -65,7 +65,8 @@ def test_a_problem_names_the_file_and_the_line(tmp_path: Path) -> None:
     """All of them at once, those of the file itself first; a later check can still point there."""
     source = written(tmp_path, '"policies/*.toml"', a=READ.replace("allow", "alow"), b=READ + "[[rule")
     assert problems(source) == [
-        "policies/b.toml: this is not TOML: expected ']]' at the end of an array declaration (at end of document)",
+        "policies/b.toml: this is not TOML: expected ']]' at the end of an array declaration "
+        "(at end of document)",
         'policies/a.toml, rule.read.verdict (line 3): no verdict is named "alow"; did you mean "allow"?',
     ]
     config = load_config(written(tmp_path, '"policies/a.toml"', a=READ))

@@ -416,7 +416,8 @@ shadow = true
         )
     )
     with world.caller() as caller:
-        for path, good in (("/srv/a", True), ("/etc/a", False), ("/srv/../etc/a", False), ("/srv/a.key", True)):
+        paths = {"/srv/a": True, "/etc/a": False, "/srv/../etc/a": False, "/srv/a.key": True}
+        for path, good in paths.items():
             result = caller.post(call("read", path=path)).json()[1]["result"]
             assert ("isError" not in result) is good, path
     opened = world.records("open")
