@@ -22,7 +22,7 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from mcpgate.policy.detectors import Detectors
-from mcpgate.policy.documents import PROBED, Budget, may_hold
+from mcpgate.policy.documents import PROBED, Budget, may_hold, spliced
 from mcpgate.policy.finder import Finder, Step, Withheld, steps_of
 from mcpgate.policy.places import Places
 from mcpgate.reasons import Refusal
@@ -137,6 +137,19 @@ class Masks:
     def shows(self, name: str) -> bool:
         """Whether a name or URI, which may not be changed, may be shown."""
         return not self._everything.find(name)
+
+    def finds(self, text: bytes) -> str | None:
+        """What is found, in words for the record, in what is no message: a comment, an error page."""
+        found = self._everything.find(text.decode("utf-8", "replace"))
+        if not found:
+            return None
+        rule = dict(self.block).get(found[0].detector)
+        return found[0].detector if rule is None else f"rule {rule}: {found[0].detector}"
+
+    def text(self, text: str) -> str:
+        """A text that is no part of a message, as an argument of the same text is masked."""
+        found = self._everything.find(text)
+        return spliced(text, found, self._finder.stand_in_like) if found else text
 
     def _hinted(self, raw: bytes) -> bool:
         """Whether there may be something to which a path leads."""

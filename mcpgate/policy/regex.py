@@ -20,14 +20,15 @@ _ANYWHERE = re2._Anchor.UNANCHORED
 
 class Regex:
     """
-    One compiled expression.
+    One compiled expression. C{most}: the largest that it may be, in instructions.
 
+    @ivar size: in RE2's instructions.
     @raise ValueError: It is not RE2's, or too large; the text says which.
     """
 
-    __slots__ = ("_match", "groups", "size", "text")
+    __slots__ = ("_last", "_match", "size", "text")
 
-    def __init__(self, text: str, *, captures: bool = True) -> None:
+    def __init__(self, text: str, *, captures: bool = True, most: int | None = None) -> None:
         options = re2.Options()
         options.log_errors = False
         options.never_capture = not captures
@@ -38,9 +39,12 @@ class Regex:
             raise ValueError(said.decode("utf-8", "replace") if isinstance(said, bytes) else said) from None
         except UnicodeEncodeError:
             raise ValueError("half of a surrogate pair") from None
+        if most is not None and compiled.programsize > most:
+            raise ValueError(f"too large: {compiled.programsize} instructions, at most {most}")
         self.text = text
         self.size: int = compiled.programsize
-        self.groups: int = compiled.groups if captures else 0
+        # Named groups capture even where none are wanted.
+        self._last = -1 if captures else 0
         # The wrapper around it makes a generator and an object for each match, which takes longer than most
         # matches do.
         self._match = compiled._regexp.Match
@@ -53,7 +57,7 @@ class Regex:
     def span(self, raw: bytes, start: int = 0) -> tuple[int, int] | None:
         """Where it first matches: its last group if it has one, else the whole match."""
         spans: list[tuple[int, int]] = self._match(_ANYWHERE, raw, start, len(raw))
-        return spans[-1] if spans[0][0] >= 0 else None
+        return spans[self._last] if spans[0][0] >= 0 else None
 
     def lead(self, raw: bytes, start: int) -> tuple[int, int, int] | None:
         """Where its first group begins in its next match, and the span of its last."""
@@ -76,9 +80,7 @@ def regex_of_operator(text: str) -> Regex:
 
     @raise ValueError: It is not RE2's, too large, or matches the empty text, which is everywhere.
     """
-    regex = Regex(text, captures=False)
-    if regex.size > PROGRAM_MOST:
-        raise ValueError(f"too large: {regex.size} instructions, at most {PROGRAM_MOST}")
+    regex = Regex(text, captures=False, most=PROGRAM_MOST)
     if regex.hits(b""):
         raise ValueError("it matches the empty text")
     return regex

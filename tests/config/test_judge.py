@@ -22,7 +22,7 @@ def judged(**tables: list[dict[str, object]]) -> list[str]:
     drafts = {
         kind: [
             Draft(sheet, Place((kind, index), f"{kind}[{index}]", kind), cls).read(raw)
-            for index, raw in enumerate(given[kind])
+            for index, raw in enumerate(given.get(kind, []))
         ]
         for kind, cls in REPEATED.items()
     }
@@ -54,6 +54,11 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"route": [{**ROUTE, "upstream": "hub"}]}, ["route[0].upstream"]),
         ({"rule": [{**RULE, "on": {"route": "hub"}}]}, ["rule[0].on.route"]),
         ({"rule": [{**RULE, "on": {"route": ["git", "hub"]}}]}, ["rule[0].on.route[1]"]),
+        ({"budget": [{"name": "b", "calls": 1, "on": {"route": "hub"}}]}, ["budget[0].on.route"]),
+        ({"budget": [{"name": "b", "calls": 1}, {"name": "b", "concurrent": 1}]}, ["budget[1].name"]),
+        ({"budget": [{"name": "b", "per": "tool"}]}, ["budget[0]"]),
+        ({"budget": [{"name": "b", "calls": 1, "on": {"direction": "answer"}}]}, ["budget[0].on.direction"]),
+        ({"budget": [{"name": "b", "calls": 1, "who": {"subject": "x"}}]}, ["budget[0].who.subject"]),
         ({"listener": [{**LISTENER, "tokens": False}]}, ["listener[0].tokens"]),
         ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, []),
         (

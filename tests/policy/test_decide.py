@@ -13,13 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.config.schema import OnTable, RuleTable
-from mcpgate.policy.decide import decide, reaches
+from mcpgate.policy import decide as deciding
 from mcpgate.policy.rules import Action, Policy, Verdict, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.call import Call, Nature, call_of
 from mcpgate.wire.jsonrpc import parse
+from tests.policy.calling import callers
 
 CASES = json.loads((Path(__file__).parent.parent / "vectors" / "requests.json").read_text())
+
+
+def decide(policy: Policy, route: str, asked: Call) -> Verdict:
+    return deciding.decide(callers(policy), route, asked)
+
+
+def reaches(policy: Policy, route: str) -> Verdict:
+    return deciding.reaches(callers(policy), route)
 
 
 def rule(

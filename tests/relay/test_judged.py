@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
-from mcpgate.config.schema import RouteTable, RuleTable
+from mcpgate.config.condition import Condition
+from mcpgate.config.schema import BudgetTable, OnTable, RouteTable, RuleTable, WhereTable
 from mcpgate.generation import RouteTerms
-from mcpgate.policy.rules import Action, compile_rules
+from mcpgate.policy.budgets import compile_budgets
+from mcpgate.policy.rules import Action, Callers, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import judged as module
 from mcpgate.relay.judged import Judged, judge
 from mcpgate.wire.jsonrpc import Kind, Message
+from tests.policy.calling import callers
 
-POLICY = compile_rules([RuleTable(name="some", verdict="allow")])
+EVERYBODY = callers(compile_rules([RuleTable(name="some", verdict="allow")]))
 
 
 @pytest.fixture
@@ -27,8 +30,8 @@ def call(method: str, **params: object) -> Message:
     return Message(Kind.REQUEST, 1, method, params)
 
 
-def found(message: Message, route: RouteTerms) -> Judged:
-    answer = judge(message, route, POLICY)
+def found(message: Message, route: RouteTerms, by: Callers = EVERYBODY) -> Judged:
+    answer = judge(message, route, by)
     assert isinstance(answer, Judged)
     return answer
 
@@ -41,6 +44,22 @@ def test_the_same_call_is_judged_once(route: RouteTerms) -> None:
     assert first.facts == '"method":"tools/call","name":"a","verdict":"allow","rule":"some"'
     for other in (call("tools/call", name="b"), call("prompts/get", name="a"), call("ping")):
         assert found(other, route) is not first
+
+
+def test_a_call_is_judged_with_the_budgets_that_are_about_it(route: RouteTerms) -> None:
+    """Found once, as the verdict is; mostly there are none."""
+    patterns = {"x": "a*", "y": "b"}
+    budgets = compile_budgets(
+        [BudgetTable(name=name, calls=1, on=OnTable(name=(one,))) for name, one in patterns.items()]
+    )
+    few = WhereTable(conditions=(("arguments.n", Condition(least=2)),))
+    rules = [RuleTable(name="some", verdict="allow"), RuleTable(name="not", verdict="block", where=few)]
+    by = callers(compile_rules(rules, (), budgets))
+    for arguments in ({"n": 1}, {"n": 2}):
+        judged = found(call("tools/call", name="a1", arguments=arguments), route, by)
+        assert [budget.name for budget in judged.budgets] == ["x"]
+    assert found(call("tools/call", name="c"), route, by).budgets == ()
+    assert found(call("ping"), route, by).budgets == ()
 
 
 def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms) -> None:
@@ -59,7 +78,7 @@ def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms)
 def test_a_call_without_its_name_is_refused_and_not_remembered(route: RouteTerms) -> None:
     """The name is looked for anew each time."""
     for params in ({}, {"name": 5}, {"name": None}):
-        refusal = judge(call("tools/call", **params), route, POLICY)
+        refusal = judge(call("tools/call", **params), route, EVERYBODY)
         assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
     assert not route.judged
 
@@ -71,4 +90,4 @@ def test_what_is_remembered_is_bounded(route: RouteTerms, monkeypatch: pytest.Mo
         found(call("tools/call", name=f"t{number}"), route)
         assert len(route.judged) <= 8
     found(call("tools/call", name="t" * 100_000), route)
-    assert all(len(name or "") < 100 for _, name in route.judged)
+    assert all(len(name or "") < 100 for _, (_, name) in route.judged)
