@@ -9,7 +9,7 @@ from mcpgate.policy.checks import KEY_MOST, key_ends, key_goes_on
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import chains, is_news, parts
+from mcpgate.policy.joints import chains, is_news
 
 _KEY = "private-key"
 #: What may be longer than what is already enough to find it.
@@ -36,9 +36,9 @@ def find_across(
     if len(texts) < 2:
         return found
     news = []
-    for places, pieces in chains(texts):
-        for one in detectors.find_joined(pieces, effort):
-            split = parts(one, places, pieces)
+    for chain in chains(texts):
+        for one in detectors.find_joined(chain.pieces, effort):
+            split = chain.parts(one)
             if is_news(split, found):
                 news += split
     for index, part in news:
