@@ -17,7 +17,7 @@ import msgspec
 from twisted.logger import Logger
 
 from mcpgate.budgets.file import KEY_SIZE, NUMBERS, SETS, WAYS, LedgerError, LedgerFile
-from mcpgate.policy.budgets import COUNTERS, Budget, slid, wait
+from mcpgate.policy.budgets import COUNTERS, Budget, Key, slid, wait
 from mcpgate.reasons import Reason, Refusal
 
 # The numbers of a slot.
@@ -33,6 +33,8 @@ _MOST = (1 << 64) - 1
 _NO_KEY = bytes(KEY_SIZE)
 # How much that could not be counted is remembered: of a thousand callers' last answers.
 OWED_MOST = 1024
+# Digests of keys; as many as there are counts, 300 bytes each, would be 5 MB.
+REMEMBERED = 4096
 
 
 class Taken(msgspec.Struct, gc=False):
@@ -72,6 +74,7 @@ class Ledger:
         self._clock = clock
         self._file: LedgerFile | None = None
         self._owed: list[tuple[Taken, int]] = []
+        self._digests: dict[Key, bytes] = {}
 
     def begin(self) -> bool:
         """Have the file, if it can be had; to be called again where it could not."""
@@ -91,12 +94,14 @@ class Ledger:
     def close(self) -> None:
         """Count no more."""
         file, self._file = self._file, None
+        # The next one may have another salt.
+        self._digests.clear()
         if file is not None:
             file.close()
 
     # Calls.
 
-    def take(self, budget: Budget, key: str, size: int) -> Taken | Refusal:
+    def take(self, budget: Budget, key: Key, size: int) -> Taken | Refusal:
         """
         Take one call out of a budget, and the bytes of its request.
 
@@ -107,7 +112,7 @@ class Ledger:
             return self._refuse(budget, Refusal(Reason.POLICY_BUDGET, f"{budget.name}: it cannot be counted"))
         if self._owed:
             self._pay()
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE, key=file.salt).digest()
+        digest = self._digests.get(key) or self._digest(file, key)
         number = int.from_bytes(digest[:4], "little") % SETS
         now = self._clock()
         if not file.lock(number):
@@ -199,6 +204,15 @@ class Ledger:
         return {budget.name: found[_tag(budget)] for budget in budgets}
 
     # Slots.
+
+    def _digest(self, file: LedgerFile, key: Key) -> bytes:
+        """What stands for a key in the file. Callers repeat the same few."""
+        text = repr(key).encode("utf-8", "surrogatepass")
+        digest = blake2b(text, digest_size=KEY_SIZE, key=file.salt).digest()
+        if len(self._digests) >= REMEMBERED:
+            self._digests.clear()
+        self._digests[key] = digest
+        return digest
 
     def _slot(self, file: LedgerFile, number: int, key: bytes, budget: Budget, now: int) -> int:
         """The slot of a key; if it has none, one that is free, or that of the oldest count; -1: none is."""

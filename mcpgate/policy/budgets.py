@@ -30,6 +30,10 @@ SECOND = 1_000_000_000
 COUNTERS = PARTS + 1
 
 
+#: What calls are counted by: texts and numbers, which C{repr} tells apart.
+Key = tuple[object, ...]
+
+
 @frozen(eq=False)
 class Budget:
     """
@@ -76,18 +80,16 @@ class Budget:
             return self.names.every and (call.nature is Nature.OTHER or not self.methods.every)
         return any(map(self.names.match, names))
 
-    def key(self, principal: Principal, route: str, call: Call) -> str:
+    def key(self, principal: Principal, route: str, call: Call) -> Key:
         """What a call is counted by. Equal only for calls that are counted together."""
         per = self.per
         # A window of another length is cut otherwise, so it is counted anew.
-        return repr(
-            (
-                self.name,
-                self.window,
-                (principal.how, principal.name) if "principal" in per else None,
-                route if "route" in per else None,
-                (call.method, call.name) if "tool" in per else None,
-            )
+        return (
+            self.name,
+            self.window,
+            (principal.how, principal.name) if "principal" in per else None,
+            route if "route" in per else None,
+            (call.method, call.name) if "tool" in per else None,
         )
 
 
