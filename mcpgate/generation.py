@@ -23,6 +23,7 @@ from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTab
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
 from mcpgate.policy.budgets import compile_budgets
+from mcpgate.policy.lists import Pages
 from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
@@ -118,6 +119,8 @@ class RouteTerms:
     askable: dict[Callers, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
+    #: What the pages of its upstream's lists had on them.
+    pages: Pages = field(factory=Pages, init=False)
 
     @cached_property
     def place(self) -> bytes:
@@ -170,10 +173,12 @@ class Builder:
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         session_keys = self._attempt("gate.state", self._session_keys)
+        budgets = compile_budgets(config.budgets)
+        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)
-        assert session_keys is not None
+        assert session_keys is not None and policy is not None
         whole = {name: terms for name, terms in upstreams.items() if terms is not None}
         return Generation(
             number=self._number,
@@ -184,7 +189,7 @@ class Builder:
                 (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
             },
-            policy=compile_rules(config.rules, config.detectors, compile_budgets(config.budgets)),
+            policy=policy,
             session_keys=session_keys,
             reading=self._reading,
         )

@@ -72,12 +72,6 @@ def read_path(text: str) -> tuple[str | Each, ...]:
     return tuple(steps)
 
 
-def read_member(text: str) -> str:
-    """A path as it was written, once it is known to be one."""
-    read_path(text)
-    return text
-
-
 def condition() -> Form:
     """What must hold of one value of a message."""
     said = (

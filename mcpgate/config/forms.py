@@ -17,6 +17,7 @@ from attrs import frozen
 from mcpgate.config import endpoint, units, url
 from mcpgate.config.expression import compile_expression, is_expression
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.policy.finder import steps_of
 from mcpgate.policy.regex import regex_of_operator
 from mcpgate.tls.pins import parse_pin
 
@@ -233,6 +234,19 @@ def expression() -> Form:
         return given
 
     return text("a regular expression (RE2)", read)
+
+
+def member() -> Form:
+    """A path to a member that is masked, as it was written."""
+
+    def read(given: str) -> str:
+        try:
+            steps_of(given)
+        except ValueError:
+            raise ValueError(f"{quoted(given)} is no path, such as customer.ssn or items[].ssn") from None
+        return given
+
+    return text("a path such as customer.ssn or items[].ssn", read)
 
 
 def affirmed() -> Form:

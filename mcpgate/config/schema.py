@@ -14,7 +14,7 @@ from typing import Any
 from attrs import Factory, field, frozen
 
 from mcpgate.config import forms
-from mcpgate.config.condition import Condition, condition, read_member, read_path
+from mcpgate.config.condition import Condition, condition, read_path
 from mcpgate.config.forms import Form
 from mcpgate.config.problem import Problem
 from mcpgate.tls.profile import CIPHERS, GROUPS, PROFILES, VERSIONS
@@ -403,6 +403,16 @@ class UpstreamTable:
         CredentialTable,
         default=None,
         example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
+    )
+    # A server that is upgraded changes its tools, too: to withhold them by default would stop work on such
+    # a day, and teach people to accept without a look. To say nothing would let a harmless tool become
+    # another one unseen.
+    definitions: str = option(
+        "What happens when the upstream changes the definition of a tool: record it; alert in the log, too; "
+        "quarantine the tool, or block all its tools, until somebody accepts it (mcpgate policy accept).",
+        forms.word("reaction", ("record", "alert", "quarantine", "block")),
+        default="alert",
+        example='"quarantine"',
     )
     connect_timeout: float = option(
         "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
@@ -795,7 +805,7 @@ class DetectorTable:
     )
     path: str | None = option(
         "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
-        forms.text("a path such as customer.ssn or items[].ssn", read_member),
+        forms.member(),
         default=None,
         example='"customer.ssn"',
     )

@@ -269,11 +269,15 @@ def compile_rules(
 
     @param detectors: the C{[[detector]]} tables.
     @param budgets: as from L{compile_budgets}, in their order.
-    @raise ValueError: A verdict is none that there is. C{config.load} reports that with its key path long
-        before; a guess here could only open the gate.
+    @raise ValueError: A verdict is none that there is, or a detector is no good. C{config.load} reports
+        that with its key path long before; a guess here could only open the gate.
     """
     compiled = [_compile(table) for table in rules]
-    return Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors), tuple(budgets))
+    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors), tuple(budgets))
+    for rule in policy.rules:
+        # Now, and not when the first call comes: a detector may be no good, and takes its time.
+        policy.masks([rule])
+    return policy
 
 
 def _compile(table: RuleTable) -> Rule:

@@ -51,7 +51,7 @@ class Undecided:
 
     call: Call
     open: Open
-    budgets: tuple[Budget, ...] = ()
+    budgets: tuple[Budget, ...]
     variants: dict[tuple[bool, ...], Judged] = field(factory=dict)
 
     def by(self, message: Message) -> Judged:
