@@ -41,6 +41,7 @@ class Taken(msgspec.Struct, gc=False):
     """
     What a call has of a budget.
 
+    @ivar calls: How many that is: none for what is part of another.
     @ivar over: Of a budget that only records: what it would have refused.
     """
 
@@ -48,6 +49,7 @@ class Taken(msgspec.Struct, gc=False):
     key: bytes
     slot: int
     part: int
+    calls: int
     over: Refusal | None
 
 
@@ -101,11 +103,12 @@ class Ledger:
 
     # Calls.
 
-    def take(self, budget: Budget, key: Key, size: int) -> Taken | Refusal:
+    def take(self, budget: Budget, key: Key, size: int, *, calls: int = 1) -> Taken | Refusal:
         """
         Take one call out of a budget, and the bytes of its request.
 
         @param key: as from L{Budget.key}.
+        @param calls: 0 for what is part of a call that was taken before.
         """
         file = self._file
         if file is None:
@@ -128,25 +131,25 @@ class Ledger:
             part = now // budget.part
             newest, *counters = numbers[base : base + TAG].tolist()
             if newest == part:
-                calls, sizes = counters[:COUNTERS], counters[COUNTERS:]
+                made, sizes = counters[:COUNTERS], counters[COUNTERS:]
             else:
-                calls = slid(counters[:COUNTERS], newest, part)
+                made = slid(counters[:COUNTERS], newest, part)
                 sizes = slid(counters[COUNTERS:], newest, part)
-            over = self._over(file, budget, slot, calls, sizes, size, now)
+            over = self._over(file, budget, slot, made, sizes, now, calls, size)
             if over is not None and not budget.shadow:
                 return self._refuse(budget, over)
             if over is not None:
                 self._refuse(budget, over)
-            calls[-1] += 1
+            made[-1] += calls
             sizes[-1] += size
             if newest == part:
-                numbers[base + BYTES - 1] = calls[-1]
+                numbers[base + BYTES - 1] = made[-1]
                 numbers[base + TAG - 1] = min(sizes[-1], _MOST)
             else:
-                self._write(file, base, part, calls, sizes, budget)
+                self._write(file, base, part, made, sizes, budget)
             if budget.concurrent is not None:
-                file.mine[slot] += 1
-            return Taken(budget, digest, slot, part, over)
+                file.mine[slot] += calls
+            return Taken(budget, digest, slot, part, calls, over)
         finally:
             file.unlock(number)
 
@@ -164,7 +167,7 @@ class Ledger:
         """The call runs no more."""
         if self._file is not None and taken.budget.concurrent is not None:
             # Nobody else writes in our row, and nobody gives a slot away for which a call runs.
-            self._file.mine[taken.slot] -= 1
+            self._file.mine[taken.slot] -= taken.calls
 
     def undo(self, taken: Taken, size: int) -> None:
         """The call is not made after all, as another budget refuses it."""
@@ -180,7 +183,7 @@ class Ledger:
             back = numbers[base + NEWEST] - taken.part
             if file.key(taken.slot) == taken.key and 0 <= back < COUNTERS:
                 calls, sizes = base + BYTES - 1 - back, base + TAG - 1 - back
-                numbers[calls] = max(numbers[calls] - 1, 0)
+                numbers[calls] = max(numbers[calls] - taken.calls, 0)
                 numbers[sizes] = max(numbers[sizes] - size, 0)
         finally:
             file.unlock(number)
@@ -260,17 +263,18 @@ class Ledger:
         file: LedgerFile,
         budget: Budget,
         slot: int,
-        calls: list[int],
+        made: list[int],
         sizes: list[int],
-        size: int,
         now: int,
+        calls: int,
+        size: int,
     ) -> Refusal | None:
         limit = budget.calls
-        if limit is not None and sum(calls) >= limit:
+        if limit is not None and sum(made) + calls > limit and calls:
             return Refusal(
                 Reason.POLICY_BUDGET,
                 f"{budget.name}: {limit} calls in {budget.window:g} s are used up",
-                wait(calls, 1, limit, budget.part, now),
+                wait(made, calls, limit, budget.part, now),
             )
         limit = budget.bytes
         if limit is not None and sum(sizes) + size > limit:
@@ -280,7 +284,7 @@ class Ledger:
                 wait(sizes, size, limit, budget.part, now),
             )
         limit = budget.concurrent
-        if limit is not None and file.running(slot) >= limit:
+        if limit is not None and calls and file.running(slot) >= limit:
             # Those of a process that is gone run no more.
             if not file.bury() or file.running(slot) >= limit:
                 return Refusal(Reason.POLICY_CONCURRENT, f"{budget.name}: {limit} calls run already")

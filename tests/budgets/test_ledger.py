@@ -113,6 +113,20 @@ def test_bytes_of_requests_and_answers_are_used_up(begin: Begin, clock: Clock) -
     assert refused(ledger.take(small, ("k",), 1001)).retry_after == 0
 
 
+def test_what_is_part_of_a_call_counts_by_its_bytes_alone(begin: Begin) -> None:
+    """As the result of a task does: it is no call, and none that runs."""
+    ledger, few = begin(), budget(calls=1, bytes=1000, concurrent=1)
+    call = taken(ledger.take(few, ("k",), 1))
+    part = taken(ledger.take(few, ("k",), 1, calls=0))
+    ledger.charge(part, 997)
+    ledger.end(part)
+    assert refused(ledger.take(few, ("k",), 2, calls=0)).reason is Reason.POLICY_BUDGET
+    ledger.undo(taken(ledger.take(few, ("k",), 1, calls=0)), 1)
+    assert "1 calls" in refused(ledger.take(few, ("k",), 0)).detail
+    ledger.end(call)
+    assert ledger._file is not None and ledger._file.running(call.slot) == 0
+
+
 def test_concurrent_calls_are_given_back_at_their_end(begin: Begin) -> None:
     """By whichever worker they run; a budget for them counts no window."""
     one, other, two = begin(), begin(), budget(concurrent=2)
