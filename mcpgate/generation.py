@@ -22,7 +22,9 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
-from mcpgate.policy.rules import Policy, compile_rules
+from mcpgate.policy.budgets import compile_budgets
+from mcpgate.policy.lists import Pages
+from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -39,7 +41,7 @@ from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
-    from mcpgate.relay.judged import Judged
+    from mcpgate.relay.judged import Judged, Undecided
 
 T = TypeVar("T")
 
@@ -112,9 +114,15 @@ class RouteTerms:
     table: RouteTable
     upstream: UpstreamTerms
     #: What was found for the calls that came by it (C{relay.judged}).
-    judged: dict[tuple[str, str | None], Judged] = field(factory=dict, init=False)
+    judged: dict[tuple[Callers, tuple[str, str | None]], Judged | Undecided] = field(factory=dict, init=False)
+    #: What its upstream may ask callers (C{relay.questions}).
+    askable: dict[Callers, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
+    #: What the pages of its upstream's lists had on them.
+    pages: Pages = field(factory=Pages, init=False)
+    #: Which names of lists which callers could use (C{relay.listing}).
+    usable: dict[tuple[Callers, str, str], bool] = field(factory=dict, init=False)
 
     @cached_property
     def place(self) -> bytes:
@@ -167,10 +175,12 @@ class Builder:
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         session_keys = self._attempt("gate.state", self._session_keys)
+        budgets = compile_budgets(config.budgets)
+        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)
-        assert session_keys is not None
+        assert session_keys is not None and policy is not None
         whole = {name: terms for name, terms in upstreams.items() if terms is not None}
         return Generation(
             number=self._number,
@@ -181,7 +191,7 @@ class Builder:
                 (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
             },
-            policy=compile_rules(config.rules),
+            policy=policy,
             session_keys=session_keys,
             reading=self._reading,
         )

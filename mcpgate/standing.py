@@ -22,6 +22,7 @@ from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
+from mcpgate.policy.doubts import doubts
 from mcpgate.relay.bound import Addresses, Bound, ListenError
 from mcpgate.sessions.keyfile import KeyFile, KeyFileError
 from mcpgate.tls.selftest import self_test
@@ -169,6 +170,8 @@ class Standing:
                 address=bound.address,
                 profile=bound.table.profile,
             )
+        for doubt in doubts(change.generation.config):
+            self.log.warn("{doubt}", doubt=doubt)
         self.log.info("generation {number} is in force", number=change.generation.number)
 
     def drop(self, change: Change) -> None:

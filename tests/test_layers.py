@@ -31,6 +31,11 @@ PURE = (
     "mcpgate/identity/principal.py",
     "mcpgate/identity/peer.py",
     "mcpgate/evidence/record.py",
+    "mcpgate/holds/held.py",
+    "mcpgate/holds/docket.py",
+    "mcpgate/holds/rounds.py",
+    "mcpgate/trial/",
+    "mcpgate/relay/answer.py",
     "mcpgate/relay/crowd.py",
     "mcpgate/relay/reply.py",
     "mcpgate/relay/tally.py",
@@ -46,6 +51,8 @@ PURE = (
     "mcpgate/config/advice.py",
     "mcpgate/config/reference.py",
     "mcpgate/config/locate.py",
+    "mcpgate/config/condition.py",
+    "mcpgate/config/expression.py",
     "mcpgate/workers/facts.py",
 )
 #: What reaches sockets, clocks, files, threads, other processes or chance.

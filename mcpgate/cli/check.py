@@ -13,6 +13,7 @@ from mcpgate.cli.judged import judged
 from mcpgate.cli.online import visit
 from mcpgate.cli.text import cell, config_option, format_option, outline, show
 from mcpgate.generation import Generation
+from mcpgate.policy.doubts import doubts
 
 
 @click.command(short_help="Judge the configuration and all files that it names.")
@@ -31,6 +32,8 @@ def command(config: Path, form: str, online: bool) -> None:
     show(whole, form, lambda: f"{cell(brief.pop('configuration'))} is good\n{outline(brief)}")
     for sentence in (told for one in visits for told in one.complaints()):
         complain(sentence)
+    for doubt in doubts(generation.config):
+        complain(f"warning: {doubt}")
     if any(one.tried.refusal for one in visits):
         raise SystemExit(os.EX_UNAVAILABLE)
 

@@ -32,9 +32,16 @@ def command() -> None:
     show_default=True,
     help="How long it is good for.",
 )
+@click.option(
+    "--group",
+    "groups",
+    metavar="GROUP",
+    multiple=True,
+    help="A group for rules to name (who = { group = ... }); may be given several times.",
+)
 @state_options
 @format_option
-def issue(name: str, lifetime: float, state: Path, form: str) -> None:
+def issue(name: str, lifetime: float, groups: tuple[str, ...], state: Path, form: str) -> None:
     """Issue a token to NAME and print it, this once."""
     file = _opened(state)
     try:
@@ -44,12 +51,19 @@ def issue(name: str, lifetime: float, state: Path, form: str) -> None:
         code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_CANTCREAT
         raise Stop(f"{state}: {error.strerror}", code) from error
     try:
-        token, text = file.issue(name, lifetime, time.time())
+        token, text = file.issue(name, lifetime, time.time(), groups)
     except TokenFileError as error:
         raise _not_changed(error) from error
     _nudge(state)
-    facts = {"id": token.id, "name": token.name, "expires": _day(token.expires), "token": text}
-    click.echo(f"Token {token.id} for {token.name}, good until {_day(token.expires)}.", err=True)
+    facts = {
+        "id": token.id,
+        "name": token.name,
+        "groups": list(token.groups),
+        "expires": _day(token.expires),
+        "token": text,
+    }
+    within = f", in {', '.join(token.groups)}" if token.groups else ""
+    click.echo(f"Token {token.id} for {token.name}{within}, good until {_day(token.expires)}.", err=True)
     click.echo("It is not kept and cannot be shown again:", err=True)
     show(facts, form, lambda: text)
 
@@ -60,23 +74,21 @@ def issue(name: str, lifetime: float, state: Path, form: str) -> None:
 def list_tokens(state: Path, form: str) -> None:
     """List what was issued; the tokens themselves are not kept."""
     file = _opened(state)
-    now = time.time()
+    now, tokens = time.time(), file.all()
     facts = [
         {
             "id": token.id,
             "name": token.name,
+            "groups": list(token.groups),
             "created": _day(token.created),
             "expires": _day(token.expires),
             "state": _state(token, now),
         }
-        for token in file.all()
+        for token in tokens
     ]
-    heads = ("id", "name", "created", "expires", "state")
-    show(
-        facts,
-        form,
-        lambda: table([f.values() for f in facts], heads=heads) if facts else "No token was issued yet.",
-    )
+    heads = ("id", "name", "groups", "created", "expires", "state")
+    rows = [{**fact, "groups": " ".join(fact["groups"])}.values() for fact in facts]
+    show(facts, form, lambda: table(rows, heads=heads) if facts else "No token was issued yet.")
 
 
 @command.command("revoke")

@@ -6,10 +6,10 @@ of an unsound key, and a check that needs one stays silent rather than complain 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from attrs import NOTHING, Attribute, Factory, fields_dict, frozen
+from attrs import NOTHING, Attribute, Factory, evolve, fields_dict, frozen
 
 from mcpgate.config.forms import Form, kind_of
 from mcpgate.config.locate import Position
@@ -39,10 +39,15 @@ class Place:
 
 
 class Sheet:
-    """The file being read: its directory, its lines, and the problems found so far."""
+    """
+    The file being read: its directory, its lines, and the problems found so far.
 
-    def __init__(self, base: Path, found: Mapping[Position, int]) -> None:
+    C{file} is its name where another one includes it, and "" otherwise.
+    """
+
+    def __init__(self, base: Path, found: Mapping[Position, int], file: str = "") -> None:
         self.base = base
+        self.file = file
         self.problems: list[Problem] = []
         #: Kinds of tables of which some could not be read: they are neither missing nor all there is.
         self.unread: set[str] = set()
@@ -62,7 +67,7 @@ class Sheet:
     def report(self, place: Place, message: str, topic: str | None = None) -> None:
         """Note a problem."""
         topic = place.topic if topic is None else topic
-        self.problems.append(Problem(place.path, self.line(place), message, topic))
+        self.problems.append(Problem(place.path, self.line(place), message, topic, self.file))
 
     def note(self, place: Place) -> None:
         """Remember where a key stands, for checks that come after reading."""
@@ -96,11 +101,16 @@ class Draft:
 
     def report(self, name: str, message: str) -> None:
         """Note a problem with one of this table's keys."""
+        option = self._options().get(name)
+        name = key_of(option) if option is not None else name
         self.sheet.report(self.place.key(name), message)
 
-    def line(self, name: str) -> int | None:
-        """The line on which one of this table's keys stands."""
-        return self.sheet.line(self.place.key(name))
+    def line(self, name: str) -> str:
+        """Where one of this table's keys stands, in words: "line 5", or "line 5 of b.toml"; perhaps ""."""
+        line = self.sheet.line(self.place.key(name))
+        if line is None:
+            return self.sheet.file
+        return f"line {line} of {self.sheet.file}" if self.sheet.file else f"line {line}"
 
     def build(self) -> object:
         """The finished table; only for a draft without problems."""
@@ -109,12 +119,23 @@ class Draft:
     def read(self, raw: Mapping[str, object]) -> Draft:
         """Take in what stands in the file, reporting whatever is not as the schema has it."""
         options = self._options()
+        keys = {key_of(option): name for name, option in options.items()}
+        opens = {option.metadata["opens"]: name for name, option in options.items() if is_open(option)}
+        open_to: dict[str, dict[str, object]] = {}
         for key in raw:
-            if key not in options:
-                self._unknown(key, options)
+            begin = next((begin for begin in opens if key.startswith(begin) and key != begin), None)
+            if key in keys and not is_open(options[keys[key]]):
+                continue
+            if begin is not None:
+                open_to.setdefault(opens[begin], {})[key] = raw[key]
+            elif not self._divided(key, raw[key], [*keys, *opens]):
+                self._unknown(key, keys)
         for name, option in options.items():
-            if name in raw:
-                self._take(name, option, raw[name])
+            key = key_of(option)
+            if is_open(option):
+                self._take_open(name, option, open_to.get(name, {}))
+            elif key in raw:
+                self._take(name, option, raw[key])
             elif option.default is NOTHING and name not in self.unsound:
                 self.unsound.add(name)
                 self.report(name, f"is missing. {option.metadata['help']}")
@@ -123,18 +144,49 @@ class Draft:
     def _options(self) -> Mapping[str, Attribute[object]]:
         return fields_dict(self.cls)
 
-    def _unknown(self, key: str, options: Mapping[str, object]) -> None:
-        guess = nearest(key, options)
+    def _divided(self, key: str, raw: object, keys: Iterable[str]) -> bool:
+        """Whether a key with a dot in it stands here without its quotes, so that TOML made two of it."""
+        if not isinstance(raw, dict) or not any(each.startswith(f"{key}.") for each in keys):
+            return False
+        inner = next(iter(raw), "NAME")
+        self.report(key, f"is a table; a key with a dot stands in quotes here: {quoted(f'{key}.{inner}')}")
+        return True
+
+    def _unknown(self, key: str, keys: Mapping[str, str]) -> None:
+        guess = nearest(key, keys)
         if guess is not None:
             # It was meant, so it is neither missing nor left at its default.
-            self.unsound.add(guess)
+            self.unsound.add(keys[guess])
         # A table with more keys than a line can list is explained on a page of its own.
-        hint = did_you_mean(key, options) or f"; mcpgate explain {self.place.topic} lists them"
+        hint = did_you_mean(key, keys) or f"; mcpgate explain {self.place.topic} lists them"
         words = f"no key is named {quoted(key)} here{hint}"
         self.sheet.report(self.place.key(key), words, self.place.topic)
 
+    def _take_open(self, name: str, option: Attribute[object], raw: Mapping[str, object]) -> None:
+        """The keys of which only the beginning is known, each with what stands behind that."""
+        if not raw:
+            return
+        begin, form = option.metadata["opens"], option.metadata["form"]
+        before = len(self.sheet.problems)
+        found = []
+        for key, value in raw.items():
+            # What people chose, so no page explains it by that.
+            place = evolve(self.place.key(key), topic=f"{self.place.topic}.{key_of(option)}")
+            self.sheet.note(place)
+            try:
+                option.metadata["rest"](key[len(begin) :])
+            except ValueError as error:
+                self.sheet.report(place, str(error))
+                continue
+            read = self._many(place, form, value) if form.many else self._one(place, form, value)
+            found.append((key[len(begin) :], read))
+        if len(self.sheet.problems) == before:
+            self.values[name] = tuple(found)
+        else:
+            self.unsound.add(name)
+
     def _take(self, name: str, option: Attribute[object], raw: object) -> None:
-        place = self.place.key(name)
+        place = self.place.key(key_of(option))
         self.sheet.note(place)
         before = len(self.sheet.problems)
         if "table" in option.metadata:
@@ -169,6 +221,16 @@ class Draft:
         else:
             return tuple(self._one(place.item(index), form, item) for index, item in enumerate(raw))
         return None
+
+
+def key_of(option: Attribute[object]) -> str:
+    """A key as it stands in the file, which may hold dots; of open ones, with a word for their rest."""
+    return str(option.metadata.get("key", option.name))
+
+
+def is_open(option: Attribute[object]) -> bool:
+    """Whether an option is for all keys that begin in one way."""
+    return "opens" in option.metadata
 
 
 def _made(default: object) -> bool:

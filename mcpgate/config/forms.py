@@ -15,7 +15,10 @@ from pathlib import Path
 from attrs import frozen
 
 from mcpgate.config import endpoint, units, url
+from mcpgate.config.expression import compile_expression, is_expression
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.policy.finder import steps_of
+from mcpgate.policy.regex import regex_of_operator
 from mcpgate.tls.pins import parse_pin
 
 #: Reads one TOML value; the path is the directory that relative paths start from.
@@ -200,9 +203,76 @@ def name() -> Form:
     return text("a name of letters, digits, - and _", read)
 
 
+def read_pattern(given: str) -> str:
+    """A pattern as it was written, once it is known to be good.
+
+    @raise ValueError: it is an expression that RE2 does not take, or half of one.
+    """
+    if is_expression(given):
+        try:
+            compile_expression(given)
+        except ValueError as error:
+            raise ValueError(f"{quoted(given)} {error}") from None
+    elif given.startswith("^"):
+        raise ValueError(f"{quoted(given)} begins with ^ and does not end with $; an expression has both")
+    return given
+
+
 def pattern() -> Form:
-    """What a rule matches: exact text, or with C{*} and C{?}."""
-    return text("text, exact or with * and ?")
+    """What a rule matches: exact text, text with C{*} and C{?}, or an expression."""
+    return text("text, exact, with * and ?, or ^regex$", read_pattern)
+
+
+def expression() -> Form:
+    """A regular expression that is looked for in texts (RE2)."""
+
+    def read(given: str) -> str:
+        try:
+            regex_of_operator(given)
+        except ValueError as error:
+            raise ValueError(f"{quoted(given)} cannot be looked for: {error}") from None
+        return given
+
+    return text("a regular expression (RE2)", read)
+
+
+def member() -> Form:
+    """A path to a member that is masked, as it was written."""
+
+    def read(given: str) -> str:
+        try:
+            steps_of(given)
+        except ValueError:
+            raise ValueError(f"{quoted(given)} is no path, such as customer.ssn or items[].ssn") from None
+        return given
+
+    return text("a path such as customer.ssn or items[].ssn", read)
+
+
+def affirmed() -> Form:
+    """C{true}: what nobody would want the opposite of."""
+
+    def read(raw: object, base: Path) -> bool:
+        if raw is not True:
+            raise ValueError("can only be true; leave the key out where it does not matter")
+        return True
+
+    return Form("true", read)
+
+
+# Twice what a terminal shows on a line.
+SENTENCE_LENGTH = 160
+
+
+def sentence() -> Form:
+    """Words for people."""
+
+    def read(given: str) -> str:
+        if len(given) > SENTENCE_LENGTH:
+            raise ValueError(f"is longer than {SENTENCE_LENGTH} characters")
+        return given
+
+    return text("a sentence", read)
 
 
 def pin() -> Form:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.policy.sought import NAMES
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -39,8 +40,20 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
             _leads_somewhere(route, upstreams)
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
-        for rule in drafts["rule"]:
+        for rule in (*drafts["rule"], *drafts["budget"]):
             _is_about_routes(rule, routes)
+    detectors = [*sorted(NAMES), *(str(detector.get("name") or "") for detector in drafts["detector"])]
+    for detector in drafts["detector"]:
+        _detector(detector)
+    for rule in drafts["rule"]:
+        _says_something(rule)
+        _who(rule)
+        _whole_arguments(rule)
+        if all(detectors) and "detector" not in sheet.unread:
+            _finds(rule, detectors)
+    for budget in drafts["budget"]:
+        _who(budget)
+        _limits_something(budget)
 
 
 def route_name(route: Draft) -> str:
@@ -67,7 +80,7 @@ def _names(kind: str, tables: Sequence[Draft]) -> None:
 
 def _at(table: Draft, key: str) -> str:
     line = table.line(key)
-    return f" (line {line})" if line is not None else ""
+    return f" ({line})" if line else ""
 
 
 def _sockets(listeners: Iterable[Draft]) -> None:
@@ -157,3 +170,72 @@ def _is_about_routes(rule: Draft, routes: Sequence[str]) -> None:
         if name not in routes:
             at = place.item(index) if len(names) > 1 else place
             on.sheet.report(at, f"no route is named {quoted(name)}{did_you_mean(name, routes)}")
+
+
+def _detector(detector: Draft) -> None:
+    name = detector.get("name")
+    if name in NAMES:
+        detector.report("name", f"{quoted(str(name))} is a detector that is built in; choose another name")
+    if detector.sound("regex", "path"):
+        if (detector.get("regex") is None) is (detector.get("path") is None):
+            detector.sheet.report(detector.place, "needs either regex or path: what to look for, or where")
+
+
+def _says_something(rule: Draft) -> None:
+    """A rule has a verdict, or lists of detectors; what belongs to one kind stands in no other."""
+    if not rule.sound("verdict", "mask", "block"):
+        return
+    verdict, lists = rule.get("verdict"), [key for key in ("mask", "block") if rule.get(key)]
+    if verdict is None and not lists:
+        rule.report("verdict", "is missing: allow, block or hold, or else mask or block with detectors")
+    if verdict is not None and lists:
+        rule.report(lists[0], "stands beside a verdict; make it a rule of its own, as masks add up")
+    if "require" in rule.inner and verdict != "allow":
+        rule.report("require", 'has no effect but with verdict = "allow"')
+    for key in ("wait", "said"):
+        if key in rule.values and verdict != "hold":
+            rule.report(key, 'has no effect but with verdict = "hold"')
+
+
+def _who(rule: Draft) -> None:
+    who = rule.inner.get("who")
+    if who is None or not who.sound("issuer", "subject", "claims") or who.get("issuer"):
+        return
+    claims = who.get("claims")
+    named = ["subject"] if who.get("subject") else []
+    named += [f"claim.{path}" for path, _ in claims] if isinstance(claims, tuple) else []
+    for key in named:
+        what = "is what an issuer says, and another may say the same of somebody else; name the issuer too"
+        who.report(key, what)
+
+
+def _whole_arguments(rule: Draft) -> None:
+    """C{arguments.min = 5} without quotes is a range for all arguments together."""
+    where = rule.inner.get("where")
+    if where is None:
+        return
+    conditions = where.get("conditions")
+    for path, condition in conditions if isinstance(conditions, tuple) else ():
+        if path == "arguments" and condition.present is None:
+            hint = 'name one of them, in quotes: "arguments.NAME"'
+            where.report(path, f"is all arguments together, an object; {hint}")
+
+
+def _finds(rule: Draft, detectors: Sequence[str]) -> None:
+    for key in ("mask", "block"):
+        names = rule.get(key)
+        for name in names if isinstance(names, tuple) else ():
+            if name not in detectors:
+                hint = did_you_mean(name, detectors) or "; add a [[detector]] of that name"
+                rule.report(key, f"no detector is named {quoted(name)}{hint}")
+
+
+LIMITS = ("calls", "bytes", "concurrent", "result_size")
+
+
+def _limits_something(budget: Draft) -> None:
+    on = budget.inner.get("on")
+    if on is not None and on.values.get("direction"):
+        on.report("direction", "has no effect in a budget: it is about what callers ask, with its answers")
+    if budget.sound(*LIMITS) and all(budget.get(limit) is None for limit in LIMITS):
+        budget.sheet.report(budget.place, "limits nothing; give it calls, bytes, concurrent or result_size")

@@ -28,18 +28,22 @@ LIST_MOST = 8
 class Problem:
     """One thing wrong. C{path} is where, such as C{listener.public.profile}; "" is the whole file.
 
-    C{topic} is what C{mcpgate explain} knows about it, such as C{listener.profile}.
+    C{topic} is what C{mcpgate explain} knows about it, such as C{listener.profile}. C{file} is the included
+    file that it stands in; "" is the configuration file itself.
     """
 
     path: str
     line: int | None
     message: str
     topic: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         where = self.path
         if self.line is not None:
             where = f"{where} (line {self.line})" if where else f"line {self.line}"
+        if self.file:
+            where = f"{self.file}, {where}" if where else self.file
         return f"{where}: {self.message}" if where else self.message
 
 

@@ -14,6 +14,7 @@ from attrs import NOTHING, Attribute, Factory, fields
 
 from mcpgate.config import schema
 from mcpgate.config.advice import ADVICE
+from mcpgate.config.draft import is_open, key_of
 from mcpgate.config.problem import nearest
 from mcpgate.reasons import ANSWERS, PLAINTEXT, Answer, Reason
 
@@ -49,13 +50,24 @@ def _of_schema(word: str) -> str | None:
     tables = dict(_tables())
     # upstream.git.pins: without the name it is upstream.pins, unless that is a key by itself.
     for candidate in (path, re.sub(rf"^({'|'.join(schema.REPEATED)})\.[a-z0-9_-]+(?=\.)", r"\1", path)):
-        if candidate in tables:
+        if candidate in tables and candidate:
             return _table(candidate, tables[candidate])
-        table, _, key = candidate.rpartition(".")
-        for option in _options(tables.get(table)):
-            if option.name == key:
-                return _key(candidate, option)
+        for table, cls in tables.items():
+            key = candidate.removeprefix(f"{table}.") if table else candidate
+            if key != candidate or not table:
+                for option in _options(cls):
+                    if _is_for(option, key.replace('"', "")):
+                        return _key(f"{table}.{key_of(option)}" if table else key_of(option), option)
     return None
+
+
+def _is_for(option: Attribute[object], key: str) -> bool:
+    """Whether a key is this option's, or one of those that it is for."""
+    if "form" not in option.metadata:
+        return False
+    begin = option.metadata.get("opens")
+    opened = begin is not None and key.startswith(begin) and key != begin
+    return key == key_of(option).lower() or opened
 
 
 def suggestion(word: str) -> str | None:
@@ -67,8 +79,8 @@ def topics() -> tuple[str, ...]:
     """Every word that L{explain} knows: tables, their keys, kinds of reasons, reasons."""
     names = []
     for path, cls in _tables():
-        names.append(path)
-        names += [f"{path}.{option.name}" for option in _options(cls) if "form" in option.metadata]
+        own = [key_of(option) for option in _options(cls) if "form" in option.metadata]
+        names += [path, *(f"{path}.{key}" for key in own)] if path else own
     kinds = dict.fromkeys(reason.value.partition(".")[0] for reason in Reason)
     return tuple(dict.fromkeys((*names, *kinds, *(reason.value for reason in Reason))))
 
@@ -83,7 +95,7 @@ def reference_page() -> str:
         "and never stands in the file.",
     ]
     for path, cls in _tables():
-        parts.append(f"## {_heading(path)}")
+        parts.append(f"## {_heading(path)}" if path else "## Before the first table")
         parts.append(_sentence(cls))
         parts.append(_markdown_table(cls))
     parts += ["# Reasons", "Why something was refused, in records and in answers. The codes are stable."]
@@ -94,7 +106,7 @@ def reference_page() -> str:
 
 def _tables() -> Iterator[tuple[str, type]]:
     """Each table with its path, those inside another after it."""
-    for path, cls in (*schema.SINGLE.items(), *schema.REPEATED.items()):
+    for path, cls in (("", schema.RootTable), *schema.SINGLE.items(), *schema.REPEATED.items()):
         yield path, cls
         for option in _options(cls):
             if "table" in option.metadata:
@@ -113,7 +125,7 @@ def _heading(path: str) -> str:
 
 def _sentence(cls: type) -> str:
     """A table class's docstring without the markup of its first words."""
-    words = (cls.__doc__ or "").partition(": ")[2].splitlines()[0]
+    words = " ".join((cls.__doc__ or "").partition(": ")[2].partition("\n\n")[0].split())
     return words[:1].upper() + words[1:]
 
 
@@ -123,6 +135,12 @@ def _default(option: Attribute[object]) -> str:
     if option.default is None or option.default == () or isinstance(option.default, Factory):  # type: ignore[arg-type]
         return "none"
     return str(option.metadata["form"].show(option.default))
+
+
+def _written(option: Attribute[object]) -> str:
+    """A key as TOML wants it: with a dot in it, in quotes."""
+    key = key_of(option)
+    return f'"{key}"' if "." in key or is_open(option) else key
 
 
 def _said(option: Attribute[object]) -> str:
@@ -137,15 +155,15 @@ def _key(path: str, option: Attribute[object]) -> str:
     facts = [
         f"  want:     {_said(option)}",
         f"  default:  {_default(option)}",
-        f"  example:  {option.name} = {option.metadata['example']}",
+        f"  example:  {_written(option)} = {option.metadata['example']}",
     ]
     return "\n".join([path, _paragraph(option.metadata["help"]), "", *facts])
 
 
 def _table(path: str, cls: type) -> str:
     options = list(_options(cls))
-    width = max(len(option.name) for option in options)
-    keys = [f"  {option.name:<{width}}  {option.metadata['help']}" for option in options]
+    width = max(len(key_of(option)) for option in options)
+    keys = [f"  {key_of(option):<{width}}  {option.metadata['help']}" for option in options]
     return "\n".join([_heading(path), _paragraph(_sentence(cls)), "", *keys])
 
 
@@ -188,6 +206,6 @@ def _first_sentence(text: str) -> str:
 def _markdown_table(cls: type) -> str:
     rows = ["| key | what it is | want | default |", "|---|---|---|---|"]
     for option in _options(cls):
-        cells = (f"`{option.name}`", option.metadata["help"], _said(option), _default(option))
+        cells = (f"`{key_of(option)}`", option.metadata["help"], _said(option), _default(option))
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)

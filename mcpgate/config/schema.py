@@ -14,16 +14,22 @@ from typing import Any
 from attrs import Factory, field, frozen
 
 from mcpgate.config import forms
+from mcpgate.config.condition import Condition, condition, read_path
 from mcpgate.config.forms import Form
 from mcpgate.config.problem import Problem
+from mcpgate.tls.profile import CIPHERS, GROUPS, PROFILES, VERSIONS
 
 
 def option(help: str, form: Form, *, example: str = "", **more: Any) -> Any:
     """A field of the configuration file: the sentence that explains it, and how it is written.
 
-    C{example} is TOML, and not the default: examples show what somebody would change.
+    C{example} is TOML, and not the default: examples show what somebody would change. C{key}: as it stands
+    in the file, where that is no name of a field. C{opens}: all keys that begin so are of this form, and
+    C{rest} reads what stands behind that, or raises C{ValueError}.
     """
-    return field(metadata={"help": help, "form": form, "example": example}, kw_only=True, **more)
+    facts = {"help": help, "form": form, "example": example}
+    facts |= {name: more.pop(name) for name in ("key", "opens", "rest") if name in more}
+    return field(metadata=facts, kw_only=True, **more)
 
 
 def table(help: str, cls: type, *, example: str = "", **more: Any) -> Any:
@@ -33,6 +39,19 @@ def table(help: str, cls: type, *, example: str = "", **more: Any) -> Any:
 
 # Where the floors of durations lie: below 100 ms a timeout only ever hits honest peers.
 SHORTEST = "100ms"
+
+
+@frozen
+class RootTable:
+    """The file itself: what stands before the first table."""
+
+    include: tuple[str, ...] = option(
+        "Files that hold further rules, detectors and budgets, and nothing else; with * and ? as a shell "
+        "has them. They are read whenever this file is.",
+        forms.many(forms.text("a path, with * and ? for several files"), lone=True),
+        default=(),
+        example='"policies/*.toml"',
+    )
 
 
 @frozen
@@ -385,6 +404,16 @@ class UpstreamTable:
         default=None,
         example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
     )
+    # A server that is upgraded changes its tools, too: to withhold them by default would stop work on such
+    # a day, and teach people to accept without a look. To say nothing would let a harmless tool become
+    # another one unseen.
+    definitions: str = option(
+        "What happens when the upstream changes the definition of a tool: record it; alert in the log, too; "
+        "quarantine the tool, or block all its tools, until somebody accepts it (mcpgate policy accept).",
+        forms.word("reaction", ("record", "alert", "quarantine", "block")),
+        default="alert",
+        example='"quarantine"',
+    )
     connect_timeout: float = option(
         "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
     )
@@ -451,30 +480,334 @@ class OnTable:
         "Route names.", forms.many(forms.name(), lone=True), default=(), example='["github", "jira"]'
     )
     method: tuple[str, ...] = option(
-        "MCP methods, exact or with * and ?; left out, all that the gate knows.",
+        "MCP methods; left out, all that clients have and the gate knows. What an upstream asks of its "
+        "callers (sampling/createMessage, elicitation/create, roots/list) only where it is named.",
         forms.many(forms.pattern(), lone=True),
         default=(),
         example='"tools/call"',
     )
     name: tuple[str, ...] = option(
-        "Tool or prompt names or resource URIs, exact or with * and ?.",
+        "Tool or prompt names or resource URIs.",
         forms.many(forms.pattern(), lone=True),
         default=(),
         example='["get_*", "list_*"]',
+    )
+    direction: tuple[str, ...] = option(
+        "request (what callers send) or answer (what upstreams send). Left out, mask and block lists are "
+        "about answers; verdicts about requests, and about what upstreams ask where a method names it.",
+        forms.many(forms.word("direction", ("request", "answer")), lone=True),
+        default=(),
+        example='"request"',
+    )
+
+
+@frozen
+class WhoTable:
+    """C{who}: which callers a rule is about; all that stands here must hold, and what is left out may be
+    anything."""
+
+    issuer: tuple[str, ...] = option(
+        "Who vouches for the caller: the name of an issuer.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='"okta"',
+    )
+    subject: tuple[str, ...] = option(
+        "The caller's subject at its issuer.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='["00u1a2b3", "svc-*"]',
+    )
+    group: tuple[str, ...] = option(
+        "A group that the caller is in, by its issuer or its issued token (mcpgate token issue --group).",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='["developers", "ops"]',
+    )
+    certificate: tuple[str, ...] = option(
+        "The identity in the client certificate: its SPIFFE ID or first DNS name.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='"spiffe://example.org/ci/*"',
+    )
+    token: tuple[str, ...] = option(
+        "The name or the id of a token that this gate issued.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='"ci-*"',
+    )
+    address: tuple[IPv4Network | IPv6Network, ...] = option(
+        "Addresses or networks that the caller connects from.",
+        forms.many(forms.network(), lone=True),
+        default=(),
+        example='["10.0.0.0/8", "2001:db8::/32"]',
+    )
+    claims: tuple[tuple[str, tuple[str, ...]], ...] = option(
+        "A claim of the caller's token, by its path; of a list, any element.",
+        forms.many(forms.pattern(), lone=True),
+        key="claim.NAME",
+        opens="claim.",
+        rest=read_path,
+        default=(),
+        example='"acme/*"',
+    )
+
+
+@frozen
+class WhereTable:
+    """C{where}: what a message's params must hold; all conditions together."""
+
+    conditions: tuple[tuple[str, Condition], ...] = option(
+        "What stands at a path of the params, such as \"arguments.path\" or \"arguments.items[].id\". Of a "
+        "list's elements an allow rule needs all to hold, any other rule one.",
+        condition(),
+        key="PATH",
+        opens="",
+        rest=read_path,
+        default=(),
+        example='"/srv/*"',
+    )
+
+
+def _demands(leg: str, other: str, **more: Any) -> Any:
+    """A demand on one leg: its key has a dot in it."""
+    return option(key=f"{leg}.{other}", default=more.pop("default", ()), **more)
+
+
+_VERSIONS = forms.many(forms.word("TLS version", sorted(VERSIONS)), lone=True)
+_CIPHERS = forms.many(forms.word("cipher suite", CIPHERS), lone=True)
+_GROUPS = forms.many(forms.word("group", GROUPS), lone=True)
+_PROFILE = forms.word("profile", sorted(PROFILES))
+
+
+@frozen
+class RequireTable:
+    """C{require}: what must hold of the connections themselves for an allow rule to allow."""
+
+    inbound_version: tuple[str, ...] = _demands(
+        "inbound", "version", help="TLS versions of the caller's leg.", form=_VERSIONS, example='"TLSv1.3"'
+    )
+    inbound_cipher: tuple[str, ...] = _demands(
+        "inbound",
+        "cipher",
+        help="Cipher suites of the caller's leg.",
+        form=_CIPHERS,
+        example='["TLS_AES_256_GCM_SHA384"]',
+    )
+    inbound_group: tuple[str, ...] = _demands(
+        "inbound",
+        "group",
+        help="Key-exchange groups of the caller's leg.",
+        form=_GROUPS,
+        example='"X25519MLKEM768"',
+    )
+    inbound_post_quantum: bool = _demands(
+        "inbound",
+        "post_quantum",
+        help="The caller's leg has a post-quantum key exchange.",
+        form=forms.affirmed(),
+        default=False,
+        example="true",
+    )
+    inbound_client_certificate: bool = _demands(
+        "inbound",
+        "client_certificate",
+        help="The caller's leg has a client certificate, whatever else the caller proves itself by.",
+        form=forms.affirmed(),
+        default=False,
+        example="true",
+    )
+    inbound_profile: str | None = _demands(
+        "inbound",
+        "profile",
+        help="The profile that the caller's leg reaches.",
+        form=_PROFILE,
+        default=None,
+        example='"modern"',
+    )
+    outbound_version: tuple[str, ...] = _demands(
+        "outbound", "version", help="TLS versions of the upstream's leg.", form=_VERSIONS, example='"TLSv1.3"'
+    )
+    outbound_cipher: tuple[str, ...] = _demands(
+        "outbound",
+        "cipher",
+        help="Cipher suites of the upstream's leg.",
+        form=_CIPHERS,
+        example='["TLS_AES_256_GCM_SHA384"]',
+    )
+    outbound_group: tuple[str, ...] = _demands(
+        "outbound",
+        "group",
+        help="Key-exchange groups of the upstream's leg.",
+        form=_GROUPS,
+        example='"X25519MLKEM768"',
+    )
+    outbound_post_quantum: bool = _demands(
+        "outbound",
+        "post_quantum",
+        help="The upstream's leg has a post-quantum key exchange.",
+        form=forms.affirmed(),
+        default=False,
+        example="true",
+    )
+    outbound_pinned: bool = _demands(
+        "outbound",
+        "pinned",
+        help="A pin of the upstream matched.",
+        form=forms.affirmed(),
+        default=False,
+        example="true",
+    )
+    outbound_client_certificate: bool = _demands(
+        "outbound",
+        "client_certificate",
+        help="The gate showed the upstream a certificate of its own.",
+        form=forms.affirmed(),
+        default=False,
+        example="true",
+    )
+    outbound_profile: str | None = _demands(
+        "outbound",
+        "profile",
+        help="The profile that the upstream's leg reaches.",
+        form=_PROFILE,
+        default=None,
+        example='"modern"',
     )
 
 
 @frozen
 class RuleTable:
-    """C{[[rule]]}: what may be called. Rules have no order: block beats allow, nothing is default."""
+    """C{[[rule]]}: what may pass. Rules have no order: block beats hold beats allow, masks add up, and
+    what no rule allows is blocked."""
 
     name: str = option("The rule's name in records.", forms.name(), example='"read-only"')
-    verdict: str = option("allow or block.", forms.word("verdict", ("allow", "block")), example='"allow"')
+    verdict: str | None = option(
+        "allow, block or hold (a person decides); left out where mask or block stands.",
+        forms.word("verdict", ("allow", "block", "hold")),
+        default=None,
+        example='"allow"',
+    )
+    who: WhoTable = table(
+        "Which callers it is about; left out, all.",
+        WhoTable,
+        default=Factory(WhoTable),
+        example='{ group = "developers", address = "10.0.0.0/8" }',
+    )
     on: OnTable = table(
         "Which messages it is about.",
         OnTable,
         default=Factory(OnTable),
         example='{ route = "github", method = "tools/call", name = ["get_*", "list_*"] }',
+    )
+    where: WhereTable = table(
+        "What their params must hold.",
+        WhereTable,
+        default=Factory(WhereTable),
+        example='{ "arguments.path" = "/srv/*", "arguments.limit" = { min = 1, max = 100 } }',
+    )
+    require: RequireTable = table(
+        "What the connections must be for an allow rule to allow.",
+        RequireTable,
+        default=Factory(RequireTable),
+        example='{ "inbound.version" = "TLSv1.3", "outbound.pinned" = true }',
+    )
+    mask: tuple[str, ...] = option(
+        "Detectors: what they find is masked.",
+        forms.many(forms.name(), lone=True),
+        default=(),
+        example='["email", "card"]',
+    )
+    block: tuple[str, ...] = option(
+        "Detectors: a message in which they find something does not pass.",
+        forms.many(forms.name(), lone=True),
+        default=(),
+        example='"private-key"',
+    )
+    # Below the 300 s that the official Python client waits for an answer, if only just.
+    wait: float = option(
+        "Of a hold rule: how long people have to decide before the call is refused.",
+        forms.duration("1s", "1d"),
+        default=300.0,
+        example='"2m"',
+    )
+    said: str = option(
+        "Of a hold rule: why the call waits, shown to the caller and to who decides.",
+        forms.sentence(),
+        default="",
+        example='"Deletes need a second pair of eyes"',
+    )
+    shadow: bool = option(
+        "Only record what the rule would have said.", forms.switch(), default=False, example="true"
+    )
+
+
+@frozen
+class BudgetTable:
+    """C{[[budget]]}: how much may be used, by all workers of a host together."""
+
+    name: str = option("The budget's name in records.", forms.name(), example='"searches"')
+    who: WhoTable = table(
+        "Which callers it is about; left out, all.",
+        WhoTable,
+        default=Factory(WhoTable),
+        example='{ group = "developers" }',
+    )
+    on: OnTable = table(
+        "Which messages it is about; without methods, all that name a tool, prompt or resource, and "
+        "those of methods that the gate does not know.",
+        OnTable,
+        default=Factory(OnTable),
+        example='{ route = "github", method = "tools/call", name = "search_*" }',
+    )
+    per: tuple[str, ...] = option(
+        "What has a count of its own: each principal, route or tool (or prompt, or resource), or each "
+        "combination of several; left out, all that it is about is counted together.",
+        forms.many(forms.word("thing to count by", ("principal", "route", "tool")), lone=True),
+        default=(),
+        example='["principal", "tool"]',
+    )
+    # A minute: people think of rates in it, and whoever has used it up waits no longer than for a tool.
+    # Not beyond a day: what is counted does not outlive the machine.
+    window: float = option(
+        "The time that calls and bytes are counted over.",
+        forms.duration("1s", "1d"),
+        default=60.0,
+        example='"1h"',
+    )
+    calls: int | None = option(
+        "Most calls in any window.", forms.count(1, 1_000_000_000), default=None, example="100"
+    )
+    bytes: int | None = option(
+        "Most bytes of bodies in any window, of requests and answers; the call that goes beyond is finished.",
+        forms.size("1KiB", "1024GiB"),
+        default=None,
+        example='"10MiB"',
+    )
+    concurrent: int | None = option(
+        "Most calls that run at once.", forms.count(1, 65535), default=None, example="5"
+    )
+    result_size: int | None = option(
+        "Largest answer to one call.", forms.size("1B", "1GiB"), default=None, example='"1MiB"'
+    )
+    shadow: bool = option(
+        "Only record what it would refuse.", forms.switch(), default=False, example="true"
+    )
+
+
+@frozen
+class DetectorTable:
+    """C{[[detector]]}: what else rules can mask or block by, beside the detectors that are built in."""
+
+    name: str = option("The detector's name in rules and records.", forms.name(), example='"employee-id"')
+    regex: str | None = option(
+        "What it looks for in texts.", forms.expression(), default=None, example='"E[0-9]{6}"'
+    )
+    path: str | None = option(
+        "Which member of structured content, of arguments, or of text that is JSON, it finds whole.",
+        forms.member(),
+        default=None,
+        example='"customer.ssn"',
     )
 
 
@@ -485,7 +818,11 @@ REPEATED: Mapping[str, type] = {
     "upstream": UpstreamTable,
     "route": RouteTable,
     "rule": RuleTable,
+    "detector": DetectorTable,
+    "budget": BudgetTable,
 }
+#: What an included file may hold: policy, and nothing that needs a reload to be judged with the rest.
+INCLUDED = frozenset({"rule", "detector", "budget"})
 
 
 @frozen
@@ -502,13 +839,20 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
+    detectors: tuple[DetectorTable, ...] = ()
+    budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)
+    #: The same of the files that it includes, by their paths as they are shown.
+    included: Mapping[str, bytes] = field(factory=dict, eq=False, repr=False)
     lines: Mapping[str, int] = field(factory=dict, eq=False, repr=False)
+    #: Which included file a table stands in, by its path (C{rule.read-only}).
+    files: Mapping[str, str] = field(factory=dict, eq=False, repr=False)
 
     def problem(self, path: str, message: str) -> Problem:
         """A problem at a key such as C{listener.public.certificates}, with its line and topic."""
         head, *rest = path.split(".")
         topic = ".".join([head, *(rest[1:] if head in REPEATED else rest)])
-        return Problem(path, self.lines.get(path), message, topic)
+        file = self.files.get(".".join([head, *rest[:1]]), "")
+        return Problem(path, self.lines.get(path), message, topic, file)

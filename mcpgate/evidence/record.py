@@ -21,6 +21,7 @@ from typing import Literal
 
 import msgspec
 
+from mcpgate.holds.held import Decision
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -113,6 +114,14 @@ class _WhyFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None
 
 
+class _MaskedFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    masked: dict[str, int]
+
+
+class _OverFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    over: list[str]
+
+
 class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "dropped"
@@ -130,6 +139,41 @@ class _AnsweredLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     time: str
     exchange: str
     request: str | None
+
+
+class _DefinitionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "definition"
+    id: str
+    time: str
+    exchange: str | None
+    upstream: str
+    tool: str | None
+    what: str
+    old: str | None
+    new: str | None
+    key: str | None
+    renewed: bool
+    detail: str | None
+    by: str | None
+
+
+class _HoldFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    hold: str
+    decided: str | None
+    by: str | None
+
+
+class _DecisionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "decision"
+    id: str
+    time: str
+    hold: str
+    exchange: str
+    decided: str
+    by: str | None
+    why: str | None
 
 
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -213,14 +257,49 @@ def caller_facts(
 
 
 def call_facts(method: str | None, name: str | None, verdict: Verdict | None) -> str:
-    """The part of an C{open} line that is the same for all calls of one thing: MCP's method and name."""
+    """
+    The part of an C{open} line that is the same for all calls of one thing: MCP's method and name.
+
+    Where rules in the shadow are about it, it has what each would have said, by the rule's name.
+    """
     facts = _CallFacts(
         method=_bounded(method),
         name=_bounded(name),
         verdict=verdict.action.value if verdict else None,
         rule=verdict.rule if verdict else None,
     )
+    if verdict is not None and verdict.shadow:
+        return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
+
+
+def hold_facts(hold: str, decision: Decision | None) -> str:
+    """What an C{open} line says besides of a call that was held, and who let it pass."""
+    facts = _HoldFacts(
+        hold=hold,
+        decided=decision.word.value if decision else None,
+        by=_bounded(decision.by) if decision else None,
+    )
+    return _members(facts)
+
+
+def decision_line(id: str, *, time: str, hold: str, exchange: str, decision: Decision) -> bytes:
+    """
+    A person decided about a held call, or its caller withdrew it.
+
+    @param exchange: The one by which the call came, or came back to be withdrawn.
+    """
+    return _encode(
+        _DecisionLine(
+            id=id,
+            time=time,
+            hold=hold,
+            exchange=exchange,
+            decided=decision.word.value,
+            by=_bounded(decision.by),
+            why=_bounded(decision.why) or None,
+        )
+    )
 
 
 def batch_facts(calls: Sequence[str]) -> str:
@@ -262,12 +341,18 @@ def close_line(
     bytes_in: int,
     bytes_out: int,
     seconds: float,
+    masked: Mapping[str, int] | None = None,
+    over: Sequence[str] = (),
 ) -> bytes:
     """An exchange ended.
 
     @param status: The HTTP status that the caller got; C{None} if it got none.
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
+    @param masked: How many values of each detector were masked in the answer; the line says so only where
+        there were some.
+    @param over: Budgets that only record, for which it was too much; the line says so only where there are
+        some.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -277,10 +362,18 @@ def close_line(
         if refusal is not None:
             why = _members(_WhyFacts(reason=refusal.reason.value, detail=_bounded(refusal.detail)))
         how = f'"outcome":"{outcome}","status":{"null" if status is None else status},{why}'
+    more = masked_facts(masked) if masked else ""
+    if over:
+        more += "," + _members(_OverFacts(over=list(over)))
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'
     ).encode("ascii")
+
+
+def masked_facts(masked: Mapping[str, int]) -> str:
+    """What more a line says where values were masked: how many of each detector, never one of them."""
+    return "," + _members(_MaskedFacts(masked=dict(masked)))
 
 
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:
@@ -306,6 +399,49 @@ def answered_line(id: str, *, time: str, exchange: str, request: str | None) -> 
     @param request: The one by which its request came; C{None} where this worker has not seen it.
     """
     return _encode(_AnsweredLine(id=id, time=time, exchange=exchange, request=request))
+
+
+def definition_line(
+    id: str,
+    *,
+    time: str,
+    exchange: str | None,
+    upstream: str,
+    tool: str | None,
+    what: str,
+    old: str | None,
+    new: str | None,
+    key: str | None,
+    renewed: bool,
+    detail: str | None,
+    by: str | None,
+) -> bytes:
+    """What an upstream says of a tool is new, or somebody has accepted it; never what it says.
+
+    @param exchange: The id of the exchange by which it was seen; C{None} for what a person did.
+    @param what: C{first}, C{changed}, C{suspicious}, C{unfit}, C{key}, C{accepted} or C{withdrawn}.
+    @param old: The fingerprint of the definition before; of C{key}, the pin before. C{new} likewise.
+    @param key: The pin of the key by which the upstream had proved itself.
+    @param renewed: Whether that was another one than before.
+    @param detail: Which characters are not seen, and in which member; or what is wrong with it.
+    @param by: Who accepted it, or took the acceptance of another back: a user of the host.
+    """
+    return _encode(
+        _DefinitionLine(
+            id=id,
+            time=time,
+            exchange=exchange,
+            upstream=upstream,
+            tool=_bounded(tool),
+            what=what,
+            old=old,
+            new=new,
+            key=key,
+            renewed=renewed,
+            detail=_bounded(detail),
+            by=_bounded(by),
+        )
+    )
 
 
 def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from hmac import compare_digest
@@ -30,6 +30,8 @@ from mcpgate.reasons import Reason, Refusal
 #: Names go into records and rules: no white space, and never the form of an id.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _ID = re.compile(r"[0-9a-f]{12}")
+#: Of one token: somebody in more is better known by an issuer of their own.
+GROUPS_MOST = 64
 _HASH = re.compile(r"[0-9a-f]{64}")
 # RFC 9110 section 11.1: the scheme is case-insensitive, followed by one or more spaces.
 _BEARER = re.compile(rb"(?i:bearer)(?: +|$)")
@@ -47,7 +49,10 @@ class TokenFileError(Exception):
 
 @frozen
 class IssuedToken:
-    """What is kept of a token. Times are Unix seconds; C{revoked} is C{None} while it is good."""
+    """
+    What is kept of a token. Times are Unix seconds; C{revoked} is C{None} while it is good. C{groups} are
+    for rules to name; a file that was written before there were any has none.
+    """
 
     id: str
     name: str
@@ -55,6 +60,7 @@ class IssuedToken:
     created: float
     expires: float
     revoked: float | None = None
+    groups: tuple[str, ...] = ()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +93,8 @@ class IssuedTokens:
         for token in file.tokens:
             if not (_ID.fullmatch(token.id) and _HASH.fullmatch(token.sha256) and _valid_name(token.name)):
                 raise TokenFileError("not a token file: a token's id, name or hash is malformed")
+            if not all(map(_NAME.fullmatch, token.groups)):
+                raise TokenFileError("not a token file: a token's group is malformed")
         return cls(by_id)
 
     def to_bytes(self) -> bytes:
@@ -117,7 +125,7 @@ class IssuedTokens:
             return Refusal(Reason.AUTH_REVOKED, f"token {token.id} of {token.name} was revoked")
         if not now < token.expires:
             return Refusal(Reason.AUTH_EXPIRED, f"token {token.id} of {token.name} has expired")
-        return Principal(token.name, "token", token.id, token.expires)
+        return Principal(token.name, "token", token.id, token.expires, groups=token.groups)
 
 
 class TokenFile:
@@ -150,25 +158,38 @@ class TokenFile:
         """Every token in the file, also expired and revoked ones."""
         return self.load().all()
 
-    def issue(self, name: str, lifetime: float, now: float) -> tuple[IssuedToken, str]:
+    def issue(
+        self, name: str, lifetime: float, now: float, groups: Sequence[str] = ()
+    ) -> tuple[IssuedToken, str]:
         """Issue a token for C{lifetime} seconds; the text is returned here and kept nowhere.
 
         A name may have several tokens at once, so that one can be replaced without a gap.
 
-        @raise TokenFileError: The name or lifetime cannot be used, or the file cannot be changed.
+        @raise TokenFileError: The name, a group or the lifetime cannot be used, or the file cannot be
+            changed.
         """
         if not _valid_name(name):
             raise TokenFileError(
                 f"{name!r} cannot be a token's name: up to 64 of A-Z a-z 0-9 . _ @ + -, beginning with "
                 "a letter or digit, and not 12 hexadecimal digits, which would look like a token's id"
             )
+        for group in groups:
+            if not _NAME.fullmatch(group):
+                raise TokenFileError(
+                    f"{group!r} cannot be a group: up to 64 of A-Z a-z 0-9 . _ @ + -, beginning with a "
+                    "letter or digit"
+                )
+        if len(groups) > GROUPS_MOST:
+            raise TokenFileError(f"a token can be in {GROUPS_MOST} groups at most")
         if not 0 < lifetime < float("inf"):
             raise TokenFileError("a token's lifetime must be a positive number of seconds")
         with self._changing() as tokens:
             known = {token.id for token in tokens}
             id = next(id for id in iter(lambda: secrets.token_hex(6), None) if id not in known)
             secret = secrets.token_urlsafe(32)
-            token = IssuedToken(id, name, sha256(secret.encode("ascii")).hexdigest(), now, now + lifetime)
+            digest = sha256(secret.encode("ascii")).hexdigest()
+            kept = tuple(sorted(set(groups)))
+            token = IssuedToken(id, name, digest, now, now + lifetime, groups=kept)
             tokens.append(token)
         return token, f"mcpgate_{id}_{secret}"
 

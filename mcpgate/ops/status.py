@@ -48,10 +48,12 @@ def describe(
         "tokens": len(force.tokens.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
+        "budgets": _budgets(force),
+        "ledger": _ledger(force),
         "callers": _callers(force),
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
-        "upstreams": [_upstream(pool) for pool in force.pools.values()],
+        "upstreams": [_upstream(pool, force) for pool in force.pools.values()],
     }
 
 
@@ -68,6 +70,28 @@ def _callers(force: InForce) -> dict[str, Any]:
         "handshakes": crowd.unfinished,
         "throttled": crowd.throttle.count(monotonic(), limits.failures, limits.failures_period),
     }
+
+
+def _budgets(force: InForce) -> list[dict[str, Any]]:
+    """
+    For each budget: C{keys}, of how many callers, routes or tools (or what else it is counted by) it
+    counts something, in all workers; and how many calls it refused in this one.
+    """
+    budgets, ledger = force.generation.policy.budgets, force.ledger
+    keys = ledger.keys(budgets) if ledger is not None else {}
+    refused = ledger.refused if ledger is not None else {}
+    return [
+        {"name": budget.name, "keys": keys.get(budget.name, 0), "refused": refused.get(budget.name, 0)}
+        for budget in budgets
+    ]
+
+
+def _ledger(force: InForce) -> dict[str, Any]:
+    """What keeps budgets from counting, if anything does, and the counts that had to make room for others."""
+    ledger = force.ledger
+    if ledger is None:
+        return {"failure": None, "forgotten": 0}
+    return {"failure": ledger.failure, "forgotten": ledger.forgotten}
 
 
 def _limits(table: UpstreamTable) -> dict[str, Any]:
@@ -90,8 +114,9 @@ def _listener(listening: Listening) -> dict[str, Any]:
     }
 
 
-def _upstream(pool: Pool) -> dict[str, Any]:
+def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
     terms = pool.terms
+    guard = force.guards.of(terms.name)
     return {
         "name": terms.name,
         "url": terms.table.url,
@@ -99,6 +124,7 @@ def _upstream(pool: Pool) -> dict[str, Any]:
         "require_pq": terms.profile.require_pq,
         "pins": len(terms.table.pins),
         "connections": pool.counts(),
+        "definitions": guard.counts() if guard is not None else None,
         "limits": _limits(terms.table),
         "last_handshake": _handshake(pool.last_handshake),
         "last_refusal": str(pool.last_refusal) if pool.last_refusal else None,

@@ -4,6 +4,12 @@
  - Lists, and what only follows other messages (logging, progress), need a route that is open at all.
  - Everything else needs a rule that allows it, a name that can be allowed, and no rule that blocks it.
    What is about several things needs that for each of them.
+ - Of the rules about one thing, block beats hold beats allow, whatever their order, and masks add up.
+   Rules in the shadow say what they would have said, and change nothing.
+
+A caller that no rule lets use a thing cannot tell it from one that is not there: C{policy.unlisted} and
+C{policy.blocked} are answered alike. C{policy.arguments} and C{policy.transport} say that there is a way,
+so they are said only to callers whom a rule would let use it, in that way.
 
 Blocks are looked at first, so that the record names the rule that blocks even where the name could
 never be allowed. Nothing is remembered here: C{relay.judged} does that, for each route.
@@ -11,58 +17,287 @@ never be allowed. Nothing is remembered here: C{relay.judged} does that, for eac
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from attrs import evolve, frozen
+
+from mcpgate.policy.demand import together
 from mcpgate.policy.names import allowable
-from mcpgate.policy.rules import Action, Policy, RouteRules, Verdict
+from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, QUESTIONS, Callers, RouteRules, Rule, Verdict
 from mcpgate.reasons import Reason
-from mcpgate.wire.call import Call
-from mcpgate.wire.mcp import Nature
+from mcpgate.wire.call import LISTEN, Call
+from mcpgate.wire.mcp import Nature, server_request
 
-NEEDED = Verdict(Action.ALLOW, None, None)
-UNLISTED = Verdict(Action.BLOCK, None, Reason.POLICY_UNLISTED)
+NEEDED = Verdict(ALLOW, None, None)
+UNLISTED = Verdict(BLOCK, None, Reason.POLICY_UNLISTED)
+UNASKED = Verdict(BLOCK, None, Reason.POLICY_QUESTION)
+
+#: Whether the C{where} of a rule holds.
+Holds = Callable[[Rule], bool]
 
 
-def decide(policy: Policy, route: str, call: Call) -> Verdict:
+def decide(callers: Callers, route: str, call: Call, params: Mapping[str, object] | None = None) -> Verdict:
     """The verdict on one call, whatever the order of the rules.
 
     @param route: The route's name, as rules write it.
+    @param params: The message's; C{None} where they are not known any more, as when an answer comes long
+        after its request: whatever they were, they were judged then.
     """
+    found = weigh(callers, route, call)
+    if isinstance(found, Verdict):
+        return found
+    return found.settle(found.holding(params) if params is not None else found.recalled)
+
+
+def weigh(callers: Callers, route: str, call: Call) -> Verdict | Open:
+    """The verdict on all calls like this one, or what is to be asked of the params of each."""
+    here = callers.at(route)
     if call.nature is Nature.PROTOCOL:
-        return NEEDED
-    here = policy.at(route)
+        return _passing(callers, here, call, gently=True)
     first, *others = call.judged_as
     if call.nature is Nature.LIST or (call.nature is Nature.FOLLOWS and first[1] is None):
-        return NEEDED if here.allows else UNLISTED
-    verdict = _judge(here, *first)
-    for judged in others:
-        if verdict.action is Action.BLOCK:
-            break
-        verdict = _judge(here, *judged)
-    return verdict
+        return _passing(callers, here, call) if here.allows else UNLISTED
+    if call.method in QUESTIONS:
+        # From a caller they mean nothing; a rule that names one is about what upstreams ask.
+        return UNLISTED
+    matchings = [_matching(here, *judged) for judged in (first, *others)]
+    # The params are those of this method: what only refers to a thing does not say what it is used with.
+    asks = call.method == first[0]
+    found = Open(callers, here, call, tuple(matchings), _asking(matchings) if asks else ())
+    return found if found.asking else found.settle(found.recalled if not asks else ())
 
 
-def _judge(here: RouteRules, method: str, name: str | None) -> Verdict:
-    for rule in here.blocks:
-        if rule.matches(method, name):
-            return Verdict(Action.BLOCK, rule.name, Reason.POLICY_BLOCKED)
-    if allowable(method, name):
-        for rule in here.allows:
-            if rule.matches(method, name):
-                return Verdict(Action.ALLOW, rule.name, None)
-    return UNLISTED
+class _Matching(NamedTuple):
+    """The rules about one method and name."""
+
+    allows: tuple[Rule, ...]
+    blocks: tuple[Rule, ...]
+    holds: tuple[Rule, ...]
+    masks: tuple[Rule, ...]
+    shadows: tuple[Rule, ...]
 
 
-def reaches(policy: Policy, route: str) -> Verdict:
+def _matching(here: RouteRules, method: str, name: str | None) -> _Matching:
+    def about(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(rule for rule in rules if rule.matches(method, name))
+
+    allows = about(here.allows) if allowable(method, name) else ()
+    shadows = tuple(rule for rule in about(here.shadows) if rule.requests or rule.action is None)
+    return _Matching(allows, about(here.blocks), about(here.holds), about(here.masks), shadows)
+
+
+def _asking(matchings: list[_Matching]) -> tuple[Rule, ...]:
+    """Rules that look at the params, each once."""
+    every = (rule for matching in matchings for rules in matching for rule in rules)
+    return tuple(dict.fromkeys(rule for rule in every if rule.where is not None))
+
+
+@frozen(eq=False)
+class Open:
+    """What is known of a call before its params are looked at.
+
+    @ivar asking: The rules with conditions on params.
+    """
+
+    callers: Callers
+    here: RouteRules
+    call: Call
+    matchings: tuple[_Matching, ...]
+    asking: tuple[Rule, ...]
+
+    def holding(self, params: Mapping[str, object]) -> tuple[bool, ...]:
+        """Of which of them the conditions hold."""
+        return tuple(
+            [
+                rule.where.holds(params, widely=rule.action is not ALLOW)
+                for rule in self.asking
+                if rule.where is not None
+            ]
+        )
+
+    @property
+    def recalled(self) -> tuple[bool, ...]:
+        """The same where the params are not known: what might allow or mask does, nothing else."""
+        return tuple(rule.action is ALLOW or rule.action is None for rule in self.asking)
+
+    def settle(self, holding: tuple[bool, ...]) -> Verdict:
+        """The verdict, by which conditions hold."""
+        known = {rule.name: held for rule, held in zip(self.asking, holding, strict=True)}
+
+        def holds(rule: Rule) -> bool:
+            if rule.where is None:
+                return True
+            # Not asked: it only refers to what the rule is about.
+            return known.get(rule.name, rule.action is ALLOW or rule.action is None)
+
+        verdict = _judge(self, self.matchings[0], holds)
+        for matching in self.matchings[1:]:
+            if verdict.action is BLOCK:
+                break
+            verdict = _strictest(verdict, _judge(self, matching, holds))
+        if verdict.action is BLOCK and not self.here.shadows:
+            return verdict
+        return self._completed(verdict, holds)
+
+    def _completed(self, verdict: Verdict, holds: Holds) -> Verdict:
+        """With its masks, and with what rules in the shadow say."""
+        shadow = dict.fromkeys(rule for matching in self.matchings for rule in matching.shadows)
+        unmet = self.here.unmet
+        said = tuple((rule.name, rule.says) for rule in shadow if holds(rule) and rule.name not in unmet)
+        if verdict.action is BLOCK:
+            return evolve(verdict, shadow=said) if said else verdict
+        if self.call.nature is Nature.OTHER or self.call.method == LISTEN:
+            # Nobody knows what its answer speaks of.
+            masks = self.here.masks
+        else:
+            masks = tuple(
+                dict.fromkeys(
+                    rule for matching in self.matchings for rule in matching.masks if holds(rule)
+                )
+            )
+        return _masked(self.callers, verdict, masks, said)
+
+
+def _masked(
+    callers: Callers,
+    verdict: Verdict,
+    rules: tuple[Rule, ...],
+    said: tuple[tuple[str, str], ...] = (),
+    *,
+    gently: bool = False,
+) -> Verdict:
+    if not rules and not said:
+        return verdict
+    policy = callers.policy
+    return evolve(
+        verdict,
+        masks=policy.masks([rule for rule in rules if rule.answers], gently=gently),
+        asking=policy.masks([rule for rule in rules if rule.requests], gently=gently),
+        shadow=said,
+    )
+
+
+def _passing(callers: Callers, here: RouteRules, call: Call, *, gently: bool = False) -> Verdict:
+    """What passes whatever the verdicts of rules are; its texts are masked like others."""
+    ((method, name), *_) = call.judged_as
+    rules = here.masks
+    if call.method != LISTEN:
+        rules = tuple(rule for rule in rules if rule.matches(method, name))
+    said = [rule for rule in here.shadows if rule.action is None and rule.matches(method, name)]
+    return _masked(callers, NEEDED, rules, tuple((rule.name, rule.says) for rule in said), gently=gently)
+
+
+def _judge(found: Open, matching: _Matching, holds: Holds) -> Verdict:
+    """The verdict on one thing, without masks."""
+    for rule in matching.blocks:
+        if rule.where is None:
+            return Verdict(BLOCK, rule.name, Reason.POLICY_BLOCKED)
+    blocking = next((rule for rule in matching.blocks if holds(rule)), None)
+    if blocking is not None:
+        reason = Reason.POLICY_ARGUMENTS if matching.allows else Reason.POLICY_BLOCKED
+        return Verdict(BLOCK, blocking.name, reason)
+    if not matching.allows:
+        return UNLISTED
+    fit = [rule for rule in matching.allows if holds(rule)]
+    if not fit:
+        return Verdict(BLOCK, matching.allows[0].name, Reason.POLICY_ARGUMENTS)
+    granting = [rule for rule in fit if rule.name not in found.here.unmet]
+    if not granting:
+        return Verdict(BLOCK, fit[0].name, Reason.POLICY_TRANSPORT)
+    demands = [rule.outbound for rule in granting if rule.outbound is not None]
+    outbound = tuple(demands) if len(demands) == len(granting) else ()
+    holding = [] if found.call.nature is Nature.FOLLOWS else [rule for rule in matching.holds if holds(rule)]
+    if holding:
+        first = holding[0]
+        wait = min(rule.wait for rule in holding)
+        return Verdict(HOLD, first.name, None, outbound=outbound, wait=wait, said=first.said)
+    return Verdict(ALLOW, granting[0].name, None, outbound=outbound)
+
+
+def _strictest(one: Verdict, other: Verdict) -> Verdict:
+    """Of what two things of one message need: both must be allowed, on one connection."""
+    if other.action is BLOCK:
+        return other
+    outbound = together(one.outbound, other.outbound)
+    if outbound is None:
+        return Verdict(BLOCK, one.rule, Reason.POLICY_TRANSPORT)
+    first = other if other.action is HOLD and one.action is not HOLD else one
+    return evolve(first, outbound=outbound)
+
+
+def reaches(callers: Callers, route: str) -> Verdict:
     """The verdict on what names no method: a stream, its end, an answer to the upstream's question.
 
     It needs a route on which anything at all is allowed.
     """
-    return NEEDED if policy.at(route).allows else UNLISTED
+    here = callers.at(route)
+    return _masked(callers, NEEDED, here.masks) if here.allows else UNLISTED
 
 
-def strictest(policy: Policy, route: str) -> Verdict:
+def strictest(callers: Callers, route: str) -> Verdict:
     """The verdict on an answer whose request is not known: what every call on the route is subject to.
 
     A rule that blocks by method or name has kept its calls from the upstream already; there is no
     answer to them that could come.
     """
-    return reaches(policy, route)
+    return reaches(callers, route)
+
+
+def could_use(callers: Callers, route: str, method: str, name: str | None) -> bool:
+    """Whether these callers might use a thing, with some arguments, over some connection: whether they may
+    know of it."""
+    here = callers.at(route)
+    return (
+        any(rule.matches(method, name) for rule in here.allows)
+        and allowable(method, name)
+        and not any(rule.where is None and rule.matches(method, name) for rule in here.blocks)
+    )
+
+
+def could_ask(callers: Callers, route: str, method: str) -> bool:
+    """Whether the upstream of a route might ask this of these callers, with some params."""
+    here = callers.at(route)
+    rules = [rule for rule in here.questions if rule.names_question(method) and rule.names.every]
+    return any(rule.action is ALLOW and rule.name not in here.unmet for rule in rules) and not any(
+        rule.action in (BLOCK, HOLD) and rule.where is None for rule in rules
+    )
+
+
+def decide_question(callers: Callers, route: str, method: str, params: Mapping[str, object]) -> Verdict:
+    """The verdict on what the upstream of a route asks of one of these callers.
+
+    Only a rule that names the method is about it. A verdict of HOLD is one for who can wait for it.
+    """
+    known = server_request(method)
+    if known is not None and known.nature is Nature.PROTOCOL:
+        return NEEDED
+    here = callers.at(route)
+    about = [
+        rule
+        for rule in (*here.questions, *here.shadows)
+        if rule.answers
+        and rule.names_question(method)
+        and rule.names.every
+        and (rule.where is None or rule.where.holds(params, widely=rule.action is not ALLOW))
+    ]
+    shadow = tuple((rule.name, rule.says) for rule in about if rule.shadow and rule.name not in here.unmet)
+    rules = [rule for rule in about if not rule.shadow]
+    verdict = _answered(callers, here, method, rules)
+    return evolve(verdict, shadow=shadow) if shadow else verdict
+
+
+def _answered(callers: Callers, here: RouteRules, method: str, rules: list[Rule]) -> Verdict:
+    """The verdict on a question, by the rules about it."""
+    blocking = next((rule for rule in rules if rule.action is BLOCK), None)
+    if blocking is not None:
+        return Verdict(BLOCK, blocking.name, Reason.POLICY_QUESTION)
+    granting = [rule for rule in rules if rule.action is ALLOW and rule.name not in here.unmet]
+    if not granting:
+        return UNASKED
+    masks = tuple(rule for rule in here.masks if rule.matches(method, None))
+    holding = [rule for rule in rules if rule.action is HOLD]
+    if holding:
+        wait = min(rule.wait for rule in holding)
+        return _masked(callers, Verdict(HOLD, holding[0].name, None, wait=wait, said=holding[0].said), masks)
+    return _masked(callers, Verdict(ALLOW, granting[0].name, None), masks)

@@ -20,7 +20,7 @@ _ANYWHERE = re2._Anchor.UNANCHORED
 
 class Regex:
     """
-    One compiled expression.
+    One compiled expression. C{most}: the largest that it may be, in instructions.
 
     @ivar size: in RE2's instructions.
     @raise ValueError: It is not RE2's, or too large; the text says which.
@@ -28,7 +28,7 @@ class Regex:
 
     __slots__ = ("_last", "_match", "size", "text")
 
-    def __init__(self, text: str, *, captures: bool = True) -> None:
+    def __init__(self, text: str, *, captures: bool = True, most: int | None = None) -> None:
         options = re2.Options()
         options.log_errors = False
         options.never_capture = not captures
@@ -39,6 +39,8 @@ class Regex:
             raise ValueError(said.decode("utf-8", "replace") if isinstance(said, bytes) else said) from None
         except UnicodeEncodeError:
             raise ValueError("half of a surrogate pair") from None
+        if most is not None and compiled.programsize > most:
+            raise ValueError(f"too large: {compiled.programsize} instructions, at most {most}")
         self.text = text
         self.size: int = compiled.programsize
         # Named groups capture even where none are wanted.
@@ -78,9 +80,7 @@ def regex_of_operator(text: str) -> Regex:
 
     @raise ValueError: It is not RE2's, too large, or matches the empty text, which is everywhere.
     """
-    regex = Regex(text, captures=False)
-    if regex.size > PROGRAM_MOST:
-        raise ValueError(f"too large: {regex.size} instructions, at most {PROGRAM_MOST}")
+    regex = Regex(text, captures=False, most=PROGRAM_MOST)
     if regex.hits(b""):
         raise ValueError("it matches the empty text")
     return regex

@@ -1,22 +1,41 @@
 """Rules as compiled values: what an operator wrote, ready to be asked.
 
-A rule is a set of patterns on route, method and name, and an action. Rules have no order: they are
-kept sorted by name, so that shuffling the file changes neither a verdict nor the rule it names.
+A rule is a set of conditions on who calls, on route, method and name, on params and connections, and
+what it says: a verdict, or which detectors a message is subject to. Rules have no order: they are kept
+sorted by name, so that shuffling the file changes neither a verdict nor the rule it names.
+
+Most of that is found once for all callers that are alike to every rule (L{Callers}), so that what remains
+to be asked for a call is its method and name.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum, unique
-from fnmatch import translate
+from functools import cached_property
 
 from attrs import Factory, define, field, frozen
 
-from mcpgate.config.schema import RuleTable
-from mcpgate.policy.demand import Demand
+from mcpgate.config.schema import DetectorTable, RuleTable
+from mcpgate.policy.budgets import Budget
+from mcpgate.policy.demand import Demand, demand_inbound, demand_outbound
 from mcpgate.policy.masks import Masks
+from mcpgate.policy.patterns import EVERY, Patterns
+from mcpgate.policy.where import Where
+from mcpgate.policy.who import EVERYBODY, Caller, Regard, Who
 from mcpgate.reasons import Reason
+from mcpgate.wire.mcp import CLIENT_NOTIFICATIONS, CLIENT_REQUESTS, SERVER_NOTIFICATIONS, SERVER_REQUESTS
+
+#: Callers of whom it is remembered what the rules make of them. Beyond it all are looked at again, which
+#: takes a few microseconds for a rule.
+CALLERS_MOST = 4096
+
+#: What only upstreams ask: sampling, elicitation, roots.
+QUESTIONS = frozenset(SERVER_REQUESTS) - set(CLIENT_REQUESTS)
+_TOLD = (*QUESTIONS, *(frozenset(SERVER_NOTIFICATIONS) - set(CLIENT_NOTIFICATIONS)))
+_ASKED = (*CLIENT_REQUESTS, *CLIENT_NOTIFICATIONS)
+#: What matches this names no method: it is a pattern for whatever there may be.
+_ANYTHING = ("any/thing", "anything")
 
 
 @unique
@@ -57,46 +76,39 @@ class Verdict:
     shadow: tuple[tuple[str, str], ...] = ()
 
 
-def globs(patterns: Sequence[str]) -> re.Pattern[str]:
-    """One expression for patterns in which C{*} is any run of characters (C{/} too) and C{?} is any one.
-
-    Nothing else is special. C{fnmatch.translate} makes expressions that never backtrack over an
-    earlier C{*}, so a name chosen by a caller cannot make a pattern slow; its third special
-    character, C{[}, is taken away by bracketing it.
-    """
-    return re.compile("|".join(translate(pattern.replace("[", "[[]")) for pattern in patterns))
-
-
-@frozen
-class Patterns:
-    """A list of patterns from one field of a rule; an empty list (C{every}) matches anything."""
-
-    every: bool
-    exact: frozenset[str]
-    loose: re.Pattern[str] | None
-
-    @classmethod
-    def compile(cls, texts: Sequence[str]) -> Patterns:
-        """Split the patterns into those that are compared and those that are matched."""
-        loose = sorted({text for text in texts if "*" in text or "?" in text})
-        return cls(not texts, frozenset(texts).difference(loose), globs(loose) if loose else None)
-
-    def match(self, text: str) -> bool:
-        """Whether any of the patterns is about this text."""
-        if self.every or text in self.exact:
-            return True
-        return self.loose is not None and self.loose.match(text) is not None
-
-
 @frozen
 class Rule:
-    """One rule: it is about a message when route, method and name all match."""
+    """One rule.
+
+    @ivar action: C{None} for one of masks.
+    @ivar questions: The methods that it names, for what upstreams ask: a pattern that matches whatever
+        there may be names none.
+    @ivar requests: Whether it is about what callers send; C{answers}: about what upstreams send, which
+        for a verdict is what they ask.
+    @ivar inbound: What it demands of the caller's leg; C{outbound}: of the upstream's.
+    @ivar mask: The detectors whose finds are masked; C{block}: those whose finds block the message.
+    @ivar streams: Of masks: whether it names what upstreams send of themselves. That comes among answers,
+        to whatever was asked, so the rule is about all of it.
+    """
 
     name: str
-    action: Action
-    routes: frozenset[str]
-    methods: Patterns
-    names: Patterns
+    action: Action | None
+    routes: frozenset[str] = frozenset()
+    methods: Patterns = EVERY
+    names: Patterns = EVERY
+    questions: Patterns | None = None
+    requests: bool = True
+    answers: bool = True
+    who: Who = EVERYBODY
+    where: Where | None = None
+    inbound: Demand | None = None
+    outbound: Demand | None = None
+    mask: frozenset[str] = frozenset()
+    block: frozenset[str] = frozenset()
+    wait: float = 0.0
+    said: str = ""
+    shadow: bool = False
+    streams: bool = False
 
     def covers(self, route: str) -> bool:
         """Whether the rule is about this route at all."""
@@ -109,54 +121,196 @@ class Rule:
         know. An allow rule is only about it if it lists methods: "everything" that an operator
         allows is everything known, not what next year's servers do. A block rule may mean both.
         """
+        if self.streams:
+            return True
         if not self.methods.match(method):
             return False
         if name is None:
             return self.names.every and not (self.methods.every and self.action is Action.ALLOW)
         return self.names.match(name)
 
+    def names_question(self, method: str) -> bool:
+        """Whether the rule is about this request of an upstream's."""
+        return self.questions is not None and self.questions.match(method)
+
+    @property
+    def says(self) -> str:
+        """What it says, in a word, for the record."""
+        if self.action is not None:
+            return self.action.value
+        return "mask" if self.mask else "block"
+
 
 @frozen
 class RouteRules:
-    """The rules about one route."""
+    """The rules about one route and one class of callers.
+
+    @ivar allows: All that might allow something, with C{unmet}: those of which the caller's connection
+        is not as they demand.
+    @ivar questions: Those about what the upstream asks.
+    @ivar shadows: Those that only record.
+    """
 
     allows: tuple[Rule, ...]
     blocks: tuple[Rule, ...]
+    holds: tuple[Rule, ...]
+    masks: tuple[Rule, ...]
+    questions: tuple[Rule, ...]
+    shadows: tuple[Rule, ...]
+    unmet: frozenset[str]
 
 
-@define
-class Policy:
-    """All rules of one generation, sorted by name. Equal rules make equal policies."""
+@define(eq=False)
+class Callers:
+    """A class of callers: all to whom the same rules of a policy apply.
 
+    @ivar rules: Those about them, sorted by name; C{budgets} likewise.
+    @ivar unmet: The names of those whose inbound demands their connections do not meet.
+    """
+
+    policy: Policy
     rules: tuple[Rule, ...]
-    _routes: dict[str, RouteRules] = field(default=Factory(dict), init=False, eq=False, repr=False)
+    unmet: frozenset[str]
+    budgets: tuple[Budget, ...] = ()
+    _routes: dict[str, RouteRules] = field(factory=dict, init=False, repr=False)
 
     def at(self, route: str) -> RouteRules:
         """The rules about a route. Routes come from the configuration, so the table stays small."""
         known = self._routes.get(route)
         if known is None:
             here = [rule for rule in self.rules if rule.covers(route)]
+            firm = [rule for rule in here if not rule.shadow]
+            asking = [rule for rule in firm if rule.requests]
             known = self._routes[route] = RouteRules(
-                tuple(rule for rule in here if rule.action is Action.ALLOW),
-                tuple(rule for rule in here if rule.action is Action.BLOCK),
+                allows=tuple(rule for rule in asking if rule.action is ALLOW),
+                blocks=tuple(rule for rule in asking if rule.action is BLOCK),
+                holds=tuple(rule for rule in asking if rule.action is HOLD),
+                masks=tuple(rule for rule in firm if rule.action is None),
+                questions=tuple(rule for rule in firm if rule.answers and rule.questions is not None),
+                shadows=tuple(rule for rule in here if rule.shadow),
+                unmet=self.unmet,
             )
         return known
 
 
-def compile_rules(rules: Sequence[RuleTable]) -> Policy:
+@define(slots=False)
+class Policy:
+    """All rules of one generation, sorted by name. Equal rules make equal policies.
+
+    @ivar detectors: Those that have tables of their own.
+    """
+
+    rules: tuple[Rule, ...]
+    detectors: tuple[DetectorTable, ...] = ()
+    budgets: tuple[Budget, ...] = field(default=(), eq=False)
+    _known: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
+    _alike: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
+    _masks: dict[Hashable, Masks] = field(default=Factory(dict), init=False, eq=False, repr=False)
+
+    @cached_property
+    def regard(self) -> Regard:
+        """What rules and budgets look at in callers."""
+        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets)]
+        return Regard.of(whos, handshake=any(rule.inbound is not None for rule in self.rules))
+
+    def callers(self, caller: Caller) -> Callers:
+        """The class of a caller."""
+        key = self.regard.key(caller)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= CALLERS_MOST:
+                self._known.clear()
+                self._alike.clear()
+            known = self._known[key] = self._found(caller)
+        return known
+
+    def _found(self, caller: Caller) -> Callers:
+        about = tuple(rule for rule in self.rules if rule.who.matches(caller))
+        unmet = frozenset(
+            rule.name
+            for rule in about
+            if rule.inbound is not None
+            and (caller.handshake is None or not rule.inbound.met_by(caller.handshake))
+        )
+        budgets = tuple(budget for budget in self.budgets if budget.who.matches(caller))
+        key = tuple(rule.name for rule in about), tuple(budget.name for budget in budgets), unmet
+        return self._alike.setdefault(key, Callers(self, about, unmet, budgets))
+
+    def masks(self, rules: Iterable[Rule], *, gently: bool = False) -> Masks | None:
+        """What these rules together subject a message to.
+
+        @param gently: what would block a message is masked instead: the message must pass.
+        """
+        mask: dict[str, str] = {}
+        block: dict[str, str] = {}
+        for rule in rules:
+            mask |= {name: rule.name for name in rule.mask if name not in mask}
+            block |= {name: rule.name for name in rule.block if name not in block}
+        if gently:
+            mask, block = {**block, **mask}, {}
+        if not mask and not block:
+            return None
+        key = tuple(sorted(mask.items())), tuple(sorted(block.items()))
+        known = self._masks.get(key)
+        if known is None:
+            known = self._masks[key] = Masks.compile(
+                mask=frozenset(mask),
+                block=block,
+                custom={one.name: one.regex for one in self.detectors if one.regex is not None},
+                paths={one.name: one.path for one in self.detectors if one.path is not None},
+            )
+        return known
+
+
+def compile_rules(
+    rules: Sequence[RuleTable], detectors: Sequence[DetectorTable] = (), budgets: Sequence[Budget] = ()
+) -> Policy:
     """Compile the C{[[rule]]} tables.
 
-    @raise ValueError: A verdict is neither C{allow} nor C{block}. C{config.load} reports that with
-        its key path long before; a guess here could only open the gate.
+    @param detectors: the C{[[detector]]} tables.
+    @param budgets: as from L{compile_budgets}, in their order.
+    @raise ValueError: A verdict is none that there is, or a detector is no good. C{config.load} reports
+        that with its key path long before; a guess here could only open the gate.
     """
-    compiled = [
-        Rule(
-            name=table.name,
-            action=Action(table.verdict),
-            routes=frozenset(table.on.route),
-            methods=Patterns.compile(table.on.method),
-            names=Patterns.compile(table.on.name),
-        )
-        for table in rules
-    ]
-    return Policy(tuple(sorted(compiled, key=lambda rule: rule.name)))
+    compiled = [_compile(table) for table in rules]
+    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors), tuple(budgets))
+    for rule in policy.rules:
+        # Now, and not when the first call comes: a detector may be no good, and takes its time.
+        policy.masks([rule])
+    return policy
+
+
+def _compile(table: RuleTable) -> Rule:
+    action = Action(table.verdict) if table.verdict is not None else None
+    if action is None and not table.mask and not table.block:
+        raise ValueError(f"the rule {table.name} says nothing")
+    methods = Patterns.compile(table.on.method)
+    named = [text for text in table.on.method if not any(map(Patterns.compile((text,)).match, _ANYTHING))]
+    direction = table.on.direction
+    if action is None:
+        requests, answers = "request" in direction, not direction or "answer" in direction
+    else:
+        # One that names only what upstreams ask opens nothing to what callers send.
+        sends = methods.every or not any(map(methods.match, QUESTIONS)) or any(map(methods.match, _ASKED))
+        requests = sends if not direction else "request" in direction
+        answers = not direction or "answer" in direction
+    return Rule(
+        name=table.name,
+        action=action,
+        routes=frozenset(table.on.route),
+        methods=methods,
+        names=Patterns.compile(table.on.name),
+        questions=Patterns.compile(named) if named and action is not None else None,
+        requests=requests,
+        answers=answers,
+        who=Who.compile(table.who),
+        where=Where.compile(table.where),
+        inbound=demand_inbound(table.name, table.require),
+        outbound=demand_outbound(table.name, table.require),
+        mask=frozenset(table.mask),
+        block=frozenset(table.block),
+        wait=table.wait,
+        said=table.said,
+        shadow=table.shadow,
+        streams=action is None and not methods.every and not table.on.name and any(map(methods.match, _TOLD)),
+    )

@@ -14,8 +14,11 @@ from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
+from mcpgate.policy.rules import Callers
+from mcpgate.policy.who import Address, Caller
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.sealed import Kind, Session
+from mcpgate.tls.handshake import Handshake
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
 from mcpgate.wire.origin import preflight
@@ -40,6 +43,9 @@ class Admission:
     host: str
     route: RouteTerms
     principal: Principal
+    #: The same with what else rules may ask of a caller, and the class of callers to which it belongs.
+    caller: Caller
+    callers: Callers
     #: The head for the upstream without its Content-Length and its end.
     forward: bytes
     #: The caller's part of an C{open} line.
@@ -128,11 +134,15 @@ def admit(
     sni: str | None,
     certificate: Principal | Refusal | None,
     now: float,
+    address: Address | None = None,
+    handshake: Handshake | None = None,
 ) -> Admission | Denial | Preflight:
     """
     Judge a head.
 
     @param certificate: who the client certificate names, C{None} without one.
+    @param address: where the caller connects from, and C{handshake} what its leg negotiated: asked for
+        only if rules do (C{Regard.connection}). What is admitted is then good for this connection alone.
     @param now: Unix seconds.
     """
     host = head.host.decode("latin-1")
@@ -177,11 +187,14 @@ def admit(
     forward = request_for_upstream(
         head, target=target, host=upstream.authority, credential=lines, length=None
     )
+    caller = Caller(principal, address, handshake)
     return Admission(
         head=head,
         host=host,
         route=route,
         principal=principal,
+        caller=caller,
+        callers=generation.policy.callers(caller),
         forward=forward[:-2],
         facts=caller_facts(
             principal,

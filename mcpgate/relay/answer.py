@@ -22,6 +22,9 @@ RESOURCE_NOT_FOUND = -32002
 
 _json = msgspec.json.encode
 
+#: What is answered as if there were nothing of that name.
+UNKNOWN = frozenset({Reason.POLICY_UNLISTED, Reason.POLICY_BLOCKED})
+
 #: What a POST that carries no request is answered with (streamable HTTP, "Sending Messages").
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 
@@ -46,10 +49,10 @@ def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, clo
 
 
 def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
-    """The answer to a message that policy does not let through, as from a server that lacks it."""
+    """The answer to a message about what a caller may not even know of, as from a server that lacks it."""
     if message.kind is not Kind.REQUEST:
         return ACCEPTED
-    named = call.nature is Nature.NAMED and call.name is not None
+    named = call.nature is Nature.TASK or (call.nature is Nature.NAMED and call.name is not None)
     # 2026-07-28 answers an unknown method with 404 (streamable HTTP, "Status Codes").
     status = 404 if revision.modern and not named else 200
     return _response(status, blocked_json(message, call, revision), [], False)
@@ -58,7 +61,10 @@ def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
 def blocked_json(message: Message, call: Call, revision: Revision) -> bytes:
     """The same as JSON-RPC alone, for a request."""
     error: dict[str, object]
-    if call.nature is not Nature.NAMED or call.name is None:
+    if call.nature is Nature.TASK:
+        # MCP tasks, "Error Handling", in the words of the official SDKs.
+        error = {"code": INVALID_PARAMS, "message": "Failed to retrieve task: Task not found"}
+    elif call.nature is not Nature.NAMED or call.name is None:
         error = {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": call.method}
     elif call.method == "tools/call":
         error = {"code": INVALID_PARAMS, "message": f"Unknown tool: {call.name}"}
@@ -68,6 +74,23 @@ def blocked_json(message: Message, call: Call, revision: Revision) -> bytes:
         code = INVALID_PARAMS if revision.modern else RESOURCE_NOT_FOUND
         error = {"code": code, "message": "Resource not found", "data": {"uri": call.name}}
     return _envelope(message.id_json(), error)
+
+
+def policy_bytes(
+    message: Message, call: Call, refusal: Refusal, revision: Revision, exchange: str
+) -> bytes:
+    """The answer to a message that policy does not let through."""
+    if refusal.reason in UNKNOWN:
+        return blocked_bytes(message, call, revision)
+    return denied_bytes(message, refusal, revision, exchange)
+
+
+def policy_json(message: Message, call: Call, refusal: Refusal, revision: Revision, exchange: str) -> bytes:
+    """The same as JSON-RPC alone, for a request."""
+    if refusal.reason in UNKNOWN:
+        return blocked_json(message, call, revision)
+    assert message.id is not None
+    return denied_json(message.id, call.method, refusal, revision=revision, exchange=exchange)
 
 
 def denied_bytes(message: Message, refusal: Refusal, revision: Revision, exchange: str) -> bytes:
@@ -92,6 +115,9 @@ def denied_json(id: int | str, method: str, refusal: Refusal, *, revision: Revis
     said = ANSWERS[refusal.reason].words
     if refusal.retry_after:
         said += f" Retry after {refusal.retry_after} seconds."
+    if refusal.told and "said" in refusal.told:
+        # What a person has given as the reason.
+        said += f" They said: {refusal.told['said']}"
     said += f" ({refusal.reason.value}, {exchange})"
     result: dict[str, object] = {"content": [{"type": "text", "text": said}], "isError": True}
     if revision.modern:

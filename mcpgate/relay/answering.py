@@ -16,18 +16,25 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.masks import Masks
+from mcpgate.policy.rules import BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay import answer
+from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
+from mcpgate.relay.spending import Spending
+from mcpgate.relay.tasks import LIST as TASKS_LIST
+from mcpgate.relay.tasks import TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
 from mcpgate.wire.forward import LAST_CHUNK, answer_for_caller, chunk
 from mcpgate.wire.http import EVENTS, LENGTH, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, elements, id_json
+from mcpgate.wire.jsonrpc import Message, elements, id_json, parse
+from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
@@ -37,7 +44,17 @@ if TYPE_CHECKING:
 class Answering:
     """An answer from its head to its last byte. Without a C{connection} it is here whole."""
 
-    __slots__ = ("_admission", "_connection", "_exchange", "_head", "_hearing", "_lines", "_noted", "_reply")
+    __slots__ = (
+        "_admission",
+        "_connection",
+        "_exchange",
+        "_head",
+        "_hearing",
+        "_lines",
+        "_noted",
+        "_reply",
+        "_spent",
+    )
 
     def __init__(
         self, exchange: Exchange, admission: Admission, connection: UpstreamConnection | None
@@ -49,6 +66,8 @@ class Answering:
         self._reply: Reply | None = None
         self._head: tuple[ResponseHead, bytes] | None = None
         self._lines = admission.cors
+        # What a single request has of budgets.
+        self._spent: Spending | None = None
         self._noted = 0
 
     @property
@@ -87,6 +106,12 @@ class Answering:
             self._lines += opened
         self._reply = reply
         self._head = head, emitted
+        if exchange.asking is not None and exchange.asking.budgeted is not None:
+            self._spent = exchange.asking.spent[0]
+            exceeds = self._spent.exceeds(head.length)
+            if exceeds is not None:
+                self._withhold(exceeds, finished)
+                return self
         self.more(payload, finished)
         if self._connection is not None and type(reply) is Events and exchange.inbound.stream.congested:
             self.paused()
@@ -96,6 +121,10 @@ class Answering:
         """More of the body."""
         reply, hearing = self._reply, self._hearing
         assert reply is not None and hearing is not None
+        if self._spent is not None:
+            exceeds = self._spent.exceeds(reply.size + len(payload))
+            if exceeds is not None:
+                return self._withhold(exceeds, finished)
         passed = reply.take(payload, finished)
         if hearing.dropped:
             self._note(hearing)
@@ -158,6 +187,8 @@ class Answering:
     def over(self) -> None:
         """The exchange is closed. What it held, an answer of many MiB it may be, goes now, and not when
         the garbage collector next looks: the hearing calls back here, and the exchange knew this one."""
+        if self._hearing is not None and self._hearing.masked:
+            self._exchange.masked = self._hearing.masked
         self._hearing = self._reply = None
 
     def end_stream(self, refusal: Refusal) -> None:
@@ -173,6 +204,8 @@ class Answering:
         assert self._head is not None
         exchange = self._exchange
         head, emitted = self._head
+        if exchange.streaming:
+            return self._pass_as_event(head, body)
         owed = self._owed(head)
         if owed:
             head, emitted, body = _joined(head, body, owed)
@@ -183,6 +216,20 @@ class Answering:
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)
+
+    def _pass_as_event(self, head: ResponseHead, body: bytes) -> None:
+        """The answer to a call that was held is a document, and its caller has a stream already."""
+        exchange = self._exchange
+        asking = exchange.asking
+        message = parse(body)
+        error = message if isinstance(message, Message) and message.error is not None else None
+        theirs = error is not None and asking is not None and error.id == asking.id
+        if not (self.answered or theirs):
+            # An error of HTTP without a message to pass on, or nothing at all.
+            return exchange.refuse(Refusal(Reason.UPSTREAM_MESSAGE, f"it answered {head.status}"))
+        exchange.status = 200
+        # In JSON, line ends stand only where a space may.
+        self._end(event_of(body.replace(b"\r", b" ").replace(b"\n", b" ")), None)
 
     def _owed(self, head: ResponseHead) -> tuple[bytes, ...]:
         """What must be put among the answers to a batch: to what we kept back, and to what they left out."""
@@ -197,9 +244,18 @@ class Answering:
 
     def _error(self, refusal: Refusal, id: int | str) -> bytes:
         """The answer to a request whose own will not come, so that no other stream may bring a second one."""
-        if self._exchange.live is not None:
-            self._exchange.live.outstanding.pop(id, None)
-        return answer.refusal_json(refusal, id_json=id_json(id), exchange=self._exchange.id)
+        exchange = self._exchange
+        if exchange.live is not None:
+            exchange.live.outstanding.pop(id, None)
+        asked = exchange.asking.awaited.get(id) if exchange.asking is not None else None
+        if refusal.reason is Reason.POLICY_RESULT_SIZE and asked is not None:
+            return self._denied(refusal, id, asked.call.method)
+        return answer.refusal_json(refusal, id_json=id_json(id), exchange=exchange.id)
+
+    def _denied(self, refusal: Refusal, id: int | str, method: str) -> bytes:
+        """What stands in place of an answer that policy withholds."""
+        revision, exchange = self._admission.revision, self._exchange.id
+        return answer.denied_json(id, method, refusal, revision=revision, exchange=exchange)
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
@@ -220,6 +276,11 @@ class Answering:
         exchange = self._exchange
         exchange.status = head.status
         exchange.bytes_out += size
+        if exchange.streaming:
+            # The caller has a head, which went out while it was waiting.
+            if body:
+                exchange.inbound.stream.write(body)
+            return
         if exchange.last or self._lines:
             emitted = with_lines(emitted, self._lines, exchange.last)
         exchange.inbound.stream.write(emitted + body if body else emitted)
@@ -264,6 +325,19 @@ class Answering:
         else:
             exchange.cut(refusal)
 
+    def _withhold(self, refusal: Refusal, finished: bool) -> None:
+        """The answer to a single request is more than a budget permits."""
+        if finished:
+            self._connection = None
+        self.abandon()
+        exchange = self._exchange
+        if exchange.status is None:
+            exchange.withhold(refusal)
+        elif not self.answered:
+            self._give_up(refusal)
+        else:
+            self._end(self._reply.line_end if type(self._reply) is Events else b"", refusal)
+
     # What may be said.
 
     def _hear(self) -> Hearing:
@@ -283,10 +357,28 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.news = self._news
+        hearing.masks = self._masks()
+        hearing.keep, hearing.decline = self._keep, Questions(exchange, admission).decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _keep(self, message: Message, asked: Mapping[int | str, str] | None) -> Refusal | None:
+        """Why what is no answer does not reach the caller, if so."""
+        if message.method in TOLD:
+            refusal = told(message, self._admission, self._exchange.inbound.force.tasks, self._callers())
+            if refusal is not None:
+                return refusal
+        return Questions(self._exchange, self._admission).keep(message, asked)
+
+    def _masks(self) -> Masks | None:
+        """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
+        asking = self._exchange.asking
+        if asking is not None and asking.judged is not None:
+            return asking.judged.verdict.masks
+        return self._verdict(None).masks
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         """What becomes of an answer."""
@@ -296,29 +388,90 @@ class Answering:
             known = asked.exchange if asked is not None else None
             self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=known))
             verdict = self._verdict(asked)
-            if verdict.action is not ALLOW:
+            if verdict.action is BLOCK:
                 # The rules have changed since it was asked for.
                 reason = verdict.reason or Reason.POLICY_BLOCKED
                 hearing.drop(reason, "an answer to what is not allowed any more")
                 return None
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
-        if asked is None:
-            return raw
-        method = asked.call.method
-        if method == "initialize" or method == "server/discover":
-            return clamp.answered(method, message, raw)
-        if method == "tools/list" and isinstance(message.result, Mapping):
-            tools = message.result.get("tools")
-            if isinstance(tools, list):
-                self._admission.route.mirrors.learn(tools)
-        return raw
+        if notable(message):
+            withheld = Questions(exchange, self._admission).withheld(message)
+            if withheld is not None:
+                return self._in_place(asked, message.id, withheld)
+            refusal = learn(asked, message, self._admission, exchange.inbound.force.tasks)
+            if refusal is not None:
+                return refusal
+        exceeds = self._charged(asked, len(raw)) if asked is not None else None
+        if exceeds is not None:
+            return self._in_place(asked, message.id, exceeds)
+        amended = self._told(asked, message, raw)
+        if isinstance(amended, Refusal):
+            listed = amended.reason is Reason.POLICY_LIST
+            return self._in_place(asked, message.id, amended) if listed else amended
+        masks = asked.verdict.masks if asked is not None else hearing.masks
+        if masks is None:
+            return amended
+        return self._masked(masks, asked, message if amended is raw else None, amended)
+
+    def _charged(self, asked: Asked, size: int) -> Refusal | None:
+        """Whether one answer of a batch, or one by another exchange than its request, is too much."""
+        spent, asking = asked.spent, self._exchange.asking
+        if spent is None or (asking is not None and asking.budgeted is not None):
+            # All that comes by its own exchange is charged there.
+            return None
+        spent.charge(size)
+        return spent.exceeds(size)
+
+    def _masked(self, masks: Masks, asked: Asked | None, message: Message | None, raw: bytes) -> bytes:
+        """An answer as it may pass; what may not is answered by us."""
+        hearing = self._hearing
+        if message is None:
+            read = parse(raw)
+            assert isinstance(read, Message)
+            message = read
+        assert hearing is not None and message.id is not None
+        method = asked.call.method if asked is not None else None
+        schema = listing.schema_of(self._exchange, asked)
+        screened = masks.apply(message, raw, sender=SERVER, asked=method, schema=schema)
+        if isinstance(screened, Refusal):
+            return self._in_place(asked, message.id, screened)
+        return raw if screened is None else hearing.count(screened)
+
+    def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
+        """An answer as the gate has it told, and what it learns from it."""
+        if asked is not None and asked.call.method in ("initialize", "server/discover"):
+            clamped = clamp.answered(asked.call.method, message, raw)
+            if isinstance(clamped, Refusal):
+                return clamped
+            raw = clamped
+        if asked is not None and asked.call.method == TASKS_LIST:
+            tasks = self._exchange.inbound.force.tasks
+            return listed(message, raw, self._admission, tasks, self._callers())
+        return listing.answer(self._exchange, asked, message, raw)
+
+    def _news(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        """What becomes of a notification that is not everybody's."""
+        hearing = self._hearing
+        assert hearing is not None
+        heard = listing.news(self._exchange, message, raw)
+        if heard is None:
+            hearing.drop(Reason.POLICY_UNLISTED, "news of what the caller may not read")
+        return heard
+
+    def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
+        """The answer that stands in the place of one that may not pass."""
+        self._exchange.withheld = refusal
+        return self._denied(refusal, id, asked.call.method if asked is not None else "")
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
+        callers, route = self._callers(), self._admission.route.name
+        return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
+
+    def _callers(self) -> Callers:
         # A stream may be older than the rules.
-        policy, route = self._exchange.inbound.force.generation.policy, self._admission.route.name
-        return decide(policy, route, asked.call) if asked is not None else strictest(policy, route)
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import msgspec
 
-from mcpgate.evidence.record import batch_facts, call_facts
+from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
+from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.demand import Demand
+from mcpgate.policy.lists import LISTS, cursor_of
+from mcpgate.policy.masks import Masks
+from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
+from mcpgate.relay.force import InForce
 from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.questions import declared, is_idle, is_unasked
+from mcpgate.relay.screening import screened
+from mcpgate.relay.spending import Spending, spend
+from mcpgate.relay.tasks import follow
+from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
+from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
-from mcpgate.wire.mcp import client_request
+from mcpgate.wire.mcp import TASK, client_request
 from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
@@ -28,7 +39,7 @@ NOTHING = call_facts(None, None, None)
 
 
 #: Requests whose answers the gate looks into, or changes.
-INTERESTING = frozenset({"initialize", "server/discover", "tools/list"})
+INTERESTING = LISTS | {"initialize", "server/discover"}
 
 
 class Asking(msgspec.Struct, gc=False):
@@ -40,7 +51,16 @@ class Asking(msgspec.Struct, gc=False):
     @ivar exchange: By which it came.
     @ivar owed: JSON-RPC answers of our own, to what of a batch was not let through.
     @ivar method: Of a single request or notification.
+    @ivar masks: What the answer to a single request is subject to.
+    @ivar demands: For each of the messages that demand something of the connection, what that may be.
+    @ivar forward: The head that goes with it, where it is not the caller's own (C{Admission.forward}).
+    @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
+    @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
+    @ivar cursor: Of a single request for a list: which page of it, if not the first.
+    @ivar held: Whether people have a say: a person must approve it, its caller has come back for what one
+        has decided, or it cancels what may be waiting for that (C{relay.holding}).
+    @ivar cancels: The requests that it cancels.
     """
 
     body: bytes
@@ -51,6 +71,14 @@ class Asking(msgspec.Struct, gc=False):
     method: str | None = None
     id: int | str | None = None
     plain: bool = False
+    masks: Masks | None = None
+    demands: tuple[tuple[Demand, ...], ...] = ()
+    forward: bytes | None = None
+    held: bool = False
+    cancels: tuple[int | str, ...] = ()
+    budgeted: Judged | None = None
+    spent: tuple[Spending, ...] = ()
+    cursor: str | None = None
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -60,7 +88,8 @@ class Asking(msgspec.Struct, gc=False):
             self._awaited = {}
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
-                self._awaited[self.id] = Asked(call, verdict, self.exchange)
+                spent = self.spent[0] if self.spent else None
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent, self.cursor)
         return self._awaited
 
 
@@ -78,17 +107,18 @@ class Turned(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
-def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
     """
     Judge a body.
 
     @param exchange: the id of the exchange by which it came.
+    @param force: what this worker knows: sessions, and what budgets were spent.
     """
     message = parse(body)
     if type(message) is not Message:
         assert isinstance(message, Refusal)
         if message.reason is Reason.FRAME_BATCH and admission.revision.batches:
-            return _ask_several(body, admission, exchange)
+            return _ask_several(body, admission, exchange, force)
         return Turned(message, id=id_of(body))
     id = message.id if message.kind is REQUEST else None
     if admission.refusal is not None:
@@ -101,32 +131,82 @@ def ask(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
             return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+        unasked = is_unasked(message, admission, force.sessions if force is not None else None)
+        if unasked is not None:
+            return Turned(unasked, facts, answer.ACCEPTED)
+        if verdict.asking is not None:
+            changed = screened(verdict.asking, message, body, admission)
+            if isinstance(changed, Refusal):
+                return Turned(changed, facts, answer.ACCEPTED)
+            if changed is not None:
+                return Asking(changed.body, facts + masked_facts(changed.masked), exchange)
         return Asking(body, facts, exchange)
     route = admission.route
-    judged = judge(message, route, admission.generation.policy)
+    judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
         if _is_gone(message, admission.revision):
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
+    if judged.call.nature is TASK:
+        judged = follow(message, judged, admission, force)
     call, verdict = judged.call, judged.verdict
+    held = False
     if verdict.action is not ALLOW:
-        raw = answer.blocked_bytes(message, call, admission.revision)
-        return Turned(Refusal(verdict.reason or Reason.POLICY_BLOCKED), judged.facts, raw)
+        held = verdict.action is HOLD and message.kind is REQUEST
+        if not held:
+            refusal = _why(verdict)
+            raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
+            return Turned(refusal, judged.facts, raw, id)
+    suspended = _suspended(admission, call, force)
+    if suspended is not None:
+        raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
+        return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
     if message.kind is not REQUEST:
-        return Asking(body, judged.facts, exchange, None, (), call.method)
+        idle = is_idle(message, admission)
+        if idle is not None:
+            return Turned(idle, judged.facts, answer.ACCEPTED)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
+        # Before anything is masked: it is the caller's headers that must say what the caller's body says.
         arguments = message.params.get("arguments")
-        refusal = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
-        if refusal is not None:
-            return Turned(refusal, judged.facts, id=id)
-    elif call.method == "initialize":
+        refused = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
+        if refused is not None and message.kind is REQUEST:
+            return Turned(refused, judged.facts, id=id)
+    if admission.revision.modern and "requestState" in message.params:
+        held = held or own_state(message.params) is not None
+    facts, forward = judged.facts, None
+    if verdict.asking is not None:
+        changed = screened(verdict.asking, message, body, admission)
+        if isinstance(changed, Refusal):
+            raw = answer.denied_bytes(message, changed, admission.revision, exchange)
+            return Turned(changed, refused_facts(call, verdict, changed), raw, id)
+        if changed is not None:
+            message, body, forward = changed.message, changed.body, changed.forward
+            facts += masked_facts(changed.masked)
+    if message.kind is not REQUEST:
+        budgeted, cancels = judged if judged.budgets else None, _cancelled(message)
+        asking = Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+        if cancels:
+            asking.held, asking.cancels = True, cancels
+        return asking
+    if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
-    return Asking(body, judged.facts, exchange, judged, (), method, id, method not in INTERESTING)
+    if admission.revision.modern or method == "initialize":
+        body = declared(message, body, admission)
+    demands = (verdict.outbound,) if verdict.outbound else ()
+    plain = method not in INTERESTING
+    asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    asking.held = held
+    if not plain:
+        asking.cursor = cursor_of(message)
+    if judged.budgets:
+        asking.budgeted = judged
+        asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
+    return asking
 
 
-def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | Turned:
+def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForce | None) -> Asking | Turned:
     """Each message of a batch is judged by itself, and what may not pass is answered by itself."""
     batch = parse_batch(body)
     if not isinstance(batch, Batch):
@@ -137,6 +217,9 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
     passing: list[bytes] = []
     owed: list[bytes] = []
     awaited: dict[int | str, Asked] = {}
+    cancels: tuple[int | str, ...] = ()
+    demands: list[tuple[Demand, ...]] = []
+    budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
     for message, raw in batch.parts:
         refusal = agreement(message, admission.head, admission.revision)
@@ -146,27 +229,109 @@ def _ask_several(body: bytes, admission: Admission, exchange: str) -> Asking | T
             said, verdict = _answering(admission)
             facts.append(said)
             if verdict.action is ALLOW:
-                passing.append(raw)
+                why = is_unasked(message, admission, force.sessions if force is not None else None)
+                if why is not None:
+                    continue
+                changed = _as_may_pass(verdict, message, raw, admission)
+                if isinstance(changed, bytes):
+                    passing.append(changed)
+                else:
+                    why = changed
             continue
-        judged = judge(message, admission.route, admission.generation.policy)
+        judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
-        facts.append(judged.facts)
-        if judged.verdict.action is ALLOW:
-            passing.append(raw)
-            if message.id is not None:
-                awaited[message.id] = Asked(judged.call, judged.verdict, exchange)
-            continue
-        why = Refusal(judged.verdict.reason or Reason.POLICY_BLOCKED)
+        if judged.call.nature is TASK:
+            judged = follow(message, judged, admission, force)
+        call, verdict = judged.call, judged.verdict
+        why = _why(verdict)
+        if verdict.action is ALLOW:
+            suspended = _suspended(admission, call, force)
+            changed = suspended or _as_may_pass(verdict, message, raw, admission)
+            if isinstance(changed, bytes):
+                if judged.budgets:
+                    budgeted.append((len(facts), len(passing), message, judged))
+                facts.append(judged.facts)
+                passing.append(changed)
+                cancels += _cancelled(message)
+                if verdict.outbound:
+                    demands.append(verdict.outbound)
+                if message.id is not None:
+                    awaited[message.id] = Asked(call, verdict, exchange, None, cursor_of(message))
+                continue
+            why = changed
+            facts.append(refused_facts(call, verdict, why))
+        else:
+            facts.append(judged.facts)
         if message.kind is REQUEST:
-            owed.append(answer.blocked_json(message, judged.call, admission.revision))
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    # When all of it is known to be good: what counts is forwarded.
+    spent: list[Spending] = []
+    for at, place, message, judged in budgeted:
+        call, size = judged.call, len(passing[place])
+        ledger = force.ledger if force is not None else None
+        one = spend(ledger, judged, admission.principal, admission.route.name, size)
+        asked = awaited.pop(message.id, None) if message.id is not None else None
+        if not isinstance(one, Refusal):
+            spent.append(one)
+            if asked is not None and message.id is not None:
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one, cursor_of(message))
+            continue
+        why = one
+        facts[at] = refused_facts(call, judged.verdict, why)
+        passing[place] = b""
+        if message.kind is REQUEST:
+            owed.append(answer.policy_json(message, call, why, admission.revision, exchange))
+    passing = [raw for raw in passing if raw]
     together = batch_facts(facts)
     if passing:
-        if len(passing) < len(batch.parts):
+        if passing != [raw for _, raw in batch.parts]:
             body = b"[%b]" % b",".join(passing)
-        return Asking(body, together, exchange, None, tuple(owed), _awaited=awaited)
+        return Asking(
+            body,
+            together,
+            exchange,
+            None,
+            tuple(owed),
+            demands=tuple(demands),
+            held=bool(cancels),
+            cancels=cancels,
+            spent=tuple(spent),
+            _awaited=awaited,
+        )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refusal | None:
+    """Why a tool may not be called by anybody, if its upstream has changed it (C{definitions.guard})."""
+    guarding = force.guards.guarding if force is not None else None
+    guard = guarding.get(admission.route.upstream.name) if guarding else None
+    return guard.judge(call.method, call.name) if guard is not None else None
+
+
+def _as_may_pass(
+    verdict: Verdict, message: Message, raw: bytes, admission: Admission
+) -> bytes | Refusal:
+    """One message of a batch, masked where it must be. (2025-03-26 has no headers that repeat arguments.)"""
+    changed = screened(verdict.asking, message, raw, admission) if verdict.asking is not None else None
+    if isinstance(changed, Refusal):
+        return changed
+    return raw if changed is None else changed.body
+
+
+def unmet(demands: tuple[tuple[Demand, ...], ...], handshake: Handshake) -> Refusal | None:
+    """What a connection to the upstream lacks, of what the rules by which it would be used demand."""
+    for one in demands:
+        if not any(demand.met_by(handshake) for demand in one):
+            rules = ", ".join(sorted({demand.rule for demand in one}))
+            return Refusal(Reason.POLICY_TRANSPORT, f"the outbound leg is not what {rules} demands")
+    return None
+
+
+def refused_facts(call: Call, verdict: Verdict, refusal: Refusal) -> str:
+    """What an C{open} line says of a call that a rule allows and that is refused all the same."""
+    return call_facts(call.method, call.name, Verdict(BLOCK, verdict.rule, refusal.reason))
 
 
 def _answering(admission: Admission) -> tuple[str, Verdict]:
@@ -174,8 +339,22 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     An answer to what the upstream asked the caller on a stream (up to 2025-11-25). It names no method;
     whoever may use the route may answer.
     """
-    verdict = reaches(admission.generation.policy, admission.route.name)
+    verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
+
+
+def _why(verdict: Verdict) -> Refusal:
+    """Why a verdict does not let a message pass."""
+    if verdict.action is HOLD:
+        # A notification has no answer that could wait, and a batch one for all of its messages.
+        return Refusal(Reason.POLICY_UNDECIDED, "only a request that comes alone can wait for a person")
+    return Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+
+
+def _cancelled(message: Message) -> tuple[int | str, ...]:
+    """The request that a notification cancels, if it does."""
+    id = message.params.get("requestId") if message.method == "notifications/cancelled" else None
+    return (id,) if type(id) is int or type(id) is str else ()
 
 
 def _is_gone(message: Message, revision: Revision) -> bool:

@@ -17,6 +17,7 @@ from cryptography import x509
 from mcpgate.evidence.record import where
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
+from mcpgate.policy.who import address_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admit, too_often
@@ -59,6 +60,7 @@ class Inbound:
         "local",
         "name",
         "record",
+        "shaken",
         "sni",
         "source",
         "stream",
@@ -100,6 +102,8 @@ class Inbound:
         self._peer = peer
         self.local = local
         self.record = ""
+        #: What was negotiated, for rules that ask for it.
+        self.shaken: Handshake | None = None
         #: The client's verified chain, leaf first; kept to be judged again when trust changes.
         self.chain: tuple[x509.Certificate, ...] = ()
         self.sni = sni
@@ -125,6 +129,7 @@ class Inbound:
     def begin(self, handshake: Handshake, record: str) -> None:
         """The handshake holds all that is demanded; requests may come."""
         self.record = record
+        self.shaken = handshake
         if handshake.peer is not None:
             self._certificate = principal_of(handshake.peer)
             self._heads = Heads(HEADS_OF_ONE)
@@ -242,15 +247,7 @@ class Inbound:
         if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
             return
         exchange.judged_by = by
-        judged = admit(
-            admission.head,
-            terms=self._listening.terms,
-            generation=force.generation,
-            tokens=force.tokens,
-            sni=self.sni,
-            certificate=self._certificate,
-            now=now,
-        )
+        judged = self.admit(admission.head)
         if not isinstance(judged, Preflight) and judged.refusal is not None:
             exchange.end_stream(judged.refusal)
 
@@ -356,15 +353,7 @@ class Inbound:
             self._refuse_head(None, head)
             return False
         self._buffer = buffer[end:]
-        admission = admit(
-            head,
-            terms=self._listening.terms,
-            generation=force.generation,
-            tokens=force.tokens,
-            sni=self.sni,
-            certificate=self._certificate,
-            now=force.wall(),
-        )
+        admission = self.admit(head)
         if isinstance(admission, Denial):
             self._refuse_head(head, admission)
             return True
@@ -377,8 +366,27 @@ class Inbound:
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
         if match is not None and lasting:
+            if self._heads is self._listening.heads and force.generation.policy.regard.connection:
+                # What is good for one caller's connection is not for another's.
+                self._heads = Heads(HEADS_OF_ONE)
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
         return self._expect(admission, head.length)
+
+    def admit(self, head: RequestHead) -> Admission | Denial | Preflight:
+        """Judge a head, by what there is to know of this connection."""
+        force = self.force
+        asked = force.generation.policy.regard
+        return admit(
+            head,
+            terms=self._listening.terms,
+            generation=force.generation,
+            tokens=force.tokens,
+            sni=self.sni,
+            certificate=self._certificate,
+            now=force.wall(),
+            address=address_of(self.peer) if asked.address else None,
+            handshake=self.shaken if asked.handshake else None,
+        )
 
     def _still_good(self, known: Admission) -> bool:
         force = self.force

@@ -5,6 +5,9 @@ ask something itself. A message that may not be said is kept from the caller and
 read in one way only is a refusal, which ends the answer. What may be said passes in the bytes in which
 it came.
 
+What an upstream says of itself, between the answers, is subject to the masks of whoever hears it; answers
+are subject to those of their requests (C{relay.answering}).
+
 One L{Hearing}, four forms of a body: a L{Document} is held until it is whole, as its judgement decides
 about the status; L{Events} pass one by one; an L{Error} is the upstream's own refusal and passes as it
 is; and what answers nothing (C{202 Accepted}) is not passed on at all.
@@ -15,17 +18,21 @@ Messages from the Server"; JSON-RPC 2.0 section 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from json import JSONDecoder
 from typing import Protocol
 
 from attrs import Factory, define
 
 from mcpgate.policy.asked import Asked
+from mcpgate.policy.lists import JUDGED_NEWS
+from mcpgate.policy.masks import Masked, Masks
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
-from mcpgate.wire.sse import BOM, Event, EventReader, amended
+from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.questions import notable
+from mcpgate.wire.sse import BOM, Event, EventReader, amended, around
 
 #: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
 Outstanding = MutableMapping[int | str, Asked]
@@ -34,11 +41,20 @@ Outstanding = MutableMapping[int | str, Asked]
 #: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
 Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
 
+#: The same for a notification.
+News = Callable[[Message, bytes], bytes | None | Refusal]
+#: Why a request or notification of the upstream's own is kept from the caller, if it is; with what else it
+#: has asked the caller.
+Keep = Callable[[Message, "Mapping[int | str, str] | None"], Refusal | None]
+
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
 
 # What comments and blank lines begin with, of which several may come as one.
 BETWEEN = (b":", b"\n", b"\r")
+
+# An event of which nothing passes but the message.
+_BARE = Event(b"event: message\n\n", None, b"message")
 
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
@@ -55,6 +71,8 @@ class Hearing:
 
     @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
     @ivar amend: Called with each answer, in order.
+    @ivar keep: Called with each message that is no answer, in order; C{None}: nothing of that is kept.
+    @ivar news: Called with each notification that is not everybody's (C{policy.lists}), if there are rules.
     @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
     @ivar again: Whether what it may answer may have been answered before: the caller has come back for what
         it missed.
@@ -62,6 +80,9 @@ class Hearing:
     @ivar strangers: Whether it may answer what this worker does not know: a stream that is resumed by
         C{Last-Event-ID}, or that of 2024-11-05, which brings all answers.
     @ivar batches: Whether several messages may come in one piece (2025-03-26).
+    @ivar decline: Answers a request of the upstream's that does not reach the caller; returns what is noted.
+    @ivar masks: What everything but the answers is subject to; C{None}: nothing.
+    @ivar masked: How many values of each detector were masked.
     @ivar dropped: What was kept from the caller and is not recorded yet.
     """
 
@@ -73,8 +94,13 @@ class Hearing:
     strangers: bool = False
     batches: bool = False
     endpoint: Callable[[bytes], bytes | Refusal] | None = None
+    masks: Masks | None = None
+    masked: dict[str, int] = Factory(dict)
+    keep: Keep | None = None
+    decline: Callable[[Message, Refusal], Refusal] | None = None
     dropped: list[Refusal] = Factory(list)
     answered: set[int | str] = Factory(set)
+    news: News | None = None
 
     def hear(self, raw: bytes) -> bytes | None | Refusal:
         """What to pass on of one message, or of one batch; C{None}: nothing."""
@@ -120,13 +146,47 @@ class Hearing:
                 # Whoever waits for it has no answer yet: it gets ours.
                 self.outstanding[id] = asked
             return heard
+        questions = self.asked
+        if message.kind is REQUEST and questions is None:
+            self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
+            return None
+        kept = self.keep(message, questions) if self.keep is not None else None
+        if kept is not None:
+            self.dropped.append(kept)
+            return None
         if message.kind is REQUEST:
-            if self.asked is None:
-                self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
-                return None
-            assert id is not None and message.method is not None
-            self.asked[id] = message.method
-        return raw
+            assert questions is not None and id is not None and message.method is not None
+            questions[id] = message.method
+        elif questions and message.method == "notifications/cancelled":
+            withdrawn = message.params.get("requestId")
+            if type(withdrawn) is int or type(withdrawn) is str:
+                questions.pop(withdrawn, None)
+        if self.news is not None and message.method in JUDGED_NEWS:
+            heard = self.news(message, raw)
+            if heard is None or isinstance(heard, Refusal):
+                return heard
+            if heard is not raw:
+                read = parse(heard)
+                assert isinstance(read, Message)
+                message, raw = read, heard
+        return raw if self.masks is None else self._screened(self.masks, message, raw)
+
+    def _screened(self, masks: Masks, message: Message, raw: bytes) -> bytes | None:
+        screened = masks.apply(message, raw, sender=SERVER)
+        if isinstance(screened, Refusal):
+            if message.kind is REQUEST:
+                assert self.asked is not None and message.id is not None
+                self.asked.pop(message.id, None)
+                screened = self.decline(message, screened) if self.decline is not None else screened
+            self.dropped.append(screened)
+            return None
+        return raw if screened is None else self.count(screened)
+
+    def count(self, screened: Masked) -> bytes:
+        """Note what was masked; returns what may pass."""
+        for detector, number in screened.counts.items():
+            self.masked[detector] = self.masked.get(detector, 0) + number
+        return screened.raw
 
     def drop(self, reason: Reason, detail: str) -> None:
         """Keep something from the caller."""
@@ -184,7 +244,19 @@ class Error(Document):
         message = parse(body)
         if message.error is None if isinstance(message, Message) else _brings_a_result(body):
             return Refusal(Reason.UPSTREAM_MESSAGE, "a message that is no error, in an error of HTTP")
-        return body
+        if isinstance(message, Message) and notable(message):
+            # MCP has such an error in answers alone, where it is judged.
+            return Refusal(Reason.UPSTREAM_MESSAGE, "a question to the caller, in an error of HTTP")
+        masks = self._hearing.masks
+        if masks is None:
+            return body
+        if not isinstance(message, Message):
+            found = masks.finds(body)
+            return body if found is None else Refusal(Reason.POLICY_CONTENT, found)
+        screened = masks.apply(message, body, sender=SERVER)
+        if isinstance(screened, Refusal):
+            return screened
+        return body if screened is None else self._hearing.count(screened)
 
 
 class Silence:
@@ -241,7 +313,7 @@ class Events:
                     self.refusal = heard
                     break
                 passed.append(heard)
-            elif event.raw != BOM:
+            elif event.raw != BOM and not self._tells(event.raw):
                 # A comment, a time to retry after, or an id to resume from. A byte order mark says nothing,
                 # and the official Python client loses the line after it.
                 passed.append(event.raw)
@@ -258,6 +330,15 @@ class Events:
         if whole:
             self.line_end = b"\n" if whole.endswith(b"\r") else b""
         return whole
+
+    def _tells(self, around: bytes) -> bool:
+        """Whether what stands around messages (comments, ids) holds what is masked; it is then left out."""
+        masks = self._hearing.masks
+        found = masks.finds(around) if masks is not None else None
+        if found is None:
+            return False
+        self._hearing.drop(Reason.POLICY_CONTENT, found)
+        return True
 
     def _too_large(self) -> Refusal:
         return Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {self._most} bytes")
@@ -276,11 +357,11 @@ class Events:
             return event.raw
         self._begun = True
         heard = self._hearing.hear(data)
-        if heard is data:
-            return event.raw
-        if heard is None:
-            return b""
-        return heard if isinstance(heard, Refusal) else amended(event, heard)
+        if heard is None or isinstance(heard, Refusal):
+            return heard if heard is not None else b""
+        if self._hearing.masks is not None and self._tells(around(event)):
+            return amended(_BARE, heard)
+        return event.raw if heard is data else amended(event, heard)
 
 
 def reply_to(

@@ -26,6 +26,9 @@ KNOWN_MOST = 16384
 #: clients have in flight, or are behind when they come back; some 50 KB of a session at the worst.
 REQUESTS_MOST = 128
 EVENTS_MOST = 256
+#: What stands in the place of the method of a question that was answered.
+ANSWERED = ""
+
 #: Those of the official SDKs have 1 to 60 characters.
 EVENT_ID_LENGTH = 64
 
@@ -74,7 +77,7 @@ class Live:
     @ivar outstanding: What its caller asked the upstream and has no answer to, by the id.
     @ivar requests: The same with what is answered: an answer that was lost on its way comes again on a
         stream that is resumed.
-    @ivar asked: What the upstream asked the caller: the method.
+    @ivar asked: What the upstream asked the caller: the method, or L{ANSWERED}.
     @ivar events: The ids of events that its caller got, which it may resume from.
     @ivar whole: Whether all of the session came by here, so that C{requests} and C{events} say what is
         its own, and anything else on a resumed stream is somebody else's.

@@ -68,6 +68,10 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
     }
 )
 
+#: All that a leg can have negotiated, as nothing below a profile is offered: what rules may ask for.
+CIPHERS = (*_TLS13, *_TLS12)
+GROUPS = _GROUPS
+
 
 def with_pq(profile: Profile) -> Profile:
     """The same floor, and only post-quantum key exchange on top of it (hence only TLS 1.3)."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import evolve
 
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import OPEN, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
@@ -85,11 +86,12 @@ class _RunOut:
 class UpstreamConnection:
     """A verified stream, idle in its pool or leased to one exchange at a time."""
 
-    def __init__(self, pool: Pool, stream: TLSStream, record: str) -> None:
+    def __init__(self, pool: Pool, stream: TLSStream, record: str, handshake: Handshake) -> None:
         """
         @param record: the id of the handshake's record, which every exchange on it names.
         """
         self.record = record
+        self.handshake = handshake
         #: Why it ended while nobody used it.
         self.ended: Refusal | None = None
         self.stream = stream

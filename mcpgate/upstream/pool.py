@@ -142,7 +142,7 @@ class Pool:
         record = self._witness.handshake(
             leg="outbound", where=self.terms.name, peer=peer, local=local, handshake=handshake
         )
-        connection = self._arriving = UpstreamConnection(self, stream, record)
+        connection = self._arriving = UpstreamConnection(self, stream, record, handshake)
         ready = connection.ready()
         self._arriving = None
         if ready:

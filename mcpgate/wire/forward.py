@@ -104,15 +104,23 @@ def request_for_upstream(
 
 
 def request_of_ours(
-    method: bytes, *, target: bytes, host: bytes, credential: Headers, headers: Headers
+    method: bytes,
+    *,
+    target: bytes,
+    host: bytes,
+    credential: Headers,
+    headers: Headers,
+    body: bytes | None = None,
 ) -> bytes:
     """
-    The whole of a request without a body that no caller sent.
+    The whole of a request that no caller sent.
 
     @param headers: Further header lines.
     @raise ValueError: The credential or a header holds what no header may. It is not quoted.
     """
-    return b"\r\n".join((*_opening(method, target, host, (*credential, *headers), None), b"\r\n"))
+    length = None if body is None else len(body)
+    head = (*_opening(method, target, host, (*credential, *headers), length), b"\r\n")
+    return b"\r\n".join(head) + (body or b"")
 
 
 def _opening(method: bytes, target: bytes, host: bytes, ours: Headers, length: int | None) -> list[bytes]:

@@ -12,12 +12,12 @@ upstream's to refuse.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import RequestHead, folded_name
-from mcpgate.wire.sentinel import PREFIX, decode
+from mcpgate.wire.sentinel import PREFIX, decode, encode
 
 #: How many tools are remembered. A server with more is beyond what clients can show to a model; the
 #: calls of those forgotten are still compared by the upstream.
@@ -31,6 +31,8 @@ ANNOTATIONS_MOST: Final = 96
 INTEGER_MOST: Final = 2**53 - 1
 
 ANNOTATION: Final = "x-mcp-header"
+#: What all their names begin with.
+HEADERS: Final = b"mcp-param-"
 
 _TYPES: Final = frozenset({"string", "integer", "boolean"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -46,6 +48,7 @@ _ONE: Final = frozenset(
 _SEVERAL: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
 _NAMED: Final = frozenset({"patternProperties", "dependentSchemas", "$defs", "definitions"})
 
+Retell = Callable[[str], str]
 #: Where in the arguments a value is, and the type that the schema declares.
 Source = tuple[tuple[str, ...], str]
 #: A tool's headers by their names in lower case.
@@ -107,20 +110,48 @@ class Mirrors:
         return None
 
 
+    def retold(self, name: str, arguments: Mapping[str, object], forward: bytes, text: Retell) -> bytes:
+        """
+        The lines of a head for the upstream, with what repeats arguments as they are now.
+
+        @param forward: Lines as C{wire.forward} writes them, names in lower case.
+        @param text: What becomes of a value that repeats something which is not known here.
+        """
+        annotations = self._tools.get(name, {})
+        lines = []
+        for line in forward.split(b"\r\n"):
+            header, _, value = line.partition(b": ")
+            if header in annotations:
+                now = _header_of(_value_at(arguments, annotations[header][0]))
+                if now is not None:
+                    lines.append(b"%b: %b" % (header, now))
+            elif header.startswith(HEADERS):
+                said = decode(value)
+                lines.append(line if said is None else b"%b: %b" % (header, encode(text(said))))
+            else:
+                lines.append(line)
+        return b"\r\n".join(lines)
+
+
 def annotations_of(schema: object) -> Annotations:
     """The headers that a tool's C{inputSchema} asks for; none if any of its annotations is invalid."""
+    return valid_annotations(schema) or {}
+
+
+def valid_annotations(schema: object) -> Annotations | None:
+    """The same; C{None} if any is invalid."""
     found: dict[bytes, Source] = {}
     for path, part in _schemas(schema):
         if ANNOTATION not in part:
             continue
         header, declared = part[ANNOTATION], part.get("type")
         if not path or type(header) is not str or not _TOKEN.fullmatch(header):
-            return {}
+            return None
         if type(declared) is not str or declared not in _TYPES:
-            return {}
-        name = b"mcp-param-" + header.lower().encode("ascii")
+            return None
+        name = HEADERS + header.lower().encode("ascii")
         if name in found or len(found) == ANNOTATIONS_MOST:
-            return {}
+            return None
         found[name] = (path, declared)
     return found
 
@@ -152,6 +183,16 @@ def _value_at(arguments: Mapping[str, object], path: tuple[str, ...]) -> object:
             return None
         value = value.get(name)
     return value
+
+
+def _header_of(value: object) -> bytes | None:
+    """How a header repeats a value; C{None} where none may."""
+    if type(value) is str:
+        return encode(value)
+    if type(value) is bool:
+        return b"true" if value else b"false"
+    number = _integer(value)
+    return None if number is None else str(number).encode()
 
 
 def _contradiction(claimed: bytes | None, value: object, declared: str) -> str | None:

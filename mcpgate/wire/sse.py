@@ -165,9 +165,14 @@ def event_of(data: bytes) -> bytes:
 
 def amended(event: Event, data: bytes) -> bytes:
     """The event with other data, which is not empty and has no CR; its other fields and comments stay."""
-    lines = event.raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    kept = [line for line in lines if line and line.partition(b":")[0] != b"data"]
+    kept = filter(None, around(event).split(b"\n"))
     return b"\n".join((*kept, *(b"data: " + line for line in data.split(b"\n")), b"", b""))
+
+
+def around(event: Event) -> bytes:
+    """What of the event is not its data: its other fields and its comments, a line each."""
+    lines = event.raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    return b"\n".join([line for line in lines if line and line.partition(b":")[0] != b"data"])
 
 
 def _silence(piece: bytes, begin: int) -> int:

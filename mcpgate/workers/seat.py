@@ -130,6 +130,7 @@ class Seat:
                 number=generation.number,
                 text=generation.config.text.decode(),
                 source=str(generation.config.source),
+                included={file: part.decode() for file, part in generation.config.included.items()},
                 names=list(wanted),
                 descriptors=[sock.fileno() for sock in sockets],
             )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -18,15 +19,17 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from mcpgate._version import __version__
+from mcpgate.config.include import Included
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.schema import GateTable
 from mcpgate.evidence.journal import Journal, JournalError
 from mcpgate.generation import Builder, Generation
+from mcpgate.holds.remote import RemoteOffice, desk_verbs
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.watch import Watch
 from mcpgate.serving import Serving
-from mcpgate.workers.channel import ChannelError, Verb
+from mcpgate.workers.channel import Channel, ChannelError, Verb
 
 
 @frozen(eq=False)
@@ -58,7 +61,10 @@ class Worker:
             "status": self.status,
             "reopen": self.reopen,
             "drain": self.drain,
+            **desk_verbs(lambda: self._serving.force.holds if self._serving is not None else None),
         }
+        #: The channel to the supervisor, once there is one.
+        self.channel: Channel | None = None
         self._reactor = reactor
         self._ended = ended
         self._wall = wall
@@ -81,6 +87,7 @@ class Worker:
         text: str,
         source: str,
         names: Sequence[str],
+        included: Mapping[str, str] = MappingProxyType({}),
         descriptors: Sequence[int] = (),
     ) -> Mapping[str, Any]:
         """
@@ -89,13 +96,14 @@ class Worker:
         @param worker: our number among the workers, and that of our journal.
         @param number: the generation's.
         @param names: the listeners that the descriptors are for.
+        @param included: the text of each file that the configuration includes.
         """
         self.drop()
         sockets = dict(zip(names, (socket.socket(fileno=each) for each in descriptors), strict=True))
         try:
             if version != __version__:
                 raise ChannelError(f"is mcpgate {__version__}, and not {version}: restart the gate")
-            generation = self._build(text, source, number)
+            generation = self._build(text, source, included, number)
             if self._journal is None:
                 self._journal = Journal(generation.config.gate.state / "journal", worker)
         except BaseException as error:
@@ -117,7 +125,10 @@ class Worker:
         if self._serving is None:
             assert self._journal is not None
             known = IssuedTokens.from_bytes(tokens.encode())
-            self._serving = Serving(self._reactor, self._journal, staged.generation, known, self._wall)
+            office = RemoteOffice(self._supervisor)
+            self._serving = Serving(
+                self._reactor, self._journal, staged.generation, known, self._wall, office
+            )
             self._watch = Watch(self._reactor, lambda: self._gate().watch, self._serving.look)
             self._watch.start()
         self.tokens(tokens=tokens)
@@ -187,12 +198,17 @@ class Worker:
             self._journal.close()
         self._ended()
 
+    def _supervisor(self) -> Channel:
+        assert self.channel is not None, "whoever made the channel tells the worker"
+        return self.channel
+
     def _gate(self) -> GateTable:
         assert self._serving is not None
         return self._serving.force.generation.config.gate
 
-    def _build(self, text: str, source: str, number: int) -> Generation:
-        config = parse_config(text.encode(), Path(source))
+    def _build(self, text: str, source: str, included: Mapping[str, str], number: int) -> Generation:
+        files = {file: part.encode() for file, part in included.items()}
+        config = parse_config(text.encode(), Path(source), Included(files, {}))
         # Whoever supervises us has claimed the state directory.
         now = datetime.fromtimestamp(self._wall(), UTC)
         return Builder(config, number, now, claimed=True).build()

@@ -162,11 +162,11 @@ def of_the_gate(world: World) -> list[tuple[str, float]]:
     )
     ended = {"outcome": record.Outcome.COMPLETED, "status": 200, "refusal": None, "seconds": 0.001}
     closed = microseconds(lambda: record.close_line("x-1", bytes_in=120, bytes_out=153, **facts, **ended))
-    policy, route = force.generation.policy, admission.route
+    callers, route = admission.callers, admission.route
     parts = [
         ("head: known by its bytes", reading),
         ("body: parsed once, strictly", microseconds(lambda: parse(body))),
-        ("call and verdict, remembered", microseconds(lambda: judge(message, route, policy))),
+        ("call and verdict, remembered", microseconds(lambda: judge(message, route, callers))),
         ("exchange: made", microseconds(lambda: Exchange(inbound, 0.0, admission.head))),
         ("evidence: the lines of open and close", opened + closed),
         ("evidence: the turn's time, and what a turn costs (two)", 2 * microseconds(empty)),

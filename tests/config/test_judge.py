@@ -22,7 +22,7 @@ def judged(**tables: list[dict[str, object]]) -> list[str]:
     drafts = {
         kind: [
             Draft(sheet, Place((kind, index), f"{kind}[{index}]", kind), cls).read(raw)
-            for index, raw in enumerate(given[kind])
+            for index, raw in enumerate(given.get(kind, []))
         ]
         for kind, cls in REPEATED.items()
     }
@@ -54,6 +54,32 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"route": [{**ROUTE, "upstream": "hub"}]}, ["route[0].upstream"]),
         ({"rule": [{**RULE, "on": {"route": "hub"}}]}, ["rule[0].on.route"]),
         ({"rule": [{**RULE, "on": {"route": ["git", "hub"]}}]}, ["rule[0].on.route[1]"]),
+        ({"rule": [{"name": "a"}]}, ["rule[0].verdict"]),
+        ({"rule": [{"name": "a", "mask": "email"}, {"name": "b", "block": ["card", "jwt"]}]}, []),
+        ({"rule": [{**RULE, "mask": "email"}]}, ["rule[0].mask"]),
+        ({"rule": [{**RULE, "block": "email"}]}, ["rule[0].block"]),
+        ({"rule": [{"name": "a", "mask": "emial"}]}, ["rule[0].mask"]),
+        ({"rule": [{**RULE, "require": {"outbound.pinned": True}}]}, []),
+        ({"rule": [{**RULE, "verdict": "block", "require": {"outbound.pinned": True}}]}, ["rule[0].require"]),
+        ({"rule": [{"name": "a", "mask": "jwt", "require": {"outbound.pinned": True}}]}, ["rule[0].require"]),
+        ({"rule": [{**RULE, "wait": "1m"}]}, ["rule[0].wait"]),
+        ({"rule": [{**RULE, "verdict": "block", "said": "no"}]}, ["rule[0].said"]),
+        ({"rule": [{**RULE, "verdict": "hold", "said": "no", "wait": "1m"}]}, []),
+        ({"rule": [{**RULE, "who": {"subject": "a"}}]}, ["rule[0].who.subject"]),
+        ({"rule": [{**RULE, "who": {"claim.a": "b", "group": "c"}}]}, ['rule[0].who."claim.a"']),
+        ({"rule": [{**RULE, "who": {"issuer": "i", "subject": "a", "claim.a": "b"}}]}, []),
+        ({"rule": [{**RULE, "where": {"arguments": {"min": 5}}}]}, ["rule[0].where.arguments"]),
+        ({"rule": [{**RULE, "where": {"arguments": {"present": False}}}]}, []),
+        ({"detector": [{"name": "own", "regex": "E[0-9]"}], "rule": [{"name": "a", "mask": "own"}]}, []),
+        ({"detector": [{"name": "own"}]}, ["detector[0]"]),
+        ({"detector": [{"name": "own", "regex": "x", "path": "y"}]}, ["detector[0]"]),
+        ({"detector": [{"name": "email", "regex": "x"}]}, ["detector[0].name"]),
+        ({"detector": [{"name": "a", "regex": "x"}, {"name": "a", "path": "y"}]}, ["detector[1].name"]),
+        ({"budget": [{"name": "b", "calls": 1, "on": {"route": "hub"}}]}, ["budget[0].on.route"]),
+        ({"budget": [{"name": "b", "calls": 1}, {"name": "b", "concurrent": 1}]}, ["budget[1].name"]),
+        ({"budget": [{"name": "b", "per": "tool"}]}, ["budget[0]"]),
+        ({"budget": [{"name": "b", "calls": 1, "on": {"direction": "answer"}}]}, ["budget[0].on.direction"]),
+        ({"budget": [{"name": "b", "calls": 1, "who": {"subject": "x"}}]}, ["budget[0].who.subject"]),
         ({"listener": [{**LISTENER, "tokens": False}]}, ["listener[0].tokens"]),
         ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, []),
         (

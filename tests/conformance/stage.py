@@ -16,7 +16,7 @@ from attrs import frozen
 from mcpgate.testing import LocalCA, TLSFront
 from tests.conformance.shim import Shim
 from tests.conformance.suite import PACKAGES, node
-from tests.e2e.lab import HOSTS, ROOT, START_MOST, GateProcess, Lab, free_port
+from tests.e2e.lab import HOSTS, QUESTIONS, ROOT, START_MOST, GateProcess, Lab, free_port
 from tests.waiting import eventually
 
 SERVERS = Path(__file__).with_name("servers")
@@ -24,11 +24,11 @@ SERVERS = Path(__file__).with_name("servers")
 Table = Mapping[str, Any]
 
 #: Everything is allowed: it is the gate that is looked at, not somebody's rules.
-OPEN: Sequence[Table] = ({"name": "all", "verdict": "allow"},)
+OPEN: Sequence[Table] = ({"name": "all", "verdict": "allow"}, QUESTIONS)
 
 #: Rules that make the gate look at every call and filter every list, and are about nothing in the suite.
 STRICT: Sequence[Table] = (
-    {"name": "all", "verdict": "allow"},
+    *OPEN,
     {"name": "no-deletion", "on": {"method": "tools/call", "name": "delete_*"}, "verdict": "block"},
     {"name": "no-secrets", "on": {"method": "resources/read", "name": "secret://*"}, "verdict": "block"},
     {"name": "no-orders", "on": {"method": "prompts/get", "name": "order_*"}, "verdict": "block"},

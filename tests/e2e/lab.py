@@ -153,9 +153,17 @@ class Lab:
         return GateProcess(self, made, env=env, program=program, descriptors=descriptors)
 
 
+#: What upstreams ask of callers has to be named.
+QUESTIONS: Table = {
+    "name": "questions",
+    "on": {"method": ["sampling/createMessage", "elicitation/create", "roots/list"]},
+    "verdict": "allow",
+}
+
 #: The rules of a default configuration.
 EVERYTHING_BUT_DELETE: Sequence[Table] = (
     {"name": "all", "verdict": "allow"},
+    QUESTIONS,
     {"name": "never-delete", "on": {"method": "tools/call", "name": "delete_*"}, "verdict": "block"},
 )
 

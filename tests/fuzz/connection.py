@@ -91,6 +91,9 @@ class Run:
             tokens=_TOKENS,
             wall=lambda: 0.0,
             draining=False,
+            sessions=None,
+            tasks=None,
+            declining=None,
             crowd=Crowd(),
             witness=SimpleNamespace(
                 stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None

@@ -77,7 +77,7 @@ class Caller:
 def run(pieces: list[bytes], method: bytes, end: str) -> Caller:
     """One request and all that comes for it."""
     caller, stream = Caller(), UpstreamStream()
-    connection = UpstreamConnection(caller, stream, "h")  # type: ignore[arg-type]
+    connection = UpstreamConnection(caller, stream, "h", None)  # type: ignore[arg-type]
     stream.look = lambda: None  # type: ignore[attr-defined]
     connection.send(method, b"", caller)
     for piece in pieces:

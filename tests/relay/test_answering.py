@@ -14,6 +14,7 @@ from mcpgate.relay import exchange
 from mcpgate.relay.admission import Admission
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import Asking, Turned
+from mcpgate.relay.force import InForce
 from mcpgate.relay.reply import Hearing
 from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
@@ -641,10 +642,10 @@ def test_a_bug_of_ours_with_a_request_that_waited_is_not_the_answers_before_it(
     """Its caller sees the end of the connection; the upstream's connection is used again."""
     real = exchange.ask
 
-    def ask(body: bytes, admission: Admission, id: str) -> Asking | Turned:
+    def ask(body: bytes, admission: Admission, id: str, force: InForce) -> Asking | Turned:
         if b"get_bug" in body:
             raise RuntimeError("on purpose")
-        return real(body, admission, id)
+        return real(body, admission, id, force)
 
     world.start()
     monkeypatch.setattr(exchange, "ask", ask)

@@ -25,6 +25,7 @@ from mcpgate.wire.http import Framing, RequestHead, judge_content, judge_unfinis
 from mcpgate.wire.jsonrpc import Kind, parse
 from mcpgate.wire.revision import revision_of
 from mcpgate.wire.sentinel import encode
+from tests.policy.calling import callers
 from tests.wire.heads import MODERN, meta
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
@@ -221,7 +222,7 @@ def came_of(body: bytes, headers: Mapping[str, str]) -> Refusal | Verdict | None
     if refusal is not None or message.kind is Kind.RESPONSE:
         return refusal
     call = call_of(message)
-    return call if isinstance(call, Refusal) else decide(POLICY, "r", call)
+    return call if isinstance(call, Refusal) else decide(callers(POLICY), "r", call)
 
 
 def passes(found: Refusal | Verdict | None) -> bool:

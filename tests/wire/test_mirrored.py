@@ -24,7 +24,7 @@ from mcpgate.wire.mirrored import (
     Mirrors,
     annotations_of,
 )
-from mcpgate.wire.sentinel import encode
+from mcpgate.wire.sentinel import decode, encode
 from tests.wire.heads import head
 
 REGION = {"type": "string", "x-mcp-header": "Region"}
@@ -454,3 +454,27 @@ def test_what_the_official_server_refuses_is_refused(
     theirs = validate_mcp_param_headers(_SCHEMA, arguments, headers)
     ours = KNOWN.judge("t", arguments, head(headers))
     assert (theirs is None) == (ours is None)
+
+
+@given(_ARGUMENTS, _ARGUMENTS)
+def test_retold_headers_say_what_the_arguments_are_now(
+    before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    """As the official client would have sent them with these arguments, and judged as good."""
+    told = mcp_param_headers(x_mcp_header_map(_SCHEMA), before)
+    lines = [b"POST / HTTP/1.1", b"host: h"]
+    lines += [b"%b: %b" % (name.lower().encode(), value.encode()) for name, value in told.items()]
+    forward = b"".join(line + b"\r\n" for line in lines)
+    again = KNOWN.retold("t", now, forward, lambda text: text)
+    retold = dict(line.decode().split(": ", 1) for line in again.split(b"\r\n")[1:] if line)
+    assert retold.pop("host") == "h"
+    for name, value in mcp_param_headers(x_mcp_header_map(_SCHEMA), now).items():
+        if name.lower() in {known.lower() for known in told}:
+            assert decode(retold[name.lower()].encode()) == decode(value.encode())
+
+
+def test_what_repeats_something_unknown_is_told_as_its_text_becomes() -> None:
+    """A tool whose list nobody has asked for here: its headers may hold what was masked in the body."""
+    forward = b"POST / HTTP/1.1\r\nmcp-param-to: %b\r\nmcp-method: tools/call\r\n"
+    again = Mirrors().retold("t", {}, forward % encode("a\u00fc secret"), lambda _: "a\u00fc [key]")
+    assert again == forward % encode("a\u00fc [key]")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcpgate.wire.sse import Event, EventReader, event_of
+from mcpgate.wire.sse import Event, EventReader, around, event_of
 from tests.wire import event_source
 from tests.wire.event_source import Told
 
@@ -339,3 +339,9 @@ def test_the_python_clients_see_the_same_messages(stream: bytes) -> None:
     assert as_told_to_python(stream) == read
 
 
+
+
+def test_around_the_data_stand_the_other_fields_and_the_comments() -> None:
+    event = EventReader().feed(b"id: 7\r\n: hello\r\ndata: {}\r\ndata\r\nretry: 5\r\nodd: 1\r\n\r\n")[0]
+    assert around(event) == b"id: 7\n: hello\nretry: 5\nodd: 1"
+    assert around(EventReader().feed(b"data: {}\n\n")[0]) == b""

@@ -1,0 +1,194 @@
+"""A request of the gate's own to an upstream: an exchange without a caller.
+
+It leases a verified connection like any other, is in the journal before it is sent, and has a C{close}
+record. What is asked, and on whose behalf, is told by whoever sends it.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from mcpgate.evidence.journal import new_id
+from mcpgate.evidence.record import close_line, open_line, outcome_of
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.force import InForce
+from mcpgate.upstream.connection import UpstreamConnection
+from mcpgate.upstream.pool import Pool
+from mcpgate.upstream.terms import UpstreamTerms
+from mcpgate.wire.http import ResponseHead
+
+
+@frozen
+class Ask:
+    """
+    What is asked.
+
+    @ivar request: The whole request, head and body; C{method} is that of HTTP, C{size} that of the body.
+    @ivar caller: On whose behalf, as a part of an C{open} line; C{call}: what it is about, likewise.
+    @ivar most: Seconds from the wish for a connection to the end of the answer.
+    @ivar meanwhile: What is going on, for the record of one that was broken off.
+    """
+
+    method: bytes
+    request: bytes
+    size: int
+    caller: str
+    call: str
+    most: float
+    meanwhile: str
+
+
+@frozen
+class Ended:
+    """
+    What became of it.
+
+    @ivar status: What the upstream answered; C{None} if it did not.
+    @ivar sent: Whether it got the request.
+    """
+
+    status: int | None
+    sent: bool
+
+
+class Errand:
+    """One request. C{done} fires with how it ended, and never fails but when it is cancelled."""
+
+    def __init__(self, reactor: Any, force: InForce, terms: UpstreamTerms, ask: Ask) -> None:
+        """
+        @param terms: of the generation in force.
+        """
+        self.done: Deferred[Ended] = Deferred(self._cancelled)
+        self.id = new_id("x")
+        self._force = force
+        self._terms = terms
+        self._ask = ask
+        self._pool: Pool | None = None
+        self._connection: UpstreamConnection | None = None
+        self._outbound: str | None = None
+        self._opened = self._kept = self._sent = self._over = False
+        self._status: int | None = None
+        self._began = monotonic()
+        self._late = reactor.callLater(ask.most, self._overdue)
+
+    def begin(self) -> Deferred[Ended]:
+        """Send it as soon as there is a connection."""
+        pool = self._pool = self._force.pool(self._terms)
+        if pool is None:
+            self._end(Refusal(Reason.UPSTREAM_UNREACHABLE, "the upstream was reconfigured"))
+        else:
+            pool.lease(self)
+        return self.done
+
+    # What the pool calls.
+
+    def leased(self, connection: UpstreamConnection) -> None:
+        self._pool = None
+        self._connection = connection
+        self._outbound = connection.record
+        self._open()
+        self._force.readiness.soon(self._forward, connection.stream)
+
+    def unleased(self, refusal: Refusal, record: str | None = None) -> None:
+        self._pool = None
+        self._outbound = record
+        self._end(refusal)
+
+    def _forward(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        witness = self._force.witness
+        if not (witness.settle() and self._kept):
+            self._connection = None
+            connection.unused()
+            return self._end(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
+        self._sent = True
+        if not connection.send(self._ask.method, self._ask.request, self):
+            self._sent = False
+            self._connection = None
+            self.begin()
+
+    # What the connection calls.
+
+    def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Errand:
+        self._status = head.status
+        self.more(payload, finished)
+        return self
+
+    def more(self, payload: bytes, finished: bool) -> None:
+        if finished:
+            self._connection = None
+            self._end(None)
+
+    def broken(self, refusal: Refusal) -> None:
+        self._connection = None
+        self._end(refusal)
+
+    # The end.
+
+    def _overdue(self) -> None:
+        self._let_go()
+        why = f"not done within {self._ask.most:g} s"
+        self._end(Refusal(Reason.UPSTREAM_TIMEOUT if self._sent else Reason.UPSTREAM_BUSY, why))
+
+    def _cancelled(self, _: object) -> None:
+        self._let_go()
+        self._close(Refusal(Reason.GATE_DRAINING, self._ask.meanwhile))
+
+    def _let_go(self) -> None:
+        if self._pool is not None:
+            self._pool.withdraw(self)
+            self._pool = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+
+    def _end(self, refusal: Refusal | None) -> None:
+        if self._over:
+            return
+        self._close(refusal)
+        self.done.callback(Ended(self._status, self._sent))
+
+    # Evidence.
+
+    def _open(self) -> None:
+        if self._opened:
+            return
+        self._opened = True
+        witness = self._force.witness
+        line = open_line(
+            self.id,
+            time=witness.stamp(),
+            inbound=None,
+            outbound=self._outbound,
+            caller=self._ask.caller,
+            call=self._ask.call,
+        )
+        self._kept = witness.tell(line)
+
+    def _close(self, refusal: Refusal | None) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._late.active():
+            self._late.cancel()
+        self._open()
+        witness = self._force.witness
+        line = close_line(
+            self.id,
+            time=witness.stamp(),
+            inbound=None,
+            outbound=self._outbound,
+            outcome=outcome_of(refusal),
+            status=self._status,
+            refusal=refusal,
+            bytes_in=self._ask.size,
+            bytes_out=0,
+            seconds=monotonic() - self._began,
+        )
+        witness.tell(line)

@@ -1,0 +1,270 @@
+"""What rules would say today of what a journal has on record.
+
+A record has no arguments, and of a caller only its name and proof. Where rules look at what is not there,
+the verdict is looked for twice: as if all of it spoke for the call, and as if all of it spoke against it.
+Only if both come out the same is it known; else it is undecidable, and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from attrs import Factory, define, evolve, frozen
+
+from mcpgate.identity.principal import Principal
+from mcpgate.policy.decide import weigh
+from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Callers, Policy, Rule, Verdict
+from mcpgate.policy.who import EVERYBODY, Caller, address_of
+from mcpgate.reasons import Reason
+from mcpgate.trial.recorded import Recorded
+from mcpgate.trial.subject import Subject
+from mcpgate.wire.call import COMPLETE, LISTEN, Call, call_of
+from mcpgate.wire.jsonrpc import NOTIFICATION, REQUEST, Message
+from mcpgate.wire.mcp import Nature, client_request
+
+#: What a record ends in whose text was too long for it.
+_CUT = " characters)"
+#: Calls of one kind, whose verdict is found once. Beyond it they are judged anew.
+REMEMBERED = 100_000
+
+_ORDER = {ALLOW: 0, HOLD: 1, BLOCK: 2}
+
+
+@frozen
+class Now:
+    """
+    What is said of a recorded message today.
+
+    @ivar verdict: C{None} where it cannot be told.
+    @ivar unknown: What would have to be known to tell it.
+    @ivar masks: The detectors that its answer is subject to for sure.
+    """
+
+    verdict: str | None
+    rule: str | None = None
+    reason: Reason | None = None
+    unknown: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
+
+
+@frozen
+class Kind:
+    """Messages that are counted together. C{was}, C{is_now}: verdicts; C{rule}, C{reason}: today's."""
+
+    was: str
+    is_now: str
+    principal: str
+    route: str
+    method: str
+    name: str | None
+    rule: str | None
+    reason: str | None
+    unknown: tuple[str, ...]
+    masks: tuple[str, ...]
+
+
+@define
+class Count:
+    """How often, and when for the first and the last time; C{example}: the exchange of the last one."""
+
+    count: int = 0
+    first: str = ""
+    last: str = ""
+    example: str = ""
+
+
+@define
+class Tally:
+    """All that was replayed."""
+
+    messages: int = 0
+    kinds: dict[Kind, Count] = Factory(dict)
+
+    def changed(self) -> list[tuple[Kind, Count]]:
+        """What would come out differently, most often first."""
+        return self._sorted(kind for kind in self.kinds if kind.is_now not in (kind.was, "undecidable"))
+
+    def undecidable(self) -> list[tuple[Kind, Count]]:
+        """What cannot be told."""
+        return self._sorted(kind for kind in self.kinds if kind.is_now == "undecidable")
+
+    def masked(self) -> list[tuple[Kind, Count]]:
+        """What would still be let through, subject to masks."""
+        return self._sorted(kind for kind in self.kinds if kind.masks and kind.is_now != "block")
+
+    def _sorted(self, kinds: Iterable[Kind]) -> list[tuple[Kind, Count]]:
+        found = [(kind, self.kinds[kind]) for kind in kinds]
+        return sorted(found, key=lambda pair: (-pair[1].count, pair[0].method, pair[0].name or ""))
+
+
+def replay(subject: Subject, messages: Iterable[Recorded]) -> Tally:
+    """Judge all messages of a journal again."""
+    tally = Tally()
+    known: dict[object, Now] = {}
+    for one in messages:
+        key = evolve(one, id="", time="")
+        now = known.get(key)
+        if now is None:
+            now = judged_again(subject, one)
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[key] = now
+        tally.messages += 1
+        kind = Kind(
+            was=one.verdict or "none",
+            is_now=now.verdict or "undecidable",
+            principal=one.principal or "",
+            route=one.route or "",
+            method=one.method,
+            name=one.name,
+            rule=now.rule,
+            reason=now.reason.value if now.reason is not None else None,
+            unknown=now.unknown,
+            masks=now.masks,
+        )
+        count = tally.kinds.setdefault(kind, Count())
+        count.count += 1
+        count.first = min(count.first, one.time) if count.first else one.time
+        if one.time >= count.last:
+            count.last, count.example = one.time, one.id
+    return tally
+
+
+def judged_again(subject: Subject, one: Recorded) -> Now:
+    """What today's rules say of one message."""
+    if one.route is None or subject.missing(one.route) is not None:
+        return Now("block", None, Reason.ROUTE_UNKNOWN)
+    calls = calls_of(one)
+    if not calls:
+        return Now(None, unknown=("name",))
+    unknown: dict[str, None] = {}
+    lenient: Verdict | None = None
+    strict: Verdict | None = None
+    for call in calls:
+        kindly = _verdict(subject.policy, one, call, unknown, lenient=True)
+        harshly = _verdict(subject.policy, one, call, unknown, lenient=False)
+        if lenient is None or _ORDER[kindly.action] < _ORDER[lenient.action]:
+            lenient = kindly
+        if strict is None or _ORDER[harshly.action] > _ORDER[strict.action]:
+            strict = harshly
+    assert lenient is not None and strict is not None
+    masks = _detectors(lenient) if len(calls) == 1 else ()
+    if lenient.action is not strict.action:
+        if len(calls) > 1:
+            unknown["what name refers to"] = None
+        return Now(None, unknown=tuple(unknown), masks=masks)
+    return Now(
+        strict.action.value, strict.rule, strict.reason, (), masks if strict.action is not BLOCK else ()
+    )
+
+
+def calls_of(one: Recorded) -> list[Call]:
+    """What a record can have been; several where it does not say which."""
+    if one.name is not None and one.name.endswith(_CUT):
+        return []
+    params: list[dict[str, object]] = [{}]
+    known = client_request(one.method)
+    if one.method == COMPLETE:
+        params = [
+            {"ref": {"type": "ref/prompt", "name": one.name}},
+            {"ref": {"type": "ref/resource", "uri": one.name}},
+        ]
+    elif one.method == LISTEN:
+        if one.name is None:
+            params = [{"notifications": {}}, {"notifications": {"more": True}}]
+        else:
+            params = [{"notifications": {"resourceSubscriptions": one.name.split(" ")}}]
+    elif known is not None and known.name is not None and known.nature is Nature.NAMED:
+        params = [{known.name: one.name}]
+    kind, id = (NOTIFICATION, None) if known is None else (REQUEST, 1)
+    found = [call_of(Message(kind, id, one.method, each)) for each in params]
+    return [call for call in found if isinstance(call, Call)]
+
+
+def caller_of(one: Recorded) -> Caller:
+    """The caller, as far as the record tells."""
+    principal = Principal(one.principal or "", one.how or "", one.proof or "", None)
+    if one.inbound is None:
+        return Caller(principal)
+    address = address_of(f"[{one.inbound.peer}]:0") if one.inbound.peer is not None else None
+    return Caller(principal, address, one.inbound.handshake)
+
+
+def _verdict(
+    policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool
+) -> Verdict:
+    """The verdict if all that is not known speaks for the call, or against it."""
+    assert one.route is not None
+    callers = _callers(policy, one, call, unknown, lenient=lenient)
+    found = weigh(callers, one.route, call)
+    if isinstance(found, Verdict):
+        verdict = found
+    else:
+        unknown["arguments"] = None
+        # A mask counts where it is sure.
+        verdict = found.settle(
+            tuple(rule.action is not None and (rule.action is ALLOW) is lenient for rule in found.asking)
+        )
+    if verdict.action is not BLOCK and verdict.outbound:
+        leg = one.outbound
+        if leg is None:
+            unknown["outbound connection"] = None
+        met = lenient if leg is None else any(demand.met_by(leg.handshake) for demand in verdict.outbound)
+        if not met:
+            return Verdict(BLOCK, verdict.outbound[0].rule, Reason.POLICY_TRANSPORT)
+    return verdict
+
+
+def _callers(
+    policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool
+) -> Callers:
+    """The rules about a caller, with those of which nobody can say whether they are."""
+    caller = caller_of(one)
+    about: list[Rule] = []
+    unmet: set[str] = set()
+    for rule in policy.rules:
+        sure = _is_about(rule, one, caller)
+        relevant = any(rule.matches(method, name) for method, name in call.judged_as)
+        if sure is None:
+            if relevant and rule.covers(one.route or ""):
+                unknown["more of the caller"] = None
+            # In doubt a rule that allows is there only to speak for the call, any other one against it.
+            sure = rule.action is not None and (rule.action is ALLOW) is lenient
+        if not sure:
+            continue
+        about.append(rule)
+        if rule.inbound is not None:
+            if caller.handshake is None:
+                if relevant:
+                    unknown["inbound connection"] = None
+                met = lenient
+            else:
+                met = rule.inbound.met_by(caller.handshake)
+            if not met:
+                unmet.add(rule.name)
+    return Callers(policy, tuple(about), frozenset(unmet))
+
+
+def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
+    """Whether a rule is about the caller; C{None} where the record does not tell."""
+    who = rule.who
+    told = evolve(
+        who, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject, group=EVERYBODY.group, claims=(), steps=()
+    )
+    if one.inbound is None:
+        told = evolve(told, address=())
+    if not told.matches(caller):
+        return False
+    return True if told == who else None
+
+
+def _detectors(verdict: Verdict) -> tuple[str, ...]:
+    masks = verdict.masks
+    return tuple(sorted(masks.mask | dict(masks.block).keys())) if masks is not None else ()
+
+
+def newly(tally: Tally) -> Iterator[tuple[str, list[tuple[Kind, Count]]]]:
+    """What changes, by what it changes to."""
+    changed = tally.changed()
+    for verdict in ("block", "hold", "allow"):
+        yield verdict, [(kind, count) for kind, count in changed if kind.is_now == verdict]

@@ -1,0 +1,120 @@
+"""C{mcpgate policy explain}."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from mcpgate.evidence.record import call_facts
+from tests.cli.conftest import Run
+from tests.trial.test_recorded import ALLOWED, opened, shaken
+
+RULES = """
+[[rule]]
+name = "reads"
+verdict = "allow"
+who = { token = "ci" }
+on = { route = "files", method = "tools/call", name = "read_*" }
+where = { "arguments.path" = "/srv/*" }
+require = { "inbound.version" = "TLSv1.3" }
+
+[[rule]]
+name = "never-delete"
+verdict = "block"
+on = { method = "tools/call", name = "delete_*" }
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES, encoding="utf-8")
+    return file
+
+
+def test_each_rule_has_its_say(run: Run, rules: Path) -> None:
+    """The verdict first, then the rules that are about the call, then the others with what is missing."""
+    call = ("--policy", rules, "--route", "files", "--name", "read_file", "--as", "token:ci")
+    done = run("policy", "explain", *call, "--arguments", '{"path": "/srv/x"}')
+    assert done.returncode == os.EX_OK
+    assert done.stdout.splitlines() == [
+        "allow by reads",
+        "",
+        "rule          says   is about it  not fulfilled",
+        "reads         allow  yes          -",
+        "never-delete  block  no           on.name",
+    ]
+    done = run(
+        "policy", "explain", *call, "--arguments", '{"path": "/etc/x"}', "--inbound", "version=TLSv1.2"
+    )
+    assert done.stdout.startswith("block by reads (policy.arguments)\n")
+    done = run(
+        "policy", "explain", "--policy", rules, "--route", "files", "--name", "read_file", "--as", "token:eve"
+    )
+    assert "reads         allow  no           who.token, where.arguments.path" in done.stdout
+
+
+def test_a_program_gets_facts(run: Run, rules: Path, tmp_path: Path) -> None:
+    """And arguments may stand in a file."""
+    arguments = tmp_path / "arguments.json"
+    arguments.write_text('{"path": "/srv/x"}', encoding="utf-8")
+    done = run(
+        "policy", "explain", "--policy", rules, "--route", "files", "--name", "read_file", "--as", "token:ci",
+        "--arguments", f"@{arguments}", "--inbound", "version=TLSv1.2", "--format", "json",
+    )  # fmt: skip
+    facts = json.loads(done.stdout)
+    assert (facts["verdict"], facts["rule"], facts["reason"]) == ("block", "reads", "policy.transport")
+    assert facts["rules"][1] == {
+        "rule": "reads",
+        "says": "allow",
+        "matches": True,
+        "missing": ["require.inbound.version"],
+        "shadow": False,
+    }
+
+
+def test_a_recorded_exchange_is_explained_so_far_as_it_is_on_record(
+    run: Run, rules: Path, tmp_path: Path
+) -> None:
+    """What it was, what it would be, and what nobody can tell."""
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    lines = [
+        shaken("h1"),
+        opened("x1", call_facts("tools/call", "read_file", ALLOWED)),
+        opened("x2", call_facts("tools/call", "delete_file", ALLOWED)),
+    ]
+    (journal / "journal-0.jsonl").write_bytes(b"".join(lines))
+    done = run("policy", "explain", "x1", "--policy", rules, "--journal", journal)
+    assert done.stdout.startswith("undecidable: not on record: arguments; it was allow by reads\n")
+    assert "reads         allow  its arguments would tell  -" in done.stdout
+    done = run("policy", "explain", "x2", "--policy", rules, "--journal", journal / "journal-0.jsonl")
+    assert done.stdout.startswith("block by never-delete (policy.blocked); it was allow by reads\n")
+    done = run("policy", "explain", "x3", "--policy", rules, "--journal", journal)
+    assert done.returncode == os.EX_NOINPUT and '"x3" is on record' in done.stderr
+    assert run("policy", "explain", "x3", "--policy", rules).returncode == os.EX_USAGE
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "needs an exchange's id, or a call"),
+        (("--route", "files", "--as", "ci"), "begins with one of token:"),
+        (("--route", "files", "--arguments", "{"), "it is no JSON"),
+        (("--route", "files", "--arguments", "1"), "it is no JSON object"),
+        (("--route", "files", "--inbound", "version"), "want KEY=VALUE"),
+        (("--route", "files", "--inbound", "version=1"), 'no version is named "1"'),
+        (("--route", "files", "--inbound", "x=1"), 'no key is named "x"'),
+    ],
+)
+def test_what_is_no_call_is_said_so(run: Run, rules: Path, words: tuple[str, ...], said: str) -> None:
+    """In one line, with the option."""
+    done = run("policy", "explain", "--policy", rules, *words)
+    assert done.returncode == os.EX_USAGE and said in done.stderr
+
+
+def test_a_configuration_knows_its_routes(run: Run, config: Path) -> None:
+    """A call on another one is no call."""
+    done = run("policy", "explain", "--config", config, "--route", "files")
+    assert done.returncode == os.EX_USAGE and "no route is named" in done.stderr
