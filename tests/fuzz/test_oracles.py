@@ -10,6 +10,7 @@ import pytest
 from h11 import RemoteProtocolError
 
 from mcpgate.config import url
+from mcpgate.policy import checks, detectors, folded, runs
 from mcpgate.relay import inbound, reply
 from mcpgate.tls import hello
 from mcpgate.wire import agreement, chunked, forward, http, jsonrpc, proxy, sse
@@ -23,6 +24,12 @@ _LAX_REQUEST = re.compile(http._REQUEST.pattern.replace(http._NAME, http._NAME.r
 _SOURCE = proxy._source
 
 _UNAWARE = staticmethod(lambda piece: sse._end(piece, 0, []))
+
+
+class _AsWritten(dict[int, str]):
+    def __missing__(self, code: int) -> str:
+        return chr(code)
+
 
 _LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"[\x20-", rb"[\0-\t\x20-"))
 
@@ -61,6 +68,11 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("proxy", "another sum", proxy, "_crc32c", lambda octets: zlib.crc32(octets).to_bytes(4, "big")),
     ("connection", "bodies read as requests", inbound.Inbound, "_skippable", lambda *of: 0),
     ("upstream", "bare LF", chunked, "_GRAMMARS", {False: _BARE_LF, True: _BARE_LF}),
+    ("detectors", "no check digits hold", checks, "luhn", lambda digits: False),
+    ("detectors", "texts as they are written", folded, "_folds", _AsWritten()),
+    ("detectors", "escapes read as they stand", detectors, "flat", lambda raw: raw),
+    ("detectors", "texts that have no neighbours", detectors, "members", lambda raw, name: []),
+    ("detectors", "events that never pass", runs.Runs, "end_all", lambda self: []),
     ("settings", "paths changed", url, "read_path", str.upper),
 ]
 
