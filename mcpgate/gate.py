@@ -8,7 +8,7 @@ live in one process without knowing of each other. What only a process may do is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.application.service import Service
@@ -17,7 +17,8 @@ from twisted.internet.defer import Deferred, succeed
 from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import Journal, JournalError
 from mcpgate.generation import Generation
-from mcpgate.ops.control import SOCKET, ControlSocket
+from mcpgate.holds.office import Office
+from mcpgate.ops.control import SOCKET, ControlSocket, Verb
 from mcpgate.ops.watch import Watch
 from mcpgate.relay.bound import ListenError
 from mcpgate.relay.force import InForce
@@ -72,9 +73,17 @@ class Gate(Service):
         try:
             standing.claim()
             journal = Journal(state / "journal")
-            self.serving = Serving(self._reactor, journal, standing.generation, standing.tokens, self._wall)
+            office = Office()
+            self.serving = Serving(
+                self._reactor, journal, standing.generation, standing.tokens, self._wall, office
+            )
             first = standing.first()
-            verbs = {"status": self.status, "tokens": self.take_up_tokens, "files": self.take_up_files}
+            verbs: Mapping[str, Verb] = {
+                "status": self.status,
+                "tokens": self.take_up_tokens,
+                "files": self.take_up_files,
+                **office.verbs,
+            }
             try:
                 self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
                 self._control.start()

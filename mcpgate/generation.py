@@ -22,7 +22,8 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
-from mcpgate.policy.budgets import Budget, compile_budgets
+from mcpgate.policy.budgets import compile_budgets
+from mcpgate.policy.lists import Pages
 from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
@@ -112,14 +113,14 @@ class RouteTerms:
     name: str
     table: RouteTable
     upstream: UpstreamTerms
-    #: The budgets that may be about what comes by it.
-    budgets: tuple[Budget, ...] = ()
     #: What was found for the calls that came by it (C{relay.judged}).
     judged: dict[tuple[Callers, tuple[str, str | None]], Judged | Undecided] = field(factory=dict, init=False)
     #: What its upstream may ask callers (C{relay.questions}).
     askable: dict[Callers, frozenset[str]] = field(factory=dict, init=False)
     #: What its upstream's lists said of headers that repeat arguments.
     mirrors: Mirrors = field(factory=Mirrors, init=False)
+    #: What the pages of its upstream's lists had on them.
+    pages: Pages = field(factory=Pages, init=False)
 
     @cached_property
     def place(self) -> bytes:
@@ -137,7 +138,6 @@ class Generation:
     upstreams: Mapping[str, UpstreamTerms]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
-    budgets: tuple[Budget, ...]
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
     #: Every file that it was built from, to notice when one changes.
@@ -173,12 +173,12 @@ class Builder:
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         session_keys = self._attempt("gate.state", self._session_keys)
-        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors))
+        budgets = compile_budgets(config.budgets)
+        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)
         assert session_keys is not None and policy is not None
-        budgets = compile_budgets(config.budgets)
         whole = {name: terms for name, terms in upstreams.items() if terms is not None}
         return Generation(
             number=self._number,
@@ -186,16 +186,10 @@ class Builder:
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
             routes={
-                (table.host, table.path.encode()): RouteTerms(
-                    table.name,
-                    table,
-                    whole[table.upstream],
-                    tuple(budget for budget in budgets if budget.covers(table.name)),
-                )
+                (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
             },
             policy=policy,
-            budgets=budgets,
             session_keys=session_keys,
             reading=self._reading,
         )

@@ -19,6 +19,7 @@ from mcpgate.budgets.ledger import Ledger
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
+from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
@@ -29,6 +30,7 @@ from mcpgate.relay.idle import Idle
 from mcpgate.relay.listener import Listening
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.marks import Marks
+from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 
@@ -45,17 +47,22 @@ class Serving:
         generation: Generation,
         tokens: IssuedTokens,
         wall: Callable[[], float] = time.time,
+        office: Offices | None = None,
     ) -> None:
         """
         @param journal: ours to close.
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
+        @param office: where held calls are brought.
         """
         self.listenings: dict[str, Listening] = {}
         readiness = Readiness(reactor)
         witness = Witness(journal, wall, soon=readiness.soon)
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
-        self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall)
+        desk = Desk(office, witness) if office is not None else None
+        self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall, desk)
+        self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
+        self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
@@ -64,6 +71,7 @@ class Serving:
         # What is no longer configured, until the last of its exchanges is over.
         self._leaving: list[Listening] = []
         self._fading: list[Pool] = []
+        self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
         self._sweeps.start()
 
@@ -98,6 +106,7 @@ class Serving:
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
         self._fading = [pool for pool in (*self._fading, *retired) if any(pool.counts().values())]
@@ -111,6 +120,7 @@ class Serving:
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
+        self.force.guards.look()
         self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
@@ -125,9 +135,9 @@ class Serving:
 
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
-        if generation.budgets and force.ledger is None:
+        if generation.policy.budgets and force.ledger is None:
             force.ledger = Ledger(generation.config.gate.state)
-        if force.ledger is not None and any(budget.counts for budget in generation.budgets):
+        if force.ledger is not None and any(budget.counts for budget in generation.policy.budgets):
             force.ledger.begin()
 
     def reopen(self) -> None:
@@ -158,6 +168,7 @@ class Serving:
             listening.stop()
         force.readiness.stop()
         force.witness.close()
+        force.guards.close()
         if force.ledger is not None:
             force.ledger.close()
 

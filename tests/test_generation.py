@@ -340,6 +340,28 @@ def test_a_listener_serves_the_pages_that_it_names_and_those_of_its_public_url(f
     assert files.build().listeners["public"].origins.allowed == set()
 
 
+def test_budgets_are_part_of_the_policy(files: Files) -> None:
+    """Sorted by name."""
+    generation = files.build(
+        files.text(
+            more="""
+[[route]]
+path = "/other"
+upstream = "up"
+name = "other"
+[[budget]]
+name = "b"
+calls = 1
+on = { route = "other" }
+[[budget]]
+name = "a"
+concurrent = 1
+"""
+        )
+    )
+    assert [one.name for one in generation.policy.budgets] == ["a", "b"]
+
+
 def test_without_a_server_name_the_public_urls_certificate_is_shown(files: Files) -> None:
     """And with one, that name's; the first of the directory when nothing else is said."""
     files.pair("tls/second", files.ca.server(["second.test"], NOW))

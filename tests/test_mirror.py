@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
     # Values, without anything that they do.
     "policy/asked.py": "relay/test_reply.py",
+    "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
@@ -32,8 +33,10 @@ ELSEWHERE = {
     # The command line, run as people run it.
     "__main__.py": "cli/test_check.py",
     "_version.py": "test_packaging.py",
+    "cli/journals.py": "cli/test_policy_replay.py",
     "cli/judged.py": "cli/test_check.py",
     "cli/online.py": "cli/test_check_online.py",
+    "cli/rules.py": "cli/test_policy_test.py",
     "cli/run.py": "cli/test_process.py",
     "cli/state.py": "cli/test_token.py",
     "cli/tap.py": "test_packaging.py",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from mcpgate.config.include import read_included
 from mcpgate.config.load import load_policy
 from mcpgate.policy.rules import compile_rules
 from mcpgate.trial.cases import Cases, parse_cases
@@ -52,7 +54,9 @@ def test_each_rule_has_a_case_that_needs_it(policy: Path) -> None:
     for rule in alone.rules:
         others = [other for other in alone.rules if other is not rule]
         without = Subject(policy, compile_rules(others, alone.detectors))
-        assert any(differences(case.expect, tried(without, case)) for case in cases_of(policy).cases), rule.name
+        assert any(differences(case.expect, tried(without, case)) for case in cases_of(policy).cases), (
+            rule.name
+        )
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda path: path.stem)
@@ -72,3 +76,12 @@ def test_its_rules_stand_beside_others(policy: Path) -> None:
     """Names of rules and detectors begin with the policy's, so that several can be included."""
     alone = load_policy(policy)
     assert all(table.name.startswith(f"{policy.stem}-") for table in (*alone.rules, *alone.detectors))
+
+
+def test_a_pattern_includes_the_policies_and_not_their_cases(tmp_path: Path) -> None:
+    """Both stand in one directory, as here."""
+    for path in (*POLICIES, *CASES):
+        shutil.copy(path, tmp_path)
+    found = read_included(b'include = "*.toml"', tmp_path / "mcpgate.conf")
+    assert set(found.files) == {path.name for path in POLICIES}
+    assert found.problems == {}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from mcpgate.cli.exits import Stop
 from mcpgate.cli.journals import lines_of
@@ -21,8 +20,8 @@ from mcpgate.reasons import Refusal
 from mcpgate.trial.cases import CaseTable, read_case
 from mcpgate.trial.reasoning import Said, reasoning
 from mcpgate.trial.recorded import Reading
-from mcpgate.trial.replay import calls_of, judged_again
 from mcpgate.trial.replay import caller_of as recorded_caller
+from mcpgate.trial.replay import calls_of, judged_again
 from mcpgate.trial.subject import Subject
 from mcpgate.trial.trial import caller_of, handshake_of, message_of, tried
 from mcpgate.wire.call import call_of
@@ -33,7 +32,9 @@ _KINDS = ("token", "certificate", "subject")
 
 @click.command("explain", short_help="Say which rule decides about a call, and why.")
 @click.argument("exchange", required=False)
-@click.option("--as", "who", metavar="KIND:NAME", help="Who calls: token:NAME, certificate:NAME or subject:NAME.")
+@click.option(
+    "--as", "who", metavar="KIND:NAME", help="Who calls: token:NAME, certificate:NAME or subject:NAME."
+)
 @click.option("--issuer", help="Who vouches for the caller.")
 @click.option("--group", multiple=True, help="A group that the caller is in; may be given several times.")
 @click.option("--claim", multiple=True, metavar="NAME=VALUE", help="A claim of the caller's.")
@@ -42,15 +43,27 @@ _KINDS = ("token", "certificate", "subject")
 @click.option("--method", default="tools/call", show_default=True, help="The MCP method.")
 @click.option("--name", help="The tool, prompt or resource URI.")
 @click.option("--arguments", metavar="JSON|@FILE", help="The arguments, as a JSON object or a file of it.")
-@click.option("--inbound", multiple=True, metavar="KEY=VALUE", help="What the caller's leg negotiated: version=TLSv1.2.")
-@click.option("--outbound", multiple=True, metavar="KEY=VALUE", help="What the upstream's leg negotiated: pinned=true.")
 @click.option(
-    "--journal", multiple=True, type=click.Path(path_type=Path), help="Where EXCHANGE is on record, if elsewhere."
+    "--inbound", multiple=True, metavar="KEY=VALUE", help="What the caller's leg negotiated: version=TLSv1.2."
+)
+@click.option(
+    "--outbound", multiple=True, metavar="KEY=VALUE", help="What the upstream's leg negotiated: pinned=true."
+)
+@click.option(
+    "--journal",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Where EXCHANGE is on record, if elsewhere.",
 )
 @rules_options
 @format_option
 def command(
-    exchange: str | None, config: Path, policy: Path | None, form: str, journal: tuple[Path, ...], **options: Any
+    exchange: str | None,
+    config: Path,
+    policy: Path | None,
+    form: str,
+    journal: tuple[Path, ...],
+    **options: Any,
 ) -> None:
     """Say which rule decides about a call, and of each rule whether it is about it, or which key is not
     fulfilled.
@@ -75,9 +88,7 @@ def _journal_of(config: Path, policy: Path | None) -> Path:
     return load_config(config).gate.state / "journal"
 
 
-def _recorded(
-    subject: Subject, exchange: str, where: Sequence[Path]
-) -> tuple[dict[str, object], list[Said]]:
+def _recorded(subject: Subject, exchange: str, where: Sequence[Path]) -> tuple[dict[str, object], list[Said]]:
     for one in Reading().messages(lines_of(where)):
         if one.id == exchange:
             break
@@ -128,7 +139,9 @@ def _case(options: Mapping[str, Any]) -> CaseTable:
     if options["who"] is not None:
         kind, divided, name = options["who"].partition(":")
         if not divided or kind not in _KINDS:
-            raise click.BadParameter(f"it begins with one of {', '.join(f'{one}:' for one in _KINDS)}", param_hint="--as")
+            raise click.BadParameter(
+                f"it begins with one of {', '.join(f'{one}:' for one in _KINDS)}", param_hint="--as"
+            )
         who[kind] = name
     call = {"method": options["method"], "arguments": _arguments(options["arguments"])}
     if options["name"] is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -63,7 +63,7 @@ def _facts(counted: _Counted) -> list[dict[str, object]]:
     ]
 
 
-def _text(tally: Tally, reading: Reading, changes: dict[str, _Counted]) -> str:
+def _text(tally: Tally, reading: Reading, changes: Mapping[str, _Counted]) -> str:
     parts = []
     heads = ("count", "was", "who", "route", "method", "name", "rule or reason", "an exchange")
     for verdict, counted in changes.items():

@@ -68,11 +68,7 @@ def command(files: tuple[Path, ...], config: Path, policy: Path | None, form: st
         for problem in problems[1:]:
             complain(str(problem))
         raise problems[0]
-    results = [
-        result
-        for cases in read
-        for result in _tried(subjects[None if told else cases.policy], cases)
-    ]
+    results = [result for cases in read for result in _tried(subjects[None if told else cases.policy], cases)]
     failed = [result for result in results if result.failures]
     facts = {
         "cases": len(results),

@@ -36,7 +36,7 @@ def main(reactor_module: str) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     worker = Worker(reactor, reactor.stop)
-    channel = Channel(reactor, worker.verbs, worker.leave)
+    channel = worker.channel = Channel(reactor, worker.verbs, worker.leave)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))
 
     @implementer(ILogObserver)

@@ -323,8 +323,9 @@ ADVICE: Mapping[Reason, str] = {
         "could know which one is called. Its developers must rename one."
     ),
     Reason.POLICY_QUESTION: (
-        "The upstream asked its caller for something (sampling, elicitation, roots) that no rule allows. If "
-        "it should, add a rule that names the method."
+        "The upstream asked its caller for something (sampling, elicitation, roots) that no rule allows, or "
+        "for too much at once; or a caller answered what it was not asked. If the upstream should ask, add a "
+        "rule that names the method."
     ),
     Reason.UPSTREAM_UNREACHABLE: (
         "The upstream's name did not resolve, or nothing answered at its address within "

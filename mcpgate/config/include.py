@@ -19,6 +19,8 @@ FILE_MOST = 1 << 20
 FILES_MOST = 256
 #: All together: twice that, as JSON, still fits a message to a worker.
 TOGETHER_MOST = 16 << 20
+#: Files that end so have cases for C{mcpgate policy test}, and stand beside the policies that they try.
+CASES = ".test.toml"
 
 
 @frozen
@@ -43,7 +45,7 @@ def read_included(text: bytes, source: Path) -> Included:
     problems: dict[str, str] = {}
     for pattern in _patterns(text):
         # As a shell has it, but for names that begin with a dot: those are what editors leave.
-        found = sorted(glob(str(source.parent / pattern)))
+        found = [path for path in sorted(glob(str(source.parent / pattern))) if not path.endswith(CASES)]
         if not found:
             problems[pattern] = "matches no file"
         for path in found:

@@ -42,8 +42,6 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
             _is_about_routes(rule, routes)
-    for budget in drafts["budget"]:
-        _limits_something(budget)
     detectors = [*sorted(NAMES), *(str(detector.get("name") or "") for detector in drafts["detector"])]
     for detector in drafts["detector"]:
         _detector(detector)
@@ -53,6 +51,9 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         _whole_arguments(rule)
         if all(detectors) and "detector" not in sheet.unread:
             _finds(rule, detectors)
+    for budget in drafts["budget"]:
+        _who(budget)
+        _limits_something(budget)
 
 
 def route_name(route: Draft) -> str:
@@ -171,14 +172,6 @@ def _is_about_routes(rule: Draft, routes: Sequence[str]) -> None:
             on.sheet.report(at, f"no route is named {quoted(name)}{did_you_mean(name, routes)}")
 
 
-LIMITS = ("calls", "bytes", "concurrent", "result_size")
-
-
-def _limits_something(budget: Draft) -> None:
-    if budget.sound(*LIMITS) and all(budget.get(limit) is None for limit in LIMITS):
-        budget.sheet.report(budget.place, "limits nothing; give it calls, bytes, concurrent or result_size")
-
-
 def _detector(detector: Draft) -> None:
     name = detector.get("name")
     if name in NAMES:
@@ -235,3 +228,14 @@ def _finds(rule: Draft, detectors: Sequence[str]) -> None:
             if name not in detectors:
                 hint = did_you_mean(name, detectors) or "; add a [[detector]] of that name"
                 rule.report(key, f"no detector is named {quoted(name)}{hint}")
+
+
+LIMITS = ("calls", "bytes", "concurrent", "result_size")
+
+
+def _limits_something(budget: Draft) -> None:
+    on = budget.inner.get("on")
+    if on is not None and on.values.get("direction"):
+        on.report("direction", "has no effect in a budget: it is about what callers ask, with its answers")
+    if budget.sound(*LIMITS) and all(budget.get(limit) is None for limit in LIMITS):
+        budget.sheet.report(budget.place, "limits nothing; give it calls, bytes, concurrent or result_size")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from attrs import fields
+from attrs import fields, frozen
 
 from mcpgate.config import forms, schema
 from mcpgate.config.draft import Draft, Place, Sheet, key_of
@@ -24,10 +24,26 @@ from mcpgate.config.locate import locate
 from mcpgate.config.problem import ConfigError, ConfigUnreadable, Problem, did_you_mean, nearest, quoted
 from mcpgate.config.schema import Config
 
-__all__ = ["Config", "ConfigError", "ConfigUnreadable", "Problem", "load_config", "parse_config"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "ConfigUnreadable",
+    "Problem",
+    "load_config",
+    "load_policy",
+    "parse_config",
+]
 
 # A thousand routes and rules take 200 KiB; the bound is for a path that names something else.
 FILE_MOST = 1 << 20
+
+
+@frozen
+class PolicyFile:
+    """What is in a file of rules alone."""
+
+    rules: tuple[schema.RuleTable, ...]
+    detectors: tuple[schema.DetectorTable, ...]
 
 
 def load_config(path: Path) -> Config:
@@ -39,6 +55,28 @@ def load_config(path: Path) -> Config:
     source = path.absolute()
     text = read_whole(source)
     return parse_config(text, source, read_included(text, source))
+
+
+def load_policy(path: Path) -> PolicyFile:
+    """The rules in a file that a configuration includes, without the configuration. Routes that it names
+    may be any.
+
+    @raise ConfigUnreadable: if the file cannot be read.
+    @raise ConfigError: if anything is wrong with what is in it, with every problem.
+    """
+    source = path.absolute()
+    sheet, raw = _opened(read_whole(source), source)
+    drafts: dict[str, list[Draft]] = {kind: [] for kind in schema.REPEATED} | _read_included(sheet, raw)
+    # What may stand elsewhere is not missing.
+    sheet.unread |= schema.REPEATED.keys() - schema.INCLUDED
+    judge(sheet, drafts)
+    if sheet.problems:
+        raise ConfigError(sorted(sheet.problems, key=lambda problem: problem.line or 0), source)
+    built = {kind: tuple(draft.build() for draft in drafts[kind]) for kind in ("rule", "detector")}
+    return PolicyFile(
+        rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
+        detectors=cast("tuple[schema.DetectorTable, ...]", built["detector"]),
+    )
 
 
 def read_whole(source: Path) -> bytes:
@@ -205,8 +243,8 @@ def _built(
         upstreams=cast("tuple[schema.UpstreamTable, ...]", built["upstream"]),
         routes=cast("tuple[schema.RouteTable, ...]", built["route"]),
         rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
-        budgets=cast("tuple[schema.BudgetTable, ...]", built["budget"]),
         detectors=cast("tuple[schema.DetectorTable, ...]", built["detector"]),
+        budgets=cast("tuple[schema.BudgetTable, ...]", built["budget"]),
         source=source,
         text=text,
         included=included.files if included is not None else {},

@@ -404,6 +404,16 @@ class UpstreamTable:
         default=None,
         example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
     )
+    # A server that is upgraded changes its tools, too: to withhold them by default would stop work on such
+    # a day, and teach people to accept without a look. To say nothing would let a harmless tool become
+    # another one unseen.
+    definitions: str = option(
+        "What happens when the upstream changes the definition of a tool: record it; alert in the log, too; "
+        "quarantine the tool, or block all its tools, until somebody accepts it (mcpgate policy accept).",
+        forms.word("reaction", ("record", "alert", "quarantine", "block")),
+        default="alert",
+        example='"quarantine"',
+    )
     connect_timeout: float = option(
         "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
     )
@@ -737,6 +747,12 @@ class BudgetTable:
     """C{[[budget]]}: how much may be used, by all workers of a host together."""
 
     name: str = option("The budget's name in records.", forms.name(), example='"searches"')
+    who: WhoTable = table(
+        "Which callers it is about; left out, all.",
+        WhoTable,
+        default=Factory(WhoTable),
+        example='{ group = "developers" }',
+    )
     on: OnTable = table(
         "Which messages it is about; without methods, all that name a tool, prompt or resource, and "
         "those of methods that the gate does not know.",
@@ -802,8 +818,8 @@ REPEATED: Mapping[str, type] = {
     "upstream": UpstreamTable,
     "route": RouteTable,
     "rule": RuleTable,
-    "budget": BudgetTable,
     "detector": DetectorTable,
+    "budget": BudgetTable,
 }
 #: What an included file may hold: policy, and nothing that needs a reload to be judged with the rest.
 INCLUDED = frozenset({"rule", "detector", "budget"})
@@ -823,8 +839,8 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
-    budgets: tuple[BudgetTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
+    budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

@@ -21,6 +21,7 @@ from typing import Literal
 
 import msgspec
 
+from mcpgate.holds.held import Decision
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -140,6 +141,41 @@ class _AnsweredLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     request: str | None
 
 
+class _DefinitionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "definition"
+    id: str
+    time: str
+    exchange: str | None
+    upstream: str
+    tool: str | None
+    what: str
+    old: str | None
+    new: str | None
+    key: str | None
+    renewed: bool
+    detail: str | None
+    by: str | None
+
+
+class _HoldFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    hold: str
+    decided: str | None
+    by: str | None
+
+
+class _DecisionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "decision"
+    id: str
+    time: str
+    hold: str
+    exchange: str
+    decided: str
+    by: str | None
+    why: str | None
+
+
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "repair"
@@ -235,6 +271,35 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     if verdict is not None and verdict.shadow:
         return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
+
+
+def hold_facts(hold: str, decision: Decision | None) -> str:
+    """What an C{open} line says besides of a call that was held, and who let it pass."""
+    facts = _HoldFacts(
+        hold=hold,
+        decided=decision.word.value if decision else None,
+        by=_bounded(decision.by) if decision else None,
+    )
+    return _members(facts)
+
+
+def decision_line(id: str, *, time: str, hold: str, exchange: str, decision: Decision) -> bytes:
+    """
+    A person decided about a held call, or its caller withdrew it.
+
+    @param exchange: The one by which the call came, or came back to be withdrawn.
+    """
+    return _encode(
+        _DecisionLine(
+            id=id,
+            time=time,
+            hold=hold,
+            exchange=exchange,
+            decided=decision.word.value,
+            by=_bounded(decision.by),
+            why=_bounded(decision.why) or None,
+        )
+    )
 
 
 def batch_facts(calls: Sequence[str]) -> str:
@@ -334,6 +399,49 @@ def answered_line(id: str, *, time: str, exchange: str, request: str | None) -> 
     @param request: The one by which its request came; C{None} where this worker has not seen it.
     """
     return _encode(_AnsweredLine(id=id, time=time, exchange=exchange, request=request))
+
+
+def definition_line(
+    id: str,
+    *,
+    time: str,
+    exchange: str | None,
+    upstream: str,
+    tool: str | None,
+    what: str,
+    old: str | None,
+    new: str | None,
+    key: str | None,
+    renewed: bool,
+    detail: str | None,
+    by: str | None,
+) -> bytes:
+    """What an upstream says of a tool is new, or somebody has accepted it; never what it says.
+
+    @param exchange: The id of the exchange by which it was seen; C{None} for what a person did.
+    @param what: C{first}, C{changed}, C{suspicious}, C{unfit}, C{key}, C{accepted} or C{withdrawn}.
+    @param old: The fingerprint of the definition before; of C{key}, the pin before. C{new} likewise.
+    @param key: The pin of the key by which the upstream had proved itself.
+    @param renewed: Whether that was another one than before.
+    @param detail: Which characters are not seen, and in which member; or what is wrong with it.
+    @param by: Who accepted it, or took the acceptance of another back: a user of the host.
+    """
+    return _encode(
+        _DefinitionLine(
+            id=id,
+            time=time,
+            exchange=exchange,
+            upstream=upstream,
+            tool=_bounded(tool),
+            what=what,
+            old=old,
+            new=new,
+            key=key,
+            renewed=renewed,
+            detail=_bounded(detail),
+            by=_bounded(by),
+        )
+    )
 
 
 def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:

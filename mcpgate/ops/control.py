@@ -13,8 +13,10 @@ import contextlib
 import errno
 import json
 import os
+import pwd
 import socket
 import stat
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import signature
 from pathlib import Path
@@ -43,7 +45,11 @@ ANSWER_TIMEOUT = 30.0
 # unix(7): sun_path is 108 bytes, the last of them zero.
 PATH_MOST = 107
 
-#: What a verb is: named arguments in, a JSON object out, at once or later.
+# Linux, socket(7): struct ucred is process, user and group.
+_CREDENTIALS = struct.Struct("3i")
+
+#: What a verb is: named arguments in, a JSON object out, at once or later. One with a parameter C{peer} gets
+#: there who asks (L{peer_of}); no request can say that itself.
 Verb = Callable[..., Mapping[str, object] | Awaitable[Mapping[str, object]]]
 
 
@@ -208,6 +214,8 @@ class _Conversation(LineReceiver, TimeoutMixin):
         if verb is None:
             known = ", ".join(sorted(self._ours.verbs))
             raise ControlError(f"this gate knows no such verb; it knows {known}")
+        if "peer" in signature(verb).parameters:
+            request["peer"] = peer_of(self.transport.getHandle())
         try:
             signature(verb).bind(**request)
         except TypeError as error:
@@ -234,6 +242,17 @@ class _Conversation(LineReceiver, TimeoutMixin):
         if self in self._ours.open:
             self.setTimeout(SILENCE_MOST)
             self.resumeProducing()
+
+
+def peer_of(connected: socket.socket) -> str:
+    """Who is at the other end of a unix socket, by the kernel's word: C{alice (uid 1000)}."""
+    raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(raw)
+    try:
+        return f"{pwd.getpwuid(user).pw_name} (uid {user})"
+    except KeyError:
+        # A container has often no name for it.
+        return f"uid {user}"
 
 
 def ask(path: Path, verb: str, /, **arguments: object) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def describe(
         "callers": _callers(force),
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
-        "upstreams": [_upstream(pool) for pool in force.pools.values()],
+        "upstreams": [_upstream(pool, force) for pool in force.pools.values()],
     }
 
 
@@ -77,7 +77,7 @@ def _budgets(force: InForce) -> list[dict[str, Any]]:
     For each budget: C{keys}, of how many callers, routes or tools (or what else it is counted by) it
     counts something, in all workers; and how many calls it refused in this one.
     """
-    budgets, ledger = force.generation.budgets, force.ledger
+    budgets, ledger = force.generation.policy.budgets, force.ledger
     keys = ledger.keys(budgets) if ledger is not None else {}
     refused = ledger.refused if ledger is not None else {}
     return [
@@ -114,8 +114,9 @@ def _listener(listening: Listening) -> dict[str, Any]:
     }
 
 
-def _upstream(pool: Pool) -> dict[str, Any]:
+def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
     terms = pool.terms
+    guard = force.guards.of(terms.name)
     return {
         "name": terms.name,
         "url": terms.table.url,
@@ -123,6 +124,7 @@ def _upstream(pool: Pool) -> dict[str, Any]:
         "require_pq": terms.profile.require_pq,
         "pins": len(terms.table.pins),
         "connections": pool.counts(),
+        "definitions": guard.counts() if guard is not None else None,
         "limits": _limits(terms.table),
         "last_handshake": _handshake(pool.last_handshake),
         "last_refusal": str(pool.last_refusal) if pool.last_refusal else None,

@@ -27,9 +27,11 @@ class Asked(msgspec.Struct, eq=False, frozen=True):
 
     @ivar exchange: By which it came; its answer may come by another.
     @ivar spent: What it has of budgets, if any is about it.
+    @ivar cursor: Of a list: which page of it, if not the first.
     """
 
     call: Call
     verdict: Verdict
     exchange: str
     spent: Spent | None = None
+    cursor: str | None = None

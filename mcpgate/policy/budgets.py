@@ -18,6 +18,7 @@ from attrs import frozen
 from mcpgate.config.schema import BudgetTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.patterns import Patterns
+from mcpgate.policy.who import Who
 from mcpgate.wire.call import Call, Nature
 
 #: An eighth of a minute is what somebody waits for at most without need; more parts would make each
@@ -50,6 +51,7 @@ class Budget:
     routes: frozenset[str]
     methods: Patterns
     names: Patterns
+    who: Who
 
     @property
     def counts(self) -> bool:
@@ -109,15 +111,16 @@ def compile_budgets(tables: Iterable[BudgetTable]) -> tuple[Budget, ...]:
             routes=frozenset(table.on.route),
             methods=Patterns.compile(table.on.method),
             names=Patterns.compile(table.on.name),
+            who=Who.compile(table.who),
         )
         for table in tables
     ]
     return tuple(sorted(compiled, key=lambda budget: (budget.shadow, budget.name)))
 
 
-def about(budgets: Sequence[Budget], call: Call) -> tuple[Budget, ...]:
-    """Those that are about a call, of those of its route."""
-    return tuple(budget for budget in budgets if budget.matches(call)) if budgets else ()
+def about(budgets: Sequence[Budget], route: str, call: Call) -> tuple[Budget, ...]:
+    """Those that are about a call, of those that are about its caller."""
+    return tuple(budget for budget in budgets if budget.covers(route) and budget.matches(call))
 
 
 def slid(counts: Sequence[int], newest: int, part: int) -> list[int]:

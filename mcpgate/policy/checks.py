@@ -143,22 +143,22 @@ IBAN_COUNTRIES = "|".join(sorted(country.decode() for country in _IBAN_LENGTHS))
 def ibans(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """The account number that begins here: as long as its country's are, and 1 modulo 97."""
     need = _IBAN_LENGTHS.get(text[start : start + 2].upper(), 99)
-    taken = bytearray()
-    for at in range(start, end):
-        if text[at] in b" -":
-            continue
-        taken.append(text[at])
-        if len(taken) == need:
-            stop = at + 1
-            alone = stop == end or text[stop] in b" -" or stop in joints
-            return [(start, stop)] if alone and _mod97(bytes(taken)) else []
-    return []
+    taken = text[start:end].translate(None, b" -")[:need]
+    if len(taken) < need or not _mod97(taken):
+        return []
+    stop = start
+    for _ in range(need):
+        while text[stop] in b" -":
+            stop += 1
+        stop += 1
+    return [(start, stop)] if stop == end or text[stop] in b" -" or stop in joints else []
 
 
 def _mod97(iban: bytes) -> bool:
     return int("".join(str(int(chr(sign), 36)) for sign in iban[4:] + iban[:4])) % 97 == 1
 
 
+_PUNCTUATION = b" .()/-+"
 _CALLING = re.compile(
     rb"7|20|27|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|2[1-69][0-9]|3[578][0-9]|42[0-9]|5[09][0-9]"
     rb"|6[7-9][0-9]|8[0578][0-9]|9[679][0-9]"
@@ -167,7 +167,7 @@ _CALLING = re.compile(
 
 def international(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """A number of E.164: an assigned country code, 8 to 15 digits; after +1 just ten, as the NANP has."""
-    digits = bytes(sign for sign in text[start:end] if 48 <= sign <= 57)
+    digits = text[start:end].translate(None, _PUNCTUATION)
     if digits[:1] != b"1":
         return [(start, end)] if _CALLING.match(digits) and 8 <= len(digits) <= 15 else []
     # What follows such a number after a space is another one.
@@ -183,7 +183,7 @@ def international(text: bytes, start: int, end: int, joints: Set[int]) -> Sequen
 
 def north_american(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """Ten digits of which neither the area nor the exchange is a service code such as 911."""
-    digits = bytes(sign for sign in text[start:end] if 48 <= sign <= 57)[-10:]
+    digits = text[start:end].translate(None, _PUNCTUATION)[-10:]
     return [(start, end)] if _assigned(digits[:3], digits[3:6]) else []
 
 
@@ -193,7 +193,7 @@ def _assigned(area: bytes, exchange: bytes) -> bool:
 
 def social_security(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """A number that may have been assigned: no part is all zeros, and the area is not 666 or 9xx."""
-    digits = bytes(sign for sign in text[start:end] if 48 <= sign <= 57)
+    digits = text[start:end].translate(None, _PUNCTUATION)
     area = digits[:3]
     possible = (
         len(digits) == 9

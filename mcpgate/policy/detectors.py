@@ -17,6 +17,7 @@ from itertools import accumulate
 from attrs import define, field
 
 from mcpgate.policy.beginnings import beginnings
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.flat import flat, members
 from mcpgate.policy.folded import fold, origins
 from mcpgate.policy.found import Found, merged
@@ -39,6 +40,8 @@ _HIDDEN = Regex(r"\\u00(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])", captures=False)
 DOUBT_LEAST = 3
 #: A text with so many beginnings of one thing at its end is in doubt, whatever stands before them.
 TRIES_MOST = 32
+#: A document with more that might be something deserves the closer look without further looks.
+LOOKS_FIRST = 1_000
 _TEXT = b'"text"'
 # Escapes that may stand for what is folded away; unescaped controls do not stand in JSON, save DEL.
 _UNSEEN = (rb"\u", rb"\b", rb"\f")
@@ -124,33 +127,36 @@ class Detectors:
             near, holds = self._holds(flat(raw), plain and not any(escape in raw for escape in _UNSEEN))
         if holds:
             return True
-        # A text item has it twice, as the name of its type and of its member.
-        return raw.count(_TEXT) > 2 and self._holds_across(members(raw, _TEXT), near)
+        return raw.count(_TEXT) > 1 and self._holds_across(members(raw, _TEXT), near)
 
     def _holds(self, clear: bytes, plain: bool) -> tuple[bool, bool]:
         """Whether there is any hint of what is sought, and whether it may be there."""
         near = _hit(self._near, clear)
-        if _hit(self._wide, clear) or (near and next(self._seek(clear), None) is not None):
+        if _hit(self._wide, clear) or (near and self._any_in(clear)):
             return near, True
         if not plain and (seen := _as_seen(clear)) is not clear:
             nearer = _hit(self._near, seen)
-            near = near or nearer
-            return near, _hit(self._wide, seen) or (nearer and next(self._seek(seen), None) is not None)
+            return near or nearer, _hit(self._wide, seen) or (nearer and self._any_in(seen))
         return near, False
+
+    def _any_in(self, clear: bytes) -> bool:
+        return next(self._seek(clear, Effort(LOOKS_FIRST)), None) is not None
 
     def _holds_across(self, values: list[bytes], near: bool) -> bool:
         """Whether something goes over the ends of texts, in none of which anything is found.
 
         @param near: whether there are hints within one of them; where not, they are over the ends too.
         """
+        if len(values) < 2:
+            return False
         seen = [_as_seen(value) for value in values]
         if not near and not _hit(self._wide, b"".join(seen)):
             if not _hit(self._far, b"".join(map(_ends, seen))):
                 return False
         texts = [value.decode("utf-8", "surrogatepass") for value in values]
-        return any(self.find_joined(pieces) for _, pieces in chains(texts))
+        return any(self.find_joined(chain.pieces) for chain in chains(texts))
 
-    def find_joined(self, pieces: Sequence[str]) -> list[Found]:
+    def find_joined(self, pieces: Sequence[str], effort: Effort | None = None) -> list[Found]:
         """What is found over the ends of pieces, as offsets in all of them put together."""
         folded = [fold(piece) for piece in pieces]
         coded = [piece.encode("utf-8", "surrogatepass") for piece in folded]
@@ -158,35 +164,39 @@ class Detectors:
         if not _hit(self._far, joined):
             return []
         joints = list(accumulate(len(piece) for piece in coded[:-1]))
-        spans = _placed(joined, crossing(self.shapes, self.custom, joined, joints))
+        spans = _placed(joined, crossing(self.shapes, self.custom, joined, joints, effort or Effort()))
         if not spans or all(seen is piece for seen, piece in zip(folded, pieces, strict=True)):
             return merged(spans)
         was = origins("".join(pieces))
         return merged(Found(was[start], was[end - 1] + 1, name) for start, end, name in spans)
 
-    def find(self, text: str) -> list[Found]:
+    def find(self, text: str, effort: Effort | None = None) -> list[Found]:
         """What is found in a text, in order; what overlaps is one."""
+        effort = Effort() if effort is None else effort
         raw = text.encode("utf-8", "surrogatepass")
-        found = _placed(raw, self._seek_if_near(raw))
+        found = _placed(raw, self._seek_if_near(raw, effort))
         folded = fold(text)
         if folded is not text:
             seen = folded.encode("utf-8", "surrogatepass")
-            spans = _placed(seen, self._seek_if_near(seen))
+            spans = _placed(seen, self._seek_if_near(seen, effort))
             if spans:
                 was = origins(text)
                 found += [Found(was[start], was[end - 1] + 1, name) for start, end, name in spans]
         return merged(found) if len(found) > 1 else found
 
-    def _seek_if_near(self, raw: bytes) -> Iterable[Found]:
-        return self._seek(raw) if _hit(self._near, raw) or _hit(self._wide, raw) else ()
+    def _seek_if_near(self, raw: bytes, effort: Effort) -> Iterable[Found]:
+        return self._seek(raw, effort) if _hit(self._near, raw) or _hit(self._wide, raw) else ()
 
-    def _seek(self, raw: bytes) -> Iterator[Found]:
+    def _seek(self, raw: bytes, effort: Effort) -> Iterator[Found]:
         """Finds of each detector after those of the one before it, as offsets in bytes."""
         for shape in self.shapes:
-            for start, end in shape.seek(raw):
+            for start, end in shape.seek(raw, effort):
                 yield Found(start, end, shape.detector)
         for name, regex in self.custom:
             for start, end in regex.spans(raw):
+                if not effort.spend(end - start):
+                    yield Found(start, len(raw), name)
+                    break
                 yield Found(start, end, name)
 
     def doubt(self, pieces: Sequence[str]) -> tuple[int, str] | None:

@@ -42,6 +42,8 @@ WITHIN_MOST = 3
 PART = 16
 #: Bytes that are encoded to be passed over, for each byte of a message: lists stand within lists.
 PROBED = 4
+#: Characters of names that are remembered to hold nothing, in a message that has them again and again.
+REMEMBERED_LENGTH = 64
 
 # What C{Detectors.suspicious} cannot see through, in a document: base64, and data of links, by their
 # members and schemes; escapes of URIs; escaped escapes; fractions with an exponent.
@@ -105,7 +107,7 @@ class Document:
         # Whether somebody may read what is walked by a schema, and the one, if it is known.
         self._formal = False
         self._fitting: Fitting | None = None
-        # Names in which nothing was found, and how often a name was given in one object.
+        # Names, and what stands for others, in which nothing is found; and how often a name was given in one object.
         self._clean: set[str] = set()
         self._given: dict[tuple[int, str], int] = {}
 
@@ -211,6 +213,15 @@ class Document:
         self._looked(1)
         return self._finder.found(text)
 
+    def _is_clean(self, text: str) -> bool:
+        """Whether nothing is left to be masked."""
+        if text in self._clean:
+            return True
+        clean = self._finder.clean(text)
+        if clean and len(text) <= REMEMBERED_LENGTH:
+            self._clean.add(text)
+        return clean
+
     def _looked(self, count: int) -> None:
         self._budget.looked -= count
         if self._budget.looked < 0:
@@ -241,7 +252,8 @@ class Document:
         """The name of a member, which must stay one of its own."""
         found = self._find(name)
         if not found:
-            self._clean.add(name)
+            if len(name) <= REMEMBERED_LENGTH:
+                self._clean.add(name)
             return
         self._count(found)
         new = made = spliced(name, found, self._finder.stand_in)
@@ -302,7 +314,7 @@ class Document:
                 candidates.append(spliced(text, found, _alike))
                 candidates += dict.fromkeys(NOTHING.values())
         for candidate in candidates:
-            if (fitting is None or fitting.leaf(self._path, old, candidate)) and finder.clean(candidate):
+            if (fitting is None or fitting.leaf(self._path, old, candidate)) and self._is_clean(candidate):
                 return candidate
         if fitting is not None:
             raise _no_fit(detector)

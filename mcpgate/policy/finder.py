@@ -17,7 +17,7 @@ from mcpgate.policy.texts import find_across
 from mcpgate.reasons import Reason, Refusal
 
 #: Values that are masked in one message. Who lists more of them has no message left worth reading.
-MASKED_MOST = 10_000
+MASKED_MOST = 5_000
 #: Characters of a text that are searched at once for whether there are more than L{MASKED_MOST}: full of
 #: finds they take a tenth of a second.
 PIECE = 128 * 1024

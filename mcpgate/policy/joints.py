@@ -12,6 +12,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from attrs import define, field
+
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found
 from mcpgate.policy.regex import Regex
 from mcpgate.policy.shapes import Shape
@@ -23,41 +26,49 @@ REACH = 4096
 _LEFT, _RIGHT = 8, 4
 
 
-def chains(texts: Sequence[str]) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:
+@define
+class Chain:
     """
-    Pieces of texts over whose ends something may have been split, and of which text each is, from where.
+    Pieces of texts over whose ends something may have been split.
 
-    Of a long text its beginning ends one chain, and its end begins another.
+    @ivar places: for each piece, its text and where in it the piece begins.
     """
-    places: list[tuple[int, int]] = []
+
+    pieces: list[str] = field(factory=list)
+    places: list[tuple[int, int]] = field(factory=list)
+    _begins: list[int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._begins = [0, *accumulate(len(piece) for piece in self.pieces)]
+
+    def parts(self, one: Found) -> list[tuple[int, Found]]:
+        """A find in the pieces put together, as its parts in the texts that they come from."""
+        split = []
+        at = bisect_right(self._begins, one.start) - 1
+        while at < len(self.pieces) and self._begins[at] < one.end:
+            index, offset = self.places[at]
+            start, end = max(one.start, self._begins[at]), min(one.end, self._begins[at + 1])
+            if start < end:
+                move = offset - self._begins[at]
+                split.append((index, Found(start + move, end + move, one.detector)))
+            at += 1
+        return split
+
+
+def chains(texts: Sequence[str]) -> Iterator[Chain]:
+    """The chains of texts: of a long one its beginning ends one chain, and its end begins another."""
     pieces: list[str] = []
+    places: list[tuple[int, int]] = []
     for index, text in enumerate(texts):
         if len(text) <= 2 * REACH:
             places.append((index, 0))
             pieces.append(text)
             continue
         if pieces:
-            yield [*places, (index, 0)], [*pieces, text[:REACH]]
-        places, pieces = [(index, len(text) - REACH)], [text[-REACH:]]
+            yield Chain([*pieces, text[:REACH]], [*places, (index, 0)])
+        pieces, places = [text[-REACH:]], [(index, len(text) - REACH)]
     if len(pieces) > 1:
-        yield places, pieces
-
-
-def parts(
-    one: Found, places: Sequence[tuple[int, int]], pieces: Sequence[str]
-) -> list[tuple[int, Found]]:
-    """A find in pieces put together, as its parts in the texts that they come from."""
-    begins = [0, *accumulate(len(piece) for piece in pieces)]
-    split = []
-    at = bisect_right(begins, one.start) - 1
-    while at < len(pieces) and begins[at] < one.end:
-        index, offset = places[at]
-        start, end = max(one.start, begins[at]), min(one.end, begins[at + 1])
-        if start < end:
-            move = offset - begins[at]
-            split.append((index, Found(start + move, end + move, one.detector)))
-        at += 1
-    return split
+        yield Chain(pieces, places)
 
 
 def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]) -> bool:
@@ -70,7 +81,11 @@ def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]
 
 
 def crossing(
-    shapes: Sequence[Shape], custom: Sequence[tuple[str, Regex]], joined: bytes, joints: Sequence[int]
+    shapes: Sequence[Shape],
+    custom: Sequence[tuple[str, Regex]],
+    joined: bytes,
+    joints: Sequence[int],
+    effort: Effort,
 ) -> Iterator[Found]:
     """What goes over a joint, as offsets in bytes.
 
@@ -82,6 +97,9 @@ def crossing(
         at = 0
         while (match := shape.loose.lead(joined, at)) is not None:
             lead, start, end = match
+            if not effort.spend(end - lead):
+                yield Found(lead, len(joined), shape.detector)
+                break
             within = joints[bisect_left(joints, lead) : bisect_right(joints, end)]
             at = shape.beyond(lead, end)
             if not within:

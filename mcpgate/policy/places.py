@@ -14,7 +14,7 @@ from types import MappingProxyType
 from mcpgate.policy import blobs, leaves
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import Budget, Document, spliced
-from mcpgate.policy.finder import Finder, Withheld
+from mcpgate.policy.finder import PIECE, Finder, Withheld
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Node, any_result, node_of
 from mcpgate.reasons import Reason
@@ -322,6 +322,7 @@ class Places(Document):
         if runs:
             if inner is not text:
                 self.edits[number] = inner
+            self._looked(1)
             self._run.append((number, inner))
             return
         masked = self._freely(inner, self._find(inner))
@@ -331,10 +332,9 @@ class Places(Document):
     def _end_run(self) -> None:
         """Texts that follow one another are looked at together too."""
         if len(self._run) > 1:
-            self._looked(len(self._run))
             finds = self._finder.found_across([text for _, text in self._run])
         else:
-            finds = [self._find(text) for _, text in self._run]
+            finds = [self._finder.found(text) for _, text in self._run]
         for (number, text), found in zip(self._run, finds, strict=True):
             if found:
                 self.edits[number] = self._freely(text, found)
@@ -345,7 +345,10 @@ class Places(Document):
             return text
         self._count(found)
         masked = spliced(text, found, self._finder.stand_in)
-        # What stands beside a mask may become a find with it.
+        # What stands beside a mask may become a find with it. That takes an odd expression, and as long
+        # again as the first look.
+        if len(masked) > PIECE:
+            return masked
         for _ in range(AGAIN):
             if self._finder.clean(masked):
                 return masked

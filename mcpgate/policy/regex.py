@@ -15,15 +15,18 @@ import re2  # type: ignore[import-untyped,unused-ignore]
 #: 2,000 keep even that within the seconds of an answer; the largest built-in detector takes 700.
 PROGRAM_MOST = 2_000
 
+_ANYWHERE = re2._Anchor.UNANCHORED
+
 
 class Regex:
     """
-    One compiled expression.
+    One compiled expression. C{most}: the largest that it may be, in instructions.
 
+    @ivar size: in RE2's instructions.
     @raise ValueError: It is not RE2's, or too large; the text says which.
     """
 
-    __slots__ = ("_search", "groups", "text")
+    __slots__ = ("_last", "_match", "size", "text")
 
     def __init__(self, text: str, *, captures: bool = True, most: int | None = None) -> None:
         options = re2.Options()
@@ -39,39 +42,36 @@ class Regex:
         if most is not None and compiled.programsize > most:
             raise ValueError(f"too large: {compiled.programsize} instructions, at most {most}")
         self.text = text
-        self.groups: int = compiled.groups if captures else 0
-        self._search = compiled.search
+        self.size: int = compiled.programsize
+        # Named groups capture even where none are wanted.
+        self._last = -1 if captures else 0
+        # The wrapper around it makes a generator and an object for each match, which takes longer than most
+        # matches do.
+        self._match = compiled._regexp.Match
 
     def hits(self, raw: bytes) -> bool:
         """Whether it matches anywhere."""
-        return self._search(raw) is not None
+        spans: list[tuple[int, int]] = self._match(_ANYWHERE, raw, 0, len(raw))
+        return spans[0][0] >= 0
 
     def span(self, raw: bytes, start: int = 0) -> tuple[int, int] | None:
         """Where it first matches: its last group if it has one, else the whole match."""
-        match = self._search(raw, start)
-        if match is None:
-            return None
-        found: tuple[int, int] = match.span(self.groups)
-        return found
+        spans: list[tuple[int, int]] = self._match(_ANYWHERE, raw, start, len(raw))
+        return spans[self._last] if spans[0][0] >= 0 else None
 
     def lead(self, raw: bytes, start: int) -> tuple[int, int, int] | None:
         """Where its first group begins in its next match, and the span of its last."""
-        match = self._search(raw, start)
-        if match is None:
-            return None
-        begin, end = match.span(self.groups)
-        return match.start(1), begin, end
+        spans: list[tuple[int, int]] = self._match(_ANYWHERE, raw, start, len(raw))
+        return (spans[1][0], *spans[-1]) if spans[0][0] >= 0 else None
 
     def spans(self, raw: bytes) -> Iterator[tuple[int, int]]:
         """Where it matches, one after the other; empty matches are none."""
         start = 0
-        while (match := self._search(raw, start)) is not None:
-            begin, end = match.span()
+        while start <= len(raw) and (span := self.span(raw, start)) is not None:
+            begin, end = span
             if end > begin:
-                yield begin, end
+                yield span
             start = end if end > begin else end + 1
-            if start > len(raw):
-                return
 
 
 def regex_of_operator(text: str) -> Regex:

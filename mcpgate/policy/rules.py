@@ -17,6 +17,7 @@ from functools import cached_property
 from attrs import Factory, define, field, frozen
 
 from mcpgate.config.schema import DetectorTable, RuleTable
+from mcpgate.policy.budgets import Budget
 from mcpgate.policy.demand import Demand, demand_inbound, demand_outbound
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.patterns import EVERY, Patterns
@@ -163,13 +164,14 @@ class RouteRules:
 class Callers:
     """A class of callers: all to whom the same rules of a policy apply.
 
-    @ivar rules: Those about them, sorted by name.
+    @ivar rules: Those about them, sorted by name; C{budgets} likewise.
     @ivar unmet: The names of those whose inbound demands their connections do not meet.
     """
 
     policy: Policy
     rules: tuple[Rule, ...]
     unmet: frozenset[str]
+    budgets: tuple[Budget, ...] = ()
     _routes: dict[str, RouteRules] = field(factory=dict, init=False, repr=False)
 
     def at(self, route: str) -> RouteRules:
@@ -200,16 +202,16 @@ class Policy:
 
     rules: tuple[Rule, ...]
     detectors: tuple[DetectorTable, ...] = ()
+    budgets: tuple[Budget, ...] = field(default=(), eq=False)
     _known: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
     _alike: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
     _masks: dict[Hashable, Masks] = field(default=Factory(dict), init=False, eq=False, repr=False)
 
     @cached_property
     def regard(self) -> Regard:
-        """What the rules look at in callers."""
-        return Regard.of(
-            [rule.who for rule in self.rules], handshake=any(rule.inbound is not None for rule in self.rules)
-        )
+        """What rules and budgets look at in callers."""
+        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets)]
+        return Regard.of(whos, handshake=any(rule.inbound is not None for rule in self.rules))
 
     def callers(self, caller: Caller) -> Callers:
         """The class of a caller."""
@@ -230,8 +232,9 @@ class Policy:
             if rule.inbound is not None
             and (caller.handshake is None or not rule.inbound.met_by(caller.handshake))
         )
-        key = tuple(rule.name for rule in about), unmet
-        return self._alike.setdefault(key, Callers(self, about, unmet))
+        budgets = tuple(budget for budget in self.budgets if budget.who.matches(caller))
+        key = tuple(rule.name for rule in about), tuple(budget.name for budget in budgets), unmet
+        return self._alike.setdefault(key, Callers(self, about, unmet, budgets))
 
     def masks(self, rules: Iterable[Rule], *, gently: bool = False) -> Masks | None:
         """What these rules together subject a message to.
@@ -259,15 +262,18 @@ class Policy:
         return known
 
 
-def compile_rules(rules: Sequence[RuleTable], detectors: Sequence[DetectorTable] = ()) -> Policy:
+def compile_rules(
+    rules: Sequence[RuleTable], detectors: Sequence[DetectorTable] = (), budgets: Sequence[Budget] = ()
+) -> Policy:
     """Compile the C{[[rule]]} tables.
 
     @param detectors: the C{[[detector]]} tables.
+    @param budgets: as from L{compile_budgets}, in their order.
     @raise ValueError: A verdict is none that there is, or a detector is no good. C{config.load} reports
         that with its key path long before; a guess here could only open the gate.
     """
     compiled = [_compile(table) for table in rules]
-    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors))
+    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors), tuple(budgets))
     for rule in policy.rules:
         # Now, and not when the first call comes: a detector may be no good, and takes its time.
         policy.masks([rule])

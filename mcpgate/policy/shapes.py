@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from attrs import define
 
 from mcpgate.policy.checks import Check
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.regex import Regex
 from mcpgate.policy.sought import Sought
 
@@ -39,13 +40,16 @@ class Shape:
             sought.needs,
         )
 
-    def seek(self, raw: bytes) -> Iterator[tuple[int, int]]:
-        """Where it is in a text."""
+    def seek(self, raw: bytes, effort: Effort) -> Iterator[tuple[int, int]]:
+        """Where it is in a text; once the effort is spent, everywhere."""
         if self.needs and not any(need in raw for need in self.needs):
             return
         at = 0
         while (span := self.tight.span(raw, at)) is not None:
             start, end = span
+            if not effort.spend(end - start):
+                yield start, len(raw)
+                return
             spans = self.check(raw, start, end, _NOWHERE)
             yield from spans
             # What was refused may hide the beginning of another; what was found does not.

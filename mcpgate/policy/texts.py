@@ -7,8 +7,9 @@ from collections.abc import Sequence, Set
 
 from mcpgate.policy.checks import KEY_MOST, key_ends, key_goes_on
 from mcpgate.policy.detectors import Detectors
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import chains, is_news, parts
+from mcpgate.policy.joints import chains, is_news
 
 _KEY = "private-key"
 #: What may be longer than what is already enough to find it.
@@ -20,7 +21,9 @@ _TOKEN_GOES_ON = re.compile(
 )
 
 
-def find_across(texts: Sequence[str], detectors: Detectors) -> list[list[Found]]:
+def find_across(
+    texts: Sequence[str], detectors: Detectors, effort: Effort | None = None
+) -> list[list[Found]]:
     """
     What is found in each of some neighbouring texts, also of what goes on from one to the next.
 
@@ -28,13 +31,14 @@ def find_across(texts: Sequence[str], detectors: Detectors) -> list[list[Found]]
     nothing else stands between. The time is linear in their length, as at each joint only so much is
     looked at (L{mcpgate.policy.joints.REACH}).
     """
-    found = [detectors.find(text) for text in texts]
+    effort = Effort() if effort is None else effort
+    found = [detectors.find(text, effort) for text in texts]
     if len(texts) < 2:
         return found
     news = []
-    for places, pieces in chains(texts):
-        for one in detectors.find_joined(pieces):
-            split = parts(one, places, pieces)
+    for chain in chains(texts):
+        for one in detectors.find_joined(chain.pieces, effort):
+            split = chain.parts(one)
             if is_news(split, found):
                 news += split
     for index, part in news:

@@ -52,7 +52,7 @@ def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
     """The answer to a message about what a caller may not even know of, as from a server that lacks it."""
     if message.kind is not Kind.REQUEST:
         return ACCEPTED
-    named = call.nature is Nature.NAMED and call.name is not None
+    named = call.nature is Nature.TASK or (call.nature is Nature.NAMED and call.name is not None)
     # 2026-07-28 answers an unknown method with 404 (streamable HTTP, "Status Codes").
     status = 404 if revision.modern and not named else 200
     return _response(status, blocked_json(message, call, revision), [], False)
@@ -61,7 +61,10 @@ def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
 def blocked_json(message: Message, call: Call, revision: Revision) -> bytes:
     """The same as JSON-RPC alone, for a request."""
     error: dict[str, object]
-    if call.nature is not Nature.NAMED or call.name is None:
+    if call.nature is Nature.TASK:
+        # MCP tasks, "Error Handling", in the words of the official SDKs.
+        error = {"code": INVALID_PARAMS, "message": "Failed to retrieve task: Task not found"}
+    elif call.nature is not Nature.NAMED or call.name is None:
         error = {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": call.method}
     elif call.method == "tools/call":
         error = {"code": INVALID_PARAMS, "message": f"Unknown tool: {call.name}"}
@@ -112,6 +115,9 @@ def denied_json(id: int | str, method: str, refusal: Refusal, *, revision: Revis
     said = ANSWERS[refusal.reason].words
     if refusal.retry_after:
         said += f" Retry after {refusal.retry_after} seconds."
+    if refusal.told and "said" in refusal.told:
+        # What a person has given as the reason.
+        said += f" They said: {refusal.told['said']}"
     said += f" ({refusal.reason.value}, {exchange})"
     result: dict[str, object] = {"content": [{"type": "text", "text": said}], "isError": True}
     if revision.modern:

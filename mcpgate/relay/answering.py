@@ -17,13 +17,15 @@ from mcpgate.evidence.record import answered_line, dropped_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.rules import ALLOW, Verdict
+from mcpgate.policy.rules import BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay import answer
+from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
 from mcpgate.relay.spending import Spending
+from mcpgate.relay.tasks import LIST as TASKS_LIST
+from mcpgate.relay.tasks import TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
@@ -202,6 +204,8 @@ class Answering:
         assert self._head is not None
         exchange = self._exchange
         head, emitted = self._head
+        if exchange.streaming:
+            return self._pass_as_event(head, body)
         owed = self._owed(head)
         if owed:
             head, emitted, body = _joined(head, body, owed)
@@ -212,6 +216,20 @@ class Answering:
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)
+
+    def _pass_as_event(self, head: ResponseHead, body: bytes) -> None:
+        """The answer to a call that was held is a document, and its caller has a stream already."""
+        exchange = self._exchange
+        asking = exchange.asking
+        message = parse(body)
+        error = message if isinstance(message, Message) and message.error is not None else None
+        theirs = error is not None and asking is not None and error.id == asking.id
+        if not (self.answered or theirs):
+            # An error of HTTP without a message to pass on, or nothing at all.
+            return exchange.refuse(Refusal(Reason.UPSTREAM_MESSAGE, f"it answered {head.status}"))
+        exchange.status = 200
+        # In JSON, line ends stand only where a space may.
+        self._end(event_of(body.replace(b"\r", b" ").replace(b"\n", b" ")), None)
 
     def _owed(self, head: ResponseHead) -> tuple[bytes, ...]:
         """What must be put among the answers to a batch: to what we kept back, and to what they left out."""
@@ -258,6 +276,11 @@ class Answering:
         exchange = self._exchange
         exchange.status = head.status
         exchange.bytes_out += size
+        if exchange.streaming:
+            # The caller has a head, which went out while it was waiting.
+            if body:
+                exchange.inbound.stream.write(body)
+            return
         if exchange.last or self._lines:
             emitted = with_lines(emitted, self._lines, exchange.last)
         exchange.inbound.stream.write(emitted + body if body else emitted)
@@ -334,13 +357,21 @@ class Answering:
                 hearing.endpoint = self._endpoint
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
+        hearing.news = self._news
         hearing.masks = self._masks()
-        questions = Questions(exchange, admission)
-        hearing.keep, hearing.decline = questions.keep, questions.decline
+        hearing.keep, hearing.decline = self._keep, Questions(exchange, admission).decline
         if not revision.modern:
             hearing.asked = live.asked if live is not None else Recent(REQUESTS_MOST)
             hearing.events = live.events if live is not None else None
         return hearing
+
+    def _keep(self, message: Message, asked: Mapping[int | str, str] | None) -> Refusal | None:
+        """Why what is no answer does not reach the caller, if so."""
+        if message.method in TOLD:
+            refusal = told(message, self._admission, self._exchange.inbound.force.tasks, self._callers())
+            if refusal is not None:
+                return refusal
+        return Questions(self._exchange, self._admission).keep(message, asked)
 
     def _masks(self) -> Masks | None:
         """What is subject to masks between the answers: all that belongs to one request is, as its answer."""
@@ -357,7 +388,7 @@ class Answering:
             known = asked.exchange if asked is not None else None
             self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=known))
             verdict = self._verdict(asked)
-            if verdict.action is not ALLOW:
+            if verdict.action is BLOCK:
                 # The rules have changed since it was asked for.
                 reason = verdict.reason or Reason.POLICY_BLOCKED
                 hearing.drop(reason, "an answer to what is not allowed any more")
@@ -368,12 +399,18 @@ class Answering:
             withheld = Questions(exchange, self._admission).withheld(message)
             if withheld is not None:
                 return self._in_place(asked, message.id, withheld)
+            refusal = learn(asked, message, self._admission, exchange.inbound.force.tasks)
+            if refusal is not None:
+                return refusal
         exceeds = self._charged(asked, len(raw)) if asked is not None else None
         if exceeds is not None:
             return self._in_place(asked, message.id, exceeds)
         amended = self._told(asked, message, raw)
+        if isinstance(amended, Refusal):
+            listed = amended.reason is Reason.POLICY_LIST
+            return self._in_place(asked, message.id, amended) if listed else amended
         masks = asked.verdict.masks if asked is not None else hearing.masks
-        if masks is None or isinstance(amended, Refusal):
+        if masks is None:
             return amended
         return self._masked(masks, asked, message if amended is raw else None, amended)
 
@@ -395,23 +432,32 @@ class Answering:
             message = read
         assert hearing is not None and message.id is not None
         method = asked.call.method if asked is not None else None
-        screened = masks.apply(message, raw, sender=SERVER, asked=method)
+        schema = listing.schema_of(self._exchange, asked)
+        screened = masks.apply(message, raw, sender=SERVER, asked=method, schema=schema)
         if isinstance(screened, Refusal):
             return self._in_place(asked, message.id, screened)
         return raw if screened is None else hearing.count(screened)
 
     def _told(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
         """An answer as the gate has it told, and what it learns from it."""
-        if asked is None:
-            return raw
-        method = asked.call.method
-        if method == "initialize" or method == "server/discover":
-            return clamp.answered(method, message, raw)
-        if method == "tools/list" and isinstance(message.result, Mapping):
-            tools = message.result.get("tools")
-            if isinstance(tools, list):
-                self._admission.route.mirrors.learn(tools)
-        return raw
+        if asked is not None and asked.call.method in ("initialize", "server/discover"):
+            clamped = clamp.answered(asked.call.method, message, raw)
+            if isinstance(clamped, Refusal):
+                return clamped
+            raw = clamped
+        if asked is not None and asked.call.method == TASKS_LIST:
+            tasks = self._exchange.inbound.force.tasks
+            return listed(message, raw, self._admission, tasks, self._callers())
+        return listing.answer(self._exchange, asked, message, raw)
+
+    def _news(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        """What becomes of a notification that is not everybody's."""
+        hearing = self._hearing
+        assert hearing is not None
+        heard = listing.news(self._exchange, message, raw)
+        if heard is None:
+            hearing.drop(Reason.POLICY_UNLISTED, "news of what the caller may not read")
+        return heard
 
     def _in_place(self, asked: Asked | None, id: int | str, refusal: Refusal) -> bytes:
         """The answer that stands in the place of one that may not pass."""
@@ -420,10 +466,12 @@ class Answering:
 
     def _verdict(self, asked: Asked | None) -> Verdict:
         """On an answer that comes by another exchange than its request, by the rules of today."""
-        # A stream may be older than the rules.
-        admission, route = self._admission, self._admission.route.name
-        callers = self._exchange.inbound.force.generation.policy.callers(admission.caller)
+        callers, route = self._callers(), self._admission.route.name
         return decide(callers, route, asked.call) if asked is not None else strictest(callers, route)
+
+    def _callers(self) -> Callers:
+        # A stream may be older than the rules.
+        return self._exchange.inbound.force.generation.policy.callers(self._admission.caller)
 
     # Sessions (up to 2025-11-25): what the caller holds is sealed, so that nobody else can use it.
 

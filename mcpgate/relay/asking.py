@@ -10,11 +10,13 @@ from __future__ import annotations
 import msgspec
 
 from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
+from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
 from mcpgate.policy.demand import Demand
+from mcpgate.policy.lists import LISTS, cursor_of
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.rules import ALLOW, BLOCK, Verdict
+from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
@@ -23,12 +25,13 @@ from mcpgate.relay.judged import Judged, judge
 from mcpgate.relay.questions import declared, is_idle, is_unasked
 from mcpgate.relay.screening import screened
 from mcpgate.relay.spending import Spending, spend
+from mcpgate.relay.tasks import follow
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
-from mcpgate.wire.mcp import client_request
+from mcpgate.wire.mcp import TASK, client_request
 from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
@@ -36,7 +39,7 @@ NOTHING = call_facts(None, None, None)
 
 
 #: Requests whose answers the gate looks into, or changes.
-INTERESTING = frozenset({"initialize", "server/discover", "tools/list"})
+INTERESTING = LISTS | {"initialize", "server/discover"}
 
 
 class Asking(msgspec.Struct, gc=False):
@@ -54,6 +57,10 @@ class Asking(msgspec.Struct, gc=False):
     @ivar budgeted: A single message that is still to be taken out of the budgets that are about it.
     @ivar spent: What it has of budgets; of a batch, each of its messages.
     @ivar plain: Whether it is a single request whose answer is of no interest to the gate itself.
+    @ivar cursor: Of a single request for a list: which page of it, if not the first.
+    @ivar held: Whether people have a say: a person must approve it, its caller has come back for what one
+        has decided, or it cancels what may be waiting for that (C{relay.holding}).
+    @ivar cancels: The requests that it cancels.
     """
 
     body: bytes
@@ -67,8 +74,11 @@ class Asking(msgspec.Struct, gc=False):
     masks: Masks | None = None
     demands: tuple[tuple[Demand, ...], ...] = ()
     forward: bytes | None = None
+    held: bool = False
+    cancels: tuple[int | str, ...] = ()
     budgeted: Judged | None = None
     spent: tuple[Spending, ...] = ()
+    cursor: str | None = None
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -79,7 +89,7 @@ class Asking(msgspec.Struct, gc=False):
             if self.judged is not None and self.id is not None:
                 call, verdict = self.judged.call, self.judged.verdict
                 spent = self.spent[0] if self.spent else None
-                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent)
+                self._awaited[self.id] = Asked(call, verdict, self.exchange, spent, self.cursor)
         return self._awaited
 
 
@@ -138,11 +148,20 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             # Whatever its params: that is how a client of 2026-07-28 finds out.
             judged = Refusal(Reason.MCP_METHOD)
         return Turned(judged, id=id)
+    if judged.call.nature is TASK:
+        judged = follow(message, judged, admission, force)
     call, verdict = judged.call, judged.verdict
+    held = False
     if verdict.action is not ALLOW:
-        refusal = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
-        raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
-        return Turned(refusal, judged.facts, raw, id)
+        held = verdict.action is HOLD and message.kind is REQUEST
+        if not held:
+            refusal = _why(verdict)
+            raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
+            return Turned(refusal, judged.facts, raw, id)
+    suspended = _suspended(admission, call, force)
+    if suspended is not None:
+        raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
+        return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
     if message.kind is not REQUEST:
         idle = is_idle(message, admission)
         if idle is not None:
@@ -153,6 +172,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         refused = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
         if refused is not None and message.kind is REQUEST:
             return Turned(refused, judged.facts, id=id)
+    if admission.revision.modern and "requestState" in message.params:
+        held = held or own_state(message.params) is not None
     facts, forward = judged.facts, None
     if verdict.asking is not None:
         changed = screened(verdict.asking, message, body, admission)
@@ -163,8 +184,11 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
     if message.kind is not REQUEST:
-        budgeted = judged if judged.budgets else None
-        return Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+        budgeted, cancels = judged if judged.budgets else None, _cancelled(message)
+        asking = Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+        if cancels:
+            asking.held, asking.cancels = True, cancels
+        return asking
     if call.method == "initialize":
         body = clamp.asked(message, body)
     method = call.method
@@ -173,6 +197,9 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
+    asking.held = held
+    if not plain:
+        asking.cursor = cursor_of(message)
     if judged.budgets:
         asking.budgeted = judged
         asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
@@ -190,6 +217,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
     passing: list[bytes] = []
     owed: list[bytes] = []
     awaited: dict[int | str, Asked] = {}
+    cancels: tuple[int | str, ...] = ()
     demands: list[tuple[Demand, ...]] = []
     budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
@@ -213,19 +241,23 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         judged = judge(message, admission.route, admission.callers)
         if isinstance(judged, Refusal):
             return Turned(judged)
+        if judged.call.nature is TASK:
+            judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
-        why = Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+        why = _why(verdict)
         if verdict.action is ALLOW:
-            changed = _as_may_pass(verdict, message, raw, admission)
+            suspended = _suspended(admission, call, force)
+            changed = suspended or _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
                 if judged.budgets:
                     budgeted.append((len(facts), len(passing), message, judged))
                 facts.append(judged.facts)
                 passing.append(changed)
+                cancels += _cancelled(message)
                 if verdict.outbound:
                     demands.append(verdict.outbound)
                 if message.id is not None:
-                    awaited[message.id] = Asked(call, verdict, exchange)
+                    awaited[message.id] = Asked(call, verdict, exchange, None, cursor_of(message))
                 continue
             why = changed
             facts.append(refused_facts(call, verdict, why))
@@ -243,7 +275,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if not isinstance(one, Refusal):
             spent.append(one)
             if asked is not None and message.id is not None:
-                awaited[message.id] = Asked(call, asked.verdict, exchange, one)
+                awaited[message.id] = Asked(call, asked.verdict, exchange, one, cursor_of(message))
             continue
         why = one
         facts[at] = refused_facts(call, judged.verdict, why)
@@ -262,11 +294,20 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
             None,
             tuple(owed),
             demands=tuple(demands),
+            held=bool(cancels),
+            cancels=cancels,
             spent=tuple(spent),
             _awaited=awaited,
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
     return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+
+
+def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refusal | None:
+    """Why a tool may not be called by anybody, if its upstream has changed it (C{definitions.guard})."""
+    guarding = force.guards.guarding if force is not None else None
+    guard = guarding.get(admission.route.upstream.name) if guarding else None
+    return guard.judge(call.method, call.name) if guard is not None else None
 
 
 def _as_may_pass(
@@ -300,6 +341,20 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     """
     verdict = reaches(admission.callers, admission.route.name)
     return call_facts(None, None, verdict), verdict
+
+
+def _why(verdict: Verdict) -> Refusal:
+    """Why a verdict does not let a message pass."""
+    if verdict.action is HOLD:
+        # A notification has no answer that could wait, and a batch one for all of its messages.
+        return Refusal(Reason.POLICY_UNDECIDED, "only a request that comes alone can wait for a person")
+    return Refusal(verdict.reason or Reason.POLICY_BLOCKED)
+
+
+def _cancelled(message: Message) -> tuple[int | str, ...]:
+    """The request that a notification cancels, if it does."""
+    id = message.params.get("requestId") if message.method == "notifications/cancelled" else None
+    return (id,) if type(id) is int or type(id) is str else ()
 
 
 def _is_gone(message: Message, revision: Revision) -> bool:

@@ -22,23 +22,28 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import reaches
+from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
 from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
+from mcpgate.relay.holding import Holding, cancel
 from mcpgate.relay.judged import Judged
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
+from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
+from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.questions import notable
+from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
@@ -66,9 +71,15 @@ class Exchange:
     _sent = False
     _answering: Answering | None = None
     _outbound: str | None = None
+    #: The certificate of whoever answers, once L{Answering} reads it.
+    peer: Certificate | None = None
     _opened = False
     _kept = False
     closed = False
+    #: A call that waits for a person, or did.
+    holding: Holding | None = None
+    #: Whether the head of an event stream went out before there was an answer.
+    streaming = False
     #: How many values of each detector were masked in the answer.
     masked: dict[str, int] | None = None
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
@@ -115,6 +126,8 @@ class Exchange:
                 return self.refuse(asking.refusal)
             return self._answer(asking.answer, int(asking.answer[9:12]), asking.refusal)
         self.asking = asking
+        if asking.held:
+            return self._hold(admission, body, asking)
         if asking.budgeted is not None:
             refusal = self._spend(asking, asking.budgeted, admission)
             if refusal is not None:
@@ -129,6 +142,34 @@ class Exchange:
             return spent
         asking.spent = (spent,)
         return None
+
+    def _hold(self, admission: Admission, body: bytes, asking: Asking) -> None:
+        """People have a say (C{relay.holding})."""
+        if asking.cancels:
+            cancel(self, admission, asking)
+            return self.go_on(admission, asking)
+        self.holding = Holding(self, admission, body, asking)
+        self.holding.begin()
+
+    def note(self, facts: str) -> None:
+        """What there is to say of a held call."""
+        self._facts = facts
+
+    def go_on(self, admission: Admission, asking: Asking) -> None:
+        """It may be made: a held call by what was judged anew."""
+        self.admission, self.asking, self._facts = admission, asking, asking.facts
+        if asking.budgeted is not None:
+            refusal = self._spend(asking, asking.budgeted, admission)
+            if refusal is not None:
+                return self._deny(asking, refusal)
+        self._lease(admission)
+
+    def turn(self, turned: Turned) -> None:
+        """A held call may not be made."""
+        self._facts = turned.facts
+        if turned.answer is None:
+            return self.refuse(turned.refusal)
+        self._answer(turned.answer, int(turned.answer[9:12]), turned.refusal)
 
     def _judge_stream(self, admission: Admission) -> None:
         # GET opens a stream for what the upstream wants to say, DELETE ends a session: both belong
@@ -173,7 +214,9 @@ class Exchange:
             inbound.stream.deadline = inbound.force.readiness.now + wait
 
     def lease_overdue(self) -> None:
-        """No connection in the time that one attempt may take."""
+        """No connection in the time that one attempt may take; or it is the time of a held call."""
+        if self.holding is not None and self.holding.waits:
+            return self.holding.overdue()
         if self._pool is not None:
             self._pool.withdraw(self)
             self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
@@ -252,7 +295,8 @@ class Exchange:
         if not answers:
             return self._answer(answer.ACCEPTED, 202, refusal)
         if asking.judged is not None:
-            self._facts, body = facts[0], answers[0]
+            held = self.holding.facts if self.holding is not None else ""
+            self._facts, body = facts[0] + held, answers[0]
         else:
             self._facts, body = batch_facts(facts), b"[%b]" % b",".join(answers)
         self._answer(answer.json_bytes(body), 200, refusal)
@@ -297,11 +341,14 @@ class Exchange:
                 and message.kind is RESPONSE
                 and message.id == asking.id
                 and not notable(message)
+                and untouched(asking.method, message.result)
             ):
                 masks = asking.masks
                 if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
                     self._pass(emitted, payload)
                     return self
+        if connection is not None:
+            self.peer = connection.handshake.peer
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 
@@ -339,6 +386,8 @@ class Exchange:
         """The caller caught up."""
         if self._answering is not None:
             self._answering.resumed()
+        elif self.holding is not None and self.holding.waits:
+            self.holding.resumed()
 
     # A drain: what can be had again elsewhere ends, what cannot goes on.
 
@@ -349,6 +398,8 @@ class Exchange:
 
         The answer to a call is waited for, also where it comes as a stream.
         """
+        if self.holding is not None and self.holding.waits:
+            return self.holding.drain()
         begun = self.status is not None
         detail = "the stream was ended between two events" if begun else "before the stream began"
         self.end_stream(Refusal(Reason.GATE_DRAINING, detail))
@@ -403,7 +454,9 @@ class Exchange:
         self.inbound.finished(close)
 
     def _let_go(self) -> None:
-        """Give back, or end, what was had of the upstream."""
+        """Give back, or end, what was had of the upstream, or was waited for."""
+        if self.holding is not None:
+            self.holding.abandon()
         if self._pool is not None:
             self._pool.withdraw(self)
             self._pool = None
@@ -416,8 +469,10 @@ class Exchange:
             self._answering.abandon()
 
     def _answer(self, raw: bytes, status: int, refusal: Refusal | None, *, close: bool = False) -> None:
-        self.status = status
         body = raw.find(b"\r\n\r\n") + 4
+        if self.streaming:
+            return self._last_event(raw[body:], refusal)
+        self.status = status
         if (close or self.last) and not raw.endswith(b"\r\nconnection: close\r\n\r\n", 0, body):
             # RFC 9112 9.6: or the caller might send its next request to nobody.
             raw = raw[: body - 2] + b"connection: close\r\n\r\n" + raw[body:]
@@ -432,6 +487,18 @@ class Exchange:
         self._open()
         self.inbound.stream.write(raw)
         self.done(refusal, close=close or self.last)
+
+    def _last_event(self, body: bytes, refusal: Refusal | None) -> None:
+        """An answer of ours to a call that was held, whose caller has a stream already."""
+        payload = event_of(body) if body else b""
+        self.status = 200
+        if self.live is not None and self._id is not None:
+            # No other stream may bring a second one.
+            self.live.outstanding.pop(self._id, None)
+        self.bytes_out += len(payload)
+        self._open()
+        self.inbound.stream.write((chunk(payload) if payload else b"") + LAST_CHUNK)
+        self.done(refusal, close=self.last)
 
     @property
     def last(self) -> bool:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.definitions.guards import Guards
+from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
+from mcpgate.holds.desk import Desk
+from mcpgate.holds.office import Office
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
+from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.pool import Pool
 from mcpgate.upstream.terms import UpstreamTerms
@@ -35,7 +41,11 @@ class InForce:
         tokens: IssuedTokens,
         sessions: Sessions,
         wall: Callable[[], float] = time.time,
+        holds: Desk | None = None,
     ) -> None:
+        """
+        @param holds: where calls wait for people; by default an office of our own, which nobody can reach.
+        """
         self.readiness = readiness
         self.witness = witness
         self.generation = generation
@@ -45,11 +55,17 @@ class InForce:
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
         self.sessions = sessions
+        #: What upstreams have said of their tools.
+        self.guards = Guards(partial(tell, witness), wall)
         #: Tells upstreams that what they asked is not asked; nobody does, where there is none.
         self.declining: Declining | None = None
         #: Where budgets are counted, once there is one.
         self.ledger: Ledger | None = None
+        #: Which tool made which task; without it, no task can be asked for.
+        self.tasks: Tasks | None = None
         self.wall = wall
+        #: Where calls wait for people.
+        self.holds = holds if holds is not None else Desk(Office(), witness)
         self.draining = False
 
     def pool(self, terms: UpstreamTerms) -> Pool | None:

@@ -87,7 +87,17 @@ class Idle:
                 ends = [Deferred.fromCoroutine(self._end(*each)) for each in found.values()]
                 await gatherResults(ends, consumeErrors=True)
                 sessions.marks.counted(left, wall())
+                await self._forget_tasks()
         sessions.marks.recount()
+
+    async def _forget_tasks(self) -> None:
+        """Tasks that are kept no longer go in the same turn."""
+        tasks = self._force.tasks
+        if tasks is not None:
+            with closing(tasks.sweep()) as steps:
+                for count, _ in enumerate(steps, 1):
+                    if count % SLICE == 0:
+                        await self._next_turn()
 
     def _stepped(self) -> bool:
         """

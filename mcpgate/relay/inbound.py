@@ -247,7 +247,7 @@ class Inbound:
         if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
             return
         exchange.judged_by = by
-        judged = self._admit(admission.head)
+        judged = self.admit(admission.head)
         if not isinstance(judged, Preflight) and judged.refusal is not None:
             exchange.end_stream(judged.refusal)
 
@@ -353,7 +353,7 @@ class Inbound:
             self._refuse_head(None, head)
             return False
         self._buffer = buffer[end:]
-        admission = self._admit(head)
+        admission = self.admit(head)
         if isinstance(admission, Denial):
             self._refuse_head(head, admission)
             return True
@@ -372,7 +372,7 @@ class Inbound:
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
         return self._expect(admission, head.length)
 
-    def _admit(self, head: RequestHead) -> Admission | Denial | Preflight:
+    def admit(self, head: RequestHead) -> Admission | Denial | Preflight:
         """Judge a head, by what there is to know of this connection."""
         force = self.force
         asked = force.generation.policy.regard

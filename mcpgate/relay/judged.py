@@ -76,7 +76,7 @@ def judge(message: Message, route: RouteTerms, callers: Callers) -> Judged | Ref
     if isinstance(call, Refusal):
         return call
     found = weigh(callers, route.name, call)
-    budgets = about(route.budgets, call)
+    budgets = about(callers.budgets, route.name, call)
     judged = Undecided(call, found, budgets) if isinstance(found, Open) else _judged(call, found, budgets)
     if asked is not None and len(asked[0]) + len(asked[1] or "") <= REMEMBERED_LENGTH:
         if len(route.judged) >= REMEMBERED:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 UNANSWERED_MOST = 64
 
 _ROOTS_CHANGED = "notifications/roots/list_changed"
+_TASK = "notifications/tasks"
 _ELICITED = "notifications/elicitation/complete"
 
 
@@ -45,7 +46,8 @@ class Questions:
         if message.kind is not REQUEST:
             if message.method == _ELICITED and ELICIT not in self._askable():
                 return Refusal(Reason.POLICY_QUESTION, "the end of what it may not ask")
-            return self.withheld(message) if "inputRequests" in message.params else None
+            # What is told of a task may hold questions.
+            return self.withheld(message) if message.method == _TASK else None
         found = questions_in(message)
         assert not isinstance(found, Refusal)
         verdict = self._judge(found[0])

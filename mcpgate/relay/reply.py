@@ -25,6 +25,7 @@ from typing import Protocol
 from attrs import Factory, define
 
 from mcpgate.policy.asked import Asked
+from mcpgate.policy.lists import JUDGED_NEWS
 from mcpgate.policy.masks import Masked, Masks
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
@@ -40,6 +41,8 @@ Outstanding = MutableMapping[int | str, Asked]
 #: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
 Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
 
+#: The same for a notification.
+News = Callable[[Message, bytes], bytes | None | Refusal]
 #: Why a request or notification of the upstream's own is kept from the caller, if it is; with what else it
 #: has asked the caller.
 Keep = Callable[[Message, "Mapping[int | str, str] | None"], Refusal | None]
@@ -69,6 +72,7 @@ class Hearing:
     @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
     @ivar amend: Called with each answer, in order.
     @ivar keep: Called with each message that is no answer, in order; C{None}: nothing of that is kept.
+    @ivar news: Called with each notification that is not everybody's (C{policy.lists}), if there are rules.
     @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
     @ivar again: Whether what it may answer may have been answered before: the caller has come back for what
         it missed.
@@ -96,6 +100,7 @@ class Hearing:
     decline: Callable[[Message, Refusal], Refusal] | None = None
     dropped: list[Refusal] = Factory(list)
     answered: set[int | str] = Factory(set)
+    news: News | None = None
 
     def hear(self, raw: bytes) -> bytes | None | Refusal:
         """What to pass on of one message, or of one batch; C{None}: nothing."""
@@ -156,6 +161,14 @@ class Hearing:
             withdrawn = message.params.get("requestId")
             if type(withdrawn) is int or type(withdrawn) is str:
                 questions.pop(withdrawn, None)
+        if self.news is not None and message.method in JUDGED_NEWS:
+            heard = self.news(message, raw)
+            if heard is None or isinstance(heard, Refusal):
+                return heard
+            if heard is not raw:
+                read = parse(heard)
+                assert isinstance(read, Message)
+                message, raw = read, heard
         return raw if self.masks is None else self._screened(self.masks, message, raw)
 
     def _screened(self, masks: Masks, message: Message, raw: bytes) -> bytes | None:

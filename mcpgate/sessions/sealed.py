@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from mcpgate.identity.principal import Principal
 
 #: C{session} seals a Mcp-Session-Id; C{endpoint} the path and query that the old HTTP+SSE transport has
-#: callers POST to.
-Kind = Literal["session", "endpoint"]
+#: callers POST to; C{hold} the id of a call that waits for a person (C{holds.rounds}), which is no session.
+Kind = Literal["session", "endpoint", "hold"]
 
 #: Longest id of an upstream: the official SDKs use 32 to 36 characters, and signed ones stay below this.
 #: Sealed it takes 1422 characters, well within a head.

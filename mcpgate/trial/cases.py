@@ -7,7 +7,7 @@
     who = { token = "ci" }
     call = { method = "tools/call", name = "read_text_file", arguments = { path = "/srv/notes.txt" } }
     answer = '{"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "a@example.com"}]}}'
-    expect = { verdict = "allow", rule = "files-read", masked = { email = 1 }, answer_lacks = "a@example.com" }
+    expect = { verdict = "allow", rule = "files-read", masked = { email = 1 }, answer_lacks = "a@" }
 
 It is TOML, read as strictly as a configuration, with every problem at once. C{policy}, C{route}, C{who},
 C{revision} and C{transport} may stand before the first case, for all that do not say otherwise.
@@ -111,7 +111,7 @@ class LegTable:
     group: str = option("The group, as OpenSSL names it.", forms.text("a group"), default="X25519MLKEM768")
     pinned: bool = option("Whether a pin was matched (outbound).", forms.switch(), default=False)
     client_certificate: bool = option(
-        "Whether the caller showed a certificate (inbound; so it did where who has one), or the gate (outbound).",
+        "Whether the caller showed a certificate (inbound; where who has one, it did), or the gate.",
         forms.switch(),
         default=False,
     )
@@ -157,9 +157,7 @@ class CaseTable:
     expect: ExpectTable = table("What should come of it.", ExpectTable)
     who: WhoTable = table("Who calls.", WhoTable, default=Factory(WhoTable))
     route: str = option("The route's name.", forms.name(), default="any")
-    revision: str = option(
-        "The revision of MCP.", forms.word("revision", REVISIONS), default="2025-11-25"
-    )
+    revision: str = option("The revision of MCP.", forms.word("revision", REVISIONS), default="2025-11-25")
     call: CallTable | None = table("What is asked for.", CallTable, default=None)
     message: bytes | None = option("The whole request or notification, instead.", _json(), default=None)
     transport: TransportTable = table(
@@ -275,7 +273,9 @@ def _judge(draft: Draft) -> None:
     """What must hold between the keys of a case."""
     called = "call" in draft.inner
     if called == ("message" in draft.values) and draft.sound("call", "message"):
-        draft.report("call", "needs either call or message" if not called else "is there, and message as well")
+        draft.report(
+            "call", "needs either call or message" if not called else "is there, and message as well"
+        )
     expect = draft.inner.get("expect")
     if expect is not None and expect.sound("verdict", "reason"):
         if expect.get("reason") is not None and expect.get("verdict") != "block":

@@ -1,4 +1,4 @@
-"""What a journal says of the exchanges that were: who asked for what, by which connections, and what became of it.
+"""What a journal says of the exchanges that were: who asked for what, by which connections.
 
 A journal has no arguments and no answers, so nothing here has them either.
 """

@@ -153,7 +153,9 @@ def judged_again(subject: Subject, one: Recorded) -> Now:
         if len(calls) > 1:
             unknown["what name refers to"] = None
         return Now(None, unknown=tuple(unknown), masks=masks)
-    return Now(strict.action.value, strict.rule, strict.reason, (), masks if strict.action is not BLOCK else ())
+    return Now(
+        strict.action.value, strict.rule, strict.reason, (), masks if strict.action is not BLOCK else ()
+    )
 
 
 def calls_of(one: Recorded) -> list[Call]:
@@ -188,7 +190,9 @@ def caller_of(one: Recorded) -> Caller:
     return Caller(principal, address, one.inbound.handshake)
 
 
-def _verdict(policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool) -> Verdict:
+def _verdict(
+    policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool
+) -> Verdict:
     """The verdict if all that is not known speaks for the call, or against it."""
     assert one.route is not None
     callers = _callers(policy, one, call, unknown, lenient=lenient)
@@ -199,9 +203,7 @@ def _verdict(policy: Policy, one: Recorded, call: Call, unknown: dict[str, None]
         unknown["arguments"] = None
         # A mask counts where it is sure.
         verdict = found.settle(
-            tuple(
-                rule.action is not None and (rule.action is ALLOW) is lenient for rule in found.asking
-            )
+            tuple(rule.action is not None and (rule.action is ALLOW) is lenient for rule in found.asking)
         )
     if verdict.action is not BLOCK and verdict.outbound:
         leg = one.outbound
@@ -213,7 +215,9 @@ def _verdict(policy: Policy, one: Recorded, call: Call, unknown: dict[str, None]
     return verdict
 
 
-def _callers(policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool) -> Callers:
+def _callers(
+    policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool
+) -> Callers:
     """The rules about a caller, with those of which nobody can say whether they are."""
     caller = caller_of(one)
     about: list[Rule] = []
@@ -244,7 +248,9 @@ def _callers(policy: Policy, one: Recorded, call: Call, unknown: dict[str, None]
 def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
     """Whether a rule is about the caller; C{None} where the record does not tell."""
     who = rule.who
-    told = evolve(who, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject, group=EVERYBODY.group, claims=(), steps=())
+    told = evolve(
+        who, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject, group=EVERYBODY.group, claims=(), steps=()
+    )
     if one.inbound is None:
         told = evolve(told, address=())
     if not told.matches(caller):
@@ -254,7 +260,7 @@ def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
 
 def _detectors(verdict: Verdict) -> tuple[str, ...]:
     masks = verdict.masks
-    return tuple(sorted(masks.mask | masks.block)) if masks is not None else ()
+    return tuple(sorted(masks.mask | dict(masks.block).keys())) if masks is not None else ()
 
 
 def newly(tally: Tally) -> Iterator[tuple[str, list[tuple[Kind, Count]]]]:
@@ -262,4 +268,3 @@ def newly(tally: Tally) -> Iterator[tuple[str, list[tuple[Kind, Count]]]]:
     changed = tally.changed()
     for verdict in ("block", "hold", "allow"):
         yield verdict, [(kind, count) for kind, count in changed if kind.is_now == verdict]
-

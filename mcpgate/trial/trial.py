@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from attrs import define, field
 
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.decide import could_use, decide, decide_question, reaches
+from mcpgate.policy.decide import could_use, decide, reaches
 from mcpgate.policy.lists import Pages, cursor_of, filtered, news
 from mcpgate.policy.masks import Masked, Masks
+from mcpgate.policy.questions import askable_in, decide_question
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Callers, Verdict
 from mcpgate.policy.who import Caller, address_of
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.answer import blocked_json, denied_json
+from mcpgate.relay.answer import policy_json
 from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.trial.cases import CallTable, CaseTable, LegTable, TransportTable, WhoTable
 from mcpgate.trial.outcome import Outcome
@@ -28,6 +29,7 @@ from mcpgate.trial.subject import Subject
 from mcpgate.wire.call import Call, call_of
 from mcpgate.wire.jsonrpc import NOTIFICATION, REQUEST, RESPONSE, Message, parse
 from mcpgate.wire.mcp import Sender, client_request
+from mcpgate.wire.questions import declares, questions_in, without
 from mcpgate.wire.revision import Revision
 
 _REVISIONS = {revision.text: revision for revision in Revision}
@@ -169,6 +171,8 @@ class _Trial:
         asked = self._masked(verdict.asking, message, raw, Sender.CLIENT)
         if isinstance(asked, Refusal):
             return self._refused(message, call, verdict, asked)
+        if call is not None and (self.revision.modern or call.method == "initialize"):
+            asked = self._declared(asked)
         outbound = handshake_of(self.case.transport.outbound)
         if verdict.outbound and not any(demand.met_by(outbound) for demand in verdict.outbound):
             demanding = verdict.outbound[0]
@@ -182,6 +186,13 @@ class _Trial:
         said = "hold" if verdict.action is HOLD else "allow"
         return self._outcome(said, verdict, None, asked=asked, answer=answer)
 
+    def _declared(self, raw: bytes) -> bytes:
+        """What the upstream may not ask is not declared to it."""
+        message = parse(raw)
+        assert isinstance(message, Message)
+        gone = declares(message) - askable_in(self.callers, self.case.route)
+        return without(message, raw, gone) if gone else raw
+
     def _answer(
         self, message: Message, call: Call | None, verdict: Verdict, raw: bytes
     ) -> bytes | None | Refusal:
@@ -189,13 +200,11 @@ class _Trial:
         said = parse(raw)
         if isinstance(said, Refusal):
             return Refusal(Reason.UPSTREAM_MESSAGE, str(said))
+        unasked = self._questions(said)
+        if unasked is not None:
+            return unasked
         if said.kind is REQUEST:
-            assert said.method is not None
-            judged = decide_question(self.callers, self.case.route, said.method, said.params)
-            if judged.action is BLOCK:
-                self.against = judged.rule
-                return Refusal(Reason.POLICY_QUESTION, f"{said.method} is not allowed by a rule")
-            return self._masked(judged.masks, said, raw, Sender.SERVER)
+            return self._masked(verdict.masks, said, raw, Sender.SERVER)
         if said.kind is NOTIFICATION:
             heard = news(said, raw, self._may)
             if heard is None or isinstance(heard, Refusal):
@@ -207,6 +216,18 @@ class _Trial:
         if isinstance(left, Refusal):
             return left
         return self._masked(verdict.masks, _again(said, raw, left.raw), left.raw, Sender.SERVER, asked=method)
+
+    def _questions(self, said: Message) -> Refusal | None:
+        """Why what the upstream asks, in whatever form, does not reach the caller, if so."""
+        found = questions_in(said)
+        if isinstance(found, Refusal):
+            return found
+        for question in found:
+            judged = decide_question(self.callers, self.case.route, question)
+            if judged.action is not ALLOW:
+                self.against = judged.rule
+                return Refusal(Reason.POLICY_QUESTION, question.method)
+        return None
 
     def _may(self, method: str, name: str) -> bool:
         return could_use(self.callers, self.case.route, method, name)
@@ -241,13 +262,8 @@ class _Trial:
     ) -> Outcome:
         """Nothing passes, or not the answer; what the caller gets in its place."""
         answer = None
-        if message.kind is REQUEST and call is not None and message.id is not None:
-            if why.reason in (Reason.POLICY_UNLISTED, Reason.POLICY_BLOCKED):
-                answer = blocked_json(message, call, self.revision)
-            else:
-                answer = denied_json(
-                    message.id, call.method, why, revision=self.revision, exchange=EXCHANGE
-                )
+        if message.kind is REQUEST and call is not None:
+            answer = policy_json(message, call, why, self.revision, EXCHANGE)
         return self._outcome("block", verdict, why, asked=asked, answer=answer, rule=rule)
 
     def _outcome(

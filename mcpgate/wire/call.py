@@ -65,9 +65,9 @@ _COMPLETED: Mapping[object, tuple[str, str]] = {
 }
 _REF = frozenset({"type", "name", "title", "uri"})
 
-#: What may be listened for without tasks, and the params that say so.
+#: What may be listened for, and the params that say so.
 _LISTENED = frozenset(
-    {"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"}
+    {"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions", "taskIds"}
 )
 _LISTEN_PARAMS = frozenset({"notifications", "_meta"})
 
@@ -135,7 +135,8 @@ def _subscription(params: Mapping[str, object]) -> Call | Refusal:
     """
     Listening for changed lists follows the lists; for resources it follows every one of them.
 
-    Only a rule for the method itself allows to listen for tasks, and for what we do not know.
+    For tasks it follows what made each. Only a rule for the method itself allows to listen for what we do
+    not know.
     """
     wanted = params.get("notifications", {})
     if type(wanted) is not dict:
@@ -143,11 +144,22 @@ def _subscription(params: Mapping[str, object]) -> Call | Refusal:
     uris = wanted.get("resourceSubscriptions", [])
     if type(uris) is not list or not all(type(uri) is str for uri in uris):
         return Refusal(Reason.FRAME_PARAMS, "resourceSubscriptions is not a list of strings")
-    if len(uris) > SUBJECTS_MOST:
-        return Refusal(Reason.FRAME_PARAMS, f"more than {SUBJECTS_MOST} resourceSubscriptions")
+    tasks = wanted.get("taskIds", [])
+    if type(tasks) is not list or not all(type(task) is str for task in tasks):
+        return Refusal(Reason.FRAME_PARAMS, "taskIds is not a list of strings")
+    if len(uris) + len(tasks) > SUBJECTS_MOST:
+        return Refusal(Reason.FRAME_PARAMS, f"more than {SUBJECTS_MOST} resourceSubscriptions and taskIds")
     if not wanted.keys() <= _LISTENED or not params.keys() <= _LISTEN_PARAMS:
         return Call(LISTEN, None, Nature.OTHER, ((LISTEN, None),))
+    nature = Nature.TASK if tasks else Nature.FOLLOWS
     if uris:
         judged = tuple(("resources/read", uri) for uri in uris)
-        return Call(LISTEN, " ".join(uris), Nature.FOLLOWS, judged)
-    return Call(LISTEN, None, Nature.FOLLOWS, ((LISTEN, None),))
+        return Call(LISTEN, " ".join(uris), nature, judged)
+    return Call(LISTEN, None, nature, ((LISTEN, None),))
+
+
+def listened_tasks(params: Mapping[str, object]) -> tuple[object, ...]:
+    """The tasks that a subscription is about."""
+    wanted = params.get("notifications")
+    tasks = wanted.get("taskIds") if type(wanted) is dict else None
+    return tuple(tasks) if type(tasks) is list else ()

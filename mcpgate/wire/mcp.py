@@ -79,8 +79,14 @@ class Nature(Enum):
     NAMED = "named"
     #: Goes with other messages, or with the thing that it refers to.
     FOLLOWS = "follows"
+    #: Is about tasks, each of which goes with the tool that made it (C{relay.tasks}).
+    TASK = "task"
     #: Anything else, so also what we do not know.
     OTHER = "other"
+
+
+# As in tls/stream.py: a member is read off its class slowly.
+TASK = Nature.TASK
 
 
 @unique
@@ -416,11 +422,11 @@ _CLIENT_REQUESTS = (
         Shape((*_text("completion.values[]"), *_META), (Listed("completion.values[]", "", None),)),
     ),
     _asks("logging/setLevel", _LEGACY, Nature.FOLLOWS, _BARE, _BARE),
-    # A task's id stands for the tool that made it, which the gate does not remember yet.
+    # A task's id stands for the tool that made it.
     _asks(
         "tasks/get",
         _2025_11 | _2026_07,
-        Nature.OTHER,
+        Nature.TASK,
         _BARE,
         _DETAILED_TASK,
         name="taskId",
@@ -430,7 +436,7 @@ _CLIENT_REQUESTS = (
     _asks(
         "tasks/cancel",
         _2025_11 | _2026_07,
-        Nature.OTHER,
+        Nature.TASK,
         _BARE,
         _TASK,
         name="taskId",
@@ -440,15 +446,15 @@ _CLIENT_REQUESTS = (
     _asks(
         "tasks/update",
         _2026_07,
-        Nature.OTHER,
+        Nature.TASK,
         Shape((*_ANSWERS, *_META)),
         _BARE,
         name="taskId",
         header=NAME_HEADER,
         extension=TASKS,
     ),
-    _asks("tasks/result", _2025_11, Nature.OTHER, _BARE, _TASK_RESULT, name="taskId"),
-    _asks("tasks/list", _2025_11, Nature.OTHER, _BARE, _TASK_LIST),
+    _asks("tasks/result", _2025_11, Nature.TASK, _BARE, _TASK_RESULT, name="taskId"),
+    _asks("tasks/list", _2025_11, Nature.TASK, _BARE, _TASK_LIST),
 )
 
 _CANCELLED = Shape((*_text("reason"), *_META))
@@ -460,7 +466,7 @@ _CLIENT_NOTIFICATIONS = (
     _tells("notifications/cancelled", _ALL, Nature.PROTOCOL, _CANCELLED),
     _tells("notifications/progress", _LEGACY, Nature.FOLLOWS, _PROGRESS),
     _tells("notifications/roots/list_changed", _LEGACY, Nature.FOLLOWS, _BARE),
-    _tells("notifications/tasks/status", _2025_11, Nature.OTHER, _TASK, name="taskId"),
+    _tells("notifications/tasks/status", _2025_11, Nature.TASK, _TASK, name="taskId"),
 )
 
 # Servers ask while they answer, so what they ask follows what they were asked.
@@ -501,10 +507,10 @@ _SERVER_REQUESTS = (
         embedded=_2026_07,
     ),
     # Of tasks that a client keeps for a server's request.
-    _asks_back("tasks/get", _2025_11, Nature.OTHER, _BARE, _TASK, name="taskId"),
-    _asks_back("tasks/cancel", _2025_11, Nature.OTHER, _BARE, _TASK, name="taskId"),
-    _asks_back("tasks/result", _2025_11, Nature.OTHER, _BARE, _TASK_RESULT, name="taskId"),
-    _asks_back("tasks/list", _2025_11, Nature.OTHER, _BARE, _TASK_LIST),
+    _asks_back("tasks/get", _2025_11, Nature.TASK, _BARE, _TASK, name="taskId"),
+    _asks_back("tasks/cancel", _2025_11, Nature.TASK, _BARE, _TASK, name="taskId"),
+    _asks_back("tasks/result", _2025_11, Nature.TASK, _BARE, _TASK_RESULT, name="taskId"),
+    _asks_back("tasks/list", _2025_11, Nature.TASK, _BARE, _TASK_LIST),
 )
 
 _SERVER_NOTIFICATIONS = (
@@ -534,11 +540,11 @@ _SERVER_NOTIFICATIONS = (
         Shape(_META, (Listed("notifications.resourceSubscriptions[]", "", "resources/read"),)),
     ),
     _tells_back("notifications/elicitation/complete", _2025_11, Nature.FOLLOWS, _BARE),
-    _tells_back("notifications/tasks/status", _2025_11, Nature.OTHER, _TASK, name="taskId"),
+    _tells_back("notifications/tasks/status", _2025_11, Nature.TASK, _TASK, name="taskId"),
     _tells_back(
         "notifications/tasks",
         _2026_07,
-        Nature.OTHER,
+        Nature.TASK,
         _DETAILED_TASK,
         name="taskId",
         extension=TASKS,

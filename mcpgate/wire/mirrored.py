@@ -135,18 +135,23 @@ class Mirrors:
 
 def annotations_of(schema: object) -> Annotations:
     """The headers that a tool's C{inputSchema} asks for; none if any of its annotations is invalid."""
+    return valid_annotations(schema) or {}
+
+
+def valid_annotations(schema: object) -> Annotations | None:
+    """The same; C{None} if any is invalid."""
     found: dict[bytes, Source] = {}
     for path, part in _schemas(schema):
         if ANNOTATION not in part:
             continue
         header, declared = part[ANNOTATION], part.get("type")
         if not path or type(header) is not str or not _TOKEN.fullmatch(header):
-            return {}
+            return None
         if type(declared) is not str or declared not in _TYPES:
-            return {}
+            return None
         name = HEADERS + header.lower().encode("ascii")
         if name in found or len(found) == ANNOTATIONS_MOST:
-            return {}
+            return None
         found[name] = (path, declared)
     return found
 

@@ -1,4 +1,4 @@
-"""One member of a JSON text replaced, or some left out; every other value keeps its bytes.
+"""One member of a JSON text replaced, or some of it left out; every other value keeps its bytes.
 
 To encode a whole document again would change what nobody asked to change: 1.10, 1e2, and integers that
 few languages hold (C{wire.jsonrpc} has proved that no member stands there twice).
@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,6 +41,21 @@ def removed(document: bytes, path: Sequence[str], names: Collection[str]) -> byt
         return _joined({name: raw for name, raw in members.items() if name not in names})
     first, *rest = path
     members[first] = removed(bytes(members[first]), rest, names)
+    return _joined(members)
+
+
+def kept(document: bytes, path: Sequence[str], which: Sequence[bool]) -> bytes:
+    """
+    The document with only those elements of the array at a path that C{which} says, in their order.
+
+    It raises what L{replaced} raises.
+    """
+    if not path:
+        raws: list[msgspec.Raw] = _elements(document)
+        return b"[%b]" % b",".join(bytes(raw) for raw, stays in zip(raws, which, strict=True) if stays)
+    members: dict[str, bytes | msgspec.Raw] = _members(document)  # type: ignore[assignment]
+    first, *rest = path
+    members[first] = kept(bytes(members[first]), rest, which)
     return _joined(members)
 
 

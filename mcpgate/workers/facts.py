@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: Numbers that belong to the configuration or to one process, and would mean nothing added up.
-FIXED = frozenset({"generation", "process", "limits", "tokens", "pins", "descriptors", "serial", "keys"})
+FIXED = frozenset(
+    {"generation", "process", "limits", "tokens", "pins", "descriptors", "serial", "keys", "definitions"}
+)
 #: Numbers of which the largest counts.
 LARGEST = frozenset({"most_of_one_address"})
 

@@ -24,8 +24,10 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
 from mcpgate.generation import Generation
+from mcpgate.holds.office import Office
+from mcpgate.holds.remote import RemoteDesk, office_verbs
 from mcpgate.identity.issued import IssuedTokens
-from mcpgate.ops.control import SOCKET, ControlSocket
+from mcpgate.ops.control import SOCKET, ControlSocket, Verb
 from mcpgate.ops.watch import Watch
 from mcpgate.standing import KEPT, Change, Standing
 from mcpgate.workers.channel import ChannelError, Silent
@@ -81,6 +83,9 @@ class Supervisor(Service):
         # Whose end is waited for at the stop.
         self._alive: set[Child] = set()
         self._ended: Deferred[None] | None = None
+        # Where calls wait for people, and the desks of those who serve their callers.
+        self._office = Office(anybody=self._any_desk)
+        self._desks: dict[Child, RemoteDesk] = {}
 
     @property
     def config(self) -> Config:
@@ -105,7 +110,12 @@ class Supervisor(Service):
             standing.claim()
             numbers = _free_numbers(state / "journal", self._workers)
             first = standing.first()
-            verbs = {"status": self.status, "tokens": self.take_up_tokens, "files": self.take_up_files}
+            verbs: Mapping[str, Verb] = {
+                "status": self.status,
+                "tokens": self.take_up_tokens,
+                "files": self.take_up_files,
+                **self._office.verbs,
+            }
             try:
                 self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
                 self._control.start()
@@ -146,9 +156,15 @@ class Supervisor(Service):
         def ready() -> None:
             child.ready = True
 
-        child = self._spawn({"log": log, "ready": ready}, lambda *end: self._has_ended(child, *end))
+        desk = RemoteDesk(lambda: child.channel)
+        verbs = {**office_verbs(self._office, desk), "log": log, "ready": ready}
+        child = self._spawn(verbs, lambda *end: self._has_ended(child, *end))
         self._alive.add(child)
+        self._desks[child] = desk
         return child
+
+    def _any_desk(self) -> RemoteDesk | None:
+        return next((self._desks[seat.child] for seat in self.seats if seat.child and seat.serves), None)
 
     def _want_a_spare(self, seconds: float) -> None:
         if self._sparing is None and self._spare is None and not self.standing.stopping:
@@ -165,6 +181,9 @@ class Supervisor(Service):
 
     def _has_ended(self, child: Child, how: str, finished: bool) -> None:
         self._alive.discard(child)
+        desk = self._desks.pop(child, None)
+        if desk is not None:
+            self._office.left(desk)
         child.gone(finished)
         if child is self._spare:
             self._spare = None

@@ -25,10 +25,11 @@ from mcpgate.config.problem import ConfigError
 from mcpgate.config.schema import GateTable
 from mcpgate.evidence.journal import Journal, JournalError
 from mcpgate.generation import Builder, Generation
+from mcpgate.holds.remote import RemoteOffice, desk_verbs
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.watch import Watch
 from mcpgate.serving import Serving
-from mcpgate.workers.channel import ChannelError, Verb
+from mcpgate.workers.channel import Channel, ChannelError, Verb
 
 
 @frozen(eq=False)
@@ -60,7 +61,10 @@ class Worker:
             "status": self.status,
             "reopen": self.reopen,
             "drain": self.drain,
+            **desk_verbs(lambda: self._serving.force.holds if self._serving is not None else None),
         }
+        #: The channel to the supervisor, once there is one.
+        self.channel: Channel | None = None
         self._reactor = reactor
         self._ended = ended
         self._wall = wall
@@ -121,7 +125,10 @@ class Worker:
         if self._serving is None:
             assert self._journal is not None
             known = IssuedTokens.from_bytes(tokens.encode())
-            self._serving = Serving(self._reactor, self._journal, staged.generation, known, self._wall)
+            office = RemoteOffice(self._supervisor)
+            self._serving = Serving(
+                self._reactor, self._journal, staged.generation, known, self._wall, office
+            )
             self._watch = Watch(self._reactor, lambda: self._gate().watch, self._serving.look)
             self._watch.start()
         self.tokens(tokens=tokens)
@@ -190,6 +197,10 @@ class Worker:
         elif self._journal is not None:
             self._journal.close()
         self._ended()
+
+    def _supervisor(self) -> Channel:
+        assert self.channel is not None, "whoever made the channel tells the worker"
+        return self.channel
 
     def _gate(self) -> GateTable:
         assert self._serving is not None

@@ -45,9 +45,13 @@ def test_each_rule_has_its_say(run: Run, rules: Path) -> None:
         "reads         allow  yes          -",
         "never-delete  block  no           on.name",
     ]
-    done = run("policy", "explain", *call, "--arguments", '{"path": "/etc/x"}', "--inbound", "version=TLSv1.2")
+    done = run(
+        "policy", "explain", *call, "--arguments", '{"path": "/etc/x"}', "--inbound", "version=TLSv1.2"
+    )
     assert done.stdout.startswith("block by reads (policy.arguments)\n")
-    done = run("policy", "explain", "--policy", rules, "--route", "files", "--name", "read_file", "--as", "token:eve")
+    done = run(
+        "policy", "explain", "--policy", rules, "--route", "files", "--name", "read_file", "--as", "token:eve"
+    )
     assert "reads         allow  no           who.token, where.arguments.path" in done.stdout
 
 
@@ -70,7 +74,9 @@ def test_a_program_gets_facts(run: Run, rules: Path, tmp_path: Path) -> None:
     }
 
 
-def test_a_recorded_exchange_is_explained_so_far_as_it_is_on_record(run: Run, rules: Path, tmp_path: Path) -> None:
+def test_a_recorded_exchange_is_explained_so_far_as_it_is_on_record(
+    run: Run, rules: Path, tmp_path: Path
+) -> None:
     """What it was, what it would be, and what nobody can tell."""
     journal = tmp_path / "journal"
     journal.mkdir()

@@ -48,11 +48,13 @@ def test_cases_that_come_out_as_expected_end_well(run: Run, cases: Path) -> None
 
 def test_all_that_failed_is_shown(run: Run, cases: Path) -> None:
     """With file and line, what differs and what came out; and the end is 1."""
-    cases.write_text(CASES.replace("write_file", "read_it").replace('rule = "reads"', 'rule = "read"'), encoding="utf-8")
+    cases.write_text(
+        CASES.replace("write_file", "read_it").replace('rule = "reads"', 'rule = "read"'), encoding="utf-8"
+    )
     done = run("policy", "test", cases)
     assert done.returncode == 1
-    assert "files.test.toml:5: \"reads\"\n  reads decides, not read\n" in done.stdout
-    assert "files.test.toml:10: \"does not write\"\n  the verdict is allow, not block\n" in done.stdout
+    assert 'files.test.toml:5: "reads"\n  reads decides, not read\n' in done.stdout
+    assert 'files.test.toml:10: "does not write"\n  the verdict is allow, not block\n' in done.stdout
     assert "came out as: allow by reads\n" in done.stdout
     assert done.stdout.endswith("0 of 2 cases came out as expected\n")
 

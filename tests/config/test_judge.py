@@ -78,6 +78,8 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"budget": [{"name": "b", "calls": 1, "on": {"route": "hub"}}]}, ["budget[0].on.route"]),
         ({"budget": [{"name": "b", "calls": 1}, {"name": "b", "concurrent": 1}]}, ["budget[1].name"]),
         ({"budget": [{"name": "b", "per": "tool"}]}, ["budget[0]"]),
+        ({"budget": [{"name": "b", "calls": 1, "on": {"direction": "answer"}}]}, ["budget[0].on.direction"]),
+        ({"budget": [{"name": "b", "calls": 1, "who": {"subject": "x"}}]}, ["budget[0].who.subject"]),
         ({"listener": [{**LISTENER, "tokens": False}]}, ["listener[0].tokens"]),
         ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, []),
         (

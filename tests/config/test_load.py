@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.load import ConfigError, ConfigUnreadable, load_config, parse_config
+from mcpgate.config.load import ConfigError, ConfigUnreadable, load_config, load_policy, parse_config
 from mcpgate.config.schema import REPEATED, SINGLE, CredentialTable, OnTable
 
 SOURCE = Path("/etc/mcpgate/mcpgate.toml")
@@ -509,6 +509,16 @@ BAD = [
         'name = "git"\nclient_key = "gate.key"',
         "upstream.git.client_key (line 11): has no effect without client_certificate",
     ),
+    (
+        "[[rule]]",
+        '[[budget]]\nname = "b"\nwindow = "1m"\n[[rule]]',
+        "budget.b (line 20): limits nothing; give it calls, bytes, concurrent or result_size",
+    ),
+    (
+        "[[rule]]",
+        '[[budget]]\nname = "b"\ncalls = 9\nper = "user"\n[[rule]]',
+        'budget.b.per (line 23): no thing to count by is named "user"; there are principal, route, tool',
+    ),
 ]
 
 
@@ -627,6 +637,33 @@ def test_a_file_that_cannot_be_read_is_told_apart_from_a_bad_one(tmp_path: Path)
         assert str(caught.value) == (
             f"{path} cannot be used (1 problem)\n  the file cannot be read: {reason}\nNothing was started."
         )
+
+
+def test_a_file_of_rules_alone_is_loaded_without_a_configuration(tmp_path: Path) -> None:
+    """Its routes may be any, as nothing says which there are; all else is judged as strictly."""
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        '[[detector]]\nname = "employee"\nregex = "E[0-9]{6}"\n'
+        '[[rule]]\nname = "reads"\nverdict = "allow"\non = { route = "files" }\n'
+        '[[rule]]\nname = "no-employees"\nmask = ["employee"]\n',
+        encoding="utf-8",
+    )
+    alone = load_policy(file)
+    assert [rule.name for rule in alone.rules] == ["reads", "no-employees"]
+    assert [detector.name for detector in alone.detectors] == ["employee"]
+    for text, problem in (
+        ('[[rule]]\nname = "x"\nverdict = "allow"\nmask = "email"', "rule.x.mask (line 4): stands beside"),
+        ('[[rule]]\nname = "x"\nmask = ["emial"]', 'no detector is named "emial"; did you mean "email"?'),
+        ('[[rule]]\nname = "x"\nmask = ["email"]\n' * 2, 'another rule is named "x"'),
+        ('[gate]\nstate = "x"', "gate (line 1): does not stand in an included file"),
+        ("[[rule]", "this is not TOML"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            load_policy(file)
+        assert problem in str(caught.value)
+    with pytest.raises(ConfigUnreadable):
+        load_policy(tmp_path / "none.toml")
 
 
 WORDS = st.sampled_from(

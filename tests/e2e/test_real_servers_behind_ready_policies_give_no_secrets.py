@@ -95,18 +95,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / f"for {MAIL}.txt").write_text("x", encoding="utf-8")
     (directory / ".env").write_text(f"AWS_ACCESS_KEY_ID={KEY}\n", encoding="utf-8")
     (directory / "old.txt").write_text(
-        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n", encoding="utf-8"
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n",
+        encoding="utf-8",
     )
     return directory
 
 
 @pytest.fixture(scope="module")
-def files_gate(
-    tmp_path_factory: pytest.TempPathFactory, ca: LocalCA, files: Path
-) -> Iterator[GateProcess]:
+def files_gate(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA, files: Path) -> Iterator[GateProcess]:
     """The filesystem server behind its policy."""
     lab = Lab(tmp_path_factory.mktemp("gate"), ca)
-    with filesystem(tmp_path_factory.mktemp("filesystem"), ca, files) as server, guarded(lab, server, "filesystem") as gate:
+    with (
+        filesystem(tmp_path_factory.mktemp("filesystem"), ca, files) as server,
+        guarded(lab, server, "filesystem") as gate,
+    ):
         yield gate
 
 
@@ -114,7 +116,10 @@ def files_gate(
 def everything_gate(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA) -> Iterator[GateProcess]:
     """Server-everything behind its policy."""
     lab = Lab(tmp_path_factory.mktemp("gate"), ca)
-    with everything(tmp_path_factory.mktemp("everything"), ca) as server, guarded(lab, server, "everything") as gate:
+    with (
+        everything(tmp_path_factory.mktemp("everything"), ca) as server,
+        guarded(lab, server, "everything") as gate,
+    ):
         yield gate
 
 
@@ -130,14 +135,19 @@ def test_the_server_has_the_tools_that_the_policy_knows(
 ) -> None:
     """Without a policy all are there: neither list of names is out of date."""
     lab = Lab(tmp_path_factory.mktemp("gate"), ca)
-    with filesystem(tmp_path_factory.mktemp("bare"), ca, files) as server, lab.gate(upstream={"url": server.url}) as gate:
+    with (
+        filesystem(tmp_path_factory.mktemp("bare"), ca, files) as server,
+        lab.gate(upstream={"url": server.url}) as gate,
+    ):
         tools, (result,) = python(gate, [("read_text_file", {"path": str(files / "notes.txt")})])
     assert set(tools) == READING | WRITING
     assert texts(result) == PLANTED
 
 
 @each_client
-def test_the_filesystem_is_read_without_its_secrets(files_gate: GateProcess, files: Path, client: Client) -> None:
+def test_the_filesystem_is_read_without_its_secrets(
+    files_gate: GateProcess, files: Path, client: Client
+) -> None:
     """Every client accepts what was masked, in text and in the structured copy of it."""
     tools, results = client(
         files_gate,
@@ -172,7 +182,10 @@ def test_the_filesystem_is_not_written(files_gate: GateProcess, files: Path, cli
         files_gate,
         [
             ("write_file", {"path": target, "content": "x"}),
-            ("edit_file", {"path": str(files / "plain.txt"), "edits": [{"oldText": "nothing", "newText": "all"}]}),
+            (
+                "edit_file",
+                {"path": str(files / "plain.txt"), "edits": [{"oldText": "nothing", "newText": "all"}]},
+            ),
             ("create_directory", {"path": str(files / "directory")}),
             ("move_file", {"source": str(files / "plain.txt"), "destination": target}),
             ("no_such_tool", {}),
@@ -230,9 +243,7 @@ def test_everything_is_shown_without_secrets(everything_gate: GateProcess, clien
 
 
 @each_client
-def test_results_of_a_promised_form_keep_it(
-    tmp_path: Path, ca: LocalCA, client: Client
-) -> None:
+def test_results_of_a_promised_form_keep_it(tmp_path: Path, ca: LocalCA, client: Client) -> None:
     """Integers stay integers, addresses addresses, what matches a pattern goes on matching it."""
     lab = Lab(tmp_path / "lab", ca) if (tmp_path / "lab").mkdir() is None else None
     assert lab is not None
@@ -253,9 +264,7 @@ def test_results_of_a_promised_form_keep_it(
     assert contact["structuredContent"]["second"] == "none"
 
 
-def test_the_record_counts_what_was_masked_and_has_none_of_it(
-    files_gate: GateProcess, files: Path
-) -> None:
+def test_the_record_counts_what_was_masked_and_has_none_of_it(files_gate: GateProcess, files: Path) -> None:
     """By detector; and no secret is in any line."""
     python(files_gate, [("read_text_file", {"path": str(files / "notes.txt")})])
     exchange = files_gate.exchange(name="read_text_file")

@@ -19,13 +19,17 @@ from mcpgate.evidence.record import (
     call_facts,
     caller_facts,
     close_line,
+    decision_line,
+    definition_line,
     dropped_line,
     handshake_line,
+    hold_facts,
     open_line,
     parse_line,
     repair_line,
     timestamp,
 )
+from mcpgate.holds.held import Decision, Word
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason, Refusal
@@ -285,6 +289,42 @@ def test_an_answer_by_another_exchange_than_its_requests_is_a_line_of_its_own(re
     ]
 
 
+def test_what_is_new_of_a_tool_is_a_line_of_its_own() -> None:
+    """A name that an upstream chose is bounded and escaped like any other."""
+    line = definition_line(
+        "n-1",
+        time=TIME,
+        exchange="x-1",
+        upstream="up",
+        tool="t\u2028" * TEXT_LENGTH,
+        what="changed",
+        old="sha256:aa",
+        new="sha256:bb",
+        key="sha256/k",
+        renewed=True,
+        detail=None,
+        by=None,
+    )
+    assert line.isascii() and line.count(b"\n") == 1
+    found = one_line(line)
+    assert str(found.pop("tool")).endswith(f"({2 * TEXT_LENGTH} characters)")
+    assert list(found.items()) == [
+        ("v", 1),
+        ("type", "definition"),
+        ("id", "n-1"),
+        ("time", "2027-01-15T08:00:00.500000Z"),
+        ("exchange", "x-1"),
+        ("upstream", "up"),
+        ("what", "changed"),
+        ("old", "sha256:aa"),
+        ("new", "sha256:bb"),
+        ("key", "sha256/k"),
+        ("renewed", True),
+        ("detail", None),
+        ("by", None),
+    ]
+
+
 def test_a_close_line_says_how_it_ended() -> None:
     assert list(parse_line(closed()).items()) == [
         ("v", 1),
@@ -301,6 +341,12 @@ def test_a_close_line_says_how_it_ended() -> None:
         ("bytes_out", 200),
         ("seconds", 0.012346),
     ]
+
+
+def test_a_close_line_names_the_budgets_that_only_record() -> None:
+    """Where there are some, and nothing changes where there are none."""
+    assert parse_line(closed(over=["searches", "all"]))["over"] == ["searches", "all"]
+    assert closed(over=[]) == closed()
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -351,6 +397,34 @@ def mended(text: str) -> str:
 def test_a_long_name_is_cut_and_counted() -> None:
     name = parse_line(opened(name="n" * 5_000_000))["name"]
     assert name == "n" * TEXT_LENGTH + "... (5000000 characters)"
+
+
+def test_a_decision_is_a_line_of_its_own() -> None:
+    """Which hold, by which exchange, whose word; the reason that was given is cut where it is too long."""
+    decision = Decision(Word.DENIED, "alice (uid 1000)", "x" * 2000)
+    line = decision_line("c-1", time=TIME, hold="w-1", exchange="x-1", decision=decision)
+    record = parse_line(line)
+    assert {name: record[name] for name in ("type", "id", "hold", "exchange", "decided", "by")} == {
+        "type": "decision",
+        "id": "c-1",
+        "hold": "w-1",
+        "exchange": "x-1",
+        "decided": "denied",
+        "by": "alice (uid 1000)",
+    }
+    assert record["why"] == "x" * TEXT_LENGTH + "... (2000 characters)"
+    unsaid = Decision(Word.WITHDRAWN, "the caller")
+    line = decision_line("c-1", time=TIME, hold="w-1", exchange="x-1", decision=unsaid)
+    assert parse_line(line)["why"] is None
+
+
+def test_an_open_line_says_who_let_a_held_call_pass() -> None:
+    """And that nobody has, where that is so."""
+    for decision, told in ((None, [None, None]), (Decision(Word.APPROVED, "alice"), ["approved", "alice"])):
+        call = f"{call_facts('tools/call', 'rm', None)},{hold_facts('w-1', decision)}"
+        line = open_line("x-1", time=TIME, inbound="h-1", outbound=None, caller='"principal":null', call=call)
+        record = parse_line(line)
+        assert [record["hold"], record["decided"], record["by"]] == ["w-1", *told]
 
 
 def test_a_repair_line_says_how_much_was_lost() -> None:

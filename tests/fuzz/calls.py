@@ -49,9 +49,10 @@ def check(body: bytes) -> None:
             kind = "name" if ref["type"] == "ref/prompt" else "uri"
             assert ref[kind] == call.name
         elif call.method == "subscriptions/listen":
-            uris = params.get("notifications", {}).get("resourceSubscriptions", [])
-            assert len(uris) <= SUBJECTS_MOST
-            follows = call.nature is Nature.FOLLOWS and uris
+            wanted = params.get("notifications", {})
+            uris = wanted.get("resourceSubscriptions", [])
+            assert len(uris) + len(wanted.get("taskIds", [])) <= SUBJECTS_MOST
+            follows = call.nature is not Nature.OTHER and uris
             assert names == (uris if follows else [None])
         else:
             assert call.name is None
@@ -66,6 +67,7 @@ def seeds() -> list[bytes]:
         ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["a://b"]}}),
         ("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["a://b", "", "a://b"]}}),
         ("subscriptions/listen", {"notifications": {"toolsListChanged": True}, "_meta": {}}),
+        ("subscriptions/listen", {"notifications": {"taskIds": ["1"], "resourceSubscriptions": ["a://b"]}}),
         ("initialize", {}),
         ("tools/list", {}),
         ("tasks/get", {"taskId": "1"}),

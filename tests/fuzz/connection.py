@@ -91,12 +91,14 @@ class Run:
             tokens=_TOKENS,
             wall=lambda: 0.0,
             draining=False,
+            sessions=None,
+            tasks=None,
+            declining=None,
             crowd=Crowd(),
             witness=SimpleNamespace(
                 stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None
             ),
             pool=lambda terms: SimpleNamespace(lease=self._lease, withdraw=self.waiting.remove),
-            sessions=None,
         )
         listening = SimpleNamespace(
             force=force,

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pwd
 import socket
 import stat
 import threading
@@ -16,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.logger import globalLogPublisher
 
-from mcpgate.ops.control import REQUEST_MOST, SOCKET, ControlError, ControlSocket, NoGate, Verb, ask
+from mcpgate.ops.control import REQUEST_MOST, SOCKET, ControlError, ControlSocket, NoGate, Verb, ask, peer_of
 
 
 class Running:
@@ -114,6 +115,26 @@ def test_a_verb_may_take_its_time(running: Running, path: Path) -> None:
     with gate(running, path, slow=slow, later=later):
         assert ask(path, "slow") == {"said": "done"}
         assert ask(path, "later") == {"said": "later"}
+
+
+def test_a_verb_may_know_who_asks(running: Running, path: Path) -> None:
+    """By the kernel's word, and not by that of whoever asks."""
+    me = f"{pwd.getpwuid(os.getuid()).pw_name} (uid {os.getuid()})"
+    with gate(running, path, who=lambda peer, word="": {"peer": peer, "word": word}):
+        assert ask(path, "who", word="hello") == {"peer": me, "word": "hello"}
+        assert ask(path, "who", peer="root (uid 0)")["peer"] == me
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container."""
+
+    def nobody(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    left, right = socket.socketpair()
+    with left, right:
+        assert peer_of(left) == f"uid {os.getuid()}"
 
 
 def test_requests_on_one_connection_are_answered_in_order(running: Running, path: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.schema import BudgetTable, OnTable
+from mcpgate.config.schema import BudgetTable, OnTable, WhoTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import COUNTERS, PARTS, SECOND, Budget, about, compile_budgets, slid, wait
+from mcpgate.policy.rules import compile_rules
+from mcpgate.policy.who import Caller
 from mcpgate.reasons import Refusal
 from mcpgate.wire.call import Call, call_of
 from mcpgate.wire.jsonrpc import Message, parse
@@ -82,6 +84,15 @@ def test_only_its_routes_are_covered() -> None:
     assert budget().covers("a")
     assert budget(on=OnTable(route=("a",))).covers("a")
     assert not budget(on=OnTable(route=("a",))).covers("b")
+    assert about([budget(on=OnTable(route=("a",)))], "b", TOOL) == ()
+
+
+def test_a_budget_is_about_those_callers_that_it_names() -> None:
+    """Found once for each class of callers, as rules are."""
+    policy = compile_rules([], (), [budget(who=WhoTable(token=("ci-*",)))])
+    ours, others = (policy.callers(Caller(Principal(name, "token", "t", None))) for name in ("ci-7", "dev"))
+    assert [one.name for one in ours.budgets] == ["b"]
+    assert others.budgets == ()
 
 
 @pytest.mark.parametrize(
@@ -125,8 +136,8 @@ def test_what_only_records_comes_last() -> None:
     tables = [BudgetTable(name=name, calls=1, shadow=name == "a") for name in "abc"]
     compiled = compile_budgets(tables)
     assert [one.name for one in compiled] == ["b", "c", "a"]
-    assert about(compiled, LIST) == ()
-    assert about(compiled, TOOL) == compiled
+    assert about(compiled, "r", LIST) == ()
+    assert about(compiled, "r", TOOL) == compiled
 
 
 def test_the_parts_of_a_window_are_never_less_than_the_window() -> None:

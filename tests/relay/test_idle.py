@@ -16,7 +16,8 @@ from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
 from mcpgate.sessions.live import TOUCH, Live, Sessions
 from mcpgate.sessions.sealed import SessionKeys, digest_of
-from tests.relay.parting import BEGAN, DAY, Station, answering
+from mcpgate.sessions.tasks import KEPT_LEAST, Tasks
+from tests.relay.parting import BEGAN, CI, DAY, Station, answering
 from tests.running import Loop
 from tests.upstream.server import Server, nobody
 from tests.upstream.test_connect import GOOD
@@ -366,3 +367,19 @@ def _another_worker(station: Station) -> Idle:
     there = InForce(here.readiness, here.witness, here.generation, here.tokens, knows_nothing, here.wall)
     there.pools = here.pools
     return Idle(station.loop.reactor, there, steady=here.wall)
+
+
+def test_tasks_that_are_kept_no_longer_go_in_the_same_turn(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether there are sessions or not, and some at a time."""
+    monkeypatch.setattr(module, "SLICE", 2)
+    station = start()
+    station.force.tasks = tasks = Tasks(tmp_path / "tasks", station.force.wall)
+    tasks.begin()
+    for number in range(5):
+        tasks.learn(b"place", CI, str(number), "get_x", 0.0 if number else DAY)
+    sweep(station, BEGAN + KEPT_LEAST + 1)
+    # And what says that there are tasks at that place.
+    assert len(list((tmp_path / "tasks").iterdir())) == 2
+    assert tasks.tool(b"place", CI, "0") == "get_x"

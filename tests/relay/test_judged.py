@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from mcpgate.config.condition import Condition
-from mcpgate.config.schema import RouteTable, RuleTable, WhereTable, WhoTable
+from mcpgate.config.schema import BudgetTable, OnTable, RouteTable, RuleTable, WhereTable, WhoTable
 from mcpgate.generation import RouteTerms
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.rules import Action, compile_rules
+from mcpgate.policy.budgets import compile_budgets
+from mcpgate.policy.rules import Action, Callers, compile_rules
 from mcpgate.policy.who import Caller
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import judged as module
@@ -31,8 +32,8 @@ def call(method: str, **params: object) -> Message:
     return Message(Kind.REQUEST, 1, method, params)
 
 
-def found(message: Message, route: RouteTerms) -> Judged:
-    answer = judge(message, route, EVERYBODY)
+def found(message: Message, route: RouteTerms, by: Callers = EVERYBODY) -> Judged:
+    answer = judge(message, route, by)
     assert isinstance(answer, Judged)
     return answer
 
@@ -45,6 +46,22 @@ def test_the_same_call_is_judged_once(route: RouteTerms) -> None:
     assert first.facts == '"method":"tools/call","name":"a","verdict":"allow","rule":"some"'
     for other in (call("tools/call", name="b"), call("prompts/get", name="a"), call("ping")):
         assert found(other, route) is not first
+
+
+def test_a_call_is_judged_with_the_budgets_that_are_about_it(route: RouteTerms) -> None:
+    """Found once, as the verdict is; mostly there are none."""
+    patterns = {"x": "a*", "y": "b"}
+    budgets = compile_budgets(
+        [BudgetTable(name=name, calls=1, on=OnTable(name=(one,))) for name, one in patterns.items()]
+    )
+    few = WhereTable(conditions=(("arguments.n", Condition(least=2)),))
+    rules = [RuleTable(name="some", verdict="allow"), RuleTable(name="not", verdict="block", where=few)]
+    by = callers(compile_rules(rules, (), budgets))
+    for arguments in ({"n": 1}, {"n": 2}):
+        judged = found(call("tools/call", name="a1", arguments=arguments), route, by)
+        assert [budget.name for budget in judged.budgets] == ["x"]
+    assert found(call("tools/call", name="c"), route, by).budgets == ()
+    assert found(call("ping"), route, by).budgets == ()
 
 
 def test_what_depends_on_more_than_a_name_is_judged_each_time(route: RouteTerms) -> None:

@@ -377,15 +377,3 @@ def test_what_cannot_be_read_as_a_question_is_withheld(world: World) -> None:
     message, lines = modern(call("get_x"))
     with world.caller() as caller:
         assert caller.post(message, *lines).json()[1]["result"]["isError"]
-
-
-def test_what_is_told_of_a_task_asks_nothing_else(world: World) -> None:
-    """notifications/tasks of the extension has inputRequests, too."""
-    params = {"taskId": "t", "status": "input_required", "inputRequests": {"a": {"method": SAMPLING}}}
-    note = json.dumps({"jsonrpc": "2.0", "method": "notifications/tasks", "params": params}).encode()
-    world.upstream.behave = streams(event(note), event(result(1)))
-    world.start()
-    message, lines = modern(call("get_x"))
-    with world.caller() as caller:
-        assert told(caller.post(message, *lines).answer()[2]) == [result(1)]
-    assert dropped(world) == [("policy.question", f"{SAMPLING}: no rule allows it")]

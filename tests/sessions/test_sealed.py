@@ -14,6 +14,7 @@ from mcpgate.identity.principal import Principal
 from mcpgate.sessions.sealed import (
     RIPE,
     UPSTREAM_ID_MOST,
+    Kind,
     Session,
     SessionKey,
     SessionKeys,
@@ -221,3 +222,13 @@ def test_a_place_says_which_route_and_where() -> None:
     assert not leads_to(PLACE, b"mcp.test", b"/mcp")
     assert not leads_to(PLACE, b"mcp.test:8443", b"/")
     assert not leads_to(b"", b"mcp.test:8443", b"/mcp")
+
+
+def test_one_kind_of_sealed_text_is_not_another() -> None:
+    """The id of a held call opens no session, and the other way round."""
+    kinds: tuple[Kind, ...] = ("session", "endpoint", "hold")
+    keys = SessionKeys((key(1),), DAY)
+    for kind in kinds:
+        sealed = keys.seal(kind, b"a", CI, PLACE, NOW)
+        opened = [other for other in kinds if keys.opened(sealed, CI, PLACE, kind=other) is not None]
+        assert opened == [kind]

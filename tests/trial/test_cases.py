@@ -70,7 +70,10 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     )
     assert any('case "reads".expect.verdict (line 13): no verdict is named "alow"' in one for one in found)
     assert any('case "reads".call.nam (line 9): no key is named "nam"' in one for one in found)
-    assert any('"somebody else, elsewhere".expect.reason (line 21): no reason is named "policy.x"' in one for one in found)
+    assert any(
+        '"somebody else, elsewhere".expect.reason (line 21): no reason is named "policy.x"' in one
+        for one in found
+    )
     assert [one for one in found if "pinned" in one] == [
         "transport.outbound.pinned (line 5): is a string; want true or false"
     ]
@@ -86,7 +89,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         ('[[case]]\nname = "x"\ncall = { method = "ping" }', "expect (line 1): is missing"),
         ('[[case]]\nname = "x"\nexpect = { verdict = "allow" }', "needs either call or message"),
         (
-            '[[case]]\nname = "x"\ncall = { method = "ping" }\nmessage = "{}"\nexpect = { verdict = "allow" }',
+            '[[case]]\nname = "x"\ncall = { method = "ping" }\nmessage = "{}"\n'
+            'expect = { verdict = "allow" }',
             "is there, and message as well",
         ),
         (
@@ -95,7 +99,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             "only a block has a reason",
         ),
         (
-            '[[case]]\nname = "x"\ncall = { method = "ping" }\nexpect = { verdict = "allow", answer_has = "x" }',
+            '[[case]]\nname = "x"\ncall = { method = "ping" }\n'
+            'expect = { verdict = "allow", answer_has = "x" }',
             "says something of an answer, and the case has none",
         ),
         (
@@ -126,7 +131,9 @@ def test_a_file_that_is_too_large_or_no_text_is_refused() -> None:
 
 def test_one_case_is_read_from_elsewhere() -> None:
     """As a command line gives it, with the same strictness."""
-    case = read_case({"name": "x", "call": {"method": "ping"}, "expect": {"verdict": "allow"}, "route": "files"})
+    case = read_case(
+        {"name": "x", "call": {"method": "ping"}, "expect": {"verdict": "allow"}, "route": "files"}
+    )
     assert case.route == "files"
     with pytest.raises(ConfigError, match="no key is named"):
         read_case({"name": "x", "call": {"methd": "ping"}, "expect": {"verdict": "allow"}})

@@ -42,7 +42,10 @@ def test_what_is_expected_makes_no_difference() -> None:
     [
         (ExpectTable(verdict="allow"), "the verdict is block, not allow"),
         (ExpectTable(verdict="block", rule="other"), "no-keys decides, not other"),
-        (ExpectTable(verdict="block", reason="policy.blocked"), "the reason is policy.content, not policy.blocked"),
+        (
+            ExpectTable(verdict="block", reason="policy.blocked"),
+            "the reason is policy.content, not policy.blocked",
+        ),
         (ExpectTable(verdict="block", masked={}), "masks 2 email, not nothing"),
         (ExpectTable(verdict="block", masked={"email": 1}), "masks 2 email, not 1 email"),
         (ExpectTable(verdict="block", shadow=()), "shadow rules are tried, not none"),

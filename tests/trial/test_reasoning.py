@@ -13,9 +13,7 @@ from mcpgate.wire.jsonrpc import Message, parse
 from tests.trial.rules import case, subject
 
 
-def said(
-    directory: Path, rule: str, text: str, *, known: bool = True, connected: bool = True
-) -> Said:
+def said(directory: Path, rule: str, text: str, *, known: bool = True, connected: bool = True) -> Said:
     """What one rule says of one call."""
     policy = subject(directory, f'[[rule]]\nname = "it"\n{rule}').policy
     one = case(text)
@@ -29,7 +27,9 @@ def said(
     return found
 
 
-READ = 'route = "files"\ncall = { method = "tools/call", name = "read_file", arguments = { path = "/srv/x" } }\n'
+READ = (
+    'route = "files"\ncall = { method = "tools/call", name = "read_file", arguments = { path = "/srv/x" } }\n'
+)
 ALLOW = 'verdict = "allow"\n'
 
 
@@ -71,9 +71,13 @@ def test_a_rule_says_which_of_its_keys_is_not_fulfilled(
 
 def test_what_an_allow_rule_demands_of_connections_is_told_apart(tmp_path: Path) -> None:
     """It is about the call, and does not allow it over these."""
-    rule = ALLOW + 'require = { "inbound.client_certificate" = true, "outbound.pinned" = true, "outbound.version" = "TLSv1.3" }'
+    outbound = '"outbound.pinned" = true, "outbound.version" = "TLSv1.3"'
+    rule = ALLOW + f'require = {{ "inbound.client_certificate" = true, {outbound} }}'
     found = said(tmp_path, rule, READ)
-    assert (found.matches, found.missing) == (True, ("require.inbound.client_certificate", "require.outbound.pinned"))
+    assert (found.matches, found.missing) == (
+        True,
+        ("require.inbound.client_certificate", "require.outbound.pinned"),
+    )
     pinned = READ + 'who = { certificate = "a" }\ntransport = { outbound = { pinned = true } }'
     assert said(tmp_path, rule, pinned).missing == ()
     alone = said(tmp_path, rule, pinned, connected=False)

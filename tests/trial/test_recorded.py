@@ -56,7 +56,14 @@ ALLOWED = Verdict(Action.ALLOW, "reads", None)
 
 def shaken(id: str, peer: str = "10.0.0.7:5000") -> bytes:
     return handshake_line(
-        id, time=TIME, leg="inbound", outcome="ok", where="public", peer=peer, local="[::1]:1", handshake=HANDSHAKE
+        id,
+        time=TIME,
+        leg="inbound",
+        outcome="ok",
+        where="public",
+        peer=peer,
+        local="[::1]:1",
+        handshake=HANDSHAKE,
     )
 
 
@@ -74,7 +81,9 @@ def read(*lines: bytes) -> list[recorded.Recorded]:
 def test_a_message_is_read_with_its_connections() -> None:
     """Who, what, what became of it, and both handshakes as they were."""
     (one,) = read(
-        shaken("h1"), shaken("h2", "[fd00::1]:443"), opened("x1", call_facts("tools/call", "read_file", ALLOWED))
+        shaken("h1"),
+        shaken("h2", "[fd00::1]:443"),
+        opened("x1", call_facts("tools/call", "read_file", ALLOWED)),
     )
     assert (one.principal, one.how, one.proof, one.route) == ("ci", "token", "0123456789ab", "files")
     assert (one.method, one.name, one.verdict, one.rule) == ("tools/call", "read_file", "allow", "reads")
@@ -85,7 +94,11 @@ def test_a_message_is_read_with_its_connections() -> None:
 
 def test_each_message_of_a_batch_is_one() -> None:
     """A response among them names no method, and is none."""
-    calls = [call_facts("ping", None, ALLOWED), call_facts(None, None, ALLOWED), call_facts("tools/list", None, ALLOWED)]
+    calls = [
+        call_facts("ping", None, ALLOWED),
+        call_facts(None, None, ALLOWED),
+        call_facts("tools/list", None, ALLOWED),
+    ]
     assert [one.method for one in read(opened("x1", batch_facts(calls)))] == ["ping", "tools/list"]
 
 
@@ -126,7 +139,14 @@ def test_a_handshake_that_is_not_there_is_not_guessed() -> None:
 def test_lines_that_are_no_records_are_counted() -> None:
     """Half a line at the end, another version, another file."""
     reading = Reading()
-    assert list(reading.messages([b'{"v":1,"type":"op', b'{"v":2}', b"[]", b'{"v":1,"type":"open","principal":"x"}'])) == []
+    assert (
+        list(
+            reading.messages(
+                [b'{"v":1,"type":"op', b'{"v":2}', b"[]", b'{"v":1,"type":"open","principal":"x"}']
+            )
+        )
+        == []
+    )
     assert reading.faulty == 4
 
 

@@ -44,14 +44,34 @@ def now(directory: Path, rules: str, one: Recorded = CALL) -> Now:
     [
         (ALL, "allow", "all", None),
         ("", "block", None, Reason.POLICY_UNLISTED),
-        (ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { token = "ci" }', "block", "no", Reason.POLICY_BLOCKED),
+        (
+            ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { token = "ci" }',
+            "block",
+            "no",
+            Reason.POLICY_BLOCKED,
+        ),
         (ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { token = "eve" }', "allow", "all", None),
-        (ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { token = "0123456789ab" }', "block", "no", Reason.POLICY_BLOCKED),
+        (
+            ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { token = "0123456789ab" }',
+            "block",
+            "no",
+            Reason.POLICY_BLOCKED,
+        ),
         (ALL + '[[rule]]\nname = "wait"\nverdict = "hold"\non = { name = "read_*" }', "hold", "wait", None),
-        (ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { address = "10.0.0.0/24" }', "block", "no", Reason.POLICY_BLOCKED),
+        (
+            ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { address = "10.0.0.0/24" }',
+            "block",
+            "no",
+            Reason.POLICY_BLOCKED,
+        ),
         (ALL + 'require = { "inbound.version" = "TLSv1.2" }', "block", "all", Reason.POLICY_TRANSPORT),
         (ALL + 'require = { "inbound.post_quantum" = true, "outbound.pinned" = true }', "allow", "all", None),
-        (ALL + 'require = { "outbound.cipher" = "TLS_AES_256_GCM_SHA384" }', "block", "all", Reason.POLICY_TRANSPORT),
+        (
+            ALL + 'require = { "outbound.cipher" = "TLS_AES_256_GCM_SHA384" }',
+            "block",
+            "all",
+            Reason.POLICY_TRANSPORT,
+        ),
     ],
 )
 def test_what_is_on_record_decides(
@@ -65,12 +85,24 @@ def test_what_is_on_record_decides(
     ("rules", "one", "unknown"),
     [
         (ALL + 'where = { "arguments.path" = "/srv/*" }', CALL, ("arguments",)),
-        (ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwhere = { "arguments.force" = true }', CALL, ("arguments",)),
+        (
+            ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwhere = { "arguments.force" = true }',
+            CALL,
+            ("arguments",),
+        ),
         (ALL + 'who = { group = "dev" }', CALL, ("more of the caller",)),
         (ALL + 'who = { issuer = "okta", "claim.a" = "b" }', CALL, ("more of the caller",)),
         (ALL + 'who = { address = "10.0.0.0/8" }', evolve(CALL, inbound=None), ("more of the caller",)),
-        (ALL + 'require = { "inbound.version" = "TLSv1.3" }', evolve(CALL, inbound=None), ("inbound connection",)),
-        (ALL + 'require = { "outbound.pinned" = true }', evolve(CALL, outbound=None), ("outbound connection",)),
+        (
+            ALL + 'require = { "inbound.version" = "TLSv1.3" }',
+            evolve(CALL, inbound=None),
+            ("inbound connection",),
+        ),
+        (
+            ALL + 'require = { "outbound.pinned" = true }',
+            evolve(CALL, outbound=None),
+            ("outbound connection",),
+        ),
         (ALL, evolve(CALL, name="x" * 1024 + "... (2000 characters)"), ("name",)),
         (
             '[[rule]]\nname = "p"\nverdict = "allow"\non = { method = "prompts/get" }',
@@ -93,10 +125,20 @@ def test_what_is_not_on_record_is_not_guessed(
         # Another rule allows it without looking.
         (ALL + READS + 'where = { "arguments.path" = "/srv/*" }', "allow"),
         # One that blocks it without looking.
-        (READS + 'where = { "arguments.path" = "/srv/*" }\n[[rule]]\nname = "no"\nverdict = "block"', "block"),
+        (
+            READS + 'where = { "arguments.path" = "/srv/*" }\n[[rule]]\nname = "no"\nverdict = "block"',
+            "block",
+        ),
         # None of those that look is about it.
-        (ALL + '[[rule]]\nname = "no"\nverdict = "block"\non = { name = "x" }\nwhere = { "arguments.a" = 1 }', "allow"),
-        (ALL + '[[rule]]\nname = "no"\nverdict = "block"\non = { name = "x" }\nwho = { group = "dev" }', "allow"),
+        (
+            ALL
+            + '[[rule]]\nname = "no"\nverdict = "block"\non = { name = "x" }\nwhere = { "arguments.a" = 1 }',
+            "allow",
+        ),
+        (
+            ALL + '[[rule]]\nname = "no"\nverdict = "block"\non = { name = "x" }\nwho = { group = "dev" }',
+            "allow",
+        ),
         # Somebody else's.
         (ALL + '[[rule]]\nname = "no"\nverdict = "block"\nwho = { token = "x", group = "dev" }', "allow"),
         # A hold stays one, whatever else allows.

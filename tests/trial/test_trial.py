@@ -77,13 +77,19 @@ def summary(outcome: Outcome) -> tuple[str, str | None, str | None]:
             ("block", "everything-else-with-a-certificate", "policy.transport"),
         ),
         (CERTIFICATE.replace("10.1.2.3", "192.0.2.1") + PINNED + READ, ("block", None, "policy.unlisted")),
-        (CERTIFICATE + PINNED + READ.replace("read_file", "write_file"), ("block", "no-writing", "policy.blocked")),
+        (
+            CERTIFICATE + PINNED + READ.replace("read_file", "write_file"),
+            ("block", "no-writing", "policy.blocked"),
+        ),
         (CERTIFICATE + PINNED + READ.replace("read_file", "merge"), ("hold", "wait", None)),
         (CI + 'call = { method = "ping" }', ("allow", None, None)),
         (CI + 'call = { method = "tools/list" }', ("allow", None, None)),
         ('route = "files"\ncall = { method = "tools/list" }', ("block", None, "policy.unlisted")),
         (CI + """message = '{"jsonrpc": "2.0", "id": 1, "result": {}}'""", ("allow", None, None)),
-        (CI + """message = '{"jsonrpc": "2.0", "id": 1, "id": 2, "method": "x"}'""", ("block", None, "frame.duplicate_key")),
+        (
+            CI + """message = '{"jsonrpc": "2.0", "id": 1, "id": 2, "method": "x"}'""",
+            ("block", None, "frame.duplicate_key"),
+        ),
         (CI + 'call = { method = "resources/read" }', ("block", None, "frame.params")),
     ],
 )
@@ -105,7 +111,8 @@ def test_what_a_caller_gets_in_place_of_an_answer(tmp_path: Path) -> None:
 
 def test_lists_are_filtered(tmp_path: Path) -> None:
     """To what the caller could use."""
-    listed = """answer = '{"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "read_file"}, {"name": "drop"}]}}'"""
+    tools = '[{"name": "read_file"}, {"name": "drop"}]'
+    listed = f"""answer = '{{"jsonrpc": "2.0", "id": 1, "result": {{"tools": {tools}}}}}'"""
     outcome = come(tmp_path, CI + 'call = { method = "tools/list" }\n' + listed)
     assert b"read_file" in (outcome.answer or b"") and b"drop" not in (outcome.answer or b"")
 
@@ -114,7 +121,10 @@ def test_an_upstream_asks_only_what_a_rule_allows(tmp_path: Path) -> None:
     """Its request is an answer of a kind."""
     ask = """answer = '{"jsonrpc": "2.0", "id": 5, "method": "METHOD"}'"""
     allowed = come(tmp_path, CI + READ + ask.replace("METHOD", "roots/list"))
-    assert (allowed.verdict, allowed.answer) == ("allow", b'{"jsonrpc": "2.0", "id": 5, "method": "roots/list"}')
+    assert (allowed.verdict, allowed.answer) == (
+        "allow",
+        b'{"jsonrpc": "2.0", "id": 5, "method": "roots/list"}',
+    )
     refused = come(tmp_path, CI + READ + ask.replace("METHOD", "sampling/createMessage"))
     assert refused.reason is Reason.POLICY_QUESTION
 
@@ -142,3 +152,63 @@ def test_a_call_is_written_as_its_method_has_it(tmp_path: Path) -> None:
     assert read["params"] == {"uri": "x://y"}
     prompt = json.loads(message_of(case('call = { method = "prompts/get", name = "y" }')))
     assert prompt["params"] == {"name": "y", "arguments": {}}
+
+
+def test_what_an_upstream_asks_in_a_result_is_asked_as_well(tmp_path: Path) -> None:
+    """In 2026-07-28 it has no requests of its own."""
+    ask = """revision = "2026-07-28"
+answer = '''{"jsonrpc": "2.0", "id": 1, "result": {"resultType": "input_required",
+  "inputRequests": {"a": {"method": "METHOD", "params": {}}}}}'''"""
+    assert come(tmp_path, CI + READ + ask.replace("METHOD", "roots/list")).verdict == "allow"
+    refused = come(tmp_path, CI + READ + ask.replace("METHOD", "sampling/createMessage"))
+    assert summary(refused) == ("block", "reads", "policy.question")
+
+
+def test_what_may_not_be_asked_is_not_declared(tmp_path: Path) -> None:
+    """So that a server does not ask in the first place."""
+    outcome = come(
+        tmp_path,
+        CI
+        + """message = '''{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+  "protocolVersion": "2025-11-25", "capabilities": {"roots": {}, "sampling": {}},
+  "clientInfo": {"name": "x", "version": "1"}}}'''""",
+    )
+    assert b"roots" in (outcome.asked or b"") and b"sampling" not in (outcome.asked or b"")
+
+
+def test_masks_reach_both_directions(tmp_path: Path) -> None:
+    """Counted together; what blocks says so, and by which detector."""
+    rules = """
+[[rule]]
+name = "all"
+verdict = "allow"
+
+[[rule]]
+name = "no-mail"
+on = { direction = ["request", "answer"] }
+mask = ["email"]
+block = ["aws-key"]
+"""
+    text = """call = { method = "tools/call", name = "x", arguments = { to = "kim@example.com" } }
+answer = '{"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "TEXT"}]}}'"""
+    masked = tried(subject(tmp_path, rules), case(text.replace("TEXT", "lee@example.com")))
+    assert (masked.verdict, masked.masked) == ("allow", {"email": 2})
+    assert b"kim@" not in (masked.asked or b"") and b"lee@" not in (masked.answer or b"")
+    blocked = tried(subject(tmp_path, rules), case(text.replace("TEXT", "AKIAIOSFODNN7EXAMPLE")))
+    assert (blocked.verdict, blocked.reason) == ("block", Reason.POLICY_CONTENT)
+    assert "AKIA" not in blocked.detail + str(blocked.answer) and "aws-key" in blocked.detail
+
+
+def test_an_answer_keeps_to_the_form_that_was_promised(tmp_path: Path) -> None:
+    """Or says that it cannot."""
+    rules = '[[rule]]\nname = "all"\nverdict = "allow"\n[[rule]]\nname = "no-cards"\nmask = ["card"]\n'
+    text = """call = { method = "tools/call", name = "x" }
+answer = '''{"jsonrpc": "2.0", "id": 1,
+  "result": {"content": [], "structuredContent": {"card": 4111111111111111}}}'''
+output_schema = '{"type": "object", "properties": {"card": SCHEMA}}'
+"""
+    kept = tried(subject(tmp_path, rules), case(text.replace("SCHEMA", '{"type": "integer"}')))
+    result = json.loads(kept.answer or b"")["result"]
+    assert kept.verdict == "allow" and type(result["structuredContent"]["card"]) is int
+    fixed = tried(subject(tmp_path, rules), case(text.replace("SCHEMA", '{"const": 4111111111111111}')))
+    assert (fixed.verdict, fixed.reason) == ("block", Reason.POLICY_SCHEMA)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.wire.call import SUBJECTS_MOST, Call, Nature, alike, call_of
+from mcpgate.wire.call import SUBJECTS_MOST, Call, Nature, alike, call_of, listened_tasks
 from mcpgate.wire.jsonrpc import Kind, Message, parse
 
 
@@ -34,10 +34,10 @@ def call(method: str, params: Mapping[str, object] | None = None) -> Call | Refu
         ("logging/setLevel", Nature.FOLLOWS),
         ("notifications/progress", Nature.FOLLOWS),
         ("notifications/roots/list_changed", Nature.FOLLOWS),
-        ("tasks/get", Nature.OTHER),
-        ("tasks/result", Nature.OTHER),
-        ("tasks/update", Nature.OTHER),
-        ("notifications/tasks/status", Nature.OTHER),
+        ("tasks/get", Nature.TASK),
+        ("tasks/result", Nature.TASK),
+        ("tasks/update", Nature.TASK),
+        ("notifications/tasks/status", Nature.TASK),
         # Only servers send these.
         ("elicitation/create", Nature.OTHER),
         ("sampling/createMessage", Nature.OTHER),
@@ -129,7 +129,15 @@ LISTEN = "subscriptions/listen"
             Nature.FOLLOWS,
             [("resources/read", ""), ("resources/read", "a:b"), ("resources/read", "")],
         ),
-        ({"notifications": {"taskIds": ["1"]}}, None, Nature.OTHER, [(LISTEN, None)]),
+        ({"notifications": {"taskIds": ["1"]}}, None, Nature.TASK, [(LISTEN, None)]),
+        (
+            {"notifications": {"taskIds": ["1"], "resourceSubscriptions": ["a:b"]}},
+            "a:b",
+            Nature.TASK,
+            [("resources/read", "a:b")],
+        ),
+        ({"notifications": {"taskIds": []}}, None, Nature.FOLLOWS, [(LISTEN, None)]),
+        ({"notifications": {"taskids": ["1"]}}, None, Nature.OTHER, [(LISTEN, None)]),
         ({"notifications": {"ResourceSubscriptions": ["a:b"]}}, None, Nature.OTHER, [(LISTEN, None)]),
         ({"Notifications": {"resourceSubscriptions": ["a:b"]}}, None, Nature.OTHER, [(LISTEN, None)]),
     ],
@@ -140,13 +148,19 @@ def test_listening_follows_what_is_listened_for(
     assert call(LISTEN, params) == Call(LISTEN, name, nature, tuple(judged))
 
 
+def test_the_tasks_that_are_listened_for() -> None:
+    assert listened_tasks({"notifications": {"taskIds": ["1", "2"]}}) == ("1", "2")
+    for params in ({}, {"notifications": None}, {"notifications": {}}, {"notifications": {"taskIds": {}}}):
+        assert listened_tasks(params) == ()
+
+
 def test_one_request_listens_for_so_many_resources_and_no_more() -> None:
     """Each costs a judgement; what is too many is refused, however alike they are."""
     most = [f"a:{i}" for i in range(SUBJECTS_MOST)]
     found = call(LISTEN, {"notifications": {"resourceSubscriptions": most}})
     assert isinstance(found, Call) and [name for _, name in found.judged_as] == most
-    for uris in ([*most, "a:b"], ["a:b"] * (SUBJECTS_MOST + 1)):
-        refusal = call(LISTEN, {"notifications": {"resourceSubscriptions": uris}})
+    for uris, tasks in (([*most, "a:b"], []), (["a:b"] * (SUBJECTS_MOST + 1), []), (most, ["1"])):
+        refusal = call(LISTEN, {"notifications": {"resourceSubscriptions": uris, "taskIds": tasks}})
         assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
 
 
@@ -157,6 +171,8 @@ def test_one_request_listens_for_so_many_resources_and_no_more() -> None:
         [],
         {"resourceSubscriptions": "a:b"},
         {"resourceSubscriptions": [1]},
+        {"taskIds": "1"},
+        {"taskIds": [1]},
         {"resourceSubscriptions": {}},
     ],
 )

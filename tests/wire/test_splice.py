@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.wire.splice import removed, replaced
+from mcpgate.wire.splice import kept, removed, replaced
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -62,3 +62,11 @@ def test_without_a_member_it_reads_as_the_same_document(
     expected = json.loads(raw, parse_float=Decimal)["in"]
     del expected[name]
     assert json.loads(removed(raw, ["in"], [name]), parse_float=Decimal) == {"in": expected}
+
+
+def test_of_an_array_only_some_elements_stay_in_the_bytes_they_had() -> None:
+    before = b'{ "a" : {"b":[ 1.10 ,{"x": 1e2 },"\\u00e9"],"c":1.0}}'
+    assert kept(before, ["a", "b"], [True, False, True]) == b'{"a":{"b":[1.10,"\\u00e9"],"c":1.0}}'
+    assert kept(before, ["a", "b"], [False] * 3) == b'{"a":{"b":[],"c":1.0}}'
+    with pytest.raises(msgspec.ValidationError):
+        kept(before, ["a"], [])

@@ -35,7 +35,7 @@ class Member:
         self._over = False
         self.worker = Worker(reactor, lambda: self._end("ended with exit code 0"))
         verbs = {name: self._judged(name, verb) for name, verb in self.worker.verbs.items()}
-        self.channel = Channel(reactor, verbs, self._gone)
+        self.channel = self.worker.channel = Channel(reactor, verbs, self._gone)
         attach(reactor, self.channel, end)
         self.channel.tell("ready")
 

@@ -58,6 +58,12 @@ def test_what_one_of_them_has_to_say_is_not_lost() -> None:
     assert whole["refused"] == {"tls.pin": 4}
 
 
+def test_what_they_count_together_is_told_once() -> None:
+    """The keys of a budget are in one file; what each refused is added up."""
+    several = [{"budgets": [{"name": "few", "keys": 2, "refused": refused}]} for refused in (3, 4)]
+    assert together(several) == {"budgets": [{"name": "few", "keys": 2, "refused": 7}]}
+
+
 def test_of_some_numbers_the_largest_counts() -> None:
     """The most connections of one address are not those of two addresses."""
     assert together([{"most_of_one_address": 3}, {"most_of_one_address": 7}]) == {"most_of_one_address": 7}

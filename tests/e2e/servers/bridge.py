@@ -66,7 +66,10 @@ SESSIONS: dict[str, Session] = {}
 async def _begun() -> str:
     child = await asyncio.create_subprocess_exec(
         # Half of the largest answer that tests ask for would be too long for a line otherwise.
-        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=64 * 1024 * 1024
+        *COMMAND,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=64 * 1024 * 1024,
     )
     name = uuid4().hex
     SESSIONS[name] = Session(child)

@@ -1,6 +1,6 @@
 """A server that tells too much, in results whose form it has promised: in clear on a unix socket.
 
-    python customers.py /path/of/the.sock
+python customers.py /path/of/the.sock
 """
 
 import sys

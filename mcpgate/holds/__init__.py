@@ -1,0 +1,1 @@
+"""Calls that wait until a person has decided: what waits, for whose word, and until when."""
