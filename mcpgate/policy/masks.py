@@ -16,7 +16,7 @@ Every string, number and name of a member below C{params}, C{result} and C{error
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -24,8 +24,11 @@ from attrs import field, frozen
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import PROBED, Budget, may_hold, spliced
 from mcpgate.policy.finder import Finder, Step, Withheld, steps_of
+from mcpgate.policy.found import Found
+from mcpgate.policy.leaves import rewritten
 from mcpgate.policy.places import Places
-from mcpgate.reasons import Refusal
+from mcpgate.policy.sayings import Saying
+from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import Sender
 
@@ -137,6 +140,29 @@ class Masks:
     def shows(self, name: str) -> bool:
         """Whether a name or URI, which may not be changed, may be shown."""
         return not self._everything.find(name)
+
+    @property
+    def detectors(self) -> Detectors:
+        """All that is looked for in texts."""
+        return self._everything
+
+    def spoken(self, raw: bytes, saying: Saying, found: Sequence[Sequence[Found]]) -> Masked | Refusal:
+        """
+        A message that is said bit by bit, without what was found in its texts.
+
+        @param found: for each of the texts.
+        """
+        rules = dict(self.block)
+        counts: dict[str, int] = {}
+        edits: dict[int, str | bytes] = {}
+        for number, text, finds in zip(saying.numbers, saying.texts, found, strict=True):
+            for one in finds:
+                if one.detector in rules:
+                    return Refusal(Reason.POLICY_CONTENT, f"rule {rules[one.detector]}: {one.detector}")
+                counts[one.detector] = counts.get(one.detector, 0) + 1
+            if finds:
+                edits[number] = spliced(text, finds, self._finder.stand_in)
+        return Masked(rewritten(raw, edits), MappingProxyType(counts))
 
     def finds(self, text: bytes) -> str | None:
         """What is found, in words for the record, in what is no message: a comment, an error page."""
