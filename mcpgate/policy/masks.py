@@ -22,7 +22,7 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from mcpgate.policy.detectors import Detectors
-from mcpgate.policy.documents import PROBED, Budget, may_hold, spliced
+from mcpgate.policy.documents import PROBED, Budget, Document, may_hold
 from mcpgate.policy.finder import Finder, Step, Withheld, steps_of
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import rewritten
@@ -85,7 +85,7 @@ class Masks:
             name. May hold more than is used.
         @raise ValueError: A name means nothing, or an expression or a path is none.
         """
-        mask = mask - block.keys()
+        mask = frozenset(mask - block.keys())
         used = mask | block.keys()
         custom = {name: text for name, text in custom.items() if name in used}
         paths = {name: path for name, path in paths.items() if name in used}
@@ -174,8 +174,11 @@ class Masks:
 
     def text(self, text: str) -> str:
         """A text that is no part of a message, as an argument of the same text is masked."""
-        found = self._everything.find(text)
-        return spliced(text, found, self._finder.stand_in_like) if found else text
+        try:
+            return Document(self._finder, self._everything, Budget(PROBED * len(text))).alone(text)
+        except Withheld:
+            # Nor does the message that it repeats something of.
+            return ""
 
     def _hinted(self, raw: bytes) -> bool:
         """Whether there may be something to which a path leads."""
