@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mcpgate.cli import policy_explain, policy_replay, policy_test
 from mcpgate.cli.definitions import accept, definitions
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import format_option, outline, show, table
@@ -15,9 +16,16 @@ from mcpgate.holds.held import WHY_MOST
 from mcpgate.ops.control import SOCKET, ask
 
 
-@click.group("policy", short_help="See and decide what the rules leave to people.")
+@click.group("policy", short_help="Try rules, and decide what they leave to people.")
 def command() -> None:
-    """What the rules do, and the calls that wait for somebody's word (a rule's verdict "hold")."""
+    """What rules do (test, explain, replay), the calls that wait for a word (held, approve, deny), and
+    what upstreams say of their tools (definitions, accept)."""
+
+
+for verb in (policy_test, policy_explain, policy_replay):
+    command.add_command(verb.command)
+command.add_command(definitions)
+command.add_command(accept)
 
 
 command.add_command(definitions)

@@ -215,7 +215,8 @@ _AT = re.compile(rb"@|%40")
 
 def addresses(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]:
     """
-    An e-mail address; not C{image@2x.png}, C{getty@tty1.service} or C{git@host:path}.
+    An e-mail address; not C{image@2x.png}, C{getty@tty1.service} or C{git@host:path}. In the name of a file
+    (C{kim@example.com.txt}) it ends before what belongs to the file.
 
     Of one that goes on over the end of a text, the part that makes it whole: what the neighbours say
     before and after it is not the address.
@@ -223,8 +224,11 @@ def addresses(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[S
     at = _AT.search(text, start, end)
     if at is None:
         return []
-    top = text[start:end].rpartition(b".")[2].lower()
-    if top in _NO_DOMAIN or text[at.end() : end] == b"masked.invalid":
+    dot = text.rfind(b".", at.end(), end)
+    while dot >= 0 and text[dot + 1 : end].lower() in _NO_DOMAIN:
+        end = dot
+        dot = text.rfind(b".", at.end(), end)
+    if dot < 0 or text[at.end() : end] == b"masked.invalid":
         return []
     if text[start : at.start()] == b"git" and text[end : end + 1] == b":":
         return []

@@ -22,6 +22,8 @@ from mcpgate.policy.shapes import Shape
 #: So many characters of each side of a joint are looked at. All that is sought is shorter, except keys,
 #: of which a first line is enough, and tokens with uncommonly many claims.
 REACH = 4096
+#: Joints of one match that are tried as its end.
+TRIES_MOST = 64
 # What may stand beside a secret and matter: a spelled escape, a dot between digits.
 _LEFT, _RIGHT = 8, 4
 
@@ -107,6 +109,8 @@ def crossing(
             for low, high in shape.check(joined, start, end, frozenset(within)):
                 # What a secret is known by may stand in the text before it.
                 begin = lead if lead < start else low
+                if shape.open:
+                    high = _enough(shape, joined, low, high, within)
                 if _crosses(begin, high, joints) and _alone(shape, joined, low, high, joints):
                     yield Found(low, high, shape.detector)
                     at = max(at, high)
@@ -114,6 +118,19 @@ def crossing(
         for start, end in regex.spans(joined):
             if _crosses(start, end, joints):
                 yield Found(start, end, name)
+
+
+def _enough(shape: Shape, joined: bytes, start: int, end: int, joints: Sequence[int]) -> int:
+    """
+    The first joint at which a match would be one already.
+
+    What comes after it may be a word of the next text as well as the rest of a token: who knows that looks
+    at it by itself (L{mcpgate.policy.texts.Rest}).
+    """
+    for joint in joints[1:TRIES_MOST]:
+        if start < joint < end and shape.loose.span(joined[start:joint]) == (0, joint - start):
+            return joint
+    return end
 
 
 def _crosses(start: int, end: int, joints: Sequence[int]) -> bool:

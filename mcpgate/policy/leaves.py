@@ -226,11 +226,21 @@ def respelled(token: bytes, text: str) -> bytes:
     begin = _alike(shortest, lambda size: old[:size] == text[:size])
     end = _alike(shortest - begin, lambda size: old[len(old) - size :] == text[len(text) - size :])
     head, tail = spelled(old[:begin])[:-1], spelled(old[len(old) - end :])[1:]
-    if not (token.startswith(head) and token.endswith(tail)):
+    if not (token.startswith(head) and _ends_with(token, tail, old[: len(old) - end])):
         if len(token) > RESPELLED_MOST:
             return spelled(text)
         head, tail = token[: _offset(token, begin)], token[_offset(token, len(old) - end) :]
     return head + spelled(text[begin : len(text) - end])[1:-1] + tail
+
+
+def _ends_with(token: bytes, tail: bytes, before: str) -> bool:
+    """Whether a token ends so, and not within an escape: C{\\u0030} ends with 0 too."""
+    if not token.endswith(tail):
+        return False
+    try:
+        return bool(decode(token[: len(token) - len(tail)] + b'"') == before)
+    except msgspec.DecodeError:
+        return False
 
 
 def _alike(most: int, same: Callable[[int], bool]) -> int:

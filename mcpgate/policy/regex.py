@@ -111,8 +111,11 @@ def token(text: str, at: int) -> int:
     if text[at] == "\\":
         two = text[at : at + 2]
         closing = {r"\p": "}", r"\P": "}", r"\x": "}", r"\Q": r"\E"}.get(two)
-        if closing is None or (closing == "}" and text[at + 2 : at + 3] != "{"):
+        if closing is None:
             return 2
+        if closing == "}" and text[at + 2 : at + 3] != "{":
+            # A category of one letter, or two hexadecimal digits.
+            return 4 if two == r"\x" else 3
         end = text.find(closing, at + 2)
         return (end + len(closing) if end >= 0 else len(text)) - at
     if text[at] != "[":

@@ -10,10 +10,10 @@ from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found, merged
 from mcpgate.policy.joints import chains, is_news
+from mcpgate.policy.sought import BUILT_IN
 
 _KEY = "private-key"
-#: What may be longer than what is already enough to find it.
-_OPEN = frozenset({_KEY, "github-token", "slack-token", "google-key", "jwt"})
+_OPEN = frozenset(sought.detector for sought in BUILT_IN if sought.open)
 # A word is none: it has a digit, a hyphen or an underscore, or a capital after a small letter. Who says a
 # token letter by letter says less than a word at a time.
 _TOKEN_GOES_ON = re.compile(

@@ -1,4 +1,4 @@
-"""What detectors find and what they do not: made-up values, and the numbers that issuers publish for tests."""
+"""What detectors find and what they do not: made-up values, and numbers that issuers publish for tests."""
 
 from __future__ import annotations
 

@@ -190,15 +190,17 @@ def _encodes(text: str) -> bool:
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_document_with_a_secret_is_suspicious(secret: str) -> None:
     """Wherever it stands and however it is written."""
-    for value in ([secret], {"text": f"so: {secret}, yes"}, {secret: 1}, {"a": {"b": ["\n", f"x\n{secret}\t"]}}):
+    within = {"a": {"b": ["\n", f"x\n{secret}\t"]}}
+    for value in ([secret], {"text": f"so: {secret}, yes"}, {secret: 1}, within):
         for raw in documents(value):
             assert OWN.suspicious(raw), raw
 
 
 def test_a_clean_document_is_not() -> None:
     """Text, times, numbers, escapes and other scripts pass with one look."""
+    text = "It's 12:30 on 2026-11-26.\n\u65e5\u672c\u8a9e 'x' caf\u00e9 \U0001f600"
     clean = {
-        "content": [{"type": "text", "text": "It's 12:30 on 2026-11-26.\n\u65e5\u672c\u8a9e 'x' caf\u00e9 \U0001f600"}],
+        "content": [{"type": "text", "text": text}],
         "structuredContent": {"time": 1732590000000, "ratio": 0.4111111111111111, "to": "@all"},
         "isError": False,
     }
@@ -219,7 +221,8 @@ near = st.sampled_from([*SECRETS, "4111", "E12", "foo@", "AKIA", "DE89 3704", "+
 @st.composite
 def texts(draw: st.DrawFn) -> str:
     """Texts with whole secrets, with parts of them, and with what is like them."""
-    return "".join(draw(st.lists(st.one_of(words, near, near.map(lambda text: text[: len(text) // 2])), max_size=3)))
+    halves = near.map(lambda text: text[: len(text) // 2])
+    return "".join(draw(st.lists(st.one_of(words, near, halves), max_size=3)))
 
 
 values = st.recursive(
@@ -285,7 +288,7 @@ def test_half_a_surrogate_pair_does_not_matter() -> None:
 def test_time_is_linear() -> None:
     """A text eight times as long makes no more matches, looks or passes than eight times as many."""
     rng = random.Random(5)
-    parts = ["4111 ", "foo@", "eyJaaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "000-45-6789 ", "DE89 ", "+1 ", "'", "\n"]
+    parts = ["4111 ", "foo@", "eyJaaaaaaaaa.", PEM[:31], "000-45-6789 ", "DE89 ", "+1 ", "'", "\n"]
     spent = []
     for size in (500, 4000):
         effort = Effort()

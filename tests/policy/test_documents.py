@@ -101,7 +101,9 @@ def test_escapes_beside_a_find_stay_as_they_were_spelled() -> None:
 
 def test_many_rows_are_masked_where_something_is() -> None:
     """They are passed over in parts, and numbers of leaves stay right behind each."""
-    rows = [{"id": i, "note": MAIL if i in (0, 17, 499) else f"row {i}", "x": [i, None, 1.5]} for i in range(500)]
+    rows = [
+        {"id": i, "note": MAIL if i in (0, 17, 499) else f"row {i}", "x": [i, None, 1.5]} for i in range(500)
+    ]
     expected = [row | {"note": "masked@masked.invalid"} if row["note"] == MAIL else row for row in rows]
     assert structured(rows) == expected
     by_name = {f"k{i}": row for i, row in enumerate(rows)}
@@ -112,7 +114,11 @@ def test_many_rows_are_masked_where_something_is() -> None:
 
 
 def test_lines_of_a_key_in_a_list_are_one_text() -> None:
-    lines = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 2, "-----END PRIVATE KEY-----"]
+    lines = [
+        "-----BEGIN PRIVATE KEY-----",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 2,
+        "-----END PRIVATE KEY-----",
+    ]
     passed = structured({"lines": lines, "beside": "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"})
     assert not any(line in json.dumps(passed["lines"]) for line in lines)
     assert passed["beside"] == "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
@@ -152,7 +158,9 @@ def test_the_copy_is_masked_in_the_same_way_by_a_schema_too() -> None:
     }
     result = json.loads(
         masked(
-            json.dumps({"content": [{"type": "text", "text": json.dumps(value)}], "structuredContent": value}),
+            json.dumps(
+                {"content": [{"type": "text", "text": json.dumps(value)}], "structuredContent": value}
+            ),
             schema=schema,
         )
     )

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from mcpgate.policy.flat import flat, members
 
-characters = st.sampled_from([*'a"\\/\nu\t\x01\b\f', "\u00e9", "\U0001f600", "\ud83d", "\ude00", "0041", "text"])
+characters = st.sampled_from(
+    [*'a"\\/\nu\t\x01\b\f', "\u00e9", "\U0001f600", "\ud83d", "\ude00", "0041", "text"]
+)
 
 
 @given(st.lists(characters).map("".join))

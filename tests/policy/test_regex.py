@@ -1,4 +1,4 @@
-"""Expressions are RE2's: linear, refused with a reason, and loosened where their surroundings are not known."""
+"""Expressions are RE2's: linear, refused with a reason, loosened where their surroundings are not known."""
 
 from __future__ import annotations
 

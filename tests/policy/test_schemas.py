@@ -132,7 +132,9 @@ def test_a_leaf_is_reached_by_every_way() -> None:
     assert not Fitting({"items": [{}, {"const": MAIL}]}).leaf([1], MAIL, "x")
     assert Fitting({"items": [{}, {"const": MAIL}]}).leaf([0], MAIL, "x")
     assert not Fitting({"patternProperties": {"x": {"const": MAIL}}}).leaf(["a"], MAIL, "x")
-    assert not Fitting({"dependentSchemas": {"b": {"properties": {"a": {"const": MAIL}}}}}).leaf(["a"], MAIL, "x")
+    assert not Fitting({"dependentSchemas": {"b": {"properties": {"a": {"const": MAIL}}}}}).leaf(
+        ["a"], MAIL, "x"
+    )
 
 
 def test_what_holds_the_leaf_may_not_be_one_of_a_few() -> None:
@@ -184,7 +186,9 @@ def test_a_schema_that_grows_with_each_step_ends() -> None:
 
 # What is said is true: a validator says the same of both documents, with and without formats.
 
-_TEXTS = st.sampled_from([MAIL, "a", "2026-01-01", "https://example.com/", "masked@masked.invalid", "[email]"])
+_TEXTS = st.sampled_from(
+    [MAIL, "a", "2026-01-01", "https://example.com/", "masked@masked.invalid", "[email]"]
+)
 _ASSERTIONS = st.one_of(
     st.builds(lambda least: {"minLength": least}, st.integers(0, 30)),
     st.builds(lambda most: {"maxLength": most}, st.integers(0, 30)),
@@ -229,7 +233,9 @@ _DOCUMENTS = st.recursive(
 
 
 def _paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items: Any = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     return [path, *(deeper for step, inner in items for deeper in _paths(inner, (*path, step)))]
 
 
