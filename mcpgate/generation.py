@@ -121,6 +121,8 @@ class RouteTerms:
     mirrors: Mirrors = field(factory=Mirrors, init=False)
     #: What the pages of its upstream's lists had on them.
     pages: Pages = field(factory=Pages, init=False)
+    #: Which names of lists which callers could use (C{relay.listing}).
+    usable: dict[tuple[Callers, str, str], bool] = field(factory=dict, init=False)
 
     @cached_property
     def place(self) -> bytes:

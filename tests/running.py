@@ -249,8 +249,10 @@ class Caller:
         receive_buffer: int = 0,
         source: str = "",
         preface: bytes = b"",
+        version: ssl.TLSVersion | None = None,
     ) -> None:
         """
+        @param version: the only version of TLS that it speaks.
         @param receive_buffer: bytes, for a caller whose kernel takes little before it reads.
         @param source: the address to call from, of 127.0.0.0/8.
         @param preface: what goes out before the handshake.
@@ -259,6 +261,8 @@ class Caller:
         if client is not None:
             context.load_cert_chain(*client)
         context.set_alpn_protocols(["http/1.1"])
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
         raw = socket.socket()
         raw.settimeout(PATIENCE)
         if receive_buffer:

@@ -17,7 +17,7 @@ import msgspec
 from twisted.logger import Logger
 
 from mcpgate.budgets.file import KEY_SIZE, NUMBERS, SETS, WAYS, LedgerError, LedgerFile
-from mcpgate.policy.budgets import COUNTERS, Budget, slid, wait
+from mcpgate.policy.budgets import COUNTERS, Budget, Key, slid, wait
 from mcpgate.reasons import Reason, Refusal
 
 # The numbers of a slot.
@@ -33,12 +33,15 @@ _MOST = (1 << 64) - 1
 _NO_KEY = bytes(KEY_SIZE)
 # How much that could not be counted is remembered: of a thousand callers' last answers.
 OWED_MOST = 1024
+# Digests of keys; as many as there are counts, 300 bytes each, would be 5 MB.
+REMEMBERED = 4096
 
 
 class Taken(msgspec.Struct, gc=False):
     """
     What a call has of a budget.
 
+    @ivar calls: How many that is: none for what is part of another.
     @ivar over: Of a budget that only records: what it would have refused.
     """
 
@@ -46,6 +49,7 @@ class Taken(msgspec.Struct, gc=False):
     key: bytes
     slot: int
     part: int
+    calls: int
     over: Refusal | None
 
 
@@ -72,6 +76,7 @@ class Ledger:
         self._clock = clock
         self._file: LedgerFile | None = None
         self._owed: list[tuple[Taken, int]] = []
+        self._digests: dict[Key, bytes] = {}
 
     def begin(self) -> bool:
         """Have the file, if it can be had; to be called again where it could not."""
@@ -91,23 +96,26 @@ class Ledger:
     def close(self) -> None:
         """Count no more."""
         file, self._file = self._file, None
+        # The next one may have another salt.
+        self._digests.clear()
         if file is not None:
             file.close()
 
     # Calls.
 
-    def take(self, budget: Budget, key: str, size: int) -> Taken | Refusal:
+    def take(self, budget: Budget, key: Key, size: int, *, calls: int = 1) -> Taken | Refusal:
         """
         Take one call out of a budget, and the bytes of its request.
 
         @param key: as from L{Budget.key}.
+        @param calls: 0 for what is part of a call that was taken before.
         """
         file = self._file
         if file is None:
             return self._refuse(budget, Refusal(Reason.POLICY_BUDGET, f"{budget.name}: it cannot be counted"))
         if self._owed:
             self._pay()
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE, key=file.salt).digest()
+        digest = self._digests.get(key) or self._digest(file, key)
         number = int.from_bytes(digest[:4], "little") % SETS
         now = self._clock()
         if not file.lock(number):
@@ -123,25 +131,25 @@ class Ledger:
             part = now // budget.part
             newest, *counters = numbers[base : base + TAG].tolist()
             if newest == part:
-                calls, sizes = counters[:COUNTERS], counters[COUNTERS:]
+                made, sizes = counters[:COUNTERS], counters[COUNTERS:]
             else:
-                calls = slid(counters[:COUNTERS], newest, part)
+                made = slid(counters[:COUNTERS], newest, part)
                 sizes = slid(counters[COUNTERS:], newest, part)
-            over = self._over(file, budget, slot, calls, sizes, size, now)
+            over = self._over(file, budget, slot, made, sizes, now, calls, size)
             if over is not None and not budget.shadow:
                 return self._refuse(budget, over)
             if over is not None:
                 self._refuse(budget, over)
-            calls[-1] += 1
+            made[-1] += calls
             sizes[-1] += size
             if newest == part:
-                numbers[base + BYTES - 1] = calls[-1]
+                numbers[base + BYTES - 1] = made[-1]
                 numbers[base + TAG - 1] = min(sizes[-1], _MOST)
             else:
-                self._write(file, base, part, calls, sizes, budget)
+                self._write(file, base, part, made, sizes, budget)
             if budget.concurrent is not None:
-                file.mine[slot] += 1
-            return Taken(budget, digest, slot, part, over)
+                file.mine[slot] += calls
+            return Taken(budget, digest, slot, part, calls, over)
         finally:
             file.unlock(number)
 
@@ -159,7 +167,7 @@ class Ledger:
         """The call runs no more."""
         if self._file is not None and taken.budget.concurrent is not None:
             # Nobody else writes in our row, and nobody gives a slot away for which a call runs.
-            self._file.mine[taken.slot] -= 1
+            self._file.mine[taken.slot] -= taken.calls
 
     def undo(self, taken: Taken, size: int) -> None:
         """The call is not made after all, as another budget refuses it."""
@@ -175,7 +183,7 @@ class Ledger:
             back = numbers[base + NEWEST] - taken.part
             if file.key(taken.slot) == taken.key and 0 <= back < COUNTERS:
                 calls, sizes = base + BYTES - 1 - back, base + TAG - 1 - back
-                numbers[calls] = max(numbers[calls] - 1, 0)
+                numbers[calls] = max(numbers[calls] - taken.calls, 0)
                 numbers[sizes] = max(numbers[sizes] - size, 0)
         finally:
             file.unlock(number)
@@ -199,6 +207,15 @@ class Ledger:
         return {budget.name: found[_tag(budget)] for budget in budgets}
 
     # Slots.
+
+    def _digest(self, file: LedgerFile, key: Key) -> bytes:
+        """What stands for a key in the file. Callers repeat the same few."""
+        text = repr(key).encode("utf-8", "surrogatepass")
+        digest = blake2b(text, digest_size=KEY_SIZE, key=file.salt).digest()
+        if len(self._digests) >= REMEMBERED:
+            self._digests.clear()
+        self._digests[key] = digest
+        return digest
 
     def _slot(self, file: LedgerFile, number: int, key: bytes, budget: Budget, now: int) -> int:
         """The slot of a key; if it has none, one that is free, or that of the oldest count; -1: none is."""
@@ -246,17 +263,18 @@ class Ledger:
         file: LedgerFile,
         budget: Budget,
         slot: int,
-        calls: list[int],
+        made: list[int],
         sizes: list[int],
-        size: int,
         now: int,
+        calls: int,
+        size: int,
     ) -> Refusal | None:
         limit = budget.calls
-        if limit is not None and sum(calls) >= limit:
+        if limit is not None and sum(made) + calls > limit and calls:
             return Refusal(
                 Reason.POLICY_BUDGET,
                 f"{budget.name}: {limit} calls in {budget.window:g} s are used up",
-                wait(calls, 1, limit, budget.part, now),
+                wait(made, calls, limit, budget.part, now),
             )
         limit = budget.bytes
         if limit is not None and sum(sizes) + size > limit:
@@ -266,7 +284,7 @@ class Ledger:
                 wait(sizes, size, limit, budget.part, now),
             )
         limit = budget.concurrent
-        if limit is not None and file.running(slot) >= limit:
+        if limit is not None and calls and file.running(slot) >= limit:
             # Those of a process that is gone run no more.
             if not file.bury() or file.running(slot) >= limit:
                 return Refusal(Reason.POLICY_CONCURRENT, f"{budget.name}: {limit} calls run already")

@@ -153,13 +153,12 @@ class Draft:
         return True
 
     def _unknown(self, key: str, keys: Mapping[str, str]) -> None:
-        options = [each for each, name in keys.items() if not is_open(self._options()[name])]
-        guess = nearest(key, options)
+        guess = nearest(key, keys)
         if guess is not None:
             # It was meant, so it is neither missing nor left at its default.
             self.unsound.add(keys[guess])
         # A table with more keys than a line can list is explained on a page of its own.
-        hint = did_you_mean(key, options) or f"; mcpgate explain {self.place.topic} lists them"
+        hint = did_you_mean(key, keys) or f"; mcpgate explain {self.place.topic} lists them"
         words = f"no key is named {quoted(key)} here{hint}"
         self.sheet.report(self.place.key(key), words, self.place.topic)
 

@@ -17,13 +17,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from attrs import frozen
 from twisted.logger import Logger
 
 from mcpgate.definitions.known import Known, News, Shown, is_new, learn
 from mcpgate.definitions.store import Store, StoreError
+from mcpgate.policy.names import NAME_LENGTH
 from mcpgate.reasons import Reason, Refusal
 
 #: What C{definitions} of an upstream may be.
@@ -135,7 +136,7 @@ class Guard:
             going, said = known
             self._last.update(said)
             return Seen(going)
-        shown = [Shown.of(tool) for tool in tools if isinstance(tool, dict) and type(tool.get("name")) is str]
+        shown = [Shown.of(tool) for tool in tools if _is_a_tool(tool)]
         news: tuple[News, ...] = ()
         if self.failure is None and is_new(self._known, shown, key):
             news = self._learn(shown, key)
@@ -298,3 +299,9 @@ class Guard:
         self._all = self.mode in GUARDED
         # Until it can be read, which nobody will tell us.
         self._changes = None
+
+
+def _is_a_tool(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether it is one that some rule could allow: longer names are not even kept."""
+    name = value.get("name") if isinstance(value, dict) else None
+    return isinstance(name, str) and len(name) <= NAME_LENGTH

@@ -33,8 +33,9 @@ KEYS_MOST: Final = 16
 #: Bytes of one definition that are kept to tell what has changed: those of the official servers have some
 #: hundred to some thousand. Of a larger one only the fingerprint is known.
 TEXT_MOST: Final = 128 * 1024
-#: And of all of an upstream.
-TEXTS_MOST: Final = 16 * 1024 * 1024
+#: And of all of an upstream: a file that is written whole when something in it is new. A hundred tools of
+#: a usual size come to a tenth of it.
+TEXTS_MOST: Final = 4 * 1024 * 1024
 
 
 _TOO_LARGE: Final = msgspec.Raw(b"null")
@@ -127,7 +128,7 @@ class Shown:
     def of(cls, definition: Mapping[str, object]) -> Shown:
         """The tool that an object with a C{name} defines."""
         text = canonical(definition)
-        return cls(str(definition["name"]), definition, text, fingerprint(text), unfit(definition))
+        return cls(str(definition["name"]), definition, text, fingerprint(text), unfit(definition, text))
 
 
 def is_new(known: Known, shown: list[Shown], key: str | None) -> bool:

@@ -25,8 +25,12 @@ BASE64_MOST = 16 * 1024 * 1024
 #: The shortest find that is believed among the bytes of a picture: an e-mail of nine characters comes
 #: about by chance once in a gigabyte, one of six in 40 MB.
 BELIEVED = 10
+#: Parts of what is not Base64 that are looked at one by one.
+PARTS_MOST = 100
+#: Characters of Base64 that are looked at as they are, too: a key is Base64, if somebody put it there bare.
+BARE_MOST = 1024
 
-_DROPPED = {ord(character): None for character in " \t\r\n="}
+_DROPPED = {ord(character): None for character in " \t\r\n"}
 _TO_STANDARD = str.maketrans("-_", "+/")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 #: Bytes that are no printed ASCII become what is no letter of anything that is looked for.
@@ -45,7 +49,7 @@ _DATA = re.compile(
 
 def opened(text: str) -> bytes | None:
     """What Base64 encodes, in either alphabet, padded or not; C{None} where it is none."""
-    letters = text.translate(_DROPPED)
+    letters = text.translate(_DROPPED).rstrip("=")
     if "-" in letters or "_" in letters:
         letters = letters.translate(_TO_STANDARD)
     try:
@@ -54,10 +58,19 @@ def opened(text: str) -> bytes | None:
         return None
 
 
-def opened_anyhow(text: str) -> bytes:
-    """What a lenient decoder makes of a text that is not Base64."""
-    letters = re.sub("[^A-Za-z0-9+/]", "", text.translate(_TO_STANDARD))
-    return a2b_base64(letters[: len(letters) - len(letters) % 4])
+def opened_anyhow(text: str) -> list[bytes]:
+    """
+    What lenient decoders make of a text that is not Base64: all of it, and, where there is padding within
+    it, each part up to that.
+    """
+    parts = [re.sub("[^A-Za-z0-9+/]", "", part) for part in text.translate(_TO_STANDARD).split("=")]
+    return [_opened_letters(letters) for letters in ("".join(parts), *parts[:PARTS_MOST]) if letters]
+
+
+def _opened_letters(letters: str) -> bytes:
+    # One letter alone is six bits of a byte.
+    whole = letters[: len(letters) - (len(letters) % 4 == 1)]
+    return a2b_base64(whole + "=" * (-len(whole) % 4))
 
 
 def closed(content: bytes, like: str) -> str:

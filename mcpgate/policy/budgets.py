@@ -30,6 +30,14 @@ SECOND = 1_000_000_000
 COUNTERS = PARTS + 1
 
 
+TOOL = "tools/call"
+# What counts where a budget names no method: what names something, and what nobody knows.
+_COUNTED = frozenset({Nature.NAMED, Nature.OTHER})
+
+#: What calls are counted by: texts and numbers, which C{repr} tells apart.
+Key = tuple[object, ...]
+
+
 @frozen(eq=False)
 class Budget:
     """
@@ -63,31 +71,45 @@ class Budget:
         return not self.routes or route in self.routes
 
     def matches(self, call: Call) -> bool:
-        """
-        Whether it is about this call, by the method that the message has itself.
+        """Whether it is about this call."""
+        return self.is_of(call) or self.is_of_what_made(call)
 
-        What the protocol needs is never counted: a client could not even learn why. Lists, progress and
+    def is_of(self, call: Call) -> bool:
+        """
+        Whether it is about this call by the method that the message has itself.
+
+        What the protocol needs is never counted: a client could not even learn why. Lists, completions and
         the like, which come by themselves, only where the budget names their methods.
         """
         if call.nature is Nature.PROTOCOL or not self.methods.match(call.method):
             return False
+        if self.methods.every and call.nature not in _COUNTED:
+            return False
         names = [name for _, name in call.judged_as if name is not None]
-        if not names:
-            return self.names.every and (call.nature is Nature.OTHER or not self.methods.every)
-        return any(map(self.names.match, names))
+        return any(map(self.names.match, names)) if names else self.names.every
 
-    def key(self, principal: Principal, route: str, call: Call) -> str:
+    def is_of_what_made(self, call: Call) -> bool:
+        """
+        Whether it is about the tool whose task this asks for.
+
+        A task brings the result of a call that has been counted: asking for it is no other call, and what
+        it brings is part of that one's answer.
+        """
+        return call.nature is Nature.FOLLOWS and any(
+            method == TOOL and name is not None and self.methods.match(method) and self.names.match(name)
+            for method, name in call.judged_as
+        )
+
+    def key(self, principal: Principal, route: str, call: Call) -> Key:
         """What a call is counted by. Equal only for calls that are counted together."""
-        per = self.per
+        per, made = self.per, call.nature is Nature.FOLLOWS and not self.is_of(call)
         # A window of another length is cut otherwise, so it is counted anew.
-        return repr(
-            (
-                self.name,
-                self.window,
-                (principal.how, principal.name) if "principal" in per else None,
-                route if "route" in per else None,
-                (call.method, call.name) if "tool" in per else None,
-            )
+        return (
+            self.name,
+            self.window,
+            (principal.how, principal.name) if "principal" in per else None,
+            route if "route" in per else None,
+            (TOOL if made else call.method, call.name) if "tool" in per else None,
         )
 
 

@@ -6,9 +6,9 @@ title, description, both schemas, annotations, icons, C{_meta}, C{execution}, an
 knows yet.
 
  - L{canonical}: one text for all ways to write the same object, in the manner of RFC 8785 (members
-   sorted by name, no white space). Two things differ from it, as texts are only compared with one
-   another: a whole number keeps all its digits, whatever its size, while C{1.0}, C{1e0} and C{1} are
-   the same one; and names are sorted by code points.
+   sorted by name, no white space, one spelling of each string and number). It differs where that only
+   matters to others: names are sorted by code points, and C{1} keeps apart from C{1.0} and C{1e0}, as
+   integers keep all their digits, which a double would not.
  - L{differences}: what has changed, member by member, for people.
  - L{concealed}: characters that people do not see and models read.
  - L{unfit}: what makes a tool one that no client must be shown.
@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 from unicodedata import category
 
@@ -40,30 +41,17 @@ _MEMBERS: Final = frozenset(
 )
 #: Keywords by which a schema refers to another one.
 _REFERS: Final = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+_REFERENCES: Final = tuple(_encode(keyword) for keyword in sorted(_REFERS))
 
 
 def canonical(definition: object) -> bytes:
     """The one text of a definition."""
-    return _encode(_exact(definition))
+    return _encode(definition)
 
 
 def fingerprint(canonical: bytes) -> str:
     """What tells one definition from all others, as records have it."""
     return "sha256:" + hashlib.sha256(canonical).hexdigest()
-
-
-def _exact(value: object) -> object:
-    kind = type(value)
-    if kind is float:
-        assert isinstance(value, float)
-        return int(value) if value.is_integer() else value
-    if kind is dict:
-        assert isinstance(value, dict)
-        return {name: _exact(inside) for name, inside in value.items()}
-    if kind is list:
-        assert isinstance(value, list)
-        return [_exact(inside) for inside in value]
-    return value
 
 
 # What has changed.
@@ -113,10 +101,10 @@ def _differences(path: str, old: object, new: object) -> Iterator[Difference]:
                 yield Difference(inner, None, _told(new[index]))
             else:
                 yield from _differences(inner, old[index], new[index])
-    elif type(old) is not type(new) or old != new:
+    elif _encode(old) != _encode(new):
         if type(old) is str and type(new) is str:
             yield Difference(path, *_around(old, new))
-        elif _exact(old) != _exact(new) or bool in (type(old), type(new)):
+        else:
             yield Difference(path, _told(old), _told(new))
 
 
@@ -147,18 +135,30 @@ def _around(old: str, new: str) -> tuple[str, str]:
 
 # What is not seen.
 
-#: Characters that show nothing, or change how others are shown, by what they are called here.
+#: Characters that show nothing, or change how others are shown, by what they are called here. (Of the
+#: format characters of Unicode not the signs of Arabic and Syriac that stand around numbers.)
 _KINDS: Final = (
-    ("bidirectional control", re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")),
-    ("tag", re.compile("[\U000e0000-\U000e007f]")),
-    ("variation selector", re.compile("[\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0100-\U000e01ef]")),
+    ("bidirectional control", "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"),
+    ("tag", "\U000e0000-\U000e007f"),
+    ("variation selector", "\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0100-\U000e01ef"),
     (
         "zero-width",
-        re.compile("[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2065\u3164\ufeff\uffa0]"),
+        "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2065\u3164\ufeff\uffa0",
+    ),
+    ("private use", "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"),
+    ("control character", "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"),
+    (
+        "format character",
+        "\u206a-\u206f\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a",
     ),
 )
-_ODD_ASCII: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSEEN: Final = re.compile("|".join(f"([{characters}])" for _, characters in _KINDS))
 _EMOJI: Final = frozenset({"So", "Sm", "Sk", "Po"})
+
+#: Characters that are looked at in one definition; who hides more has said enough.
+FOUND_MOST: Final = 100
+#: Sentences about one definition.
+SENTENCES_MOST: Final = 4
 
 
 def concealed(definition: Mapping[str, object]) -> list[str]:
@@ -169,15 +169,18 @@ def concealed(definition: Mapping[str, object]) -> list[str]:
     is not told.
     """
     found: dict[tuple[str, str], dict[str, int]] = {}
+    left = FOUND_MOST
     for member, value in definition.items():
         where = member if member in _MEMBERS else "another member"
         for text in (*_texts(value), *(() if member in _MEMBERS else (member,))):
-            for kind, character in _unseen(text):
+            for _, kind, character in _unseen_at(text, left):
+                left -= 1
                 counts = found.setdefault((where, kind), {})
                 counts[character] = counts.get(character, 0) + 1
+    more = " or more" if left <= 0 else ""
     return [
-        f"{where}: {sum(counts.values())} {kind} ({_codes(counts)})"
-        for (where, kind), counts in found.items()
+        f"{where}: {sum(counts.values())}{more} {kind} ({_codes(counts)})"
+        for (where, kind), counts in islice(found.items(), SENTENCES_MOST)
     ]
 
 
@@ -214,36 +217,13 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inside)
 
 
-def _unseen(text: str) -> Iterator[tuple[str, str]]:
-    for _, kind, character in _unseen_at(text):
-        yield kind, character
-
-
-def _unseen_at(text: str) -> Iterator[tuple[int, str, str]]:
-    if text.isascii():
-        for match in _ODD_ASCII.finditer(text):
-            yield match.start(), "control character", match[0]
-        return
-    for at, character in enumerate(text):
-        if character.isascii():
-            if _ODD_ASCII.match(character):
-                yield at, "control character", character
-            continue
-        kind = _kind(character)
-        if kind is not None and not _is_usual(text, at, character):
-            yield at, kind, character
-
-
-def _kind(character: str) -> str | None:
-    for kind, pattern in _KINDS:
-        if pattern.match(character):
-            return kind
-    of = category(character)
-    if of == "Co":
-        return "private use"
-    if of == "Cc":
-        return "control character"
-    return "format character" if of == "Cf" else None
+def _unseen_at(text: str, most: int | None = None) -> Iterator[tuple[int, str, str]]:
+    """Where such characters stand, of which kind, and which; those that are usual there are left out."""
+    for match in islice(_UNSEEN.finditer(text), most):
+        at, character = match.start(), match[0]
+        if not _is_usual(text, at, character):
+            assert match.lastindex is not None
+            yield at, _KINDS[match.lastindex - 1][0], character
 
 
 def _is_usual(text: str, at: int, character: str) -> bool:
@@ -270,17 +250,20 @@ def _is_joined(character: str) -> bool:
 # What no client must be shown.
 
 
-def unfit(definition: Mapping[str, object]) -> str | None:
+def unfit(definition: Mapping[str, object], text: bytes) -> str | None:
     """
-    Why no client must be shown a tool, if so.
+    Why no client must be shown a tool, if so. C{text}: its L{canonical} text.
 
     A reference to a schema elsewhere has whoever reads the definition fetch what the upstream chose, from
     where the reader stands (MCP server/tools, "Security Considerations"). An C{x-mcp-header} that breaks
     its rules makes a tool invalid (2026-07-28, streamable HTTP), and could write other headers where a
     client does not look.
     """
-    if valid_annotations(definition.get("inputSchema")) is None:
+    # What stands nowhere in the text need not be looked for in its parts: it spells nothing in two ways.
+    if b'"x-mcp-header"' in text and valid_annotations(definition.get("inputSchema")) is None:
         return "an x-mcp-header of its schema is invalid"
+    if not any(keyword in text for keyword in _REFERENCES):
+        return None
     for member in ("inputSchema", "outputSchema"):
         if _refers_elsewhere(definition.get(member)):
             return f"its {member} refers to a schema elsewhere"

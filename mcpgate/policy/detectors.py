@@ -127,8 +127,7 @@ class Detectors:
             near, holds = self._holds(flat(raw), plain and not any(escape in raw for escape in _UNSEEN))
         if holds:
             return True
-        # A text item has it twice, as the name of its type and of its member.
-        return raw.count(_TEXT) > 2 and self._holds_across(members(raw, _TEXT), near)
+        return raw.count(_TEXT) > 1 and self._holds_across(members(raw, _TEXT), near)
 
     def _holds(self, clear: bytes, plain: bool) -> tuple[bool, bool]:
         """Whether there is any hint of what is sought, and whether it may be there."""
@@ -148,12 +147,14 @@ class Detectors:
 
         @param near: whether there are hints within one of them; where not, they are over the ends too.
         """
+        if len(values) < 2:
+            return False
         seen = [_as_seen(value) for value in values]
         if not near and not _hit(self._wide, b"".join(seen)):
             if not _hit(self._far, b"".join(map(_ends, seen))):
                 return False
         texts = [value.decode("utf-8", "surrogatepass") for value in values]
-        return any(self.find_joined(pieces) for _, pieces in chains(texts))
+        return any(self.find_joined(chain.pieces) for chain in chains(texts))
 
     def find_joined(self, pieces: Sequence[str], effort: Effort | None = None) -> list[Found]:
         """What is found over the ends of pieces, as offsets in all of them put together."""

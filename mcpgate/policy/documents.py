@@ -107,8 +107,9 @@ class Document:
         # Whether somebody may read what is walked by a schema, and the one, if it is known.
         self._formal = False
         self._fitting: Fitting | None = None
-        # Names, and what stands for others, in which nothing is found; and how often a name was given in one object.
+        # Names, and what stands for others, in which nothing is found.
         self._clean: set[str] = set()
+        # How often a name was given in one object.
         self._given: dict[tuple[int, str], int] = {}
 
     def walk(self, value: object) -> None:
@@ -424,15 +425,16 @@ class Document:
     def _in_bytes(self, text: str, content: bytes | None) -> Sequence[Found]:
         """What is found in base64 that encodes no text, or is none."""
         if content is None:
-            found = self._find(text)
-            if found:
-                return found
-            content = blobs.opened_anyhow(text)
-        least = blobs.BELIEVED if blobs.is_media(content) else 1
-        for view in blobs.views(content):
-            found = self._finder.found_among(view, least)
-            if found:
-                return found
+            return self._find(text) or self._among(blobs.opened_anyhow(text))
+        return (self._find(text) if len(text) <= blobs.BARE_MOST else ()) or self._among([content])
+
+    def _among(self, contents: Iterable[bytes]) -> Sequence[Found]:
+        for content in contents:
+            least = blobs.BELIEVED if blobs.is_media(content) else 1
+            for view in blobs.views(content):
+                found = self._finder.found_among(view, least)
+                if found:
+                    return found
         return ()
 
     def _opened(self, text: str) -> bytes | None:

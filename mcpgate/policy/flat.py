@@ -8,34 +8,50 @@ from __future__ import annotations
 
 import re
 
-# The escapes of RFC 8259 section 7 with one letter; an escaped backslash first becomes what no document
-# holds unescaped, so that what follows it is not taken for an escape.
-_ASIDE = b"\x00"
-_SHORT = tuple(zip((rb"\n", rb"\"", rb"\/", rb"\t", rb"\r", rb"\b", rb"\f"), b'\n"/\t\r\b\f', strict=True))
-_PAIR = re.compile(rb"\\u([dD][89aAbB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})")
-
-
-def _character(match: re.Match[bytes]) -> bytes:
-    high, low, alone = match.groups()
-    if alone is not None:
-        code = int(alone, 16)
-    else:
-        code = 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00
-    return chr(code).encode("utf-8", "surrogatepass")
+# The escapes of RFC 8259 section 7 with one letter.
+_SHORT = dict(zip(b'n"/trbf', (b"\n", b'"', b"/", b"\t", b"\r", b"\b", b"\f"), strict=True))
+_U = 0x75
 
 
 def flat(raw: bytes) -> bytes:
-    """The document, or a part of it, without escapes."""
-    if b"\\" not in raw:
+    """The document, or a part of it, without escapes. What is no escape stays as it is."""
+    first, *parts = raw.split(b"\\")
+    if not parts:
         return raw
-    doubled = rb"\\" in raw
-    if doubled:
-        raw = raw.replace(rb"\\", _ASIDE)
-    for escape, meant in _SHORT:
-        raw = raw.replace(escape, bytes((meant,)))
-    if rb"\u" in raw:
-        raw = _PAIR.sub(_character, raw)
-    return raw.replace(_ASIDE, b"\\") if doubled else raw
+    out = [first]
+    high = literal = 0
+    for part in parts:
+        if literal:
+            # The backslash before it was escaped itself.
+            literal = 0
+            out.append(part)
+        elif not part:
+            literal = 1
+            out.append(b"\\")
+        elif part[0] != _U:
+            out.append(_SHORT.get(part[0], b"\\" + part[:1]))
+            out.append(part[1:])
+        elif (code := _code(part)) is None:
+            out.append(b"\\" + part)
+        else:
+            if high and 0xDC00 <= code < 0xE000:
+                out.pop()
+                code += 0x10000 + (high << 10) - 0xDC00
+            out.append(chr(code).encode("utf-8", "surrogatepass"))
+            high = code - 0xD800 if 0xD800 <= code < 0xDC00 and len(part) == 5 else 0
+            if len(part) > 5:
+                out.append(part[5:])
+            continue
+        high = 0
+    return b"".join(out)
+
+
+def _code(part: bytes) -> int | None:
+    digits = part[1:5]
+    try:
+        return int(digits, 16) if len(digits) == 4 and digits.isalnum() else None
+    except ValueError:
+        return None
 
 
 def members(raw: bytes, name: bytes) -> list[bytes]:

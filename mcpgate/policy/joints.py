@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from attrs import define, field
+
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found
 from mcpgate.policy.regex import Regex
@@ -20,45 +22,55 @@ from mcpgate.policy.shapes import Shape
 #: So many characters of each side of a joint are looked at. All that is sought is shorter, except keys,
 #: of which a first line is enough, and tokens with uncommonly many claims.
 REACH = 4096
+#: Joints of one match that are tried as its end.
+TRIES_MOST = 64
 # What may stand beside a secret and matter: a spelled escape, a dot between digits.
 _LEFT, _RIGHT = 8, 4
 
 
-def chains(texts: Sequence[str]) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:
+@define
+class Chain:
     """
-    Pieces of texts over whose ends something may have been split, and of which text each is, from where.
+    Pieces of texts over whose ends something may have been split.
 
-    Of a long text its beginning ends one chain, and its end begins another.
+    @ivar places: for each piece, its text and where in it the piece begins.
     """
-    places: list[tuple[int, int]] = []
+
+    pieces: list[str] = field(factory=list)
+    places: list[tuple[int, int]] = field(factory=list)
+    _begins: list[int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._begins = [0, *accumulate(len(piece) for piece in self.pieces)]
+
+    def parts(self, one: Found) -> list[tuple[int, Found]]:
+        """A find in the pieces put together, as its parts in the texts that they come from."""
+        split = []
+        at = bisect_right(self._begins, one.start) - 1
+        while at < len(self.pieces) and self._begins[at] < one.end:
+            index, offset = self.places[at]
+            start, end = max(one.start, self._begins[at]), min(one.end, self._begins[at + 1])
+            if start < end:
+                move = offset - self._begins[at]
+                split.append((index, Found(start + move, end + move, one.detector)))
+            at += 1
+        return split
+
+
+def chains(texts: Sequence[str]) -> Iterator[Chain]:
+    """The chains of texts: of a long one its beginning ends one chain, and its end begins another."""
     pieces: list[str] = []
+    places: list[tuple[int, int]] = []
     for index, text in enumerate(texts):
         if len(text) <= 2 * REACH:
             places.append((index, 0))
             pieces.append(text)
             continue
         if pieces:
-            yield [*places, (index, 0)], [*pieces, text[:REACH]]
-        places, pieces = [(index, len(text) - REACH)], [text[-REACH:]]
+            yield Chain([*pieces, text[:REACH]], [*places, (index, 0)])
+        pieces, places = [text[-REACH:]], [(index, len(text) - REACH)]
     if len(pieces) > 1:
-        yield places, pieces
-
-
-def parts(
-    one: Found, places: Sequence[tuple[int, int]], pieces: Sequence[str]
-) -> list[tuple[int, Found]]:
-    """A find in pieces put together, as its parts in the texts that they come from."""
-    begins = [0, *accumulate(len(piece) for piece in pieces)]
-    split = []
-    at = bisect_right(begins, one.start) - 1
-    while at < len(pieces) and begins[at] < one.end:
-        index, offset = places[at]
-        start, end = max(one.start, begins[at]), min(one.end, begins[at + 1])
-        if start < end:
-            move = offset - begins[at]
-            split.append((index, Found(start + move, end + move, one.detector)))
-        at += 1
-    return split
+        yield Chain(pieces, places)
 
 
 def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]) -> bool:
@@ -97,6 +109,8 @@ def crossing(
             for low, high in shape.check(joined, start, end, frozenset(within)):
                 # What a secret is known by may stand in the text before it.
                 begin = lead if lead < start else low
+                if shape.open:
+                    high = _enough(shape, joined, low, high, within)
                 if _crosses(begin, high, joints) and _alone(shape, joined, low, high, joints):
                     yield Found(low, high, shape.detector)
                     at = max(at, high)
@@ -104,6 +118,19 @@ def crossing(
         for start, end in regex.spans(joined):
             if _crosses(start, end, joints):
                 yield Found(start, end, name)
+
+
+def _enough(shape: Shape, joined: bytes, start: int, end: int, joints: Sequence[int]) -> int:
+    """
+    The first joint at which a match would be one already.
+
+    What comes after it may be a word of the next text as well as the rest of a token: who knows that looks
+    at it by itself (L{mcpgate.policy.texts.Rest}).
+    """
+    for joint in joints[1:TRIES_MOST]:
+        if start < joint < end and shape.loose.span(joined[start:joint]) == (0, joint - start):
+            return joint
+    return end
 
 
 def _crosses(start: int, end: int, joints: Sequence[int]) -> bool:

@@ -35,6 +35,9 @@ from mcpgate.wire.mcp import (
 # Possessive, so that no step is remembered: twenty megabytes of escapes are walked in a tenth of a second.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][0-9.eE+-]*+|true|false|null', re.DOTALL)
 _BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+#: Bytes of a string whose escapes are counted: a tenth of a second, if it is full of them.
+RESPELLED_MOST = 256 * 1024
+
 # Of a string: what stands as it is, or one character that is escaped.
 _PART = re.compile(
     rb'[^"\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}|\\u[0-9a-fA-F]{4}|\\.', re.DOTALL
@@ -211,17 +214,33 @@ def spelled(value: str | int | float | bool) -> bytes:
 
 
 def respelled(token: bytes, text: str) -> bytes:
-    """A string's token with another text; what both begin and end with is spelled as it was."""
-    made = spelled(text)
+    """
+    A string's token with another text; what both begin and end with is spelled as it was.
+
+    Of a long one only if it was spelled as we do.
+    """
     if b"\\" not in token:
-        return made
+        return spelled(text)
     old: str = decode(token)
     shortest = min(len(old), len(text))
     begin = _alike(shortest, lambda size: old[:size] == text[:size])
     end = _alike(shortest - begin, lambda size: old[len(old) - size :] == text[len(text) - size :])
-    middle = spelled(text[begin : len(text) - end])
-    first, last = _offset(token, begin), _offset(token, len(old) - end)
-    return token[:first] + middle[1:-1] + token[last:]
+    head, tail = spelled(old[:begin])[:-1], spelled(old[len(old) - end :])[1:]
+    if not (token.startswith(head) and _ends_with(token, tail, old[: len(old) - end])):
+        if len(token) > RESPELLED_MOST:
+            return spelled(text)
+        head, tail = token[: _offset(token, begin)], token[_offset(token, len(old) - end) :]
+    return head + spelled(text[begin : len(text) - end])[1:-1] + tail
+
+
+def _ends_with(token: bytes, tail: bytes, before: str) -> bool:
+    """Whether a token ends so, and not within an escape: C{\\u0030} ends with 0 too."""
+    if not token.endswith(tail):
+        return False
+    try:
+        return bool(decode(token[: len(token) - len(tail)] + b'"') == before)
+    except msgspec.DecodeError:
+        return False
 
 
 def _alike(most: int, same: Callable[[int], bool]) -> int:

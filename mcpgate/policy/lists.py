@@ -31,6 +31,7 @@ from typing import Final
 from attrs import frozen
 
 from mcpgate.policy.alike import skeleton, skeletons
+from mcpgate.policy.names import NAME_LENGTH
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import NOTIFICATION, Message
 from mcpgate.wire.mcp import CLIENT_REQUESTS, SERVER_NOTIFICATIONS, Listed, Method, Nature, Shape
@@ -132,15 +133,16 @@ def untouched(method: str | None, result: object) -> bool:
     """
     if type(result) is not dict:
         return True
-    if result.get("cacheScope", "private") != "private":
+    if "cacheScope" in result and result["cacheScope"] != "private":
         return False
-    if method != "tools/call":
+    if method != "tools/call" or "content" not in result:
         return True
-    content = result.get("content", ())
+    content = result["content"]
     if type(content) is not list:
-        return "content" not in result
+        return False
     for block in content:
-        if type(block) is dict and block.get("type") == LINK:
+        # In most results there is one.
+        if type(block) is dict and "type" in block and block["type"] == LINK:
             return False
     return True
 
@@ -179,7 +181,8 @@ def filtered(
             refusal = _ambiguous(listed.judged, names, going, before, may)
             if refusal is not None:
                 return refusal
-            seen = [name for name in names if type(name) is str]
+            # No rule allows a longer one.
+            seen = [name for name in names if type(name) is str and len(name) <= NAME_LENGTH]
             pages.turned(listed.path, result.get("nextCursor"), before, seen)
         if any(going):
             gone += sum(going)

@@ -22,10 +22,11 @@ class Regex:
     """
     One compiled expression. C{most}: the largest that it may be, in instructions.
 
+    @ivar size: in RE2's instructions.
     @raise ValueError: It is not RE2's, or too large; the text says which.
     """
 
-    __slots__ = ("_match", "groups", "text")
+    __slots__ = ("_last", "_match", "size", "text")
 
     def __init__(self, text: str, *, captures: bool = True, most: int | None = None) -> None:
         options = re2.Options()
@@ -41,7 +42,9 @@ class Regex:
         if most is not None and compiled.programsize > most:
             raise ValueError(f"too large: {compiled.programsize} instructions, at most {most}")
         self.text = text
-        self.groups: int = compiled.groups if captures else 0
+        self.size: int = compiled.programsize
+        # Named groups capture even where none are wanted.
+        self._last = -1 if captures else 0
         # The wrapper around it makes a generator and an object for each match, which takes longer than most
         # matches do.
         self._match = compiled._regexp.Match
@@ -54,7 +57,7 @@ class Regex:
     def span(self, raw: bytes, start: int = 0) -> tuple[int, int] | None:
         """Where it first matches: its last group if it has one, else the whole match."""
         spans: list[tuple[int, int]] = self._match(_ANYWHERE, raw, start, len(raw))
-        return spans[-1] if spans[0][0] >= 0 else None
+        return spans[self._last] if spans[0][0] >= 0 else None
 
     def lead(self, raw: bytes, start: int) -> tuple[int, int, int] | None:
         """Where its first group begins in its next match, and the span of its last."""
@@ -108,8 +111,11 @@ def token(text: str, at: int) -> int:
     if text[at] == "\\":
         two = text[at : at + 2]
         closing = {r"\p": "}", r"\P": "}", r"\x": "}", r"\Q": r"\E"}.get(two)
-        if closing is None or (closing == "}" and text[at + 2 : at + 3] != "{"):
+        if closing is None:
             return 2
+        if closing == "}" and text[at + 2 : at + 3] != "{":
+            # A category of one letter, or two hexadecimal digits.
+            return 4 if two == r"\x" else 3
         end = text.find(closing, at + 2)
         return (end + len(closing) if end >= 0 else len(text)) - at
     if text[at] != "[":

@@ -24,7 +24,7 @@ from attrs import define, field
 
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import chains, is_news, parts
+from mcpgate.policy.joints import chains, is_news
 from mcpgate.policy.texts import Rest
 
 #: What may wait on one stream. An event is at most a mebibyte and seldom more than a few hundred bytes; 64
@@ -191,9 +191,9 @@ class Runs(Generic[Event]):
         pieces += [_Piece(text, entry, index, 0, [*entry.found[index]]) for index, text in enumerate(texts)]
         found = [piece.found for piece in pieces]
         news = []
-        for places, joined in chains([piece.text for piece in pieces]):
-            for one in self._detectors.find_joined(joined):
-                split = parts(one, places, joined)
+        for chain in chains([piece.text for piece in pieces]):
+            for one in self._detectors.find_joined(chain.pieces):
+                split = chain.parts(one)
                 if is_news(split, found):
                     news += split
         for at, part in news:

@@ -237,9 +237,12 @@ def _matches(pattern: object, value: object) -> bool:
     ):
         raise _Unclear
     try:
-        return Regex(pattern, captures=False, most=PROGRAM_MOST).hits(value.encode("ascii"))
+        regex = Regex(pattern, captures=False)
     except ValueError:
         raise _Unclear from None
+    if regex.size > PROGRAM_MOST:
+        raise _Unclear
+    return regex.hits(value.encode("ascii"))
 
 
 def _formatted(name: object, value: object) -> bool:
@@ -281,7 +284,8 @@ def _is_date(value: str) -> bool:
 
 
 def _is_uri(value: str) -> bool:
-    shaped = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", value, re.ASCII)
+    # As a validator of IP literals would say no to some, none is said to be fine.
+    shaped = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+", value, re.ASCII)
     return shaped is not None and _parsed(urlsplit)(value)
 
 

@@ -25,6 +25,7 @@ class Shape:
     after: Regex | None
     check: Check
     needs: tuple[bytes, ...]
+    open: bool
 
     @classmethod
     def of(cls, sought: Sought) -> Shape:
@@ -38,6 +39,7 @@ class Shape:
             Regex(f"^(?:$|{sought.right})", captures=False) if sought.right else None,
             sought.check,
             sought.needs,
+            sought.open,
         )
 
     def seek(self, raw: bytes, effort: Effort) -> Iterator[tuple[int, int]]:

@@ -62,6 +62,7 @@ class Sought:
 
     @ivar core: The secret is its last group, if it has one.
     @ivar left, right: What must stand beside it, if it is not the end of the text; empty: anything.
+    @ivar open: It may be longer than what is already enough to find it.
     @ivar needs: One of these is in every text in which it is; empty: not known.
     """
 
@@ -74,6 +75,7 @@ class Sought:
     check: Check = whole
     needs: tuple[bytes, ...] = ()
     near: str = ""
+    open: bool = False
 
 
 BUILT_IN: tuple[Sought, ...] = (
@@ -158,6 +160,7 @@ BUILT_IN: tuple[Sought, ...] = (
         hint=r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40}",
         doubt=r"gh[pousr]_[A-Za-z0-9]{4,35}|github_pat_[A-Za-z0-9]{4,22}(?:_[A-Za-z0-9]{0,58})?",
         needs=(b"gh", b"github_pat_"),
+        open=True,
     ),
     Sought(
         "slack-token",
@@ -165,6 +168,7 @@ BUILT_IN: tuple[Sought, ...] = (
         hint=r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10}|xapp-[0-9]-[A-Za-z0-9-]{10}",
         doubt=r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{4,9}|xapp-[0-9]-[A-Za-z0-9-]{4,9}",
         needs=(b"xox", b"xapp"),
+        open=True,
     ),
     Sought(
         "slack-token",
@@ -173,6 +177,7 @@ BUILT_IN: tuple[Sought, ...] = (
         hint=r"hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)",
         doubt=r"hooks\.slack(?:-gov)?\.com\\?/(?:services|workflows|triggers)(?:\\?/|[A-Za-z0-9_+-]){1,19}\\?",
         needs=(b"hooks.slack",),
+        open=True,
     ),
     Sought(
         "google-key",
@@ -181,15 +186,17 @@ BUILT_IN: tuple[Sought, ...] = (
         doubt=r"AIza[A-Za-z0-9_-]{4,34}|ya29\.[A-Za-z0-9_-]{4,19}|GOCSPX-[A-Za-z0-9_-]{4,27}",
         right=r"[^0-9A-Za-z_-]|-(?:[^0-9A-Za-z_-]|$)",
         needs=(b"AIza", b"ya29.", b"GOCSPX-"),
+        open=True,
     ),
     Sought(
         # RFC 7519: three parts, of which the header begins with {" in base64url; RFC 7516 has five.
         "jwt",
         core=r"eyJ[A-Za-z0-9_-]{8,}\.(?:eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*|[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){3})",
         hint=r"eyJ[A-Za-z0-9_-]{8}",
-        doubt=r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}",
+        doubt=r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}",
         right=r"[^0-9A-Za-z_-]",
         needs=(b"eyJ",),
+        open=True,
     ),
     Sought(
         # RFC 7468, OpenSSH, PGP and the format of RFC 4716: whatever the kind of key is called.
@@ -200,6 +207,7 @@ BUILT_IN: tuple[Sought, ...] = (
         right="",
         check=private_keys,
         needs=(b"PRIVATE KEY",),
+        open=True,
     ),
 )
 #: The detectors that come with the gate.

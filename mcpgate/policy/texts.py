@@ -9,11 +9,11 @@ from mcpgate.policy.checks import KEY_MOST, key_ends, key_goes_on
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import chains, is_news, parts
+from mcpgate.policy.joints import chains, is_news
+from mcpgate.policy.sought import BUILT_IN
 
 _KEY = "private-key"
-#: What may be longer than what is already enough to find it.
-_OPEN = frozenset({_KEY, "github-token", "slack-token", "google-key", "jwt"})
+_OPEN = frozenset(sought.detector for sought in BUILT_IN if sought.open)
 # A word is none: it has a digit, a hyphen or an underscore, or a capital after a small letter. Who says a
 # token letter by letter says less than a word at a time.
 _TOKEN_GOES_ON = re.compile(
@@ -36,9 +36,9 @@ def find_across(
     if len(texts) < 2:
         return found
     news = []
-    for places, pieces in chains(texts):
-        for one in detectors.find_joined(pieces, effort):
-            split = parts(one, places, pieces)
+    for chain in chains(texts):
+        for one in detectors.find_joined(chain.pieces, effort):
+            split = chain.parts(one)
             if is_news(split, found):
                 news += split
     for index, part in news:

@@ -178,7 +178,7 @@ def _walk(value: object, steps: tuple[str | Each, ...], *, widely: bool) -> _Fou
 
 def _reads_as(name: str, other: str) -> bool:
     """Whether two names differ in case or width only."""
-    if name.isascii():
+    if name.isascii() and other.isascii():
         return len(name) == len(other) and name.lower() == other.lower()
     return len(name) <= NAME_LENGTH and _folded(name) == _folded(other)
 

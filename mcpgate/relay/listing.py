@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _NOTHING = frozenset[str]()
 
+#: What was found of names in lists is remembered per route, as it is of calls (C{relay.judged}): servers
+#: list the same tens of tools to everybody, and some thousands of resources. Longer names are looked at
+#: each time.
+REMEMBERED = 8192
+REMEMBERED_LENGTH = 256
+
 
 def answer(exchange: Exchange, asked: Asked | None, message: Message, raw: bytes) -> bytes | Refusal:
     """What is passed on of an answer. C{asked}: what it answers, if that is known."""
@@ -83,9 +89,19 @@ def _may(exchange: Exchange, going: frozenset[str]) -> May:
     admission = exchange.admission
     assert admission is not None
     callers = exchange.inbound.force.generation.policy.callers(admission.caller)
-    route = admission.route.name
+    route, usable = admission.route.name, admission.route.usable
 
     def may(method: str, name: str) -> bool:
-        return could_use(callers, route, method, name) and not (name in going and method == "tools/call")
+        if name in going and method == "tools/call":
+            return False
+        key = (callers, method, name)
+        known = usable.get(key)
+        if known is None:
+            known = could_use(callers, route, method, name)
+            if len(name) <= REMEMBERED_LENGTH:
+                if len(usable) >= REMEMBERED:
+                    usable.clear()
+                usable[key] = known
+        return known
 
     return may

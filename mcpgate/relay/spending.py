@@ -30,7 +30,9 @@ class Spending:
         for budget in self._budgets:
             if not budget.counts:
                 continue
-            one = ledger.take(budget, budget.key(principal, route, judged.call), size)
+            call = judged.call
+            key = budget.key(principal, route, call)
+            one = ledger.take(budget, key, size, calls=1 if budget.is_of(call) else 0)
             if isinstance(one, Refusal):
                 for before in taken:
                     ledger.undo(before, size)

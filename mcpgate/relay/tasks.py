@@ -26,7 +26,7 @@ from mcpgate.relay.questions import askable
 from mcpgate.sessions.tasks import Tasks
 from mcpgate.wire.call import LISTEN, Call, listened_tasks
 from mcpgate.wire.jsonrpc import Message
-from mcpgate.wire.mcp import Nature
+from mcpgate.wire.mcp import Nature, client_request
 from mcpgate.wire.splice import kept
 
 TOOL = "tools/call"
@@ -49,6 +49,9 @@ def follow(message: Message, judged: Judged, admission: Admission, force: InForc
     @param judged: what rules say of its method.
     """
     tasks = force.tasks if force is not None else None
+    revision, known = admission.revision, client_request(judged.call.method)
+    if revision.modern and known is not None and revision.text not in known.revisions:
+        return _judged(evolve(judged.call, nature=Nature.OTHER), admission, UNLISTED)
     if judged.verdict.action is BLOCK and judged.verdict.rule is not None:
         return judged
     callers, route = admission.callers, admission.route
@@ -62,7 +65,9 @@ def follow(message: Message, judged: Judged, admission: Admission, force: InForc
     ids = listened_tasks(message.params) if method == LISTEN else (message.params.get("taskId"),)
     tools = [_tool(id, admission, tasks) for id in ids]
     if None in tools:
-        return _judged(judged.call, admission, UNLISTED)
+        # Whoever never made a task for anybody would know no such method.
+        has = tasks is not None and tasks.made_at(route.place)
+        return _judged(judged.call if has else evolve(judged.call, nature=Nature.OTHER), admission, UNLISTED)
     named = " ".join(dict.fromkeys(str(tool) for tool in tools))
     followed = tuple(dict.fromkeys((TOOL, tool) for tool in tools))
     also = tuple(one for one in judged.call.judged_as if one[1] is not None)

@@ -78,28 +78,23 @@ class Tasks:
         known = self.tool(place, principal, id)
         if known is not None or len(id) > ID_LENGTH:
             return known in (None, tool)
-        name = _name(place, principal, id)
         kept = KEPT_MOST if ttl is None else min(max(ttl, KEPT_LEAST), KEPT_MOST)
-        until = self._wall() + kept
-        if self._room <= 0:
-            self._failed(OSError(errno.ENOSPC, f"no room for more than {TASKS_MOST} tasks"))
-            return True
-        try:
-            self._write(self._path(name), msgspec.json.encode(_Made(tool)), until)
-        except OSError as error:
-            self._failed(error)
-            return True
-        self.failure = None
-        self._room -= 1
-        self._known[name] = (tool, until)
+        self._keep(_name(place, principal, id), tool, self._wall() + kept)
+        self._keep(_name_of(place), "", self._wall() + KEPT_MOST)
         return True
+
+    def made_at(self, place: bytes) -> bool:
+        """Whether an upstream has made tasks there, for anybody: most have none, and know no such methods."""
+        return self._look(_name_of(place)) is not None
 
     def tool(self, place: bytes, principal: Principal, id: str) -> str | None:
         """The tool that made this principal's task; C{None} for a task of anybody else, or of nobody."""
         if len(id) > ID_LENGTH:
             return None
-        name, now = _name(place, principal, id), self._wall()
-        known = self._known.get(name)
+        return self._look(_name(place, principal, id))
+
+    def _look(self, name: str) -> str | None:
+        now, known = self._wall(), self._known.get(name)
         if known is None or known[1] < now:
             # Another worker may have learnt it, or moved its time on.
             known = self._read(name)
@@ -132,6 +127,20 @@ class Tasks:
                     self._failed(error)
                 yield
         self._room = TASKS_MOST - left
+
+    def _keep(self, name: str, tool: str, until: float) -> None:
+        known = self._known.get(name)
+        if known is not None and known[1] >= until - KEPT_LEAST / 2:
+            return
+        if self._room <= 0:
+            return self._failed(OSError(errno.ENOSPC, f"no room for more than {TASKS_MOST} tasks"))
+        try:
+            self._write(self._path(name), msgspec.json.encode(_Made(tool)), until)
+        except OSError as error:
+            return self._failed(error)
+        self.failure = None
+        self._room -= 1
+        self._known[name] = (tool, until)
 
     def _read(self, name: str) -> tuple[str, float] | None:
         try:
@@ -170,6 +179,11 @@ class Tasks:
         if failure != self.failure:
             self.log.warn("tasks may not be found again: {why}", why=failure)
         self.failure = failure
+
+
+def _name_of(place: bytes) -> str:
+    """What the file is called that says of a place that tasks are made there."""
+    return sha256(b"mcpgate tasks 1:%b" % place).hexdigest()
 
 
 def _name(place: bytes, principal: Principal, id: str) -> str:

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.certificates import Certificates
-from tests.bench.loads import Load
+from tests.bench.loads import ANSWERS, Load
 from tests.bench.peers import Peer, Site
+from tests.bench.policies import clean, hits
 from tests.bench.processes import Child, Children, Failed, megabytes
 from tests.bench.rows import Turn
 from tests.bench.turns import PATIENCE, Attempt, Running, request_bytes
@@ -37,7 +38,11 @@ class Bench:
         self._certificates = made = Certificates.make(directory)
         program, others = build / "upstream", cpus[1]
         good = (made.chain, made.key)
-        self._upstream = Upstream.start(program, good, children=children, cpus=others)
+        results = []
+        for name, result in zip(ANSWERS, (clean(), hits()), strict=True):
+            results.append(directory / f"{name}.json")
+            results[-1].write_bytes(result)
+        self._upstream = Upstream.start(program, good, children=children, cpus=others, results=results)
         self._impostor = Upstream.start(program, made.wrong_name, children=children, cpus=others)
 
     def prove(self, peer: Peer) -> None:
@@ -84,9 +89,11 @@ class Bench:
         )
         command = peer.command(site)
         token = peer.token(site)
-        for name, stream in (("post", False), ("get", True)):
+        asked = {"post": 0, **{f"post-{answer}": number for number, answer in enumerate(ANSWERS, 1)}}
+        for name in ("get", *asked):
             (directory / name).touch(0o600)
-            (directory / name).write_bytes(request_bytes(site.port, token, stream=stream))
+            stream, answer = name == "get", asked.get(name, 0)
+            (directory / name).write_bytes(request_bytes(site.port, token, stream=stream, answer=answer))
         child = self._children.start(peer.name, command, log=directory / "log", cpus={self._peer_cpu})
         self._wait_for(child, site.port)
         return Running(peer, site, child)
@@ -145,7 +152,8 @@ class Bench:
 
     def _begin(self, running: Running, load: Load) -> Attempt:
         self._upstream.child.check()
-        request = running.site.directory / ("get" if load.kind == "sse" else "post")
+        name = "get" if load.kind == "sse" else f"post-{load.answer}" if load.answer else "post"
+        request = running.site.directory / name
         command = [self._build / "load", load.kind, running.site.port, load.connections]
         command += [load.seconds / load.slices, load.rate, self._certificates.authority, request]
         log = running.site.directory / "load.log"

@@ -44,7 +44,7 @@
 #define PATIENCE (60 * SECOND) /* for getting ready, and for what is in flight at the end */
 #define FORETASTE (SECOND / 3) /* of a closed load, before it is measured */
 #define MOST_HEAD 4096
-#define MOST_BODY 4096
+#define MOST_BODY (256 * 1024) /* what is not used of it takes no memory */
 
 /* What upstream.c says, and nobody else: a refusal, or an error with status 200, has none of it. */
 #define SAID "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\""

@@ -12,7 +12,12 @@ T = TypeVar("T")
 
 @frozen
 class Load:
-    """One kind of use. C{kind} is what C{load.c} calls it; C{figure} is what C{vs_nginx} compares."""
+    """
+    One kind of use. C{kind} is what C{load.c} calls it; C{figure} is what is compared.
+
+    @ivar group: Who takes turns: C{peers}, which are compared with nginx, or C{gates}, with the first one.
+    @ivar answer: Which answer the calls want: the usual small one, or one of L{ANSWERS}.
+    """
 
     name: str
     kind: str
@@ -27,11 +32,16 @@ class Load:
     every: int = 1
     #: A process that has served nobody else yet, for memory that it keeps would hide what comes next.
     fresh: bool = False
+    group: str = "peers"
+    answer: str = ""
 
     def is_due(self, number: int) -> bool:
         """Whether it takes a turn in the round of that number, counted from 0."""
         return number % self.every == 0
 
+
+#: What callers may ask the upstream for, in the order in which it has them.
+ANSWERS = ("clean", "hits")
 
 # Two seconds are tens of thousands of requests of a fast peer; at 200 requests a second three seconds
 # are 600 of them, and the p99 of a turn is its sixth worst. A shared machine is fast in one second and
@@ -45,6 +55,11 @@ LOADS = (
     # These two take long to set up and vary little: every second round, and in one piece.
     Load("idle", "idle", 1000, 0.5, "mb_per_1000", every=2, fresh=True),
     Load("sse-1000", "sse", 1000, 4.0, "cpu_us", every=2),
+    # The gate beside itself: what rules, budgets and detectors cost, on the usual small call; on an answer
+    # of 2 KB in which nothing is found; and on one of 200 KB in which twenty values are.
+    Load("policy", "closed", 32, 2.0, "cpu_us", slices=8, group="gates"),
+    Load("clean-2k", "closed", 32, 2.0, "cpu_us", slices=8, group="gates", answer="clean"),
+    Load("hits-200k", "closed", 4, 2.0, "cpu_us", slices=8, group="gates", answer="hits"),
 )
 
 

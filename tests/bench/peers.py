@@ -21,6 +21,7 @@ from typing import Any
 from attrs import Factory, asdict, evolve, frozen
 
 from tests.bench.loads import Load
+from tests.bench.policies import POLICIES
 
 HERE = Path(__file__).resolve().parent
 
@@ -80,6 +81,12 @@ class Peer:
     otherwise: Mapping[str, Mapping[str, Any]] = Factory(dict)
     #: Loads that it cannot do, and why.
     cannot: Mapping[str, str] = Factory(dict)
+    #: Whose turns it takes (C{Load.group}).
+    group: str = "peers"
+
+    def takes(self, load: Load) -> bool:
+        """Whether it takes turns under a load."""
+        return load.group == self.group and load.name not in self.cannot
 
     def load(self, load: Load) -> Load:
         """A load as this peer gets it."""
@@ -114,6 +121,18 @@ def _fastmcp(site: Site) -> list[str]:
 
 def _mcpgate(site: Site) -> list[str]:
     return [*_gate_program(), "run", "--config", str(site.write("mcpgate.toml")), "--log-level", "warn"]
+
+
+def _gate_with(policy: str) -> Callable[[Site], list[str]]:
+    """The gate with other rules."""
+
+    def command(site: Site) -> list[str]:
+        started = _mcpgate(site)
+        path = site.directory / "mcpgate.toml"
+        path.write_text(path.read_text(encoding="utf-8").partition("[[rule]]")[0] + policy, encoding="utf-8")
+        return started
+
+    return command
 
 
 def _gate_token(site: Site) -> str:
@@ -203,5 +222,10 @@ PEERS = {
         ),
         # The same once more: how far its numbers are from nginx's is how far chance goes.
         Peer("nginx-again", _nginx, _version("nginx", "-v")),
+        # The gate beside itself.
+        *(
+            Peer(name, _gate_with(policy), _gate_version, _gate_token, _gate_tidy, group="gates")
+            for name, policy in POLICIES.items()
+        ),
     )
 }

@@ -1,7 +1,8 @@
 """From turns to the rows of the table and of build/bench.json (pure).
 
 A row is the median of a peer's turns under one load. C{vs_nginx} is the median of the ratios within
-each round, not the ratio of the medians: what slows the whole machine for a while slows both.
+each round, not the ratio of the medians: what slows the whole machine for a while slows both. So is
+C{more_us}, which for gates beside a gate takes the place of the ratio: by how much CPU a call takes more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ FIGURES = {
     "p99_us": ("p99 us", "{:,.0f}"),
     "mb_per_1000": ("MB/1000", "{:.1f}"),
     "vs_nginx": ("x nginx", "{:.3f}"),
+    "more_us": ("more us", "{:+.1f}"),
 }
 
 
@@ -32,7 +34,7 @@ class Turn:
     peer: str
     load: str
     number: int
-    #: Those of L{FIGURES} that the load measures, without C{vs_nginx}.
+    #: Those of L{FIGURES} that the load measures, without C{vs_nginx} and C{more_us}.
     figures: Mapping[str, float]
     #: How many of what did not go well.
     errors: Mapping[str, int] = Factory(dict)
@@ -44,38 +46,45 @@ class Turn:
     dialed: int = 0
 
 
-def rows(turns: Sequence[Turn], figure_of: Mapping[str, str]) -> list[dict[str, object]]:
+def rows(
+    turns: Sequence[Turn], figure_of: Mapping[str, str], base_of: Mapping[str, str] | None = None
+) -> list[dict[str, object]]:
     """The rows, by load and then by peer, each in the order in which they first appear.
 
-    @param figure_of: for each load, which figure C{vs_nginx} compares.
+    @param figure_of: for each load, which figure is compared.
+    @param base_of: for the loads of gates, which gate they are compared with.
     """
     made = []
     for load in _distinct(turn.load for turn in turns):
         of_load = [turn for turn in turns if turn.load == load]
         figure = figure_of[load]
         measured = [turn for turn in of_load if figure in turn.figures]
-        base = {turn.number: turn.figures[figure] for turn in measured if turn.peer == BASE}
+        of_gates = (base_of or {}).get(load)
+        beside = of_gates or BASE
+        base = {turn.number: turn.figures[figure] for turn in measured if turn.peer == beside}
         for peer in _distinct(turn.peer for turn in of_load):
             own = [turn for turn in of_load if turn.peer == peer]
-            made.append(_row(peer, load, own, figure, base))
+            made.append(_row(peer, load, own, figure, base, ratio=of_gates is None))
     return made
 
 
 def _row(
-    peer: str, load: str, own: Sequence[Turn], figure: str, base: Mapping[int, float]
+    peer: str, load: str, own: Sequence[Turn], figure: str, base: Mapping[int, float], *, ratio: bool
 ) -> dict[str, object]:
     row: dict[str, object] = {"peer": peer, "load": load}
     for name in FIGURES:
         values = [turn.figures[name] for turn in own if name in turn.figures]
         if values:
             row[name] = round(median(values), 3)
-    ratios = [
-        turn.figures[figure] / base[turn.number]
+    pairs = [
+        (turn.figures[figure], base[turn.number])
         for turn in own
         if figure in turn.figures and base.get(turn.number, 0) > 0
     ]
-    if ratios:
-        row["vs_nginx"] = round(median(ratios), 4)
+    if pairs and ratio:
+        row["vs_nginx"] = round(median(one / other for one, other in pairs), 4)
+    elif pairs:
+        row["more_us"] = round(median(one - other for one, other in pairs), 3)
     errors = sum(sum(turn.errors.values()) for turn in own)
     if errors:
         row["errors"] = errors

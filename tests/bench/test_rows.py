@@ -50,6 +50,20 @@ def test_without_nginx_there_is_no_ratio() -> None:
     assert [("vs_nginx" in row, row.get("errors")) for row in made] == [(False, 1), (False, None)]
 
 
+def test_gates_are_compared_with_a_gate_by_what_they_take_more() -> None:
+    """Within each round, in microseconds; the gate itself takes nothing more."""
+    took = {"1-rule": (50.0, 80.0, 60.0), "200-rules": (52.0, 79.0, 63.0)}
+    turns = [
+        Turn(peer, "policy", number, {"cpu_us": cost})
+        for peer, costs in took.items()
+        for number, cost in enumerate(costs)
+    ]
+    made = rows(turns, {"policy": "cpu_us"}, {"policy": "1-rule"})
+    assert [row["more_us"] for row in made] == [0.0, 2.0]
+    assert "vs_nginx" not in made[1]
+    assert "+2.0" in table(made, turns)
+
+
 def test_errors_are_in_the_row_the_table_and_the_lines() -> None:
     """And they are added up over the rounds."""
     turns = [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.bench.loads import LOADS, Load
-from tests.bench.turns import BODY, figures, request_bytes
+from tests.bench.turns import body, figures, request_bytes
 
 CLOSED = Load("post-32", "closed", 32, 2.0, "rps")
 SAID = {"done": 1000, "p50_us": 900.0, "p99_us": 2000.0}
@@ -15,12 +15,14 @@ SAID = {"done": 1000, "p50_us": 900.0, "p99_us": 2000.0}
 
 def test_a_call_is_well_formed() -> None:
     """With a length that fits, the token, and a body that is one JSON-RPC request."""
-    head, _, body = request_bytes(8443, "secret", stream=False).partition(b"\r\n\r\n")
+    head, _, text = request_bytes(8443, "secret", stream=False).partition(b"\r\n\r\n")
     assert head.splitlines()[:2] == [b"POST /mcp HTTP/1.1", b"Host: localhost:8443"]
     assert b"Authorization: Bearer secret" in head.splitlines()
-    assert f"Content-Length: {len(body)}".encode() in head.splitlines()
-    assert body.decode() == BODY
-    assert json.loads(body)["params"]["name"] == "echo"
+    assert f"Content-Length: {len(text)}".encode() in head.splitlines()
+    assert text.decode() == body()
+    assert json.loads(text)["params"]["name"] == "echo"
+    asked = json.loads(request_bytes(8443, "secret", stream=False, answer=2).partition(b"\r\n\r\n")[2])
+    assert asked["params"]["arguments"]["answer"] == 2
 
 
 def test_a_stream_is_asked_for_without_a_body() -> None:

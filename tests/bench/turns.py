@@ -18,27 +18,26 @@ from tests.bench.upstream import Upstream
 #: gives up a little earlier, and says what was missing.
 PATIENCE = 75.0
 
-BODY = json.dumps(
-    {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": "echo", "arguments": {"text": "hello, this is a small text"}},
-    },
-    separators=(",", ":"),
-)
+
+def body(answer: int = 0) -> str:
+    """A tool's call, which wants the usual answer or another."""
+    arguments = {"text": "hello, this is a small text", **({"answer": answer} if answer else {})}
+    params = {"name": "echo", "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return json.dumps(message, separators=(",", ":"))
 
 
-def request_bytes(port: int, token: str, *, stream: bool) -> bytes:
+def request_bytes(port: int, token: str, *, stream: bool, answer: int = 0) -> bytes:
     """What callers send: a tool's call, or the GET that opens an event stream."""
+    call = "" if stream else body(answer)
     lines = [f"{'GET' if stream else 'POST'} /mcp HTTP/1.1", f"Host: localhost:{port}"]
     if stream:
         lines += ["Accept: text/event-stream"]
     else:
         lines += ["Content-Type: application/json", "Accept: application/json, text/event-stream"]
-        lines += [f"Content-Length: {len(BODY)}"]
+        lines += [f"Content-Length: {len(call)}"]
     lines += [f"Authorization: Bearer {token}"]
-    return ("\r\n".join(lines) + "\r\n\r\n" + ("" if stream else BODY)).encode()
+    return ("\r\n".join(lines) + "\r\n\r\n" + call).encode()
 
 
 @frozen

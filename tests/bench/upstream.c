@@ -1,12 +1,13 @@
 /* The MCP server behind every peer of the bench: TLS 1.3, one thread, no more work than it must do.
 
-   upstream CHAIN.pem KEY.pem COUNTS
+   upstream CHAIN.pem KEY.pem COUNTS [RESULT.json ...]
 
    It listens on a free port of 127.0.0.1, prints the port, and serves until it is ended. It answers
    initialize, ping, tools/list and tools/call with fixed JSON, and GET with an event stream of one
-   event a second. COUNTS is a file of four 64-bit numbers that it keeps up to date in place: TLS
-   handshakes, requests, events and open connections, so that the driver sees whether a peer really
-   reuses its connections. It trusts what it reads: it must never face anything but a bench. */
+   event a second. A call with an argument "answer" of 1 gets what the first RESULT.json holds as its
+   result, one of 2 what the second does. COUNTS is a file of four 64-bit numbers that it keeps up to
+   date in place: TLS handshakes, requests, events and open connections, so that the driver sees whether
+   a peer really reuses its connections. It trusts what it reads: it must never face anything but a bench. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -55,6 +56,9 @@ static struct peer *slots[SLOTS];
 static SSL_CTX *context;
 static int readiness, timer, streams, opened;
 static char padding[65]; /* 64 letters */
+
+#define MOST_RESULTS 4
+static struct { char *text; int size; } results[MOST_RESULTS + 1]; /* from 1 on */
 
 static void fail(const char *what) {
   perror(what);
@@ -164,11 +168,41 @@ static bool is(const char *value, int size, const char *text) {
   return size == (int)strlen(text) && !memcmp(value, text, size);
 }
 
+static void load_result(int number, const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file || fseek(file, 0, SEEK_END)) fail(path);
+  long size = ftell(file);
+  rewind(file);
+  results[number].text = malloc(size);
+  if (!results[number].text || (long)fread(results[number].text, 1, size, file) != size) fail(path);
+  results[number].size = size;
+  fclose(file);
+}
+
+static void put_head(struct peer *peer, int size) {
+  char head[256];
+  int head_size = snprintf(head, sizeof head,
+                           "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"
+                           "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+                           size);
+  put(peer, head, head_size);
+}
+
+/* A result that was loaded, as the answer to a call. */
+static void put_result(struct peer *peer, const char *id, int id_size, int number) {
+  char begin[256];
+  int size = snprintf(begin, sizeof begin, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":", id_size, id);
+  put_head(peer, size + results[number].size + 1);
+  put(peer, begin, size);
+  put(peer, results[number].text, results[number].size);
+  put(peer, "}", 1);
+}
+
 static void answer_message(struct peer *peer, const char *body, size_t size) {
   const char *method = "", *id = "", *version = "\"2025-06-18\"";
   int method_size = value_of(body, size, "\"method\"", &method);
   int id_size = value_of(body, size, "\"id\"", &id);
-  char result[1024], json[1536], head[256];
+  char result[1024], json[1536];
   const char *kind = "result";
   if (id_size <= 0 || id_size > 200) {
     static const char accepted[] = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
@@ -176,6 +210,12 @@ static void answer_message(struct peer *peer, const char *body, size_t size) {
     return;
   }
   if (is(method, method_size, "\"tools/call\"")) {
+    const char *wanted;
+    int number = value_of(body, size, "\"answer\"", &wanted) > 0 ? atoi(wanted) : 0;
+    if (number > 0 && number <= MOST_RESULTS && results[number].text) {
+      put_result(peer, id, id_size, number);
+      return;
+    }
     snprintf(result, sizeof result,
              "{\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"isError\":false}", padding);
   } else if (is(method, method_size, "\"initialize\"")) {
@@ -197,11 +237,7 @@ static void answer_message(struct peer *peer, const char *body, size_t size) {
   }
   int json_size = snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"%s\":%s}",
                            id_size, id, kind, result);
-  int head_size = snprintf(head, sizeof head,
-                           "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"
-                           "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-                           json_size);
-  put(peer, head, head_size);
+  put_head(peer, json_size);
   put(peer, json, json_size);
 }
 
@@ -333,14 +369,15 @@ static void open_counts(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: upstream CHAIN.pem KEY.pem COUNTS\n");
+  if (argc < 4 || argc > 4 + MOST_RESULTS) {
+    fprintf(stderr, "usage: upstream CHAIN.pem KEY.pem COUNTS [RESULT.json ...]\n");
     return 64;
   }
   signal(SIGPIPE, SIG_IGN);
   memset(padding, 'x', sizeof padding - 1);
   load_context(argv[1], argv[2]);
   open_counts(argv[3]);
+  for (int i = 4; i < argc; i++) load_result(i - 3, argv[i]);
   int listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -22,12 +22,22 @@ class Upstream:
 
     @classmethod
     def start(
-        cls, program: Path, pair: tuple[Path, Path], *, children: Children, cpus: Collection[int]
+        cls,
+        program: Path,
+        pair: tuple[Path, Path],
+        *,
+        children: Children,
+        cpus: Collection[int],
+        results: Sequence[Path] = (),
     ) -> Upstream:
-        """One that shows this chain and key; what it writes is beside them."""
+        """
+        One that shows this chain and key; what it writes is beside them.
+
+        @param results: what it answers to calls that ask for more than the usual.
+        """
         chain, key = pair
         counts, log = chain.with_suffix(".counts"), chain.with_suffix(".log")
-        command = [str(part) for part in (program, chain, key, counts)]
+        command = [str(part) for part in (program, chain, key, counts, *results)]
         child = children.start("upstream", command, log=log, cpus=cpus, speaks=True)
         port = int(child.line(10.0))
         with counts.open("rb") as file:

@@ -32,7 +32,7 @@ def test_a_token_for_programs_is_one_document(run: Run, config: Path) -> None:
     """C{--format json} has what is needed to store it and to revoke it."""
     said = run("token", "issue", "ci", "--format", "json", "--config", config)
     facts = json.loads(said.stdout)
-    assert set(facts) == {"id", "name", "expires", "token"}
+    assert set(facts) == {"id", "name", "groups", "expires", "token"}
     (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
     assert {key: listed[key] for key in ("id", "name", "expires")} == {
         key: facts[key] for key in ("id", "name", "expires")
@@ -40,6 +40,18 @@ def test_a_token_for_programs_is_one_document(run: Run, config: Path) -> None:
     assert isinstance(
         tokens(config).load().judge(f"Bearer {facts['token']}".encode(), time.time()), Principal
     )
+
+
+def test_a_token_may_be_in_groups(run: Run, config: Path) -> None:
+    """Which are listed, and are a part of who its caller is."""
+    said = run("token", "issue", "ada", "--group", "ops", "--group", "dev", "--config", config)
+    assert "ada, in dev, ops, good until" in said.stderr
+    judged = tokens(config).load().judge(f"Bearer {said.stdout.strip()}".encode(), time.time())
+    assert isinstance(judged, Principal) and judged.groups == ("dev", "ops")
+    assert "dev ops" in run("token", "list", "--config", config).stdout
+    (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    assert listed["groups"] == ["dev", "ops"]
+    assert run("token", "issue", "ada", "--group", "a b", "--config", config).returncode == os.EX_USAGE
 
 
 def test_the_first_token_may_come_before_the_first_start(run: Run, tmp_path: Path) -> None:

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from mcpgate.config.draft import Draft, Place, Sheet
-from mcpgate.config.schema import CredentialTable, RouteTable, RuleTable, UpstreamTable
+from mcpgate.config.schema import (
+    CredentialTable,
+    RequireTable,
+    RouteTable,
+    RuleTable,
+    UpstreamTable,
+    WhoTable,
+)
 
 PLACE = Place(("upstream", 0), "upstream.git", "upstream")
 
@@ -76,4 +83,39 @@ def test_an_unknown_key_of_a_long_table_is_explained_elsewhere() -> None:
     assert said(draft(UpstreamTable, {"name": "git", "url": "https://h", "zzz": 1, "pinz": 2})) == [
         'upstream.git.zzz (line 7): no key is named "zzz" here; mcpgate explain upstream lists them',
         'upstream.git.pinz (line 7): no key is named "pinz" here; did you mean "pins"?',
+    ]
+
+
+def test_a_key_with_a_dot_is_one_key_in_quotes() -> None:
+    """Without them TOML makes two of it, and the problem says how to write it."""
+    table = draft(RequireTable, {"inbound.version": "TLSv1.3", "outbound.pinned": True})
+    built = table.build()
+    assert isinstance(built, RequireTable)
+    assert (built.inbound_version, built.outbound_pinned) == (("TLSv1.3",), True)
+    assert said(draft(RequireTable, {"inbound": {"version": "TLSv1.3"}})) == [
+        "upstream.git.inbound (line 7): is a table; a key with a dot stands in quotes here: "
+        '"inbound.version"'
+    ]
+    assert said(draft(RequireTable, {"inbound.versoin": "TLSv1.3"})) == [
+        'upstream.git."inbound.versoin" (line 7): no key is named "inbound.versoin" here; '
+        'did you mean "inbound.version"?'
+    ]
+
+
+def test_keys_of_which_only_the_beginning_is_known_are_gathered() -> None:
+    """With the rest of each, beside the others; every bad one is reported."""
+    table = draft(WhoTable, {"token": "ci", "claim.repository": "acme/*", "claim.a.b": ["x", "y"]})
+    built = table.build()
+    assert isinstance(built, WhoTable)
+    assert built.claims == (("repository", ("acme/*",)), ("a.b", ("x", "y")))
+    assert said(draft(WhoTable, {"claim.a..b": "x", "claim.c": 5, "claim.": "x", "claims.x": "y"})) == [
+        'upstream.git."claim." (line 7): no key is named "claim." here; did you mean "claim.NAME"?',
+        'upstream.git."claims.x" (line 7): no key is named "claims.x" here; did you mean "claim.NAME"?',
+        'upstream.git."claim.a..b" (line 7): is no path; want names between dots, such as '
+        '"arguments.items[].id"',
+        'upstream.git."claim.c" (line 7): is a number; want a list, each text, exact, with * and ?, or '
+        "^regex$ (a single one may stand without brackets)",
+    ]
+    assert said(draft(WhoTable, {"claim": {"repository": "x"}})) == [
+        'upstream.git.claim (line 7): is a table; a key with a dot stands in quotes here: "claim.repository"'
     ]

@@ -25,6 +25,10 @@ FORMS = {
     "name": forms.name(),
     "pattern": forms.pattern(),
     "pin": forms.pin(),
+    "expression": forms.expression(),
+    "member": forms.member(),
+    "sentence": forms.sentence(),
+    "affirmed": forms.affirmed(),
     "listen": forms.listen(),
     "host": forms.host(),
     "dial": forms.dial(),
@@ -42,6 +46,12 @@ FORMS = {
     ("form", "raw", "value"),
     [
         ("switch", True, True),
+        ("affirmed", True, True),
+        ("pattern", "^get_[a-z]+$", "^get_[a-z]+$"),
+        ("pattern", "price$", "price$"),
+        ("expression", "E[0-9]{6}", "E[0-9]{6}"),
+        ("member", "items[].ssn", "items[].ssn"),
+        ("sentence", "Two eyes are few", "Two eyes are few"),
         ("count", 10, 10),
         ("workers", 2, 2),
         ("workers", "auto", "auto"),
@@ -72,12 +82,31 @@ def test_a_value_of_the_right_form_is_read(form: str, raw: object, value: object
     assert FORMS[form].read(raw, BASE) == value
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - {"switch", "count", "workers"}))
+@pytest.mark.parametrize("name", sorted(set(FORMS) - {"switch", "count", "workers", "affirmed"}))
 @pytest.mark.parametrize("raw", [5, 5.0, True, ["a"], {"a": 1}, b"a", None, "", "\n", "a\u202eb"])
 def test_what_is_not_a_plain_string_is_never_taken_for_one(name: str, raw: object) -> None:
     """No number becomes text, and no list its only element."""
     with pytest.raises(ValueError, match="^(is|has) "):
         FORMS[name].read(raw, BASE)
+
+
+@pytest.mark.parametrize(
+    ("form", "raw", "said"),
+    [
+        ("pattern", "^get_", "does not end with"),
+        ("pattern", "^($", "RE2"),
+        ("expression", "(", "cannot be looked for"),
+        ("expression", "E*", "empty text"),
+        ("member", "a..b", "is no path"),
+        ("sentence", "x" * 161, "longer than 160"),
+        ("affirmed", False, "can only be true"),
+        ("affirmed", "true", "can only be true"),
+    ],
+)
+def test_what_rules_cannot_be_made_of_is_refused(form: str, raw: object, said: str) -> None:
+    """With the rest of a sentence."""
+    with pytest.raises(ValueError, match=said):
+        FORMS[form].read(raw, BASE)
 
 
 @pytest.mark.parametrize("raw", [0, 1, "true", "false", "", [], None])

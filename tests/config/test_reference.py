@@ -47,6 +47,9 @@ def test_a_reason_is_explained_with_what_to_do_and_what_callers_see() -> None:
         ("listener[0].profile", "listener.profile"),
         ("rule.read.on.route[1]", "rule.on.route"),
         ("upstream.git.credential.bearer", "upstream.credential.bearer"),
+        ('rule.read.who."claim.repository"', "rule.who.claim.NAME"),
+        ('rule.read.where."arguments.path"', "rule.where.PATH"),
+        ('rule.read.require."inbound.version"', "rule.require.inbound.version"),
         ("  TLS.PIN ", "tls.pin"),
     ],
 )

@@ -99,7 +99,6 @@ class Run:
                 stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None
             ),
             pool=lambda terms: SimpleNamespace(lease=self._lease, withdraw=self.waiting.remove),
-            sessions=None,
         )
         listening = SimpleNamespace(
             force=force,

@@ -268,3 +268,28 @@ def test_processes_that_issue_at_once_lose_no_token(tmp_path: Path) -> None:
     ]
     assert [child.wait() for child in children] == [0] * 4
     assert len({token.name for token in file(tmp_path).all()}) == 40
+
+
+def test_a_token_proves_its_groups(tmp_path: Path) -> None:
+    """Each once, sorted; a file from before there were any has none."""
+    file = TokenFile(tmp_path / "tokens.json")
+    _, text = file.issue("ada", 10, NOW, ["ops", "dev", "ops"])
+    judged = file.load().judge(f"Bearer {text}".encode(), NOW)
+    assert isinstance(judged, Principal) and judged.groups == ("dev", "ops")
+    old = json.loads(file.path.read_bytes())
+    del old["tokens"][0]["groups"]
+    judged = IssuedTokens.from_bytes(json.dumps(old).encode()).judge(f"Bearer {text}".encode(), NOW)
+    assert isinstance(judged, Principal) and judged.groups == ()
+
+
+@pytest.mark.parametrize("groups", [["a b"], [""], ["-a"], ["x" * 65], ["a\n"], [f"g{n}" for n in range(65)]])
+def test_groups_that_cannot_stand_in_records_are_refused(tmp_path: Path, groups: list[str]) -> None:
+    """Also in a file that somebody edited."""
+    file = TokenFile(tmp_path / "tokens.json")
+    with pytest.raises(TokenFileError, match="group"):
+        file.issue("ada", 10, NOW, groups)
+    assert file.all() == ()
+    if len(groups) == 1:
+        broken = TOKENS.to_bytes().replace(b'"groups": []', b'"groups": ' + json.dumps(groups).encode())
+        with pytest.raises(TokenFileError, match="group is malformed"):
+            IssuedTokens.from_bytes(broken)

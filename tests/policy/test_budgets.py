@@ -15,7 +15,7 @@ from mcpgate.policy.budgets import COUNTERS, PARTS, SECOND, Budget, about, compi
 from mcpgate.policy.rules import compile_rules
 from mcpgate.policy.who import Caller
 from mcpgate.reasons import Refusal
-from mcpgate.wire.call import Call, call_of
+from mcpgate.wire.call import Call, Nature, call_of
 from mcpgate.wire.jsonrpc import Message, parse
 
 CI = Principal("ci", "token", "t1", None)
@@ -49,9 +49,9 @@ COMPLETE = asks(
 def test_without_methods_it_is_about_all_that_names_something_and_the_unknown() -> None:
     """Lists, pings and what clients send by themselves do not use it up."""
     every = budget()
-    counted = [TOOL, READ, OTHER, COMPLETE, asks("resources/subscribe", uri="note://x")]
+    counted = [TOOL, READ, OTHER, asks("resources/subscribe", uri="note://x")]
     assert all(map(every.matches, counted))
-    free = [LIST, asks("ping"), asks("initialize"), asks("logging/setLevel", level="info")]
+    free = [LIST, COMPLETE, asks("ping"), asks("initialize"), asks("logging/setLevel", level="info")]
     assert not any(map(every.matches, free))
 
 
@@ -77,6 +77,18 @@ def test_a_message_is_counted_by_its_own_method() -> None:
     """Completing for a prompt uses up no budget of getting it."""
     assert not budget(on=OnTable(method=("prompts/get",))).matches(COMPLETE)
     assert budget(on=OnTable(method=("completion/complete",), name=("greet",))).matches(COMPLETE)
+
+
+def test_to_ask_for_a_task_is_no_other_call_of_its_tool() -> None:
+    """But what it brings is part of that one's answer; and a budget that names the method counts it."""
+    task = Call("tasks/result", "get_x", Nature.FOLLOWS, (("tools/call", "get_x"),))
+    for one in (budget(), budget(on=OnTable(method=("tools/call",), name=("get_*",)))):
+        assert one.matches(task) and not one.is_of(task)
+        per = budget(on=OnTable(method=("tools/call",)), per=("tool",))
+        assert per.key(CI, "a", task) == per.key(CI, "a", TOOL)
+    assert not budget(on=OnTable(name=("other",))).matches(task)
+    assert not budget(on=OnTable(method=("prompts/get",))).matches(task)
+    assert budget(on=OnTable(method=("tasks/*",))).is_of(task)
 
 
 def test_only_its_routes_are_covered() -> None:

@@ -17,9 +17,9 @@ from mcpgate.policy.definitions import (
     concealed,
     differences,
     fingerprint,
-    unfit,
     visible,
 )
+from mcpgate.policy.definitions import unfit as unfit_by_text
 from mcpgate.wire.jsonrpc import Message, parse
 
 TOOL: dict[str, Any] = {
@@ -46,6 +46,10 @@ VALUES = st.recursive(
 )
 
 
+def unfit(definition: dict[str, object]) -> str | None:
+    return unfit_by_text(definition, canonical(definition))
+
+
 def of(definition: object) -> str:
     return fingerprint(canonical(definition))
 
@@ -54,13 +58,13 @@ def of(definition: object) -> str:
 
 
 def test_the_order_and_spelling_of_a_definition_make_no_difference() -> None:
-    """Nor do white space and the ways to write one number."""
+    """Nor do white space and the ways to write one number. (An integer is not the double that it equals.)"""
     turned = dict(reversed(TOOL.items()))
     assert of(turned) == of(TOOL)
     assert of(json.loads(json.dumps(TOOL, indent=3))) == of(TOOL)
-    assert (
-        canonical({"b": [1.0, 1e2, 0.5, -0.0], "a": "\u00e9"}) == '{"a":"\u00e9","b":[1,100,0.5,0]}'.encode()
-    )
+    assert of(json.loads('{"x":[1e2,1.50]}')) == of(json.loads('{"x":[100.0,0.15e1]}'))
+    assert of({"x": 1}) != of({"x": 1.0})
+    assert canonical({"b": [1, 0.5], "a": "\u00e9"}) == '{"a":"\u00e9","b":[1,0.5]}'.encode()
 
 
 @pytest.mark.parametrize("member", TOOL)
@@ -214,6 +218,8 @@ def test_every_member_is_looked_through_and_none_is_named_by_its_upstream() -> N
         "inputSchema: 2 zero-width (U+200B, U+2060)",
         "another member: 2 zero-width (U+200B)",
     ]
+    assert concealed({"title": "\u200b" * 1000}) == ["title: 100 or more zero-width (U+200B)"]
+    assert len(concealed(dict.fromkeys(("name", "title", "icons", "_meta", "execution"), "\u200b"))) == 4
     many = "".join(chr(0xE0020 + number) for number in range(50))
     assert concealed({"title": many}) == [
         "title: 50 tag (U+E0020, U+E0021, U+E0022, U+E0023, U+E0024, U+E0025, U+E0026, U+E0027, ...)"

@@ -336,3 +336,48 @@ def test_half_a_surrogate_pair_is_refused(value: bytes, half: bytes) -> None:
     arguments = b'{"v":%b,"h":"%b"}' % (value, half)
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_x","arguments":%b}}'
     assert turned(body % arguments).refusal.reason is Reason.FRAME_JSON
+
+
+HOLDING = compile_rules(
+    [
+        RuleTable(name="some", verdict="allow"),
+        RuleTable(name="eyes", on=OnTable(method=("tools/call",), name=("held",)), verdict="hold", wait=9.0),
+        RuleTable(name="notes", on=OnTable(method=("notifications/acme",)), verdict="hold"),
+        RuleTable(name="acme", on=OnTable(method=("notifications/acme",)), verdict="allow"),
+    ]
+)
+
+
+def test_a_request_that_a_rule_holds_waits() -> None:
+    """It is whole, with what will be forwarded; others do not wait."""
+    found = asking(request("held"), admission(policy=HOLDING))
+    assert (found.held, found.body, found.cancels) == (True, request("held"), ())
+    assert not asking(request("other"), admission(policy=HOLDING)).held
+
+
+def test_a_notification_and_a_call_in_a_batch_cannot_wait() -> None:
+    """The first is dropped; the other calls of the batch are forwarded."""
+    note = b'{"jsonrpc":"2.0","method":"notifications/acme"}'
+    dropped = turned(note, admission(policy=HOLDING))
+    assert (dropped.refusal.reason, dropped.answer) == (Reason.POLICY_UNDECIDED, ACCEPTED)
+    found = asking(b"[%b,%b]" % (request("held", 1), request("other", 2)), admission(policy=HOLDING))
+    assert not found.held and found.body == b"[%b]" % request("other", 2)
+    assert b"policy.undecided" in found.owed[0]
+
+
+def test_a_client_that_cancels_is_noticed_alone_and_in_a_batch() -> None:
+    """By the ids that it names; what is none cancels nothing. It is forwarded in any case."""
+    cancel = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b}}'
+    for id, cancels in ((b"7", (7,)), (b'"7"', ("7",)), (b"true", ()), (b"null", ()), (b"[]", ())):
+        found = asking(cancel % id)
+        assert (found.cancels, found.held, found.body) == (cancels, bool(cancels), cancel % id)
+    both = b"[%b,%b]" % (cancel % b"1", cancel % b'"x"')
+    assert asking(both).cancels == (1, "x")
+
+
+def test_a_state_of_ours_is_noticed_whatever_the_rules_say() -> None:
+    """In the revision that has such states; an upstream's is none of our business."""
+    for state, held in (("mcpgate-hold.x", True), ("theirs", False), (5, False)):
+        headers = {"mcp_method": "tools/call", "mcp_name": "get_x"}
+        assert asking(modern(requestState=state), admission("2026-07-28", **headers)).held is held
+    assert not asking(request(requestState="mcpgate-hold.x")).held

@@ -13,6 +13,7 @@ import pytest
 from mcpgate.holds.held import WHY_MOST
 from mcpgate.ops.control import SOCKET, ControlError, ask
 from mcpgate.relay import holding
+from mcpgate.tls.readiness import NEVER
 from tests.running import STREAM, Caller, Request, World, call, chunked, event, last_event, modern, whole
 from tests.waiting import eventually
 
@@ -554,3 +555,66 @@ def test_requests_behind_a_held_one_wait_their_turn(gate: World) -> None:
         verb(gate, "approve", id=the_one(gate))
         assert answered(caller, 1)[1]["id"] == 1
         assert caller.json()[1]["id"] == 2
+
+
+def test_a_caller_that_reads_again_gets_signs_of_life_again(gate: World) -> None:
+    """While it does not read, the time is that of its stream."""
+    with gate.caller() as caller:
+        caller.post(call("get_held"), STREAMS).read_head()
+        the_one(gate)
+        (inbound,) = gate.listening.connections
+
+        def again() -> tuple[float, float]:
+            inbound.stream.congested, inbound.stream.deadline = True, NEVER
+            inbound.resumed()
+            while_it_does_not = inbound.stream.deadline
+            inbound.stream.congested = False
+            inbound.resumed()
+            return while_it_does_not, inbound.stream.deadline
+
+        before, after = gate.loop.call(again)
+        assert before == NEVER and after < NEVER
+        verb(gate, "approve", id=the_one(gate))
+        assert messages(caller.read_body({b"transfer-encoding": b"chunked"}))[0]["result"] == {}
+
+
+def test_a_budget_counts_a_held_call_when_it_is_made(world: World) -> None:
+    """One that was denied costs nothing; one that is beyond the budget by then is refused on its stream."""
+    budget = """
+[[budget]]
+name = "few"
+on = { name = "get_held" }
+per = ["principal"]
+window = "1h"
+calls = 1
+"""
+    world.start(world.config(more=HOLD + budget))
+    for word, expected in (("deny", "policy.denied"), ("approve", None), ("approve", "policy.budget")):
+        with world.caller() as caller:
+            caller.post(call("get_held"), STREAMS)
+            verb(world, word, id=the_one(world))
+            answer = answered(caller)[1]
+            assert answer["result"] == {} if expected is None else expected in reason_in(answer)
+    assert len(world.upstream.requests) == 1
+
+
+def test_a_call_that_needs_more_of_the_upstreams_leg_is_refused_after_all(world: World) -> None:
+    """What a rule demands of the connection is judged when there is one; who approved it is on record."""
+    strict = """
+[[rule]]
+name = "pinned"
+on = { method = "tools/call", name = "get_held_pinned" }
+verdict = "allow"
+require = { "outbound.pinned" = true }
+"""
+    text = world.config(more=HOLD + strict).replace('"get_*", ', '"get_x", ')
+    world.start(text)
+    with world.caller() as caller:
+        caller.post(call("get_held_pinned"), STREAMS)
+        hold = the_one(world)
+        verb(world, "approve", id=hold)
+        assert "policy.transport" in reason_in(answered(caller)[1])
+    world.closes(1)
+    (opened,) = world.records("open")
+    assert (opened["hold"], opened["decided"]) == (hold, "approved")
+    assert world.upstream.requests == []

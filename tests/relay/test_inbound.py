@@ -341,3 +341,86 @@ def test_a_head_that_is_hopeless_is_refused_at_once_wherever_it_is_cut(world: Wo
         world.wait_for(lambda: [each for each in world.listening.connections if each._judged])
         assert caller.send(b"xyz").answer()[0] == 400
         assert caller.closed()
+
+
+ADDRESSED = """
+[[rule]]
+name = "near"
+verdict = "allow"
+who = { address = "127.0.0.2" }
+on = { name = "near_*" }
+"""
+NEW_LEG = """
+[[rule]]
+name = "new"
+verdict = "allow"
+on = { name = "new_*" }
+require = { "inbound.version" = "TLSv1.3" }
+"""
+
+
+def test_one_head_is_judged_for_each_address_that_sends_it(world: World) -> None:
+    """The very bytes of the one caller, from elsewhere, are another's."""
+    world.start(world.config(more=ADDRESSED))
+    with world.caller(source="127.0.0.2") as near, world.caller(source="127.0.0.3") as far:
+        for _ in range(2):
+            assert near.post(call("near_x")).json()[1]["result"] == {}
+            assert far.post(call("near_x")).json()[1]["error"]["message"] == "Unknown tool: near_x"
+    assert {one["rule"] for one in world.records("open")} == {"near", None}
+
+
+def test_a_reload_that_looks_at_addresses_counts_on_open_connections(world: World) -> None:
+    """Heads that were judged for all callers alike are judged again, for each."""
+    world.start()
+    with world.caller(source="127.0.0.2") as near, world.caller(source="127.0.0.3") as far:
+        for caller in (near, far):
+            assert "error" in caller.post(call("near_x")).json()[1]
+        world.reload(world.config(more=ADDRESSED))
+        for _ in range(2):
+            assert "result" in near.post(call("near_x")).json()[1]
+            assert "error" in far.post(call("near_x")).json()[1]
+        world.reload(world.config())
+        assert "error" in near.post(call("near_x")).json()[1]
+
+
+def test_what_the_callers_leg_negotiated_is_judged_for_each_connection(world: World) -> None:
+    """One that is not as demanded is told so, by a tool's result that says why."""
+    world.start(world.config(listener='profile = "intermediate"', more=NEW_LEG))
+    with world.caller() as new, world.caller(version=ssl.TLSVersion.TLSv1_2) as old:
+        assert (new.sock.version(), old.sock.version()) == ("TLSv1.3", "TLSv1.2")
+        for _ in range(2):
+            assert new.post(call("new_x")).json()[1]["result"] == {}
+            refused = old.post(call("new_x")).json()[1]["result"]
+            assert refused["isError"] and "policy.transport" in refused["content"][0]["text"]
+        assert old.post(call("get_x")).json()[1]["result"] == {}
+    assert [one["reason"] for one in world.closes(5) if one["reason"]] == ["policy.transport"] * 2
+
+
+def test_arguments_are_judged_for_each_call(world: World) -> None:
+    """Though the name is known; and what a rule in the shadow would have said is on record."""
+    world.start(
+        world.config(
+            more="""
+[[rule]]
+name = "below"
+verdict = "allow"
+on = { name = "read" }
+where = { "arguments.path" = "/srv/*" }
+[[rule]]
+name = "new"
+verdict = "block"
+on = { name = "read" }
+where = { "arguments.path" = "*.key" }
+shadow = true
+"""
+        )
+    )
+    with world.caller() as caller:
+        paths = {"/srv/a": True, "/etc/a": False, "/srv/../etc/a": False, "/srv/a.key": True}
+        for path, good in paths.items():
+            result = caller.post(call("read", path=path)).json()[1]["result"]
+            assert ("isError" not in result) is good, path
+    opened = world.records("open")
+    assert [one["verdict"] for one in opened] == ["allow", "block", "block", "allow"]
+    assert [one.get("shadow") for one in opened] == [None, None, None, {"new": "block"}]
+    assert "/srv" not in str(opened)

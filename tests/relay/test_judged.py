@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from mcpgate.config.condition import Condition
-from mcpgate.config.schema import BudgetTable, OnTable, RouteTable, RuleTable, WhereTable
+from mcpgate.config.schema import BudgetTable, OnTable, RouteTable, RuleTable, WhereTable, WhoTable
 from mcpgate.generation import RouteTerms
+from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.rules import Action, Callers, compile_rules
+from mcpgate.policy.who import Caller
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import judged as module
-from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.judged import Judged, Undecided, judge
 from mcpgate.wire.jsonrpc import Kind, Message
 from tests.policy.calling import callers
 
@@ -81,6 +83,72 @@ def test_a_call_without_its_name_is_refused_and_not_remembered(route: RouteTerms
         refusal = judge(call("tools/call", **params), route, EVERYBODY)
         assert isinstance(refusal, Refusal) and refusal.reason is Reason.FRAME_PARAMS
     assert not route.judged
+
+
+def test_each_class_of_callers_has_its_own_verdicts(route: RouteTerms) -> None:
+    """And all callers of one class the same."""
+    policy = compile_rules(
+        [
+            RuleTable(name="dev", verdict="allow", who=WhoTable(group=("dev",))),
+            RuleTable(name="b", verdict="hold"),
+        ]
+    )
+    ada, bob = (
+        policy.callers(Caller(Principal(name, "token", name, None, groups=("dev",))))
+        for name in ("ada", "bob")
+    )
+    eve = policy.callers(Caller(Principal("eve", "token", "eve", None)))
+    message = call("tools/call", name="a")
+    found = [judge(message, route, who) for who in (ada, bob, eve)]
+    assert found[0] is found[1] and isinstance(found[0], Judged) and isinstance(found[2], Judged)
+    assert (found[0].verdict.action, found[2].verdict.action) == (Action.HOLD, Action.BLOCK)
+
+
+def test_conditions_on_params_are_asked_each_time_and_their_verdicts_remembered(
+    route: RouteTerms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as there are ways for the conditions to hold, within bounds."""
+    rules = [
+        RuleTable(
+            name=f"r{number}",
+            verdict="allow",
+            where=WhereTable(conditions=(("arguments.n", Condition((number,))),)),
+        )
+        for number in range(9)
+    ]
+    who = callers(compile_rules(rules))
+
+    def verdict(number: int) -> Judged:
+        found = judge(call("tools/call", name="a", arguments={"n": number}), route, who)
+        assert isinstance(found, Judged)
+        return found
+
+    assert [verdict(number).verdict.rule for number in range(9)] == [f"r{number}" for number in range(9)]
+    assert verdict(1) is verdict(1) and verdict(1) is not verdict(2)
+    assert verdict(10).verdict.reason is Reason.POLICY_ARGUMENTS
+    assert len(route.judged) == 1
+    monkeypatch.setattr(module, "VARIANTS_MOST", 4)
+    (undecided,) = route.judged.values()
+    assert isinstance(undecided, Undecided)
+    for number in range(9):
+        verdict(number)
+        assert len(undecided.variants) <= 11
+    undecided.variants.clear()
+    for number in range(9):
+        verdict(number)
+        assert len(undecided.variants) <= 4
+
+
+def test_a_rule_in_the_shadow_is_on_record(route: RouteTerms) -> None:
+    """And a record without one is as it was."""
+    policy = compile_rules(
+        [RuleTable(name="some", verdict="allow"), RuleTable(name="new", verdict="block", shadow=True)]
+    )
+    judged = judge(call("tools/call", name="a"), route, callers(policy))
+    assert isinstance(judged, Judged)
+    assert judged.facts == (
+        '"method":"tools/call","name":"a","verdict":"allow","rule":"some","shadow":{"new":"block"}'
+    )
 
 
 def test_what_is_remembered_is_bounded(route: RouteTerms, monkeypatch: pytest.MonkeyPatch) -> None:

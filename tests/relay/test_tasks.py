@@ -99,10 +99,26 @@ def test_a_task_of_somebody_else_is_as_one_that_never_was(world: World, method: 
 
 def test_a_rule_that_names_tasks_allows_none(world: World) -> None:
     """Rules name tools: whoever had such a rule would let callers use whatever ids they think of."""
-    keeping = begin(world, more=ALSO % ("tasks", "tasks/*", "", "allow"))
+    keeping = begin(world, "t-1", more=ALSO % ("tasks", "tasks/*", "", "allow"))
     with world.caller() as caller:
-        assert caller.post(about("tasks/get"), LATEST).json()[1]["error"] == NOT_FOUND
-    assert keeping.asked == []
+        caller.post(call("get_x"), LATEST).json()
+        assert caller.post(about("tasks/get", "t-0"), LATEST).json()[1]["error"] == NOT_FOUND
+    assert len(keeping.asked) == 1
+
+
+def test_where_nobody_has_a_task_there_is_no_such_method(world: World) -> None:
+    """As its upstream would say, which most likely knows of none; and what 2026-07-28 has removed is gone."""
+    begin(world, "t-1")
+    with world.caller() as caller:
+        for method in ("tasks/get", "tasks/result", "tasks/cancel"):
+            error = caller.post(about(method), LATEST).json()[1]["error"]
+            assert error == {"code": -32601, "message": "Method not found", "data": method}
+        message, lines = modern(call("get_x"))
+        assert "result" in caller.post(message, *lines).json()[1]
+        for method in ("tasks/result", "tasks/list"):
+            message, lines = modern(about(method))
+            status, body = caller.post(message, *lines).json()
+            assert (status, body["error"]["code"]) == (404, -32601)
 
 
 def test_a_rule_that_blocks_a_method_of_tasks_blocks_it(world: World) -> None:

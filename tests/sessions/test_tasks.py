@@ -45,6 +45,12 @@ def files(directory: Path) -> list[Path]:
     return sorted((directory / "tasks").iterdir())
 
 
+def file_of(directory: Path) -> Path:
+    """The one of the only task, beside that of its place."""
+    (file,) = (each for each in files(directory) if each.read_bytes() != b'{"tool":""}')
+    return file
+
+
 def test_whoever_made_it_finds_the_tool_and_nobody_else(tasks: Tasks) -> None:
     """The same id of another principal, by another route, or of another upstream, is another task."""
     assert tasks.learn(PLACE, CI, "t-1", "get_x", 60)
@@ -72,9 +78,23 @@ def test_all_workers_and_the_next_gate_know_it(tasks: Tasks, tmp_path: Path, clo
     assert other.tool(PLACE, CI, "t-secret") is None
     tasks.learn(PLACE, CI, "t-secret", "get_x", 60)
     assert other.tool(PLACE, CI, "t-secret") == "get_x"
-    (file,) = files(tmp_path)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert "secret" not in file.name and file.read_bytes() == b'{"tool":"get_x"}'
+    assert sorted(file.read_bytes() for file in files(tmp_path)) == [b'{"tool":""}', b'{"tool":"get_x"}']
+    for file in files(tmp_path):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert "secret" not in file.name
+
+
+def test_all_know_where_tasks_are_made(tasks: Tasks, tmp_path: Path, clock: Clock) -> None:
+    """At which place, whoever it was, and for as long as somebody cares."""
+    other = another(tmp_path, clock)
+    assert not other.made_at(PLACE)
+    tasks.learn(PLACE, CI, "t", "get_x", 60)
+    for each in (tasks, other):
+        assert each.made_at(PLACE) and not each.made_at(b"elsewhere")
+    clock.now += KEPT_MOST - 60
+    assert other.made_at(PLACE)
+    clock.now += KEPT_LEAST + 60
+    assert not tasks.made_at(PLACE)
 
 
 def test_a_task_stays_that_of_the_tool_that_made_it_first(
@@ -96,7 +116,7 @@ def test_it_is_kept_as_long_as_its_upstream_says_within_bounds(
     tasks: Tasks, tmp_path: Path, clock: Clock, ttl: float | None, kept: float
 ) -> None:
     tasks.learn(PLACE, CI, "t", "get_x", ttl)
-    (file,) = files(tmp_path)
+    file = file_of(tmp_path)
     assert file.stat().st_mtime == BEGAN + kept
     clock.now += kept + 1
     assert tasks.tool(PLACE, CI, "t") is None
@@ -117,14 +137,15 @@ def test_what_is_kept_no_longer_is_swept_away_and_makes_room(
     tasks: Tasks, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Step by step. Without room, a task cannot be asked for; it is no reason to fail."""
-    monkeypatch.setattr(module, "TASKS_MOST", 3)
+    # Of these, one says of the place that tasks are made there.
+    monkeypatch.setattr(module, "TASKS_MOST", 4)
     tasks = another(tmp_path, clock)
     for id, ttl in (("a", 0), ("b", 0), ("c", None), ("d", 0)):
         assert tasks.learn(PLACE, CI, id, "get_x", ttl)
     assert tasks.tool(PLACE, CI, "d") is None and tasks.failure is not None
     clock.now += KEPT_LEAST + 1
-    assert sum(1 for _ in tasks.sweep()) == 3
-    assert len(files(tmp_path)) == 1
+    assert sum(1 for _ in tasks.sweep()) == 4
+    assert len(files(tmp_path)) == 2
     tasks.learn(PLACE, CI, "d", "get_x", 0)
     assert tasks.tool(PLACE, CI, "d") == "get_x" and tasks.failure is None
 
@@ -134,7 +155,7 @@ def test_a_file_that_is_none_of_ours_is_no_task(
     tasks: Tasks, tmp_path: Path, clock: Clock, content: bytes
 ) -> None:
     tasks.learn(PLACE, CI, "t", "get_x", None)
-    (file,) = files(tmp_path)
+    file = file_of(tmp_path)
     file.write_bytes(content)
     os.utime(file, (BEGAN + 60, BEGAN + 60))
     assert another(tmp_path, clock).tool(PLACE, CI, "t") is None

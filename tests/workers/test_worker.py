@@ -77,6 +77,18 @@ def test_it_serves_what_it_staged_and_adopted(desk: Desk) -> None:
     assert [path.name for path in (desk.world.state / "journal").glob("*.jsonl")] == ["journal-5.jsonl"]
 
 
+def test_it_is_given_what_the_configuration_includes(desk: Desk) -> None:
+    """It reads no policy by itself: all workers have the same."""
+    text = 'include = "policies/*.toml"\n' + desk.world.config()
+    more = '[[rule]]\nname = "more"\non = { name = "fetch_*" }\nverdict = "allow"\n'
+    with pytest.raises(ChannelError, match="policies/a.toml, rule.more.verdict"):
+        desk.stage(1, text, "public", included={"policies/a.toml": more.replace("allow", "alow")})
+    desk.stage(1, text, "public", included={"policies/a.toml": more})
+    desk.adopt()
+    with desk.world.caller() as caller:
+        assert caller.post(call("fetch_x")).json()[1]["result"] == {}
+
+
 def test_what_it_has_staged_is_not_in_force(desk: Desk) -> None:
     """Dropped, it leaves nothing; and what was not staged cannot be adopted."""
     desk.stage(1, None, "public")
