@@ -66,7 +66,8 @@ def cards(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]
         begin, high, _ = groups[first]
         # Whatever the grouping, where everything could be one number; else as it is printed.
         any_way = begin in joints or (begin == start and (joints or end - start < 2 * _CARD_MOST))
-        if text[begin] not in b"234568" or not (any_way or high - begin == 4 or high - begin >= _CARD_LEAST):
+        size = _CARD_LEAST if any_way or joints else high - begin
+        if text[begin] not in b"234568" or (size != 4 and size < _CARD_LEAST):
             first += 1
             continue
         digits = b""

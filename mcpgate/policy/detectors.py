@@ -199,7 +199,7 @@ class Detectors:
                     break
                 yield Found(start, end, name)
 
-    def doubt(self, pieces: Sequence[str]) -> tuple[int, str] | None:
+    def doubts(self, pieces: Sequence[str]) -> list[tuple[int, str]]:
         """
         Whether the end of texts is the beginning of something that is sought, as far as it says too much.
 
@@ -209,19 +209,17 @@ class Detectors:
         coded = [piece.encode("utf-8", "surrogatepass") for piece in folded]
         raw = b"".join(coded)
         if not _hit(self._doubtful, raw):
-            return None
+            return []
         joints = set(accumulate(len(piece) for piece in coded))
-        found: tuple[int, str] | None = None
+        found = []
         for name, regex, least in self._doubts:
             start = _alone(regex, raw, joints) if least == 0 else _long(regex, raw, least)
-            if start is not None and (found is None or start < found[0]):
-                found = start, name
-        if found is None:
-            return None
-        start = len(raw[: found[0]].decode("utf-8", "surrogatepass"))
+            if start is not None:
+                found.append((len(raw[:start].decode("utf-8", "surrogatepass")), name))
         if all(seen is piece for seen, piece in zip(folded, pieces, strict=True)):
-            return start, found[1]
-        return origins("".join(pieces))[start], found[1]
+            return found
+        was = origins("".join(pieces))
+        return [(was[start], name) for start, name in found]
 
     def stand_in(self, detector: str) -> str:
         """What stands in the place of a find in free text: C{[card]}."""

@@ -208,11 +208,10 @@ class Runs(Generic[Event]):
         since = {id(piece.entry): piece.entry.since for piece in run.doubtful}
         run.settle()
         pieces = _from(pieces, sum(len(piece.text) for piece in pieces) - WAITING_MOST)
-        unfound = _unfound(pieces)
-        doubt = self._detectors.doubt([piece.text for piece in unfound]) if unfound else None
+        doubt = self._doubt(pieces)
         if doubt is not None:
             start, run.detector = doubt
-            run.doubtful = _from(unfound, start)
+            run.doubtful = _from(pieces, start)
             for piece in run.doubtful:
                 entry = piece.entry
                 if not entry.passed and not entry.decided:
@@ -225,11 +224,32 @@ class Runs(Generic[Event]):
             self._decide([run])
             run.pieces = run.pieces[-PIECES_MOST:]
 
+    def _doubt(self, pieces: list[_Piece[Event]]) -> tuple[int, str] | None:
+        """
+        The longest doubt about the end of the pieces.
+
+        What was found is in no doubt, so its own detector looks at what comes after it only; others may
+        have begun before it.
+        """
+        doubts = self._detectors.doubts([piece.text for piece in pieces])
+        size = last = 0
+        ends: dict[str, int] = {}
+        for piece in pieces:
+            for one in piece.found:
+                last = ends[one.detector] = size + one.end
+            size += len(piece.text)
+        if doubts and last:
+            doubts = [(start, name) for start, name in doubts if last < size and start >= ends.get(name, 0)]
+            after = self._detectors.doubts([piece.text for piece in _from(pieces, last)])
+            doubts += [(last + start, name) for start, name in after]
+        return min(doubts, default=None)
+
     def _decide(self, runs: Sequence[_Run[Event]]) -> None:
         """What is in doubt is masked, and waits no longer."""
         for run in runs:
             for piece in run.doubtful:
-                piece.mask(Found(0, len(piece.text), run.detector))
+                if piece.text:
+                    piece.mask(Found(0, len(piece.text), run.detector))
                 piece.entry.decided = True
             if run.doubtful:
                 run.rest.leave_open(run.detector)
@@ -243,15 +263,6 @@ class Runs(Generic[Event]):
             self._size -= entry.size
             passing.append(entry)
         return passing
-
-
-def _unfound(pieces: list[_Piece[Event]]) -> list[_Piece[Event]]:
-    """What comes after the last find."""
-    for at in range(len(pieces) - 1, -1, -1):
-        if pieces[at].found:
-            rest = pieces[at].after(pieces[at].found[-1].end)
-            return [rest, *pieces[at + 1 :]] if rest.text else pieces[at + 1 :]
-    return pieces
 
 
 def _from(pieces: list[_Piece[Event]], start: int) -> list[_Piece[Event]]:

@@ -41,6 +41,7 @@ def test_a_card_may_begin_and_end_where_texts_meet() -> None:
     assert sought(checks.cards, "7" + "4111111111111111" + "8") == []
     assert sought(checks.cards, "7" + "4111111111111111" + "8", 1, 17) == ["4111111111111111"]
     assert sought(checks.cards, "4111111111111111", 3, 9) == ["4111111111111111"]
+    assert sought(checks.cards, "7 4111111111111111 8", 3) == ["4111111111111111"]
     assert sought(checks.cards, "41 111111 11111111 8", 18) == ["41 111111 11111111"]
 
 
