@@ -22,7 +22,7 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from mcpgate.policy.detectors import Detectors
-from mcpgate.policy.documents import PROBED, Budget, Document, may_hold
+from mcpgate.policy.documents import PROBED, Budget, Document, may_hold, spliced
 from mcpgate.policy.finder import Finder, Step, Withheld, steps_of
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import rewritten

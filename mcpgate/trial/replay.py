@@ -108,8 +108,16 @@ def replay(subject: Subject, messages: Iterable[Recorded]) -> Tally:
     """Judge all messages of a journal again."""
     tally = Tally()
     known: dict[object, Now] = {}
+    regard = subject.policy.regard
+    leaving = any(rule.outbound is not None for rule in subject.policy.rules)
     for one in messages:
-        key = evolve(one, id="", time="")
+        leg = one.inbound
+        key = (
+            *(one.principal, one.how, one.proof, one.route, one.method, one.name, one.masked),
+            # Of connections there are many, and few rules look at them.
+            leg if regard.address or leg is None else leg.handshake if regard.handshake else None,
+            one.outbound if leaving else None,
+        )
         now = known.get(key)
         if now is None:
             now = judged_again(subject, one)

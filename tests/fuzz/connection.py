@@ -140,7 +140,9 @@ class Run:
     def _answer(self) -> None:
         while self.waiting and self.stream.state is State.OPEN:
             exchange = self.waiting.pop(0)
-            upstream: Any = SimpleNamespace(record="h", send=self.send, abandon=lambda: None)
+            upstream: Any = SimpleNamespace(
+                record="h", handshake=SimpleNamespace(peer=None), send=self.send, abandon=lambda: None
+            )
             exchange.leased(upstream)
 
     def feed(self, pieces: list[bytes]) -> None:

@@ -418,7 +418,8 @@ def test_a_broken_event_ends_the_stream_and_nothing_of_it_passes() -> None:
 
 def test_an_unfinished_event_never_passes() -> None:
     """Some clients take what stands at the end of a stream for an event."""
-    assert pass_on(Events(hearing(1), MOST, no_time, True), event(NOTE), b"data: " + result() + b"\n", b"") == event(NOTE)
+    reply = Events(hearing(1), MOST, no_time, True)
+    assert pass_on(reply, event(NOTE), b"data: " + result() + b"\n", b"") == event(NOTE)
 
 
 def test_an_event_has_a_largest_size() -> None:
@@ -428,7 +429,8 @@ def test_an_event_has_a_largest_size() -> None:
     assert why(Events(hearing(1), len(raw) - 1, no_time, True).take(raw, False)) is Reason.UPSTREAM_EVENT_SIZE
     reply = Events(hearing(1), len(raw) - 2, no_time, True)
     assert why(reply.take(raw[:-1], False)) is Reason.UPSTREAM_EVENT_SIZE
-    assert why(Events(hearing(1), 64, no_time, True).take(b": " + b"x" * 64, False)) is Reason.UPSTREAM_EVENT_SIZE
+    reply = Events(hearing(1), 64, no_time, True)
+    assert why(reply.take(b": " + b"x" * 64, False)) is Reason.UPSTREAM_EVENT_SIZE
 
 
 def test_an_amended_event_keeps_its_other_fields() -> None:
