@@ -84,6 +84,14 @@ def test_what_an_allow_rule_demands_of_connections_is_told_apart(tmp_path: Path)
     assert alone.missing == ("require.outbound.version", "require.outbound.pinned")
 
 
+def test_conditions_are_read_as_the_rule_reads_them(tmp_path: Path) -> None:
+    """What cannot be judged, a number where a text belongs, opens nothing: it fulfils a block, not an allow."""
+    odd = READ.replace('"/srv/x"', "5")
+    where = 'where = { "arguments.path" = "/srv/*" }'
+    assert said(tmp_path, ALLOW + where, odd).missing == ("where.arguments.path",)
+    assert said(tmp_path, 'verdict = "block"\n' + where, odd).matches is True
+
+
 def test_without_its_arguments_a_condition_on_them_is_left_open(tmp_path: Path) -> None:
     """But where the rule is not about the call anyway, that is said."""
     rule = ALLOW + 'where = { "arguments.path" = "/srv/*" }\n'
