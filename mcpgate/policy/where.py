@@ -29,10 +29,12 @@ from mcpgate.config.condition import Condition, Each, read_path
 from mcpgate.config.schema import WhereTable
 from mcpgate.policy.patterns import Patterns, is_glob
 
-#: Longer names are none that a path has; normalising takes quadratic time on crafted ones.
-NAME_LENGTH = 256
-#: How many members and elements are looked at for one condition, which takes some 10 ms. Nobody can say
-#: what stands in the rest, so a message with more is read as what cannot be judged.
+#: How many times as long as a name another may be that reads like it: composition makes one character of
+#: a letter and its marks. Longer ones need not be normalised.
+LONGER_MOST = 4
+#: How many members and elements are looked at for one condition, and half the characters of names that have
+#: to be normalised, of which one may become eighteen. That takes 10 ms at most. Nobody can say what stands
+#: in the rest, so a message with more is read as what cannot be judged.
 VALUES_MOST = 10_000
 
 _ELSEWHERE = re.compile(r"(?:^|[/\\])\.\.?(?:$|[/\\])|[\\\x00-\x1f\x7f]|%(?:2[ef]|5c|00)", re.IGNORECASE)
@@ -51,18 +53,22 @@ class Step:
     def of(cls, name: str) -> Step:
         return cls(name, name.isascii(), name.lower(), _folded(name))
 
-    def alike(self, members: Mapping[str, object]) -> list[str]:
-        """The members that have this name, or one that differs in case or width only."""
-        found = []
+    def alike(self, members: Mapping[str, object]) -> tuple[list[str], int]:
+        """The members that have this name, or one that differs in case or width only; and what it cost."""
+        found, cost = [], len(members)
         for name in members:
             if name == self.name:
                 found.append(name)
             elif self.plain and name.isascii():
                 if name.lower() == self.lower:
                     found.append(name)
-            elif len(name) <= NAME_LENGTH and _folded(name) == self.folded:
-                found.append(name)
-        return found
+            elif len(name) <= LONGER_MOST * len(self.folded):
+                cost += len(name) // 2
+                if cost > VALUES_MOST:
+                    break
+                if _folded(name) == self.folded:
+                    found.append(name)
+        return found, cost
 
 
 @frozen
@@ -178,10 +184,12 @@ def _walk(
             elif type(step) is Step:
                 if type(each) is not dict:
                     return None
-                left -= len(each)
+                if len(each) > left:
+                    return None
+                alike, cost = step.alike(each)
+                left -= cost
                 if left < 0:
                     return None
-                alike = step.alike(each)
                 if len(alike) == 1 and (widely or alike[0] == step.name):
                     deeper.append(each[alike[0]])
                 elif not alike:
