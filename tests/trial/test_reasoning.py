@@ -85,7 +85,7 @@ def test_what_an_allow_rule_demands_of_connections_is_told_apart(tmp_path: Path)
 
 
 def test_conditions_are_read_as_the_rule_reads_them(tmp_path: Path) -> None:
-    """What cannot be judged, a number where a text belongs, opens nothing: it fulfils a block, not an allow."""
+    """What cannot be judged, a number where a text belongs, opens nothing."""
     odd = READ.replace('"/srv/x"', "5")
     where = 'where = { "arguments.path" = "/srv/*" }'
     assert said(tmp_path, ALLOW + where, odd).missing == ("where.arguments.path",)
