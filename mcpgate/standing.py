@@ -170,7 +170,7 @@ class Standing:
                 address=bound.address,
                 profile=bound.table.profile,
             )
-        for doubt in doubts(change.generation.config):
+        for doubt in doubts(change.generation.config, change.generation.policy):
             self.log.warn("{doubt}", doubt=doubt)
         self.log.info("generation {number} is in force", number=change.generation.number)
 

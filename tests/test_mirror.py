@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
+    "relay/hearing.py": "relay/test_reply.py",
     "policy/asked.py": "relay/test_reply.py",
     "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",

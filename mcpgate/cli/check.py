@@ -32,7 +32,7 @@ def command(config: Path, form: str, online: bool) -> None:
     show(whole, form, lambda: f"{cell(brief.pop('configuration'))} is good\n{outline(brief)}")
     for sentence in (told for one in visits for told in one.complaints()):
         complain(sentence)
-    for doubt in doubts(generation.config):
+    for doubt in doubts(generation.config, generation.policy):
         complain(f"warning: {doubt}")
     if any(one.tried.refusal for one in visits):
         raise SystemExit(os.EX_UNAVAILABLE)

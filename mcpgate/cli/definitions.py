@@ -41,7 +41,7 @@ def definitions(upstream: str | None, diff: bool, changed: bool, state: Path, fo
         names = store.upstreams() if upstream is None else [upstream]
         known = [found for found in map(store.read, names) if found is not None]
     except StoreError as error:
-        raise Stop(str(error), os.EX_NOINPUT) from error
+        raise _stop(error, os.EX_NOINPUT) from error
     if upstream is not None and not known:
         raise Stop(f"upstream {upstream} has shown no tools yet", os.EX_NOINPUT)
     facts = [_facts(one, changed) for one in known]
@@ -79,13 +79,16 @@ def accept(
     except NotKnown as error:
         raise Stop(str(error), os.EX_USAGE) from error
     except StoreError as error:
-        code = os.EX_NOPERM if isinstance(error.__cause__, PermissionError) else os.EX_CANTCREAT
-        raise Stop(str(error), code) from error
+        raise _stop(error, os.EX_CANTCREAT) from error
     _nudge(state)
     facts = [
         {"upstream": upstream, "tool": one.tool, "what": one.what, "definition": one.new} for one in news
     ]
     show(facts, form, lambda: "\n".join(map(_said, facts)) or f"No tool of {upstream} has changed.")
+
+
+def _stop(error: StoreError, otherwise: int) -> Stop:
+    return Stop(str(error), os.EX_NOPERM if isinstance(error.__cause__, PermissionError) else otherwise)
 
 
 def _said(fact: dict[str, str | None]) -> str:

@@ -28,10 +28,6 @@ command.add_command(definitions)
 command.add_command(accept)
 
 
-command.add_command(definitions)
-command.add_command(accept)
-
-
 @command.command("held")
 @click.argument("hold", required=False, default="")
 @state_options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def command(journals: tuple[Path, ...], config: Path, policy: Path | None, form:
         "faulty_lines": reading.faulty,
         "changes": {verdict: _facts(counted) for verdict, counted in changes.items()},
         "masked": _facts(tally.masked()),
+        "unmasked": _facts(tally.unmasked()),
         "undecidable": _facts(tally.undecidable()),
     }
     show(facts, form, lambda: _text(tally, reading, changes))
@@ -55,6 +57,7 @@ def _facts(counted: _Counted) -> list[dict[str, object]]:
             "reason": kind.reason,
             "unknown": list(kind.unknown),
             "masks": list(kind.masks),
+            "unmasked": list(kind.unmasked),
             "first": count.first,
             "last": count.last,
             "example": count.example,
@@ -75,11 +78,20 @@ def _text(tally: Tally, reading: Reading, changes: Mapping[str, _Counted]) -> st
         rows = [_row(kind, count, ", ".join(kind.unknown)) for kind, count in undecidable]
         title = f"undecidable ({_sum(undecidable)})\n"
         parts.append(title + table(rows, heads=(*heads[:6], "not on record", "an exchange")))
+    unmasked = tally.unmasked()
+    if unmasked:
+        rows = [_row(kind, count, ", ".join(kind.unmasked)) for kind, count in unmasked]
+        title = f"had values masked that would pass ({_sum(unmasked)})\n"
+        parts.append(title + table(rows, heads=(*heads[:6], "detectors", "an exchange")))
     masked = tally.masked()
     if masked:
-        rows = [_row(kind, count, ", ".join(kind.masks)) for kind, count in masked]
-        title = f"would pass, with these masked ({_sum(masked)})\n"
-        parts.append(title + table(rows, heads=(*heads[:6], "masks", "an exchange")))
+        # Most of what passes is subject to the same few rules, so by these: the rest is in the JSON.
+        by_masks: Counter[tuple[str, ...]] = Counter()
+        for kind, count in masked:
+            by_masks[kind.masks] += count.count
+        rows = [(count, ", ".join(masks)) for masks, count in by_masks.most_common()]
+        title = f"would be subject to masks ({_sum(masked)})\n"
+        parts.append(title + table(rows, heads=("count", "detectors")))
     same = tally.messages - sum(_sum(counted) for counted in (*changes.values(), undecidable))
     parts.append(f"{tally.messages} messages; {same} would come out as they did")
     if reading.faulty:

@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 import msgspec
-from attrs import define
+from attrs import Factory, define
 
 from mcpgate.policy import blobs, leaves
 from mcpgate.policy.detectors import Detectors
-from mcpgate.policy.finder import MASKED_MOST, Finder, Step, Withheld, too_much
+from mcpgate.policy.effort import Effort
+from mcpgate.policy.finder import LOOKS_MOST, MASKED_MOST, Finder, Step, Withheld, too_much
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Fraction, spelled
 from mcpgate.policy.regex import Regex
@@ -42,6 +43,10 @@ WITHIN_MOST = 3
 PART = 16
 #: Bytes that are encoded to be passed over, for each byte of a message: lists stand within lists.
 PROBED = 4
+#: Escapes of a document larger than C{LARGE} that are undone for the look at its bytes, at 1 us each; to
+#: decode it is faster.
+LARGE = 256 * 1024
+ESCAPES_MOST = 100_000
 #: Characters of names that are remembered to hold nothing, in a message that has them again and again.
 REMEMBERED_LENGTH = 64
 
@@ -62,6 +67,8 @@ class Strange(Exception):
 
 def may_hold(detectors: Detectors, raw: bytes) -> bool:
     """Whether a document must be walked, in which no path leads anywhere."""
+    if len(raw) > LARGE and raw.count(b"\\") > ESCAPES_MOST:
+        return True
     return detectors.suspicious(raw) or _COVERED.hits(raw)
 
 
@@ -73,6 +80,7 @@ class Budget:
     tokens: int = TOKENS_MOST
     looked: int = LOOKED_MOST
     masked: int = MASKED_MOST
+    effort: Effort = Factory(lambda: Effort(LOOKS_MOST))
     base64: int = blobs.BASE64_MOST
 
 
@@ -125,6 +133,13 @@ class Document:
         self._formal = True
         self._data(value, self._finder.roots)
         self._fitting, self._formal = None, False
+
+    def alone(self, text: str) -> str:
+        """A text that stands by itself, as a string that is data is masked."""
+        inner = self._inside(text)
+        found = self._find(inner)
+        self._formal = True
+        return self._choose(text, inner, found) if found or inner is not text else text
 
     def rewritten(self, raw: bytes) -> bytes:
         """The document without what was found."""
@@ -212,7 +227,7 @@ class Document:
 
     def _find(self, text: str) -> Sequence[Found]:
         self._looked(1)
-        return self._finder.found(text)
+        return self._finder.found(text, self._budget.effort)
 
     def _is_clean(self, text: str) -> bool:
         """Whether nothing is left to be masked."""
@@ -251,13 +266,14 @@ class Document:
 
     def _name(self, name: str, number: int, holder: Mapping[str, object]) -> None:
         """The name of a member, which must stay one of its own."""
-        found = self._find(name)
-        if not found:
+        inner = self._inside(name)
+        found = self._find(inner)
+        if not found and inner is name:
             if len(name) <= REMEMBERED_LENGTH:
                 self._clean.add(name)
             return
         self._count(found)
-        new = made = spliced(name, found, self._finder.stand_in)
+        new = made = spliced(inner, found, self._finder.stand_in)
         count = self._given.get((id(holder), made), 0)
         while count or new in holder:
             count += 1
@@ -266,7 +282,7 @@ class Document:
                 break
         self._given[id(holder), made] = max(count, 1)
         if self._fitting is not None and not self._fitting.key(self._path[:-1], name, new):
-            raise _no_fit(found[0].detector)
+            raise _no_fit("a name")
         self.edits[number] = new
 
     # Strings.
@@ -284,7 +300,7 @@ class Document:
             return
         self._looked(len(texts))
         inner = [self._inside(text) for text in texts]
-        finds = self._finder.found_across(inner) if len(texts) > 1 else [self._finder.found(inner[0])]
+        finds = self._finder.found_across(inner, self._budget.effort)
         for index, (text, now, found) in enumerate(zip(texts, inner, finds, strict=True)):
             self._path[-1] = index
             number = self._take()
@@ -414,10 +430,14 @@ class Document:
         plain = blobs.as_text(content) if content is not None else None
         if plain is None:
             return self._in_bytes(text, content)
+        return self._held(plain)
+
+    def _held(self, text: str) -> Sequence[Found]:
+        """All that is found in a text that is not changed in place, and in the JSON that it is."""
         counts = dict(self.counts)
-        masked = self._inside(plain)
-        found = self._find(masked)
-        if masked is not plain and not found:
+        inner = self._inside(text)
+        found = self._find(inner)
+        if inner is not text and not found:
             found = [Found(0, 0, name) for name in self.counts if self.counts[name] != counts.get(name)]
         self.counts = counts
         return found
@@ -432,7 +452,7 @@ class Document:
         for content in contents:
             least = blobs.BELIEVED if blobs.is_media(content) else 1
             for view in blobs.views(content):
-                found = self._finder.found_among(view, least)
+                found = self._finder.found_among(view, least, self._budget.effort)
                 if found:
                     return found
         return ()

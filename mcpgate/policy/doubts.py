@@ -14,7 +14,7 @@ from mcpgate.config.problem import Problem, quoted
 from mcpgate.config.schema import Config
 from mcpgate.policy.names import allowable
 from mcpgate.policy.patterns import is_glob
-from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, QUESTIONS, Rule, compile_rules
+from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, QUESTIONS, Policy, Rule
 from mcpgate.wire.mcp import (
     CLIENT_NOTIFICATIONS,
     CLIENT_REQUESTS,
@@ -37,9 +37,11 @@ _FOLLOWING: Mapping[str, str] = {
 } | {"completion/complete": "prompts/get and resources/read"}
 
 
-def doubts(config: Config) -> tuple[Problem, ...]:
-    """What there is to say of the rules of a configuration that is good, in the order of their names."""
-    policy = compile_rules(config.rules, config.detectors)
+def doubts(config: Config, policy: Policy) -> tuple[Problem, ...]:
+    """What there is to say of the rules of a configuration that is good, in the order of their names.
+
+    @param policy: what was made of them.
+    """
     found = []
     for rule in policy.rules:
         said = [*_of_itself(rule), *_of_callers(rule, config), *_of_others(rule, policy.rules)]
@@ -65,6 +67,9 @@ def _of_itself(rule: Rule) -> _Said:
             yield ".on.method", f"decides nothing: {what}"
         if asked and rule.action is HOLD:
             yield ".verdict", "is hold: what upstreams ask waits for nobody, so it is refused"
+    if rule.action is not None and not rule.requests and not any(map(rule.names_question, QUESTIONS)):
+        what = "never matches: of what upstreams send, a verdict is only about what they ask, by its method"
+        yield ".on.direction", what
     if not rule.names.every:
         yield from _of_names(rule)
 

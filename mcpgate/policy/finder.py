@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from attrs import Factory, define, frozen
 
 from mcpgate.policy.detectors import Detectors
+from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found
 from mcpgate.policy.texts import find_across
 from mcpgate.reasons import Reason, Refusal
 
 #: Values that are masked in one message. Who lists more of them has no message left worth reading.
 MASKED_MOST = 5_000
-#: Characters of a text that are searched at once for whether there are more than L{MASKED_MOST}: full of
-#: finds they take a tenth of a second.
-PIECE = 128 * 1024
+#: Close looks at what might be something, in one message: the worker is deaf for a fifth of a second. What
+#: is left then is taken for a find as a whole (L{Effort}).
+LOOKS_MOST = 20_000
 
 _STEP = re.compile(r"([^.\[\]]+|(?=\[))((?:\[\])*)")
 _NOTHING: Sequence[Found] = ()
@@ -79,39 +80,35 @@ class Finder:
     rules: Mapping[str, str]
     roots: Step | None
 
-    def found(self, text: str) -> Sequence[Found]:
+    def found(self, text: str, effort: Effort | None = None) -> Sequence[Found]:
         """
         What is to be masked in a text, in order.
 
-        @raise Withheld: Something is found with which it does not pass, or too much.
+        @param effort: What is left for the message; C{None} for as much as for one.
+        @raise Withheld: Something is found with which it does not pass.
         """
         if self.blocking is not None:
-            for one in self.blocking.find(text):
+            for one in self.blocking.find(text, effort):
                 raise self.blocked(one.detector)
         if self.masking is None:
             return _NOTHING
-        if len(text) > PIECE:
-            self._not_too_much(text)
-        return self.masking.find(text)
+        return self.masking.find(text, effort)
 
-    def found_across(self, texts: Sequence[str]) -> Sequence[Sequence[Found]]:
+    def found_across(self, texts: Sequence[str], effort: Effort | None = None) -> Sequence[Sequence[Found]]:
         """
         The same, of texts that follow one another, and also of what goes on from one to the next.
 
         @raise Withheld: As above.
         """
         if self.blocking is not None:
-            for finds in find_across(texts, self.blocking):
+            for finds in find_across(texts, self.blocking, effort):
                 for one in finds:
                     raise self.blocked(one.detector)
         if self.masking is None:
             return [_NOTHING] * len(texts)
-        for text in texts:
-            if len(text) > PIECE:
-                self._not_too_much(text)
-        return find_across(texts, self.masking)
+        return find_across(texts, self.masking, effort)
 
-    def found_among(self, text: str, least: int) -> Sequence[Found]:
+    def found_among(self, text: str, least: int, effort: Effort | None = None) -> Sequence[Found]:
         """
         What is found in bytes that are no text, as long as that is not by chance.
 
@@ -119,20 +116,12 @@ class Finder:
         @raise Withheld: As above.
         """
         for detectors in (self.blocking, self.masking):
-            for one in detectors.find(text) if detectors is not None else ():
+            for one in detectors.find(text, effort) if detectors is not None else ():
                 if one.end - one.start >= least:
                     if detectors is self.blocking:
                         raise self.blocked(one.detector)
                     return (one,)
         return ()
-
-    def _not_too_much(self, text: str) -> None:
-        assert self.masking is not None
-        count = 0
-        for begin in range(0, len(text), PIECE):
-            count += len(self.masking.find(text[begin : begin + PIECE]))
-            if count > MASKED_MOST:
-                raise too_much()
 
     def clean(self, text: str) -> bool:
         """Whether nothing is left to be masked."""

@@ -13,7 +13,6 @@ decodes other text counts its tokens (L{tokens}) and compares.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Set
 from functools import cache
 from itertools import islice
@@ -223,8 +222,12 @@ def respelled(token: bytes, text: str) -> bytes:
         return spelled(text)
     old: str = decode(token)
     shortest = min(len(old), len(text))
-    begin = _alike(shortest, lambda size: old[:size] == text[:size])
-    end = _alike(shortest - begin, lambda size: old[len(old) - size :] == text[len(text) - size :])
+    begin = _alike(shortest, lambda low, high: old[low:high] == text[low:high])
+    size, length = len(old), len(text)
+    end = _alike(
+        shortest - begin,
+        lambda low, high: old[size - high : size - low] == text[length - high : length - low],
+    )
     head, tail = spelled(old[:begin])[:-1], spelled(old[len(old) - end :])[1:]
     if not (token.startswith(head) and _ends_with(token, tail, old[: len(old) - end])):
         if len(token) > RESPELLED_MOST:
@@ -243,9 +246,14 @@ def _ends_with(token: bytes, tail: bytes, before: str) -> bool:
         return False
 
 
-def _alike(most: int, same: Callable[[int], bool]) -> int:
-    """The largest size, up to C{most}, at which two texts are the same; they are at each smaller one."""
-    return most if same(most) else bisect_left(range(1, most + 1), True, key=lambda size: not same(size))
+def _alike(most: int, same: Callable[[int, int], bool]) -> int:
+    """How far two texts are the same, up to C{most}. C{same}: whether they are from there to there."""
+    low, step = 0, 1 << 16
+    while step:
+        while low + step <= most and same(low, low + step):
+            low += step
+        step >>= 4
+    return low
 
 
 def _offset(token: bytes, characters: int) -> int:

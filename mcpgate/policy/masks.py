@@ -16,16 +16,19 @@ Every string, number and name of a member below C{params}, C{result} and C{error
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from attrs import field, frozen
 
 from mcpgate.policy.detectors import Detectors
-from mcpgate.policy.documents import PROBED, Budget, may_hold, spliced
+from mcpgate.policy.documents import PROBED, Budget, Document, may_hold, spliced
 from mcpgate.policy.finder import Finder, Step, Withheld, steps_of
+from mcpgate.policy.found import Found
+from mcpgate.policy.leaves import rewritten
 from mcpgate.policy.places import Places
-from mcpgate.reasons import Refusal
+from mcpgate.policy.sayings import Saying
+from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import Sender
 
@@ -82,7 +85,7 @@ class Masks:
             name. May hold more than is used.
         @raise ValueError: A name means nothing, or an expression or a path is none.
         """
-        mask = mask - block.keys()
+        mask = frozenset(mask - block.keys())
         used = mask | block.keys()
         custom = {name: text for name, text in custom.items() if name in used}
         paths = {name: path for name, path in paths.items() if name in used}
@@ -138,6 +141,29 @@ class Masks:
         """Whether a name or URI, which may not be changed, may be shown."""
         return not self._everything.find(name)
 
+    @property
+    def detectors(self) -> Detectors:
+        """All that is looked for in texts."""
+        return self._everything
+
+    def spoken(self, raw: bytes, saying: Saying, found: Sequence[Sequence[Found]]) -> Masked | Refusal:
+        """
+        A message that is said bit by bit, without what was found in its texts.
+
+        @param found: for each of the texts.
+        """
+        rules = dict(self.block)
+        counts: dict[str, int] = {}
+        edits: dict[int, str | bytes] = {}
+        for number, text, finds in zip(saying.numbers, saying.texts, found, strict=True):
+            for one in finds:
+                if one.detector in rules:
+                    return Refusal(Reason.POLICY_CONTENT, f"rule {rules[one.detector]}: {one.detector}")
+                counts[one.detector] = counts.get(one.detector, 0) + 1
+            if finds:
+                edits[number] = spliced(text, finds, self._finder.stand_in)
+        return Masked(rewritten(raw, edits), MappingProxyType(counts))
+
     def finds(self, text: bytes) -> str | None:
         """What is found, in words for the record, in what is no message: a comment, an error page."""
         found = self._everything.find(text.decode("utf-8", "replace"))
@@ -148,8 +174,11 @@ class Masks:
 
     def text(self, text: str) -> str:
         """A text that is no part of a message, as an argument of the same text is masked."""
-        found = self._everything.find(text)
-        return spliced(text, found, self._finder.stand_in_like) if found else text
+        try:
+            return Document(self._finder, self._everything, Budget(PROBED * len(text))).alone(text)
+        except Withheld:
+            # Nor does the message that it repeats something of.
+            return ""
 
     def _hinted(self, raw: bytes) -> bool:
         """Whether there may be something to which a path leads."""

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from mcpgate.policy import blobs, leaves
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import Budget, Document, spliced
-from mcpgate.policy.finder import PIECE, Finder, Withheld
+from mcpgate.policy.finder import Finder, Withheld
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Node, any_result, node_of
 from mcpgate.reasons import Reason
@@ -36,6 +36,8 @@ from mcpgate.wire.mcp import (
 
 #: How often a text is masked until nothing is found in it; then nothing of it is left.
 AGAIN = 2
+#: Characters of a text that is looked at again.
+AGAIN_MOST = 64 * 1024
 
 #: Members of a JSON Schema that hold schemas by names.
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
@@ -215,7 +217,7 @@ class Places(Document):
             elif where in _TIMES and _TIME.fullmatch(value):
                 return
             else:
-                found = self._find(value)
+                found = self._held(value)
             if found:
                 self._stuck(found, where)
 
@@ -331,10 +333,7 @@ class Places(Document):
 
     def _end_run(self) -> None:
         """Texts that follow one another are looked at together too."""
-        if len(self._run) > 1:
-            finds = self._finder.found_across([text for _, text in self._run])
-        else:
-            finds = [self._finder.found(text) for _, text in self._run]
+        finds = self._finder.found_across([text for _, text in self._run], self._budget.effort)
         for (number, text), found in zip(self._run, finds, strict=True):
             if found:
                 self.edits[number] = self._freely(text, found)
@@ -347,12 +346,12 @@ class Places(Document):
         masked = spliced(text, found, self._finder.stand_in)
         # What stands beside a mask may become a find with it. That takes an odd expression, and as long
         # again as the first look.
-        if len(masked) > PIECE:
+        if len(masked) > AGAIN_MOST:
             return masked
         for _ in range(AGAIN):
             if self._finder.clean(masked):
                 return masked
-            masked = spliced(masked, self._finder.found(masked), self._finder.stand_in)
+            masked = spliced(masked, self._find(masked), self._finder.stand_in)
         return ""
 
     def _bytes(self, text: str) -> None:

@@ -23,19 +23,52 @@ import re
 from collections.abc import Mapping
 from unicodedata import normalize
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mcpgate.config.condition import Condition, Each, read_path
 from mcpgate.config.schema import WhereTable
 from mcpgate.policy.patterns import Patterns, is_glob
 
-#: Longer names are none that a path has; normalising takes quadratic time on crafted ones.
-NAME_LENGTH = 256
-#: How many members and elements are looked at for one condition, which takes some 10 ms. Nobody can say
-#: what stands in the rest, so a message with more is read as what cannot be judged.
+#: How many times as long as a name another may be that reads like it: composition makes one character of
+#: a letter and its marks. Longer ones need not be normalised.
+LONGER_MOST = 4
+#: How many members and elements are looked at for one condition, and half the characters of names that have
+#: to be normalised, of which one may become eighteen. That takes 10 ms at most. Nobody can say what stands
+#: in the rest, so a message with more is read as what cannot be judged.
 VALUES_MOST = 10_000
 
 _ELSEWHERE = re.compile(r"(?:^|[/\\])\.\.?(?:$|[/\\])|[\\\x00-\x1f\x7f]|%(?:2[ef]|5c|00)", re.IGNORECASE)
+
+
+@frozen
+class Step:
+    """A name on a path, and what it takes to see which others read like it."""
+
+    name: str
+    plain: bool = field(eq=False)
+    lower: str = field(eq=False)
+    folded: str = field(eq=False)
+
+    @classmethod
+    def of(cls, name: str) -> Step:
+        return cls(name, name.isascii(), name.lower(), _folded(name))
+
+    def alike(self, members: Mapping[str, object]) -> tuple[list[str], int]:
+        """The members that have this name, or one that differs in case or width only; and what it cost."""
+        found, cost = [], len(members)
+        for name in members:
+            if name == self.name:
+                found.append(name)
+            elif self.plain and name.isascii():
+                if name.lower() == self.lower:
+                    found.append(name)
+            elif len(name) <= LONGER_MOST * len(self.folded):
+                cost += len(name) // 2
+                if cost > VALUES_MOST:
+                    break
+                if _folded(name) == self.folded:
+                    found.append(name)
+        return found, cost
 
 
 @frozen
@@ -43,10 +76,11 @@ class Clause:
     """One condition: where a value stands, and what it must be."""
 
     path: str
-    steps: tuple[str | Each, ...]
+    steps: tuple[Step | Each, ...]
     condition: Condition
     texts: Patterns
     paths: Patterns
+    kinds: frozenset[type]
 
     @classmethod
     def compile(cls, path: str, condition: Condition) -> Clause:
@@ -55,44 +89,51 @@ class Clause:
         paths = [text for text in texts if is_glob(text) and "/" in text]
         # Of no pattern at all L{Patterns} would match everything; asked only if there are some.
         plain = [text for text in texts if text not in paths]
-        return cls(path, read_path(path), condition, Patterns.compile(plain), Patterns.compile(paths))
+        return cls(
+            path,
+            tuple(step if isinstance(step, Each) else Step.of(step) for step in read_path(path)),
+            condition,
+            Patterns.compile(plain),
+            Patterns.compile(paths),
+            frozenset(map(_kind, condition.equal)),
+        )
 
     def holds(self, params: Mapping[str, object], *, widely: bool) -> bool:
         """Whether it is so."""
-        found, condition = _walk(params, self.steps, widely=widely), self.condition
-        if found.doubtful:
+        found, condition = _walk(params, self.steps, widely), self.condition
+        if found is None:
             return widely
-        values = found.values
+        values, lacking = found
         if condition.present is not None:
             if widely:
-                return bool(values) if condition.present else found.lacking or not values
-            return (bool(values) and not found.lacking) if condition.present else not values
-        if not values or (found.lacking and not widely):
+                return bool(values) if condition.present else lacking or not values
+            return (bool(values) and not lacking) if condition.present else not values
+        if not values or (lacking and not widely):
             return False
-        judged = (self._judged(value, widely=widely) for value in values)
-        return any(judged) if widely else all(judged)
+        if widely:
+            return any([self._judged(value, widely) for value in values])
+        return all([self._judged(value, widely) for value in values])
 
-    def _judged(self, value: object, *, widely: bool) -> bool:
+    def _judged(self, value: object, widely: bool) -> bool:
         condition = self.condition
         if value is None or condition.null:
             return value is None and condition.null
-        if condition.least is not None or condition.most is not None:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                return widely
-            return (condition.least is None or value >= condition.least) and (
-                condition.most is None or value <= condition.most
-            )
-        kinds = {_kind(each) for each in condition.equal}
-        if _kind(value) not in kinds:
+        kind = _kind(value)
+        if kind in self.kinds:
+            if kind is str:
+                assert isinstance(value, str)
+                if not self.texts.every and self.texts.match(value):
+                    return True
+                if self.paths.every or not self.paths.match(value):
+                    return False
+                return widely or _ELSEWHERE.search(value) is None
+            return any([_kind(each) is kind and each == value for each in condition.equal])
+        if condition.equal or kind is not float:
             # Some servers read "true" as true, and 5 as "5".
             return widely
-        if isinstance(value, str):
-            if not self.texts.every and self.texts.match(value):
-                return True
-            if self.paths.every or not self.paths.match(value):
-                return False
-            return widely or _ELSEWHERE.search(value) is None
-        return any(_kind(each) is _kind(value) and each == value for each in condition.equal)
+        assert isinstance(value, int | float)
+        least, most = condition.least, condition.most
+        return (least is None or value >= least) and (most is None or value <= most)
 
 
 @frozen
@@ -119,30 +160,20 @@ def _path(entry: tuple[str, Condition]) -> str:
 
 
 def _kind(value: object) -> type:
-    if isinstance(value, bool):
-        return bool
-    return float if isinstance(value, int | float) else type(value)
+    # All numbers of JSON are of one kind; true and false are none, though they are to Python.
+    kind = type(value)
+    return float if kind is int else kind
 
 
-@frozen
-class _Found:
+def _walk(
+    params: Mapping[str, object], steps: tuple[Step | Each, ...], widely: bool
+) -> tuple[list[object], bool] | None:
     """
-    What stands at a path.
+    The values at a path, and whether something on the way has no such member.
 
-    @ivar lacking: Something on the way has no such member.
-    @ivar doubtful: Nobody can say what a server would make of it.
+    @return: C{None} where nobody can say what a server would make of it.
     """
-
-    values: list[object]
-    lacking: bool = False
-    doubtful: bool = False
-
-
-_DOUBTFUL = _Found([], doubtful=True)
-
-
-def _walk(value: object, steps: tuple[str | Each, ...], *, widely: bool) -> _Found:
-    found = [value]
+    found: list[object] = [params if type(params) is dict else dict(params)]
     lacking = False
     left = VALUES_MOST
     for step in steps:
@@ -150,37 +181,35 @@ def _walk(value: object, steps: tuple[str | Each, ...], *, widely: bool) -> _Fou
         for each in found:
             if each is None:
                 lacking = True
-            elif isinstance(step, Each):
-                if isinstance(each, list):
-                    deeper += each
-                    left -= len(each)
+            elif type(step) is Step:
+                if type(each) is not dict:
+                    return None
+                if len(each) > left:
+                    return None
+                alike, cost = step.alike(each)
+                left -= cost
+                if left < 0:
+                    return None
+                if len(alike) == 1 and (widely or alike[0] == step.name):
+                    deeper.append(each[alike[0]])
+                elif not alike:
+                    lacking = True
                 elif widely:
-                    # Some servers take one value for a list of one.
-                    deeper.append(each)
+                    deeper += [each[name] for name in alike]
                 else:
-                    return _DOUBTFUL
-            elif isinstance(each, Mapping):
+                    return None
+            elif type(each) is list:
                 left -= len(each)
                 if left < 0:
-                    return _DOUBTFUL
-                alike = [name for name in each if name == step or _reads_as(name, step)]
-                if not widely and alike not in ([], [step]):
-                    return _DOUBTFUL
-                lacking = lacking or not alike
-                deeper += [each[name] for name in alike]
+                    return None
+                deeper += each
+            elif widely:
+                # Some servers take one value for a list of one.
+                deeper.append(each)
             else:
-                return _DOUBTFUL
-            if left < 0:
-                return _DOUBTFUL
+                return None
         found = deeper
-    return _Found(found, lacking)
-
-
-def _reads_as(name: str, other: str) -> bool:
-    """Whether two names differ in case or width only."""
-    if name.isascii() and other.isascii():
-        return len(name) == len(other) and name.lower() == other.lower()
-    return len(name) <= NAME_LENGTH and _folded(name) == _folded(other)
+    return found, lacking
 
 
 def _folded(name: str) -> str:

@@ -21,12 +21,14 @@ from mcpgate.policy.rules import BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.hearing import Hearing
 from mcpgate.relay.questions import Questions
-from mcpgate.relay.reply import NOTED_MOST, Document, Events, Hearing, Reply, reply_to
+from mcpgate.relay.reply import NOTED_MOST, Document, Events, Reply, reply_to
 from mcpgate.relay.spending import Spending
 from mcpgate.relay.tasks import LIST as TASKS_LIST
 from mcpgate.relay.tasks import TOLD, learn, listed, told
 from mcpgate.sessions.live import REQUESTS_MOST, Recent
+from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import UpstreamConnection
 from mcpgate.wire import clamp
 from mcpgate.wire.endpoint import target_of
@@ -94,6 +96,8 @@ class Answering:
             method=admission.head.method,
             document=limits.answer_size,
             event=limits.event_size,
+            clock=lambda: exchange.inbound.force.readiness.now,
+            ends=exchange.asking is not None and exchange.asking.judged is not None,
         )
         if isinstance(reply, Refusal):
             self._unfit(reply, finished)
@@ -138,6 +142,8 @@ class Answering:
             self._pass_events(reply, passed, finished and reply.refusal is None)
             if reply.refusal is not None:
                 self._unfit(reply.refusal, finished)
+            elif reply.due is not None:
+                self._wait(reply.due)
         elif finished:
             self._pass_whole(passed, reply.size)
 
@@ -152,11 +158,34 @@ class Answering:
             exchange.refuse(refusal)
         elif self.answered:
             # All that was asked for is there; only the end of the stream is not.
-            self._end(self._reply.line_end if type(self._reply) is Events else b"", None)
+            self._end(self._last_events(), None)
         else:
+            rest = self._reply.rest() if type(self._reply) is Events else b""
+            if rest:
+                # It was heard, so it must be with the caller.
+                self._pass_events(self._reply, rest, False)  # type: ignore[arg-type]
             exchange.cut(refusal)
 
     # What the exchange calls.
+
+    def _wait(self, due: float) -> None:
+        """What an upstream says bit by bit waits for the next bit, but not for long."""
+        stream = self._exchange.inbound.stream
+        if not stream.congested:
+            stream.deadline = due
+
+    def overdue(self) -> None:
+        """It has waited long enough."""
+        reply, stream = self._reply, self._exchange.inbound.stream
+        stream.deadline = NEVER
+        if type(reply) is not Events or reply.due is None or self._exchange.closed:
+            return
+        if reply.due <= self._exchange.inbound.force.readiness.now:
+            self._pass_events(reply, reply.late(), False)
+            if self._hearing is not None and self._hearing.dropped:
+                self._note(self._hearing)
+        if reply.due is not None:
+            self._wait(reply.due)
 
     def paused(self) -> None:
         """The caller reads slowly."""
@@ -165,7 +194,12 @@ class Answering:
 
     def resumed(self) -> None:
         """The caller caught up."""
-        if self._connection is not None and type(self._reply) is Events:
+        reply = self._reply
+        if type(reply) is not Events:
+            return
+        if reply.due is not None:
+            self._wait(reply.due)
+        if self._connection is not None:
             self._connection.resume()
 
     def abandon(self) -> None:
@@ -193,9 +227,15 @@ class Answering:
 
     def end_stream(self, refusal: Refusal) -> None:
         """End a stream between two events, as if the upstream had ended it."""
-        if type(self._reply) is Events:
+        reply = self._reply
+        if type(reply) is Events:
             self.abandon()
-            self._end(self._reply.line_end, refusal, close=True)
+            self._end(self._last_events(), refusal, close=True)
+
+    def _last_events(self) -> bytes:
+        """What must still pass before anything else of ours, or the end: what waits, or half a line's end."""
+        reply = self._reply
+        return (reply.rest() or reply.line_end) if type(reply) is Events else b""
 
     # The answer passes.
 
@@ -304,7 +344,7 @@ class Answering:
         assert hearing is not None and type(self._reply) is Events
         awaited = exchange.asking.awaited if exchange.asking is not None else ()
         errors = [event_of(self._error(refusal, id)) for id in awaited]
-        self._end(self._reply.line_end + b"".join(errors), refusal)
+        self._end(self._last_events() + b"".join(errors), refusal)
 
     def _end(self, payload: bytes, refusal: Refusal | None, *, close: bool = False) -> None:
         exchange = self._exchange
@@ -336,7 +376,7 @@ class Answering:
         elif not self.answered:
             self._give_up(refusal)
         else:
-            self._end(self._reply.line_end if type(self._reply) is Events else b"", refusal)
+            self._end(self._last_events(), refusal)
 
     # What may be said.
 

@@ -213,13 +213,18 @@ class Exchange:
             wait = 2 * upstream.table.connect_timeout + upstream.table.handshake_timeout + 1
             inbound.stream.deadline = inbound.force.readiness.now + wait
 
-    def lease_overdue(self) -> None:
-        """No connection in the time that one attempt may take; or it is the time of a held call."""
+    def overdue(self) -> None:
+        """
+        No connection in the time that one attempt may take; or it is the time of a held call, or of what
+        waits of an answer.
+        """
         if self.holding is not None and self.holding.waits:
             return self.holding.overdue()
         if self._pool is not None:
             self._pool.withdraw(self)
             self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
+        elif self._answering is not None:
+            self._answering.overdue()
 
     def leased(self, connection: UpstreamConnection) -> None:
         inbound = self.inbound

@@ -185,8 +185,7 @@ class Inbound:
 
     def overdue(self) -> None:
         if self._exchange is not None:
-            # Only the wait for an upstream connection has a deadline of ours.
-            return self._exchange.lease_overdue()
+            return self._exchange.overdue()
         if self._awaiting is None and not self._buffer:
             return self.close()
         admission, self._awaiting = self._awaiting, None

@@ -1,12 +1,6 @@
 """What an upstream answers, judged message by message before a byte of it is passed on.
 
-A L{Hearing} knows what may be said: which requests await an answer here, and whether the upstream may
-ask something itself. A message that may not be said is kept from the caller and noted; what cannot be
-read in one way only is a refusal, which ends the answer. What may be said passes in the bytes in which
-it came.
-
-What an upstream says of itself, between the answers, is subject to the masks of whoever hears it; answers
-are subject to those of their requests (C{relay.answering}).
+A L{Hearing} knows what may be said (C{relay.hearing}).
 
 One L{Hearing}, four forms of a body: a L{Document} is held until it is whole, as its judgement decides
 about the status; L{Events} pass one by one; an L{Error} is the upstream's own refusal and passes as it
@@ -18,34 +12,18 @@ Messages from the Server"; JSON-RPC 2.0 section 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable
 from json import JSONDecoder
 from typing import Protocol
 
-from attrs import Factory, define
-
-from mcpgate.policy.asked import Asked
-from mcpgate.policy.lists import JUDGED_NEWS
-from mcpgate.policy.masks import Masked, Masks
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.following import Following
+from mcpgate.relay.hearing import Hearing
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
+from mcpgate.wire.jsonrpc import Message, parse
 from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import BOM, Event, EventReader, amended, around
-
-#: Requests by their ids, which are as their sender chose them: 1 and "1" are two.
-Outstanding = MutableMapping[int | str, Asked]
-
-#: What becomes of an answer before it is passed on: the bytes to pass on, or why not.
-#: C{None} for the request: this worker has not seen it. It may drop the answer, as L{Hearing.hear} may.
-Amend = Callable[["Asked | None", Message, bytes], bytes | None | Refusal]
-
-#: The same for a notification.
-News = Callable[[Message, bytes], bytes | None | Refusal]
-#: Why a request or notification of the upstream's own is kept from the caller, if it is; with what else it
-#: has asked the caller.
-Keep = Callable[[Message, "Mapping[int | str, str] | None"], Refusal | None]
 
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
@@ -58,140 +36,6 @@ _BARE = Event(b"event: message\n\n", None, b"message")
 
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
-
-#: Answers of one stream whose ids are remembered to tell a second one: eight times the requests that are
-#: remembered of a session. A stream of 2024-11-05 brings all answers of its session, for days.
-ANSWERED_MOST = 1024
-
-
-@define(eq=False)
-class Hearing:
-    """
-    What may be said on one answer, and what was.
-
-    @ivar outstanding: The requests that it may answer. Whichever is answered is taken out.
-    @ivar amend: Called with each answer, in order.
-    @ivar keep: Called with each message that is no answer, in order; C{None}: nothing of that is kept.
-    @ivar news: Called with each notification that is not everybody's (C{policy.lists}), if there are rules.
-    @ivar asked: Gets the upstream's own requests, by id; C{None} where it may ask nothing (2026-07-28).
-    @ivar again: Whether what it may answer may have been answered before: the caller has come back for what
-        it missed.
-    @ivar events: Gets the ids of the events that pass.
-    @ivar strangers: Whether it may answer what this worker does not know: a stream that is resumed by
-        C{Last-Event-ID}, or that of 2024-11-05, which brings all answers.
-    @ivar batches: Whether several messages may come in one piece (2025-03-26).
-    @ivar decline: Answers a request of the upstream's that does not reach the caller; returns what is noted.
-    @ivar masks: What everything but the answers is subject to; C{None}: nothing.
-    @ivar masked: How many values of each detector were masked.
-    @ivar dropped: What was kept from the caller and is not recorded yet.
-    """
-
-    outstanding: Outstanding
-    amend: Amend
-    asked: MutableMapping[int | str, str] | None = None
-    again: bool = False
-    events: MutableMapping[bytes, None] | None = None
-    strangers: bool = False
-    batches: bool = False
-    endpoint: Callable[[bytes], bytes | Refusal] | None = None
-    masks: Masks | None = None
-    masked: dict[str, int] = Factory(dict)
-    keep: Keep | None = None
-    decline: Callable[[Message, Refusal], Refusal] | None = None
-    dropped: list[Refusal] = Factory(list)
-    answered: set[int | str] = Factory(set)
-    news: News | None = None
-
-    def hear(self, raw: bytes) -> bytes | None | Refusal:
-        """What to pass on of one message, or of one batch; C{None}: nothing."""
-        message = parse(raw)
-        if type(message) is Message:
-            return self._one(message, raw)
-        if message.reason is Reason.FRAME_BATCH and self.batches:  # type: ignore[union-attr]
-            batch = parse_batch(raw)
-            return self._several(batch, raw) if isinstance(batch, Batch) else _unreadable(batch)
-        return _unreadable(message)  # type: ignore[arg-type]
-
-    def _several(self, batch: Batch, whole: bytes) -> bytes | None | Refusal:
-        heard = []
-        changed = False
-        for message, raw in batch.parts:
-            one = self._one(message, raw)
-            if isinstance(one, Refusal):
-                return one
-            changed = changed or one is not raw
-            if one is not None:
-                heard.append(one)
-        if not changed:
-            return whole
-        return b"[%b]" % b",".join(heard) if heard else None
-
-    def _one(self, message: Message, raw: bytes) -> bytes | None | Refusal:
-        id = message.id
-        if message.kind is RESPONSE:
-            assert id is not None
-            asked = self.outstanding.get(id) if self.again else self.outstanding.pop(id, None)
-            if (asked is None and not self.strangers) or (self.again and id in self.answered):
-                if id in self.answered:
-                    self.drop(Reason.UPSTREAM_REPEATED, "a second answer to one request")
-                else:
-                    self.drop(Reason.UPSTREAM_UNASKED, "an answer to no request that awaits one here")
-                return None
-            heard = self.amend(asked, message, raw)
-            if not isinstance(heard, Refusal):
-                if len(self.answered) >= ANSWERED_MOST:
-                    self.answered.clear()
-                self.answered.add(id)
-            elif asked is not None and not self.again:
-                # Whoever waits for it has no answer yet: it gets ours.
-                self.outstanding[id] = asked
-            return heard
-        questions = self.asked
-        if message.kind is REQUEST and questions is None:
-            self.drop(Reason.UPSTREAM_ASKS, "a request of its own")
-            return None
-        kept = self.keep(message, questions) if self.keep is not None else None
-        if kept is not None:
-            self.dropped.append(kept)
-            return None
-        if message.kind is REQUEST:
-            assert questions is not None and id is not None and message.method is not None
-            questions[id] = message.method
-        elif questions and message.method == "notifications/cancelled":
-            withdrawn = message.params.get("requestId")
-            if type(withdrawn) is int or type(withdrawn) is str:
-                questions.pop(withdrawn, None)
-        if self.news is not None and message.method in JUDGED_NEWS:
-            heard = self.news(message, raw)
-            if heard is None or isinstance(heard, Refusal):
-                return heard
-            if heard is not raw:
-                read = parse(heard)
-                assert isinstance(read, Message)
-                message, raw = read, heard
-        return raw if self.masks is None else self._screened(self.masks, message, raw)
-
-    def _screened(self, masks: Masks, message: Message, raw: bytes) -> bytes | None:
-        screened = masks.apply(message, raw, sender=SERVER)
-        if isinstance(screened, Refusal):
-            if message.kind is REQUEST:
-                assert self.asked is not None and message.id is not None
-                self.asked.pop(message.id, None)
-                screened = self.decline(message, screened) if self.decline is not None else screened
-            self.dropped.append(screened)
-            return None
-        return raw if screened is None else self.count(screened)
-
-    def count(self, screened: Masked) -> bytes:
-        """Note what was masked; returns what may pass."""
-        for detector, number in screened.counts.items():
-            self.masked[detector] = self.masked.get(detector, 0) + number
-        return screened.raw
-
-    def drop(self, reason: Reason, detail: str) -> None:
-        """Keep something from the caller."""
-        self.dropped.append(Refusal(reason, detail))
-
 
 class Reply(Protocol):
     """An answer's body as it arrives. C{size}: how much of it came."""
@@ -285,9 +129,15 @@ class Events:
         CR for a line's end only when something follows.
     """
 
-    def __init__(self, hearing: Hearing, most: int) -> None:
+    def __init__(self, hearing: Hearing, most: int, clock: Callable[[], float], ends: bool) -> None:
+        """
+        @param clock: seconds.
+        @param ends: whether the first answer ends all that is said bit by bit before it.
+        """
         self._hearing = hearing
         self._most = most
+        self._ends = ends
+        self._following = Following(hearing, clock) if hearing.masks is not None else None
         self._reader = EventReader()
         self._begun = False
         self.size = 0
@@ -312,11 +162,12 @@ class Events:
                 if isinstance(heard, Refusal):
                     self.refusal = heard
                     break
-                passed.append(heard)
+                if heard:
+                    passed.append(heard)
             elif event.raw != BOM and not self._tells(event.raw):
                 # A comment, a time to retry after, or an id to resume from. A byte order mark says nothing,
                 # and the official Python client loses the line after it.
-                passed.append(event.raw)
+                passed.append(self._behind(event.raw))
             if event.id:
                 self.resumable = True
                 if self._hearing.events is not None:
@@ -324,6 +175,28 @@ class Events:
         else:
             if reader.size > self._most:
                 self.refusal = self._too_large()
+        if self._following is not None and (finished or self.refusal is not None):
+            # Nobody goes on.
+            passed.append(self._following.end())
+        return self._out(passed)
+
+    @property
+    def due(self) -> float | None:
+        """When L{late} is to be called, if nothing is taken before; C{None}: nothing waits."""
+        return self._following.due if self._following is not None else None
+
+    def late(self) -> bytes:
+        """What has waited too long for what it may be the beginning of."""
+        assert self._following is not None
+        passed = self._out([self._following.late()])
+        assert isinstance(passed, bytes)
+        return passed
+
+    def rest(self) -> bytes:
+        """All that waits, as nothing comes after it."""
+        return self._following.end() if self._following is not None else b""
+
+    def _out(self, passed: list[bytes]) -> bytes | Refusal:
         whole = passed[0] if len(passed) == 1 else b"".join(passed)
         if self.refusal is not None and not whole:
             return self.refusal
@@ -349,33 +222,61 @@ class Events:
             if kind == b"endpoint" and data and self._hearing.endpoint is not None and not self._begun:
                 self._begun = True
                 target = self._hearing.endpoint(data)
-                return target if isinstance(target, Refusal) else amended(event, target)
+                return target if isinstance(target, Refusal) else self._behind(amended(event, target))
             # Clients know no other, so they miss nothing; and a second endpoint would lead them away.
             self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that is no message")
-            return b":\n\n"
+            return self._behind(b":\n\n")
         if not data:
-            return event.raw
+            return self._behind(event.raw)
         self._begun = True
-        heard = self._hearing.hear(data)
-        if heard is None or isinstance(heard, Refusal):
-            return heard if heard is not None else b""
-        if self._hearing.masks is not None and self._tells(around(event)):
-            return amended(_BARE, heard)
-        return event.raw if heard is data else amended(event, heard)
+        hearing, following = self._hearing, self._following
+        answered = len(hearing.answered)
+        heard = hearing.hear(data)
+        if following is None:
+            if heard is data:
+                return event.raw
+            if heard is None or isinstance(heard, Refusal):
+                return heard if heard is not None else b""
+            return amended(event, heard)
+        before = b""
+        if self._ends and len(hearing.answered) != answered:
+            before = following.end()
+        if isinstance(heard, Refusal):
+            # What waits passes with the end.
+            return heard
+        if heard is None:
+            return before
+        if self._tells(around(event)):
+            event, data = _BARE, b""
+        if hearing.saying is not None:
+            saying, hearing.saying = hearing.saying, None
+            return before + following.say(event, data, heard, saying)
+        return before + following.behind(event.raw if heard is data else amended(event, heard))
+
+    def _behind(self, piece: bytes) -> bytes:
+        return piece if self._following is None else self._following.behind(piece)
 
 
 def reply_to(
-    head: ResponseHead, hearing: Hearing, *, method: bytes, document: int, event: int
+    head: ResponseHead,
+    hearing: Hearing,
+    *,
+    method: bytes,
+    document: int,
+    event: int,
+    clock: Callable[[], float],
+    ends: bool,
 ) -> Reply | Refusal:
     """
     How an answer is to be read.
 
     @param method: The HTTP method that is answered.
     @param document: The largest message, in bytes; C{event}: the largest event.
+    @param clock: Seconds; C{ends}: whether the first answer ends what is said bit by bit before it.
     """
     content = head.content
     if content is EVENTS and head.status < 300 and head.framing is not NONE:
-        return Events(hearing, event)
+        return Events(hearing, event, clock, ends)
     if head.length > document:
         return Refusal(Reason.UPSTREAM_ANSWER_SIZE, f"{head.length} bytes are announced")
     if head.status >= 300:
@@ -401,8 +302,3 @@ def _brings_a_result(body: bytes) -> bool:
         return True
     found = value if type(value) is list else [value]
     return any(type(one) is tuple and any(name == "result" for name, _ in one) for one in found)
-
-
-def _unreadable(refusal: Refusal) -> Refusal:
-    return Refusal(Reason.UPSTREAM_MESSAGE, str(refusal))
-

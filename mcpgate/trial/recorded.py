@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcpgate.evidence.record import parse_line
 from mcpgate.tls.handshake import Certificate, Handshake
@@ -17,6 +17,9 @@ from mcpgate.tls.handshake import Certificate, Handshake
 #: Handshakes that are remembered for the exchanges behind them, the latest ones: a connection that is so
 #: old is rarely still in use, and one that is forgotten only makes a question undecidable.
 HANDSHAKES_MOST = 200_000
+#: Exchanges that are waited for to end, as only then it is known what was masked. More run at once on no
+#: gate; what a gate that was killed has left open is told without.
+OPEN_MOST = 100_000
 
 
 @frozen(cache_hash=True)
@@ -41,6 +44,7 @@ class Recorded:
     @ivar verdict: What was decided then: C{allow}, C{block} or C{hold}.
     @ivar inbound: The caller's connection; C{None} where its record is not in the journal.
     @ivar outbound: The upstream's; C{None} also where none was needed.
+    @ivar masked: The detectors that have masked something of it, or of its answer.
     """
 
     id: str
@@ -57,6 +61,7 @@ class Recorded:
     rule: str | None
     inbound: Connection | None
     outbound: Connection | None
+    masked: frozenset[str] = frozenset()
 
 
 class Reading:
@@ -67,24 +72,36 @@ class Reading:
     def __init__(self) -> None:
         self.faulty = 0
         self._connections: OrderedDict[str, Connection] = OrderedDict()
+        self._open: OrderedDict[str, list[Recorded]] = OrderedDict()
 
     def messages(self, lines: Iterable[bytes]) -> Iterator[Recorded]:
-        """Every message that was judged, in the order of the journal."""
+        """Every message that was judged, in the order in which their exchanges ended."""
         for line in lines:
             try:
-                record = parse_line(line)
-                if record.get("type") == "handshake":
-                    self._remember(record)
-                    continue
-                if record.get("type") != "open" or record.get("principal") is None:
-                    # The gate's own, and those who never proved who they are: no rule is about them.
-                    continue
-                calls = _calls(record)
-            except (ValueError, KeyError, TypeError):
+                yield from self._read(parse_line(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
                 self.faulty += 1
-                continue
-            for call in calls:
-                yield self._recorded(record, call)
+        for left in self._open.values():
+            yield from left
+        self._open.clear()
+
+    def _read(self, record: Mapping[str, object]) -> list[Recorded]:
+        """What is complete with this record."""
+        kind = record.get("type")
+        if kind == "handshake":
+            self._remember(record)
+        elif kind == "open" and record["principal"] is not None:
+            # Without one it is the gate's own, or of somebody unproved: no rule is about it.
+            found = [self._recorded(record, call) for call in _calls(record)]
+            if found:
+                self._open[str(record["id"])] = found
+                return self._open.popitem(last=False)[1] if len(self._open) > OPEN_MOST else []
+        elif kind == "close":
+            found = self._open.pop(str(record["id"]), [])
+            masked = _masked(record)
+            # Of a batch nobody can tell whose it was.
+            return [evolve(one, masked=one.masked | masked) for one in found] if len(found) == 1 else found
+        return []
 
     def _remember(self, record: Mapping[str, object]) -> None:
         facts = record["handshake"]
@@ -112,6 +129,7 @@ class Reading:
             rule=_text(call["rule"]),
             inbound=self._connections.get(str(record["inbound"])),
             outbound=self._connections.get(str(record["outbound"])),
+            masked=_masked(call),
         )
 
 
@@ -121,6 +139,11 @@ def _calls(record: Mapping[str, object]) -> list[Mapping[str, object]]:
     if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
         raise ValueError("calls are no list of objects")
     return [call for call in calls if isinstance(call["method"], str)]
+
+
+def _masked(record: Mapping[str, object]) -> frozenset[str]:
+    masked = record.get("masked")
+    return frozenset(masked) if isinstance(masked, dict) else frozenset()
 
 
 def _text(value: object) -> str | None:

@@ -38,6 +38,7 @@ class Now:
     @ivar verdict: C{None} where it cannot be told.
     @ivar unknown: What would have to be known to tell it.
     @ivar masks: The detectors that its answer is subject to for sure.
+    @ivar unmasked: Those that have masked something of it, and for sure would not.
     """
 
     verdict: str | None
@@ -45,6 +46,7 @@ class Now:
     reason: Reason | None = None
     unknown: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
+    unmasked: tuple[str, ...] = ()
 
 
 @frozen
@@ -61,6 +63,7 @@ class Kind:
     reason: str | None
     unknown: tuple[str, ...]
     masks: tuple[str, ...]
+    unmasked: tuple[str, ...]
 
 
 @define
@@ -92,6 +95,10 @@ class Tally:
         """What would still be let through, subject to masks."""
         return self._sorted(kind for kind in self.kinds if kind.masks and kind.is_now != "block")
 
+    def unmasked(self) -> list[tuple[Kind, Count]]:
+        """Of what something was masked that would pass now."""
+        return self._sorted(kind for kind in self.kinds if kind.unmasked)
+
     def _sorted(self, kinds: Iterable[Kind]) -> list[tuple[Kind, Count]]:
         found = [(kind, self.kinds[kind]) for kind in kinds]
         return sorted(found, key=lambda pair: (-pair[1].count, pair[0].method, pair[0].name or ""))
@@ -101,8 +108,16 @@ def replay(subject: Subject, messages: Iterable[Recorded]) -> Tally:
     """Judge all messages of a journal again."""
     tally = Tally()
     known: dict[object, Now] = {}
+    regard = subject.policy.regard
+    leaving = any(rule.outbound is not None for rule in subject.policy.rules)
     for one in messages:
-        key = evolve(one, id="", time="")
+        leg = one.inbound
+        key = (
+            *(one.principal, one.how, one.proof, one.route, one.method, one.name, one.masked),
+            # Of connections there are many, and few rules look at them.
+            leg if regard.address or leg is None else leg.handshake if regard.handshake else None,
+            one.outbound if leaving else None,
+        )
         now = known.get(key)
         if now is None:
             now = judged_again(subject, one)
@@ -121,6 +136,7 @@ def replay(subject: Subject, messages: Iterable[Recorded]) -> Tally:
             reason=now.reason.value if now.reason is not None else None,
             unknown=now.unknown,
             masks=now.masks,
+            unmasked=now.unmasked,
         )
         count = tally.kinds.setdefault(kind, Count())
         count.count += 1
@@ -138,24 +154,22 @@ def judged_again(subject: Subject, one: Recorded) -> Now:
     if not calls:
         return Now(None, unknown=("name",))
     unknown: dict[str, None] = {}
-    lenient: Verdict | None = None
-    strict: Verdict | None = None
-    for call in calls:
-        kindly = _verdict(subject.policy, one, call, unknown, lenient=True)
-        harshly = _verdict(subject.policy, one, call, unknown, lenient=False)
-        if lenient is None or _ORDER[kindly.action] < _ORDER[lenient.action]:
-            lenient = kindly
-        if strict is None or _ORDER[harshly.action] > _ORDER[strict.action]:
-            strict = harshly
-    assert lenient is not None and strict is not None
-    masks = _detectors(lenient) if len(calls) == 1 else ()
-    if lenient.action is not strict.action:
-        if len(calls) > 1:
-            unknown["what name refers to"] = None
-        return Now(None, unknown=tuple(unknown), masks=masks)
-    return Now(
-        strict.action.value, strict.rule, strict.reason, (), masks if strict.action is not BLOCK else ()
-    )
+    kindly = [_verdict(subject.policy, one, call, _Doubt(lenient=True), unknown) for call in calls]
+    harshly = [_verdict(subject.policy, one, call, _Doubt(lenient=False), unknown) for call in calls]
+    lenient, strict = min(kindly, key=_order), max(harshly, key=_order)
+    if lenient.action is BLOCK:
+        return Now("block", strict.rule, strict.reason)
+    masks = tuple(sorted(frozenset.intersection(*map(_detectors, kindly))))
+    unmasked: tuple[str, ...] = ()
+    if one.masked.difference(masks):
+        doubt = _Doubt(lenient=True, masked=True)
+        widely = [_verdict(subject.policy, one, call, doubt, unknown) for call in calls]
+        unmasked = tuple(sorted(one.masked.difference(*map(_detectors, widely))))
+    if lenient.action is strict.action:
+        return Now(strict.action.value, strict.rule, strict.reason, (), masks, unmasked)
+    if len(calls) > 1:
+        unknown["what name refers to"] = None
+    return Now(None, None, None, tuple(unknown), masks, unmasked)
 
 
 def calls_of(one: Recorded) -> list[Call]:
@@ -190,34 +204,46 @@ def caller_of(one: Recorded) -> Caller:
     return Caller(principal, address, one.inbound.handshake)
 
 
-def _verdict(
-    policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool
-) -> Verdict:
-    """The verdict if all that is not known speaks for the call, or against it."""
+@frozen
+class _Doubt:
+    """
+    What is made of that which nobody knows.
+
+    @ivar lenient: Whether it speaks for the call: rules that allow are about it, and no others are.
+    @ivar masked: Whether rules of masks are.
+    """
+
+    lenient: bool
+    masked: bool = False
+
+    def takes(self, rule: Rule) -> bool:
+        """Whether a rule is about what it may or may not be about."""
+        return self.masked if rule.action is None else (rule.action is ALLOW) is self.lenient
+
+
+def _verdict(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Verdict:
+    """The verdict, in one way to settle what is in doubt. C{unknown}: gets what that is."""
     assert one.route is not None
-    callers = _callers(policy, one, call, unknown, lenient=lenient)
+    callers = _callers(policy, one, call, doubt, unknown)
     found = weigh(callers, one.route, call)
     if isinstance(found, Verdict):
         verdict = found
     else:
         unknown["arguments"] = None
-        # A mask counts where it is sure.
-        verdict = found.settle(
-            tuple(rule.action is not None and (rule.action is ALLOW) is lenient for rule in found.asking)
-        )
+        verdict = found.settle(tuple(map(doubt.takes, found.asking)))
     if verdict.action is not BLOCK and verdict.outbound:
         leg = one.outbound
         if leg is None:
             unknown["outbound connection"] = None
-        met = lenient if leg is None else any(demand.met_by(leg.handshake) for demand in verdict.outbound)
+        met = (
+            doubt.lenient if leg is None else any(demand.met_by(leg.handshake) for demand in verdict.outbound)
+        )
         if not met:
             return Verdict(BLOCK, verdict.outbound[0].rule, Reason.POLICY_TRANSPORT)
     return verdict
 
 
-def _callers(
-    policy: Policy, one: Recorded, call: Call, unknown: dict[str, None], *, lenient: bool
-) -> Callers:
+def _callers(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Callers:
     """The rules about a caller, with those of which nobody can say whether they are."""
     caller = caller_of(one)
     about: list[Rule] = []
@@ -228,8 +254,7 @@ def _callers(
         if sure is None:
             if relevant and rule.covers(one.route or ""):
                 unknown["more of the caller"] = None
-            # In doubt a rule that allows is there only to speak for the call, any other one against it.
-            sure = rule.action is not None and (rule.action is ALLOW) is lenient
+            sure = doubt.takes(rule)
         if not sure:
             continue
         about.append(rule)
@@ -237,7 +262,7 @@ def _callers(
             if caller.handshake is None:
                 if relevant:
                     unknown["inbound connection"] = None
-                met = lenient
+                met = doubt.lenient
             else:
                 met = rule.inbound.met_by(caller.handshake)
             if not met:
@@ -258,9 +283,13 @@ def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
     return True if told == who else None
 
 
-def _detectors(verdict: Verdict) -> tuple[str, ...]:
-    masks = verdict.masks
-    return tuple(sorted(masks.mask | dict(masks.block).keys())) if masks is not None else ()
+def _detectors(verdict: Verdict) -> frozenset[str]:
+    both = [masks for masks in (verdict.masks, verdict.asking) if masks is not None]
+    return frozenset(name for masks in both for name in (*masks.mask, *dict(masks.block)))
+
+
+def _order(verdict: Verdict) -> int:
+    return _ORDER[verdict.action]
 
 
 def newly(tally: Tally) -> Iterator[tuple[str, list[tuple[Kind, Count]]]]:

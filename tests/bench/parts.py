@@ -9,11 +9,13 @@ than what a loaded gate takes for a call, and caches and wake-ups are what is mi
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from timeit import repeat
 from typing import Any
@@ -21,16 +23,26 @@ from unittest import mock
 
 from OpenSSL import SSL
 
+from mcpgate.budgets.ledger import Ledger
+from mcpgate.config.load import parse_config
 from mcpgate.evidence import record
 from mcpgate.evidence.journal import new_id
+from mcpgate.generation import RouteTerms
+from mcpgate.policy.budgets import compile_budgets
+from mcpgate.policy.masks import Masks
+from mcpgate.policy.rules import Callers, compile_rules
 from mcpgate.relay.exchange import Exchange
-from mcpgate.relay.judged import judge
+from mcpgate.relay.judged import Judged, judge
+from mcpgate.relay.spending import Spending, spend
 from mcpgate.tls import contexts
 from mcpgate.tls.binding import Records, Scratch
 from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.verify import Note
 from mcpgate.wire.jsonrpc import Message, parse
+from mcpgate.wire.mcp import SERVER
 from tests import pki
+from tests.bench.policies import DETECTORS, POLICIES, clean, hits
+from tests.policy.calling import CI, callers
 from tests.running import Loop, World, call
 from tests.waiting import eventually
 
@@ -179,6 +191,59 @@ def of_the_gate(world: World) -> list[tuple[str, float]]:
     ]
 
 
+def of_policy(directory: Path) -> list[tuple[str, float]]:
+    """What a call costs more where policy asks for more."""
+    message = parse(json.dumps({**CALL, "params": {**CALL["params"], "name": "echo"}}).encode())
+    assert isinstance(message, Message)
+    costs = []
+    for name in ("1-rule", "200-rules"):
+        judging = partial(judge, message, *_place(POLICIES[name]))
+        costs.append((f"call and verdict, remembered: {name}", microseconds(judging)))
+    judged = judge(message, *_place(POLICIES["1-budget"]))
+    assert isinstance(judged, Judged) and judged.budgets
+    ledger = Ledger(directory)
+    assert ledger.begin()
+
+    def spent() -> None:
+        one = spend(ledger, judged, CI, "mcp", 122)
+        assert isinstance(one, Spending)
+        one.charge(153)
+        one.end()
+
+    costs.append(("a budget of calls, bytes and running calls", microseconds(spent)))
+    ledger.close()
+    masks = Masks.compile(mask=frozenset(DETECTORS))
+    for what, result, number in (("2 KB, nothing to find", clean(), 500), ("200 KB, 20 finds", hits(), 1)):
+        raw = b'{"jsonrpc":"2.0","id":1,"result":%b}' % result
+        answer = parse(raw)
+        assert isinstance(answer, Message)
+        looking = partial(masks.apply, answer, raw, sender=SERVER, asked="tools/call")
+        costs.append((f"ten detectors: {what}", microseconds(looking, number)))
+    return costs
+
+
+def _place(policy: str) -> tuple[RouteTerms, Callers]:
+    """A route, and the class of its callers."""
+    text = f"""
+[gate]
+state = "state"
+[[listener]]
+name = "public"
+listen = "tcp:8443"
+certificates = "tls"
+[[upstream]]
+name = "mcp"
+url = "https://localhost/mcp"
+[[route]]
+path = "/mcp"
+upstream = "mcp"
+{policy}"""
+    config = parse_config(text.encode(), Path("gate.toml"))
+    compiled = compile_rules(config.rules, config.detectors, compile_budgets(config.budgets))
+    upstream: Any = None
+    return RouteTerms("mcp", config.routes[0], upstream), callers(compiled)
+
+
 def main() -> None:
     if len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -195,9 +260,10 @@ def main() -> None:
             (pool,) = world.gate.force.pools.values()
             eventually(lambda: pool._idle, "the upstream's connection is back")
             parts = [*wire, *loop.call(of_the_gate, world)]
+        more = of_policy(Path(directory) / "state")
         # Its streams have been tampered with, so they are not asked to end.
-        for name, cost in (*parts, ("together", sum(cost for _, cost in parts))):
-            print(f"{name:<58} {cost:6.1f} us")
+        for name, cost in (*parts, ("together", sum(cost for _, cost in parts)), *more):
+            print(f"{name:<58} {cost:8.1f} us")
         sys.stdout.flush()
     os._exit(0)
 

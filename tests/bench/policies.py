@@ -87,8 +87,8 @@ def _result(text: str, rows: int) -> bytes:
         {"id": number, "title": f"Row {number}", "state": "open", "score": number / 8}
         for number in range(rows)
     ]
-    content = [{"type": "text", "text": text}, {"type": "text", "text": SAID}]
-    result = {"content": content, "structuredContent": {"rows": structured}, "isError": False}
+    content = [{"type": "text", "text": text}]
+    result = {"content": content, "structuredContent": {"rows": structured, "said": SAID}, "isError": False}
     return json.dumps(result, separators=(",", ":")).encode()
 
 

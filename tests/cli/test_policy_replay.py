@@ -54,7 +54,7 @@ def test_what_would_come_out_differently_is_shown(run: Run, rules: Path, journal
     text = done.stdout
     assert "would newly block (1)\n" in text and "policy.unlisted" in text and "x3" in text
     assert "undecidable (1)\n" in text and "arguments" in text
-    assert "would pass, with these masked" in text and "email" in text
+    assert "would be subject to masks (3)" in text and "email" in text
     assert "4 messages; 2 would come out as they did" in text
     assert "1 lines are no records" in text
     assert "would newly allow" not in text

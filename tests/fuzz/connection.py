@@ -13,6 +13,7 @@ from typing import Any
 
 import h11
 
+from mcpgate.definitions.guards import Guards
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.exchange import Exchange
@@ -93,6 +94,9 @@ class Run:
             draining=False,
             sessions=None,
             tasks=None,
+            guards=Guards(lambda *told, **more: None, lambda: 0.0),
+            holds=None,
+            ledger=None,
             declining=None,
             crowd=Crowd(),
             witness=SimpleNamespace(
@@ -136,7 +140,9 @@ class Run:
     def _answer(self) -> None:
         while self.waiting and self.stream.state is State.OPEN:
             exchange = self.waiting.pop(0)
-            upstream: Any = SimpleNamespace(record="h", send=self.send, abandon=lambda: None)
+            upstream: Any = SimpleNamespace(
+                record="h", handshake=SimpleNamespace(peer=None), send=self.send, abandon=lambda: None
+            )
             exchange.leased(upstream)
 
     def feed(self, pieces: list[bytes]) -> None:

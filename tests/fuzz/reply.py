@@ -12,7 +12,8 @@ from typing import Any
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.rules import ALLOW, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.reply import Document, Error, Events, Hearing
+from mcpgate.relay.hearing import Hearing
+from mcpgate.relay.reply import Document, Error, Events
 from mcpgate.wire.call import Call, Nature
 from mcpgate.wire.jsonrpc import parse, parse_batch
 from tests.fuzz.message import WORDS as JSON_WORDS
@@ -98,7 +99,7 @@ def _stream(choice: int, raw: bytes) -> None:
     for pieces in (raw.split(b"\xff"), *splits(stream)):
         law = Law(choice)
         heard = hearing(law)
-        reply = Events(heard, 1 << 20)
+        reply = Events(heard, 1 << 20, lambda: 0.0, True)
         passed = b""
         for piece in pieces:
             one = reply.take(piece, False)

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from mcpgate.config.load import load_config, parse_config
+from mcpgate.config.problem import Problem
+from mcpgate.config.schema import Config
 from mcpgate.policy.doubts import doubts
+from mcpgate.policy.rules import compile_rules
 
 BASE = """
 [gate]
@@ -33,6 +36,10 @@ CERTIFICATES = 'client_certificates = "required"\nclient_ca = "ca.pem"\n'
 PINS = 'pins = ["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]'
 
 
+def found(config: Config) -> tuple[Problem, ...]:
+    return doubts(config, compile_rules(config.rules, config.detectors))
+
+
 def said(*rules: str, listener: str = "", upstream: str = "") -> list[str]:
     """What is doubtful, each by its key and the beginning of the sentence."""
     text = BASE.format(listener=listener, upstream=upstream)
@@ -40,7 +47,7 @@ def said(*rules: str, listener: str = "", upstream: str = "") -> list[str]:
         text += f'[[rule]]\nname = "r{number}"\n{rule}\n'
     return [
         f"{problem.path}: {problem.message}"
-        for problem in doubts(parse_config(text.encode(), Path("/etc/mcpgate/gate.toml")))
+        for problem in found(parse_config(text.encode(), Path("/etc/mcpgate/gate.toml")))
     ]
 
 
@@ -69,6 +76,7 @@ ALLOW, BLOCK, HOLD = (f'verdict = "{word}"\n' for word in ("allow", "block", "ho
             'r0.require."inbound.client_certificate": is never met',
         ),
         (ALLOW + 'require = { "outbound.pinned" = true }', 'r0.require."outbound.pinned": is never met'),
+        (BLOCK + 'on = { direction = "answer" }', "r0.on.direction: never matches"),
         (HOLD + 'on = { method = "tools/call" }', "r0.verdict: comes to nothing: no rule allows anything"),
         (ALLOW + 'on = { method = "sampling/createMessage" }', ""),
         (HOLD + 'on = { method = "sampling/createMessage" }', "r0.verdict: is hold"),
@@ -138,10 +146,10 @@ def test_an_allow_rule_of_which_a_block_leaves_nothing_is_doubtful(
 
 def test_the_sample_has_nothing_doubtful() -> None:
     sample = Path(__file__).resolve().parents[2] / "etc" / "mcpgate.toml"
-    assert doubts(load_config(sample)) == ()
+    assert found(load_config(sample)) == ()
 
 
 def test_a_doubt_has_its_line() -> None:
     text = BASE.format(listener="", upstream="") + '[[rule]]\nname = "x"\nverdict = "hold"\n'
-    (problem,) = doubts(parse_config(text.encode(), Path("/etc/mcpgate/gate.toml")))
+    (problem,) = found(parse_config(text.encode(), Path("/etc/mcpgate/gate.toml")))
     assert str(problem).startswith("rule.x.verdict (line 22): comes to nothing")

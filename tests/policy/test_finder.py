@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mcpgate.policy.detectors import Detectors
-from mcpgate.policy.finder import MASKED_MOST, PIECE, Finder, Withheld, steps_of
+from mcpgate.policy.effort import Effort
+from mcpgate.policy.finder import Finder, Withheld, steps_of
 from mcpgate.policy.found import Found
 from mcpgate.reasons import Reason
 
@@ -48,13 +49,11 @@ def test_bytes_that_are_no_text_are_believed_from_a_length_on() -> None:
     assert finder(mask="").found_among("|a@b.io|", 1) == ()
 
 
-def test_a_large_text_full_of_finds_is_given_up() -> None:
-    text = f"{MAIL} " * (MASKED_MOST + PIECE // len(MAIL))
-    with pytest.raises(Withheld) as withheld:
-        finder().found(text)
-    assert withheld.value.refusal.detail == f"more than {MASKED_MOST} values to mask"
-    with pytest.raises(Withheld):
-        finder().found_across(["a", text])
+def test_once_the_effort_is_spent_what_is_left_is_one_find() -> None:
+    text = f"{MAIL} " * 1000
+    found = finder().found(text, Effort(10))
+    assert len(found) <= 12 and found[-1].end >= len(text) - 1
+    assert sum(map(len, finder().found_across([text, text], Effort(10)))) <= 24
 
 
 def test_what_stands_in_its_place() -> None:

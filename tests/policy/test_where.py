@@ -186,6 +186,7 @@ def test_what_is_too_large_to_be_looked_through_cannot_be_told() -> None:
         {"items": [{"é": 1}] * VALUES_MOST},
         {"items": [{f"é{number}": 1 for number in range(VALUES_MOST + 1)}]},
         {"items": [1] * 1_000_000},
+        {"items": [{f"{number}" + "\ufdfa" * 3: 1} for number in range(VALUES_MOST)]},
     ):
         assert holds({"arguments.items[].x": 1}, {"arguments": arguments}, widely=True)
         assert not holds({"arguments.items[].x": 1}, {"arguments": arguments}, widely=False)

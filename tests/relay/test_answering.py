@@ -15,7 +15,7 @@ from mcpgate.relay.admission import Admission
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import Asking, Turned
 from mcpgate.relay.force import InForce
-from mcpgate.relay.reply import Hearing
+from mcpgate.relay.hearing import Hearing
 from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
 from tests.waiting import PATIENCE

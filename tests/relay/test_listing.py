@@ -409,3 +409,74 @@ def test_a_gate_that_cannot_keep_what_it_sees_says_so(world: World) -> None:
         assert "server.json" in upstream["definitions"]["failure"]
         os.unlink(path)
         eventually(lambda: called(caller) == "done", "it is called again")
+
+
+#: What hostile servers list, as the cases L-01 and L-04 to L-08 of the collection that the gate was built
+#: against have it: the tool that was seen before, what comes, whether it is shown, what is recorded.
+READ = {"name": "read_file", "inputSchema": {"type": "object"}}
+REGION = {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "Region\r\nX-Evil: 1"}}}
+TURNED = {
+    "title": "t2",
+    "annotations": {"readOnlyHint": True},
+    "outputSchema": {},
+    "icons": [],
+    "_meta": {"x": 1},
+}
+HOSTILE: dict[str, tuple[dict[str, Any] | None, dict[str, Any], bool, set[str]]] = {
+    "another description": (
+        {"name": "get_weather", "inputSchema": {"type": "object"}},
+        {"name": "get_weather", "description": "changed!", "inputSchema": {"type": "object"}},
+        False,
+        {"first", "changed"},
+    ),
+    "a denied tool": (None, {"name": "rm", "inputSchema": {"type": "object"}}, False, {"first"}),
+    "hidden characters": (
+        None,
+        {**READ, "description": "ok\u200b\u2060 <IMPORTANT>"},
+        True,
+        {"first", "suspicious"},
+    ),
+    "a schema elsewhere": (
+        None,
+        {"name": "read_file", "inputSchema": {"$ref": "http://169.254.169.254/"}},
+        False,
+        {"first", "unfit"},
+    ),
+    "two headers in one": (None, {**READ, "inputSchema": REGION}, False, {"first", "unfit"}),
+    "another title, annotations, output schema, icons and _meta": (
+        READ,
+        {**READ, **TURNED},
+        False,
+        {"first", "changed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_lists_come_out_as_expected(world: World, case: str) -> None:
+    """Whatever the rules allow of their names."""
+    before, tool, passes, recorded = HOSTILE[case]
+    allow = '[[rule]]\nname = "reads"\nverdict = "allow"\non = { method = "tools/call", name = "read_file" }'
+    world.start(world.config(upstream='definitions = "quarantine"', more=allow))
+    with world.caller() as caller:
+        if before is not None:
+            assert shown(world, caller, before) == [before["name"]]
+        assert shown(world, caller, tool) == ([tool["name"]] if passes else [])
+    assert {record["what"] for record in world.records("definition")} == recorded
+
+
+def test_news_that_tools_have_changed_is_passed_on_and_what_comes_next_is_compared(world: World) -> None:
+    """The gate asks for no list itself; whoever hears of it does, and is shown what has not changed."""
+    guarding(world, "quarantine")
+    news_of_it = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+    with world.caller() as caller:
+        shown(world, caller, SAFE, OTHER)
+
+        def behave(sock: ssl.SSLSocket, request: Request) -> None:
+            answer = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'
+            sock.sendall(STREAM + chunked(b"data: %b\n\ndata: %b\n\n" % (news_of_it, answer)) + b"0\r\n\r\n")
+
+        world.upstream.behave = behave
+        caller.post(call("get_y"), *LATEST)
+        assert news_of_it in caller.answer()[2]
+        assert shown(world, caller, EVIL, OTHER) == ["get_y"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.reply import ANSWERED_MOST, Document, Error, Events, Hearing, Silence, reply_to
+from mcpgate.relay.hearing import ANSWERED_MOST, Hearing
+from mcpgate.relay.reply import Document, Error, Events, Silence, reply_to
 from mcpgate.wire.call import Call, Nature
 from mcpgate.wire.http import ResponseHead, read_response_head
 from mcpgate.wire.jsonrpc import Message
@@ -20,6 +21,12 @@ from tests.wire import event_source
 
 ALLOWED = Verdict(Action.ALLOW, "some", None)
 MOST = 1 << 20
+
+
+def no_time() -> float:
+    """Time that does not pass."""
+    return 0.0
+
 
 
 def waiting(method: str = "tools/call", exchange: str = "x1") -> Asked:
@@ -339,7 +346,7 @@ UNTOUCHED = [
 @pytest.mark.parametrize("raw", UNTOUCHED)
 def test_an_event_passes_in_the_bytes_in_which_it_came(raw: bytes) -> None:
     """Ids, times to retry after, comments, priming events, fields that nobody knows, each line end."""
-    assert pass_on(Events(hearing(1), MOST), raw) == raw
+    assert pass_on(Events(hearing(1), MOST, no_time, True), raw) == raw
 
 
 @given(st.lists(st.sampled_from(UNTOUCHED[1:]), max_size=8), st.data())
@@ -348,7 +355,7 @@ def test_a_stream_cut_anywhere_arrives_event_identical(told: list[bytes], data: 
     """However it is cut, the same bytes pass; and never ahead of the blank line that ends an event."""
     stream = b"".join(told)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    reply, passed = Events(hearing(1), MOST), b""
+    reply, passed = Events(hearing(1), MOST, no_time, True), b""
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         one = reply.take(stream[begin:end], False)
         assert isinstance(one, bytes), one
@@ -367,7 +374,7 @@ def test_what_is_no_message_is_kept_and_the_rest_goes_on() -> None:
         + event(b"/x", b"event: endpoint\n")
         + event(NOTE)
     )
-    passed = pass_on(Events(heard, MOST), stream)
+    passed = pass_on(Events(heard, MOST, no_time, True), stream)
     told, rest = event_source.read(passed)
     assert ([one.data for one in told], rest) == ([result(), NOTE], b"")
     assert reasons(heard) == [Reason.UPSTREAM_UNASKED, Reason.UPSTREAM_REPEATED, Reason.UPSTREAM_EVENT]
@@ -389,7 +396,7 @@ def test_nothing_unjudged_gets_to_the_beginning_of_a_stream(mark: bytes, before:
     """
     heard = hearing(1)
     stream = before + mark + event(result(1, "hidden"))
-    reply, passed = Events(heard, MOST), b""
+    reply, passed = Events(heard, MOST, no_time, True), b""
     for at in range(len(stream)):
         one = reply.take(stream[at : at + 1], False)
         if isinstance(one, Refusal):
@@ -405,28 +412,30 @@ def test_nothing_unjudged_gets_to_the_beginning_of_a_stream(mark: bytes, before:
 def test_a_broken_event_ends_the_stream_and_nothing_of_it_passes() -> None:
     """R-04 of what a bad upstream answers, and its like."""
     for raw in (b"{", b"\n", b"{}", result() + b" " + result(), b"\xff"):
-        reply = Events(hearing(1), MOST)
+        reply = Events(hearing(1), MOST, no_time, True)
         assert why(reply.take(event(raw), False)) is Reason.UPSTREAM_MESSAGE
 
 
 def test_an_unfinished_event_never_passes() -> None:
     """Some clients take what stands at the end of a stream for an event."""
-    assert pass_on(Events(hearing(1), MOST), event(NOTE), b"data: " + result() + b"\n", b"") == event(NOTE)
+    reply = Events(hearing(1), MOST, no_time, True)
+    assert pass_on(reply, event(NOTE), b"data: " + result() + b"\n", b"") == event(NOTE)
 
 
 def test_an_event_has_a_largest_size() -> None:
     """Whether it comes at once or in pieces, is whole or not."""
     raw = event(NOTE)
-    assert pass_on(Events(hearing(1), len(raw)), raw) == raw
-    assert why(Events(hearing(1), len(raw) - 1).take(raw, False)) is Reason.UPSTREAM_EVENT_SIZE
-    reply = Events(hearing(1), len(raw) - 2)
+    assert pass_on(Events(hearing(1), len(raw), no_time, True), raw) == raw
+    assert why(Events(hearing(1), len(raw) - 1, no_time, True).take(raw, False)) is Reason.UPSTREAM_EVENT_SIZE
+    reply = Events(hearing(1), len(raw) - 2, no_time, True)
     assert why(reply.take(raw[:-1], False)) is Reason.UPSTREAM_EVENT_SIZE
-    assert why(Events(hearing(1), 64).take(b": " + b"x" * 64, False)) is Reason.UPSTREAM_EVENT_SIZE
+    reply = Events(hearing(1), 64, no_time, True)
+    assert why(reply.take(b": " + b"x" * 64, False)) is Reason.UPSTREAM_EVENT_SIZE
 
 
 def test_an_amended_event_keeps_its_other_fields() -> None:
     """Only what it says is another."""
-    reply = Events(hearing(1, amend=lambda *_: b'{"other":1}'), MOST)
+    reply = Events(hearing(1, amend=lambda *_: b'{"other":1}'), MOST, no_time, True)
     passed = pass_on(reply, event(result(), b"id: 7\n: within\nevent: message\nretry: 5\n"))
     told, rest = event_source.read(passed)
     assert rest == b"" and b": within\n" in passed and b"retry: 5\n" in passed
@@ -440,14 +449,14 @@ def test_only_an_event_with_an_id_makes_a_stream_resumable() -> None:
         (event(NOTE, b"id\n"), False),
         (event(b"", b"id: 1\n"), True),
     ):
-        reply = Events(hearing(1), MOST)
+        reply = Events(hearing(1), MOST, no_time, True)
         pass_on(reply, raw)
         assert reply.resumable is resumable
 
 
 def test_half_a_line_end_is_owed_before_anything_else_may_follow() -> None:
     """Also where what came next was kept."""
-    reply = Events(hearing(1), MOST)
+    reply = Events(hearing(1), MOST, no_time, True)
     crs = b"data: %b\r\r"
     pass_on(reply, crs % NOTE)
     assert reply.line_end == b"\n"
@@ -468,19 +477,19 @@ def test_the_first_event_may_be_an_endpoint_and_no_other() -> None:
 
     heard = hearing(endpoint=endpoint, strangers=True)
     first, second = event(b"/messages?id=secret", b"event: endpoint\n"), event(b"/evil", b"event: endpoint\n")
-    passed = pass_on(Events(heard, MOST), b": hello\n\n" + first + second + event(result()))
+    passed = pass_on(Events(heard, MOST, no_time, True), b": hello\n\n" + first + second + event(result()))
     told, _ = event_source.read(passed)
     assert [(one.kind, one.data) for one in told] == [(b"endpoint", b"/mcp?session=sealed"), (b"", result())]
     assert named == [b"/messages?id=secret"]
     assert reasons(heard) == [Reason.UPSTREAM_EVENT]
     late = hearing(endpoint=endpoint)
-    assert b"endpoint" not in pass_on(Events(late, MOST), event(NOTE) + first)
+    assert b"endpoint" not in pass_on(Events(late, MOST, no_time, True), event(NOTE) + first)
 
 
 def test_an_endpoint_that_is_refused_ends_the_stream() -> None:
     """Nothing of it passes."""
     refusal = Refusal(Reason.UPSTREAM_ENDPOINT)
-    reply = Events(hearing(endpoint=lambda _: refusal), MOST)
+    reply = Events(hearing(endpoint=lambda _: refusal), MOST, no_time, True)
     assert reply.take(event(b"https://evil.test/", b"event: endpoint\n"), False) is refusal
 
 
@@ -529,7 +538,13 @@ def test_how_an_answer_is_read(
     """By its status and its content; C{None}: in no way. A stream that HTTP calls an error, or that has no
     body, is none."""
     found = reply_to(
-        head(status, content, method=method), hearing(*ids), method=method, document=MOST, event=MOST
+        head(status, content, method=method),
+        hearing(*ids),
+        method=method,
+        document=MOST,
+        event=MOST,
+        clock=no_time,
+        ends=True,
     )
     if expected is None:
         assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_CONTENT
@@ -541,9 +556,9 @@ def test_how_an_answer_is_read(
 def test_what_came_before_a_fault_passes_also_in_the_same_piece(fault: bytes) -> None:
     """It was heard: were it held back, nobody would answer its request any more."""
     heard = hearing(1, 2)
-    reply = Events(heard, 150)
+    reply = Events(heard, 150, no_time, True)
     assert reply.take(event(result()) + fault + event(result(2)), False) == event(result())
     assert reply.refusal is not None
     assert (list(heard.outstanding), heard.answered) == ([2], {1})
-    alone = Events(hearing(1), 150)
+    alone = Events(hearing(1), 150, no_time, True)
     assert alone.take(fault, False) is alone.refusal

@@ -14,6 +14,7 @@ from mcpgate.evidence.record import (
     caller_facts,
     close_line,
     handshake_line,
+    masked_facts,
     open_line,
 )
 from mcpgate.identity.principal import Principal
@@ -155,3 +156,47 @@ def test_old_handshakes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorded, "HANDSHAKES_MOST", 2)
     (one,) = read(shaken("h1"), shaken("h2"), shaken("h3"), opened("x1", call_facts("ping", None, ALLOWED)))
     assert one.inbound is None and one.outbound is not None
+
+
+def closed(id: str, masked: dict[str, int] | None = None) -> bytes:
+    return close_line(
+        id,
+        time=TIME,
+        inbound="h1",
+        outbound="h2",
+        outcome=Outcome.COMPLETED,
+        status=200,
+        refusal=None,
+        bytes_in=0,
+        bytes_out=0,
+        seconds=0.0,
+        masked=masked,
+    )
+
+
+def test_what_was_masked_is_told_by_how_an_exchange_ended() -> None:
+    """And by how it began; of a batch nobody can tell whose it was, and what did not end is told without."""
+    call = call_facts("tools/call", "read_file", ALLOWED)
+    batch = batch_facts([call, call])
+    found = read(
+        opened("x1", call + masked_facts({"card": 1})),
+        opened("x2", batch),
+        opened("x3", call),
+        closed("x2", {"email": 1}),
+        closed("x1", {"email": 2}),
+        closed("x4", {"email": 2}),
+    )
+    assert [(one.id, sorted(one.masked)) for one in found] == [
+        ("x2", []),
+        ("x2", []),
+        ("x1", ["card", "email"]),
+        ("x3", []),
+    ]
+
+
+def test_exchanges_that_never_end_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a gate that was killed again and again, say."""
+    monkeypatch.setattr(recorded, "OPEN_MOST", 1)
+    call = call_facts("ping", None, ALLOWED)
+    lines = [opened("x1", call), opened("x2", call), closed("x1"), closed("x2")]
+    assert [one.id for one in read(*lines)] == ["x1", "x2"]

@@ -179,6 +179,19 @@ def test_masks_that_are_sure_are_told(tmp_path: Path) -> None:
     assert now(tmp_path, unsure).masks == ()
 
 
+def test_masks_that_are_gone_are_told(tmp_path: Path) -> None:
+    """Of what something was masked: only if no rule could mask it now."""
+    one = evolve(CALL, masked=frozenset({"email", "card"}))
+    mask = '[[rule]]\nname = "m"\nmask = ["email"]\n'
+    assert now(tmp_path, ALL + mask, one).unmasked == ("card",)
+    assert now(tmp_path, ALL + mask + 'on = { name = "other" }', one).unmasked == ("card", "email")
+    for unsure in ('where = { "arguments.a" = 1 }', 'who = { group = "dev" }'):
+        assert now(tmp_path, ALL + mask + unsure, one).unmasked == ("card",)
+    assert now(tmp_path, "", one).unmasked == ()
+    tally = replay(subject(tmp_path, ALL + mask), [one, CALL])
+    assert [(kind.unmasked, count.count) for kind, count in tally.unmasked()] == [(("card",), 1)]
+
+
 def test_records_are_counted_by_what_they_have_in_common(tmp_path: Path) -> None:
     """What changes and how often, when for the first and the last time, with an exchange to look at."""
     rules = READS + 'where = { "arguments.path" = "/srv/*" }\n[[rule]]\nname = "m"\nmask = ["email"]\n'
