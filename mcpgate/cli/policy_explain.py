@@ -16,9 +16,12 @@ from mcpgate.cli.rules import chosen, rules_options, subject_of
 from mcpgate.cli.text import format_option, show, table
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError, quoted
+from mcpgate.policy.questions import decide_question
+from mcpgate.policy.rules import QUESTIONS
 from mcpgate.reasons import Refusal
-from mcpgate.trial.cases import CaseTable, read_case
-from mcpgate.trial.reasoning import Said, reasoning
+from mcpgate.trial.cases import CallTable, CaseTable, read_case
+from mcpgate.trial.outcome import Outcome
+from mcpgate.trial.reasoning import Said, reasoning, reasoning_of_question
 from mcpgate.trial.recorded import Reading
 from mcpgate.trial.replay import caller_of as recorded_caller
 from mcpgate.trial.replay import calls_of, judged_again
@@ -26,6 +29,7 @@ from mcpgate.trial.subject import Subject
 from mcpgate.trial.trial import caller_of, handshake_of, message_of, tried
 from mcpgate.wire.call import call_of
 from mcpgate.wire.jsonrpc import RESPONSE, parse
+from mcpgate.wire.questions import Question
 
 _KINDS = ("token", "certificate", "subject")
 
@@ -69,7 +73,7 @@ def command(
     fulfilled.
 
     The call is EXCHANGE, an id of the journal, or is told by the options. Of a recorded one the arguments are
-    not known.
+    not known. A method such as sampling/createMessage is what the upstream asks of the caller.
     """
     told = chosen()
     subject = subject_of(config, policy)
@@ -115,6 +119,8 @@ def _told(subject: Subject, case: CaseTable) -> tuple[dict[str, object], list[Sa
     missing = subject.missing(case.route)
     if missing is not None:
         raise click.UsageError(missing)
+    if case.call is not None and case.call.method in QUESTIONS:
+        return _asked(subject, case, case.call)
     outcome = tried(subject, case)
     message = parse(message_of(case))
     if isinstance(message, Refusal) or message.kind is RESPONSE:
@@ -126,6 +132,15 @@ def _told(subject: Subject, case: CaseTable) -> tuple[dict[str, object], list[Sa
     outbound = handshake_of(case.transport.outbound)
     said = reasoning(subject.policy, caller, case.route, call, message.params, outbound)
     return outcome.facts(), said
+
+
+def _asked(subject: Subject, case: CaseTable, call: CallTable) -> tuple[dict[str, object], list[Said]]:
+    """What an upstream asks of a caller. Its params are the arguments."""
+    caller = caller_of(case.who, case.transport)
+    question = Question(call.method, call.arguments)
+    verdict = decide_question(subject.policy.callers(caller), case.route, question)
+    said = reasoning_of_question(subject.policy, caller, case.route, call.method, call.arguments)
+    return Outcome(verdict.action.value, verdict.rule, verdict.reason, shadow=verdict.shadow).facts(), said
 
 
 def _case(options: Mapping[str, Any]) -> CaseTable:
@@ -189,6 +204,8 @@ def _text(facts: Mapping[str, object], said: Sequence[Said]) -> str:
     first = str(facts["verdict"] or "undecidable")
     if facts["rule"] is not None:
         first += f" by {facts['rule']}"
+    elif first == "allow":
+        first += ": lists pass where anything is allowed, and what the protocol needs always does"
     if facts["reason"] is not None:
         first += f" ({facts['reason']})"
     if facts.get("unknown"):

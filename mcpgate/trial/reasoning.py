@@ -67,14 +67,43 @@ def reasoning(
             if params is None:
                 said.append(Said(rule.name, rule.says, False if apart else None, tuple(apart), rule.shadow))
                 continue
-            apart += [
-                f"where.{clause.path}"
-                for clause in rule.where.clauses
-                if not clause.holds(params, widely=rule.action is not ALLOW)
-            ]
+            apart += _where(rule, params)
         unmet = () if apart else tuple(_require(rule, caller, outbound))
         said.append(Said(rule.name, rule.says, not apart, (*apart, *unmet), rule.shadow))
     return said
+
+
+def reasoning_of_question(
+    policy: Policy, caller: Caller, route: str, method: str, params: Mapping[str, object]
+) -> list[Said]:
+    """What each rule with a verdict says of what an upstream asks of a caller."""
+    said = []
+    for rule in policy.rules:
+        if rule.action is None:
+            continue
+        apart = [*_who(rule.who, caller)]
+        if not rule.covers(route):
+            apart.append("on.route")
+        if not rule.answers:
+            apart.append("on.direction")
+        if not rule.names_question(method):
+            # A rule that names no such method is not about it, whatever else its methods are.
+            apart.append("on.method")
+        elif not rule.names.every:
+            apart.append("on.name")
+        apart += _where(rule, params)
+        inbound = rule.inbound
+        unmet = () if apart or inbound is None else tuple(_unmet("inbound", inbound, caller.handshake))
+        said.append(Said(rule.name, rule.says, not apart, (*apart, *unmet), rule.shadow))
+    return said
+
+
+def _where(rule: Rule, params: Mapping[str, object]) -> list[str]:
+    return [
+        f"where.{clause.path}"
+        for clause in (rule.where.clauses if rule.where is not None else ())
+        if not clause.holds(params, widely=rule.action is not ALLOW)
+    ]
 
 
 def _who(who: Who, caller: Caller) -> Iterator[str]:

@@ -26,6 +26,14 @@ on = { method = "tools/call", name = "delete_*" }
 """
 
 
+ASK = """
+[[rule]]
+name = "may-ask"
+verdict = "allow"
+on = { method = "roots/list" }
+"""
+
+
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     file = tmp_path / "rules.toml"
@@ -94,6 +102,17 @@ def test_a_recorded_exchange_is_explained_so_far_as_it_is_on_record(
     done = run("policy", "explain", "x3", "--policy", rules, "--journal", journal)
     assert done.returncode == os.EX_NOINPUT and '"x3" is on record' in done.stderr
     assert run("policy", "explain", "x3", "--policy", rules).returncode == os.EX_USAGE
+
+
+def test_what_an_upstream_asks_is_explained(run: Run, tmp_path: Path) -> None:
+    """By the rules that name it; and lists, which no rule decides about, in words."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULES + ASK, encoding="utf-8")
+    told = ("policy", "explain", "--policy", rules, "--route", "files", "--as", "token:ci", "--method")
+    asked = run(*told, "roots/list").stdout
+    assert asked.startswith("allow by may-ask\n") and "never-delete  block  no           on.method" in asked
+    assert run(*told, "sampling/createMessage").stdout.startswith("block (policy.question)\n")
+    assert run(*told, "tools/list").stdout.startswith("allow: lists pass where anything is allowed")
 
 
 @pytest.mark.parametrize(

@@ -242,25 +242,31 @@ def test_everything_is_shown_without_secrets(everything_gate: GateProcess, clien
     assert "Unknown tool: gzip-file-as-resource" in fetched["failed"]
 
 
-@each_client
-def test_results_of_a_promised_form_keep_it(tmp_path: Path, ca: LocalCA, client: Client) -> None:
-    """Integers stay integers, addresses addresses, what matches a pattern goes on matching it."""
-    lab = Lab(tmp_path / "lab", ca) if (tmp_path / "lab").mkdir() is None else None
-    assert lab is not None
-    (tmp_path / "customers").mkdir()
+@pytest.fixture(scope="module")
+def customers_gate(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA) -> Iterator[GateProcess]:
+    """A server whose tools have promised a form of what they tell, behind masks."""
+    lab = Lab(tmp_path_factory.mktemp("gate"), ca)
     rules = [
         {"name": "all", "verdict": "allow"},
         {"name": "no-secrets", "mask": ["email", "card", "iban"]},
     ]
-    with McpServer(tmp_path / "customers", ca, "customers.py") as server:
-        with lab.gate(upstream={"url": server.url}, rules=rules) as gate:
-            _, (customer, contact) = client(gate, [("get_customer", {}), ("get_contact", {})])
+    with (
+        McpServer(tmp_path_factory.mktemp("customers"), ca, "customers.py") as server,
+        lab.gate(upstream={"url": server.url}, rules=rules) as gate,
+    ):
+        yield gate
+
+
+@each_client
+def test_results_of_a_promised_form_keep_it(customers_gate: GateProcess, client: Client) -> None:
+    """Integers stay integers, addresses addresses, what matches a pattern goes on matching it."""
+    _, (customer, contact) = client(customers_gate, [("get_customer", {}), ("get_contact", {})])
     for result in (customer, contact):
-        assert "failed" not in result, result
+        assert "failed" not in result and not result.get("isError"), result
         assert "DE89370400440532013000" not in without_secrets(result)
-    if not customer.get("isError"):
-        assert customer["structuredContent"]["rank"] == "gold"
-        assert type(customer["structuredContent"]["card"]) is int
+    told = customer["structuredContent"]
+    assert (told["name"], told["rank"], told["notes"][1]) == ("Kim", "gold", "nothing else")
+    assert type(told["card"]) is int and "@" in told["mail"]
     assert contact["structuredContent"]["second"] == "none"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.trial.reasoning import Said, reasoning
+from mcpgate.trial.reasoning import Said, reasoning, reasoning_of_question
 from mcpgate.trial.trial import caller_of, handshake_of, message_of
 from mcpgate.wire.call import Call, call_of
 from mcpgate.wire.jsonrpc import Message, parse
@@ -84,6 +84,14 @@ def test_what_an_allow_rule_demands_of_connections_is_told_apart(tmp_path: Path)
     assert alone.missing == ("require.outbound.version", "require.outbound.pinned")
 
 
+def test_conditions_are_read_as_the_rule_reads_them(tmp_path: Path) -> None:
+    """What cannot be judged, a number where a text belongs, opens nothing."""
+    odd = READ.replace('"/srv/x"', "5")
+    where = 'where = { "arguments.path" = "/srv/*" }'
+    assert said(tmp_path, ALLOW + where, odd).missing == ("where.arguments.path",)
+    assert said(tmp_path, 'verdict = "block"\n' + where, odd).matches is True
+
+
 def test_without_its_arguments_a_condition_on_them_is_left_open(tmp_path: Path) -> None:
     """But where the rule is not about the call anyway, that is said."""
     rule = ALLOW + 'where = { "arguments.path" = "/srv/*" }\n'
@@ -97,3 +105,36 @@ def test_masks_and_shadows_are_said(tmp_path: Path) -> None:
     found = said(tmp_path, 'mask = ["email"]\nshadow = true\n', READ)
     assert found == Said("it", "mask", True, (), True)
     assert found.facts() == {"rule": "it", "says": "mask", "matches": True, "missing": [], "shadow": True}
+
+
+ASK = 'method = "sampling/createMessage"'
+
+
+@pytest.mark.parametrize(
+    ("rule", "missing"),
+    [
+        (f"on = {{ {ASK} }}", ()),
+        ("", ("on.method",)),
+        ('on = { method = "*" }', ("on.method",)),
+        (f'on = {{ {ASK}, route = "other" }}', ("on.route",)),
+        (f'on = {{ {ASK}, direction = "request" }}', ("on.direction",)),
+        (f'on = {{ {ASK}, name = "x" }}', ("on.name",)),
+        (f'on = {{ {ASK} }}\nwho = {{ token = "eve" }}', ("who.token",)),
+        (f"on = {{ {ASK} }}\nwhere = {{ maxTokens = {{ max = 10 }} }}", ("where.maxTokens",)),
+        (
+            f'on = {{ {ASK} }}\nrequire = {{ "inbound.version" = "TLSv1.2" }}',
+            ("require.inbound.version",),
+        ),
+    ],
+)
+def test_of_a_question_only_a_rule_that_names_it_says_something(
+    tmp_path: Path, rule: str, missing: tuple[str, ...]
+) -> None:
+    """And of it, the same is told as of calls; masks are not asked."""
+    text = f'[[rule]]\nname = "it"\n{ALLOW}{rule}\n[[rule]]\nname = "m"\nmask = ["email"]'
+    one = case('who = { token = "ci" }\nroute = "files"\ncall = { method = "ping" }')
+    caller = caller_of(one.who, one.transport)
+    policy = subject(tmp_path, text).policy
+    (found,) = reasoning_of_question(policy, caller, "files", "sampling/createMessage", {"maxTokens": 20})
+    assert found.missing == missing
+    assert found.matches is (missing in ((), ("require.inbound.version",)))

@@ -212,3 +212,30 @@ output_schema = '{"type": "object", "properties": {"card": SCHEMA}}'
     assert kept.verdict == "allow" and type(result["structuredContent"]["card"]) is int
     fixed = tried(subject(tmp_path, rules), case(text.replace("SCHEMA", '{"const": 4111111111111111}')))
     assert (fixed.verdict, fixed.reason) == ("block", Reason.POLICY_SCHEMA)
+
+
+def test_what_an_upstream_asks_is_masked_as_its_answer_would_be(tmp_path: Path) -> None:
+    """So are its log messages."""
+    rules = """
+[[rule]]
+name = "all"
+verdict = "allow"
+
+[[rule]]
+name = "may-ask"
+verdict = "allow"
+on = { method = "elicitation/create" }
+
+[[rule]]
+name = "no-mail"
+mask = ["email"]
+"""
+    call = 'call = { method = "tools/call", name = "x" }\n'
+    for message in (
+        '"id": 2, "method": "elicitation/create", "params": {"message": "is it kim@example.com?"}',
+        '"method": "notifications/message", "params": {"level": "info", "data": "for kim@example.com"}',
+    ):
+        text = f"""{call}answer = '{{"jsonrpc": "2.0", {message}}}'"""
+        outcome = tried(subject(tmp_path, rules), case(text))
+        assert (outcome.verdict, outcome.masked) == ("allow", {"email": 1})
+        assert b"kim@" not in (outcome.answer or b"")
