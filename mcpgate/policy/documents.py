@@ -98,13 +98,13 @@ class Document:
         finder: Finder,
         everything: Detectors,
         budget: Budget,
-        structured: tuple[object, Mapping[str, object]] | None = None,
+        structured: tuple[object, Fitting] | None = None,
         within: int = 0,
     ) -> None:
         self._finder = finder
         self._everything = everything
         self._budget = budget
-        # What is structured, of a tool's result, and the schema that it has to fit.
+        # What is structured, of a tool's result, and the schema that it has to fit, it and its copies.
         self._structured = structured
         self._within = within
         self.edits: dict[int, str | bytes] = {}
@@ -129,7 +129,7 @@ class Document:
         """
         if self._structured is not None and value == self._structured[0]:
             # What is structured itself, or the copy of it.
-            self._fitting = Fitting(self._structured[1])
+            self._fitting = self._structured[1]
         self._formal = True
         self._data(value, self._finder.roots)
         self._fitting, self._formal = None, False

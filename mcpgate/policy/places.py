@@ -17,6 +17,7 @@ from mcpgate.policy.documents import Budget, Document, spliced
 from mcpgate.policy.finder import Finder, Withheld
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Node, any_result, node_of
+from mcpgate.policy.schemas import Fitting
 from mcpgate.reasons import Reason
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import (
@@ -77,7 +78,7 @@ class Places(Document):
             elif name == "result":
                 fits = schema is not None and type(value) is dict and value.get("isError") is not True
                 if schema is not None and fits and value.get("structuredContent") is not None:
-                    self._structured = value["structuredContent"], schema
+                    self._structured = value["structuredContent"], Fitting(schema)
                 self._at(self._result(asked, value), value)
             elif name == "error":
                 self._at_error(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -319,3 +320,26 @@ def test_more_base64_than_is_decoded_does_not_pass() -> None:
     blob = "A" * (blobs.BASE64_MOST + 4)
     result = json.dumps({"content": [{"type": "image", "mimeType": "image/png", "data": blob}]})
     assert refused(apply(result))[1] == f"more than {blobs.BASE64_MOST} characters of base64"
+
+
+def test_ten_thousand_copies_share_what_one_schema_may_cost() -> None:
+    value = {"a": MAIL}
+    texts = [{"type": "text", "text": json.dumps(value)}] * 10_000
+    schema = {"allOf": [{"properties": {"a": {"maxLength": 30 + i}}} for i in range(1000)]}
+    begun = perf_counter()
+    result = json.dumps({"structuredContent": value, "content": texts})
+    assert isinstance(apply(result, schema=schema), Refusal)
+    assert perf_counter() - begun < 5
+
+
+def test_json_within_json_may_be_as_deep_as_messages_are() -> None:
+    """Each level of each takes frames of Python's own, of which there are a thousand."""
+    value: object = MAIL
+    for _ in range(3):
+        for _ in range(30):
+            value = {"a": [value]}
+        value = json.dumps(value)
+    passed = masked(json.dumps({"content": [{"type": "text", "text": value}]}))
+    for _ in range(3):
+        assert MAIL not in passed
+        passed = passed.replace("\\", "")
