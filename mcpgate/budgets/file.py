@@ -136,7 +136,11 @@ class LedgerFile:
 
     def lock(self, number: int) -> bool:
         """Have a set for ourselves; C{False}: not in time."""
-        return self._locked(_LOCK_SET + number)
+        try:
+            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _TAKE[_LOCK_SET + number])
+        except (BlockingIOError, PermissionError):
+            return self._locked(_LOCK_SET + number)
+        return True
 
     def unlock(self, number: int) -> None:
         """Let others have it."""

@@ -31,6 +31,7 @@ COUNTERS = PARTS + 1
 
 
 TOOL = "tools/call"
+FOLLOWS = Nature.FOLLOWS
 # What counts where a budget names no method: what names something, and what nobody knows.
 _COUNTED = frozenset({Nature.NAMED, Nature.OTHER})
 
@@ -95,14 +96,14 @@ class Budget:
         A task brings the result of a call that has been counted: asking for it is no other call, and what
         it brings is part of that one's answer.
         """
-        return call.nature is Nature.FOLLOWS and any(
+        return call.nature is FOLLOWS and any(
             method == TOOL and name is not None and self.methods.match(method) and self.names.match(name)
             for method, name in call.judged_as
         )
 
     def key(self, principal: Principal, route: str, call: Call) -> Key:
         """What a call is counted by. Equal only for calls that are counted together."""
-        per, made = self.per, call.nature is Nature.FOLLOWS and not self.is_of(call)
+        per, made = self.per, call.nature is FOLLOWS and not self.is_of(call)
         # A window of another length is cut otherwise, so it is counted anew.
         return (
             self.name,

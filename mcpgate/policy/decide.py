@@ -65,7 +65,7 @@ def weigh(callers: Callers, route: str, call: Call) -> Verdict | Open:
     # The params are those of this method: what only refers to a thing does not say what it is used with.
     asks = call.method == first[0]
     found = Open(callers, here, call, tuple(matchings), _asking(matchings) if asks else ())
-    return found if found.asking else found.settle(found.recalled if not asks else ())
+    return found if found.asking else found.settle(())
 
 
 class _Matching(NamedTuple):

@@ -29,6 +29,8 @@ _CHANGES = Regex(
     captures=False,
 )
 _FILLERS = frozenset("\u115f\u1160")
+# Up to here a look at each character takes less than the table of those that are in a text.
+_SHORT = 700
 _KEPT = frozenset("\t\n\r")
 
 
@@ -61,6 +63,8 @@ def fold(text: str) -> str:
     if not text.isascii():
         if is_normalized("NFKC", text) and not _CHANGES.hits(text.encode("utf-8", "surrogatepass")):
             return text
+    elif len(text) < _SHORT and text.isprintable():
+        return text
     folded = text.translate(_folds)
     return text if folded == text else folded
 

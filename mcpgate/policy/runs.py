@@ -199,8 +199,9 @@ class Runs(Generic[Event]):
         for at, part in news:
             pieces[at].mask(part)
             found[at][:] = merged([*found[at], part])
-        for text, finds in zip(texts, entry.found, strict=True):
-            run.rest.hear(text, finds)
+        before = len(run.pieces)
+        for index, (text, finds) in enumerate(zip(texts, entry.found, strict=True)):
+            run.rest.hear(text, finds, [part for at, part in news if at == before + index])
         self._remember(run, pieces, now)
 
     def _remember(self, run: _Run[Event], pieces: list[_Piece[Event]], now: float) -> None:

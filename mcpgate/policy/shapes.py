@@ -33,7 +33,7 @@ class Shape:
         right = f"(?:$|{sought.right})" if sought.right else ""
         return cls(
             sought.detector,
-            Regex(f"{left}({sought.core}){right}"),
+            Regex(f"{left}({sought.alone or sought.core}){right}"),
             Regex(f"({sought.core})"),
             Regex(f"(?:{sought.left})$", captures=False) if sought.left else None,
             Regex(f"^(?:$|{sought.right})", captures=False) if sought.right else None,

@@ -62,6 +62,7 @@ class Sought:
 
     @ivar core: The secret is its last group, if it has one.
     @ivar left, right: What must stand beside it, if it is not the end of the text; empty: anything.
+    @ivar alone: In the place of C{core} for what does not go over the end of a text; empty: the same.
     @ivar open: It may be longer than what is already enough to find it.
     @ivar needs: One of these is in every text in which it is; empty: not known.
     """
@@ -75,6 +76,7 @@ class Sought:
     check: Check = whole
     needs: tuple[bytes, ...] = ()
     near: str = ""
+    alone: str = ""
     open: bool = False
 
 
@@ -94,6 +96,8 @@ BUILT_IN: tuple[Sought, ...] = (
     Sought(
         "card",
         core=r"[0-9](?:[ -]?[0-9]){12,}",
+        # Of one text: a group of the run begins as issuers' numbers do.
+        alone=r"(?:[0-9]+[ -])*[234568](?:[ -]?[0-9]){12,}",
         # The first digit of every issuer; times in milliseconds begin with another.
         hint=r"[234568](?:[ -]?[0-9]){12}",
         near=rf"(?:^|{_WORD_LEFT})[234568](?:[ -]?[0-9]){{12}}",

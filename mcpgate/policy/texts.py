@@ -14,11 +14,8 @@ from mcpgate.policy.sought import BUILT_IN
 
 _KEY = "private-key"
 _OPEN = frozenset(sought.detector for sought in BUILT_IN if sought.open)
-# A word is none: it has a digit, a hyphen or an underscore, or a capital after a small letter. Who says a
-# token letter by letter says less than a word at a time.
-_TOKEN_GOES_ON = re.compile(
-    r"(?=.{4})[./]?[A-Za-z]*?(?:[0-9_-]|[a-z][A-Z])[A-Za-z0-9_./-]*(?<![./])|[A-Za-z0-9_./-]{1,3}$", re.ASCII
-)
+_OF_A_TOKEN = re.compile(r"[A-Za-z0-9_./-]*[A-Za-z0-9_-]", re.ASCII)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def find_across(
@@ -41,12 +38,13 @@ def find_across(
             split = chain.parts(one)
             if is_news(split, found):
                 news += split
+    parts: list[list[Found]] = [[] for _ in texts]
     for index, part in news:
-        found[index].append(part)
-    found = [merged(finds) for finds in found]
+        parts[index].append(part)
     rest = Rest(detectors.names)
-    for text, finds in zip(texts, found, strict=True):
-        rest.hear(text, finds)
+    for text, finds, more in zip(texts, found, parts, strict=True):
+        finds[:] = merged([*finds, *more])
+        rest.hear(text, finds, more)
     return found
 
 
@@ -66,33 +64,53 @@ class Rest:
         self._key = 0
         self._token = ""
 
-    def hear(self, text: str, found: list[Found]) -> None:
-        """Add the rest of what is open to what was found in the next text."""
+    def hear(self, text: str, found: list[Found], parts: Sequence[Found] = ()) -> None:
+        """
+        Add the rest of what is open to what was found in the next text.
+
+        @param parts: what of that is a part of something that began before; in C{found} it may go by the
+            name of something else.
+        """
         if not self._wanted or not text:
             return
+        key, token = self._key, self._token
+        self._token = ""
         size = 0
-        if self._key:
+        if key:
             raw = text.encode("utf-8", "surrogatepass")
             # What belongs to a key is ASCII, so bytes are characters.
             size, ends = key_goes_on(raw)
-            self._key = 0 if ends or 0 < size < len(raw) else max(0, self._key - len(raw))
-            if size:
-                found[:] = merged([Found(0, size, _KEY), *found])
-        elif self._token:
-            rest = _TOKEN_GOES_ON.match(text)
-            if rest is not None:
-                found[:] = merged([Found(0, rest.end(), self._token), *found])
-        last = found[-1] if found else None
-        self._token = ""
-        if last is None or text[last.end :].strip():
-            return
-        if last.detector == _KEY and (last.start or not size):
-            ended = key_ends(text[last.start : last.end].encode("utf-8", "surrogatepass"))
-            self._key = 0 if ended else KEY_MOST
-        elif last.detector in _OPEN and last.end == len(text):
-            self._token = last.detector
+            self._key = 0 if ends or 0 < size < len(raw) else max(0, key - len(raw))
+        elif token:
+            size = _rest_of_token(text)
+            if size == len(text):
+                self._token = token
+        if size:
+            found[:] = merged([Found(0, size, _KEY if key else token), *found])
+        ending = [one for one in (*found, *parts) if one.detector in _OPEN and not text[one.end :].strip()]
+        for one in ending:
+            if one.detector != _KEY:
+                self._token = one.detector if one.end == len(text) else self._token
+            elif one.start or not (key and size):
+                ended = key_ends(text[one.start : one.end].encode("utf-8", "surrogatepass"))
+                self._key = 0 if ended else KEY_MOST
 
     def leave_open(self, detector: str) -> None:
         """What was in doubt at the end of the last text was masked; the rest of it may come yet."""
         if detector in _OPEN:
             self._token = detector
+
+
+def _rest_of_token(text: str) -> int:
+    """
+    How much of a text looks like the rest of a token: not a word, nor a number of a few digits.
+
+    Who says a token letter by letter says less than a word at a time, and nothing else with it.
+    """
+    match = _OF_A_TOKEN.match(text)
+    if match is None:
+        return 0
+    size = match.end()
+    if size < 4:
+        return size if size == len(text) else 0
+    return 0 if _WORD.fullmatch(match[0]) else size

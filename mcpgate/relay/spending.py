@@ -7,6 +7,10 @@ from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import Budget
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.judged import Judged
+from mcpgate.wire.mcp import Nature
+
+# As in tls/stream.py: a member is read off its class slowly.
+FOLLOWS = Nature.FOLLOWS
 
 
 class Spending:
@@ -32,7 +36,8 @@ class Spending:
                 continue
             call = judged.call
             key = budget.key(principal, route, call)
-            one = ledger.take(budget, key, size, calls=1 if budget.is_of(call) else 0)
+            calls = 1 if call.nature is not FOLLOWS or budget.is_of(call) else 0
+            one = ledger.take(budget, key, size, calls=calls)
             if isinstance(one, Refusal):
                 for before in taken:
                     ledger.undo(before, size)

@@ -86,7 +86,8 @@ def test_a_uri_that_may_not_be_changed_is_withheld() -> None:
     ],
 )
 def test_what_blocks_does_so_wherever_it_stands(where: str) -> None:
-    raw = ('{"jsonrpc":"2.0","id":1,"result":{%s}}' % where.replace("%s", "BEGIN PRIVATE KEY")).encode()
+    result = where.replace("%s", "BEGIN PRIVATE KEY").encode()
+    raw = b'{"jsonrpc":"2.0","id":1,"result":{%b}}' % result
     assert apply(raw, BAD) == Refusal(Reason.POLICY_CONTENT, "rule no-private-keys: private")
 
 
@@ -167,7 +168,12 @@ def test_a_name_is_shown_if_nothing_is_in_it() -> None:
 def test_a_text_alone_becomes_what_an_argument_becomes(value: str) -> None:
     """A header that repeats an argument says the same as it."""
     raw = json.dumps(
-        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "t", "arguments": {"a": value}}}
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "t", "arguments": {"a": value}},
+        }
     ).encode()
     passed = MASKS.apply(read(raw), raw, sender=Sender.CLIENT)
     now = json.loads(passed.raw if isinstance(passed, Masked) else raw)["params"]["arguments"]["a"]
@@ -198,9 +204,11 @@ DISGUISES = (
     lambda secret: json.dumps([f"{secret}"]).replace(secret[0], f"\\u{ord(secret[0]):04x}", 1),
 )
 PLANTED = st.builds(
-    lambda before, name, disguise, after: f"{before} {disguise(SECRETS[name])} {after}"
-    if disguise in DISGUISES[:3]
-    else disguise(SECRETS[name]),
+    lambda before, name, disguise, after: (
+        f"{before} {disguise(SECRETS[name])} {after}"
+        if disguise in DISGUISES[:3]
+        else disguise(SECRETS[name])
+    ),
     CLEAN,
     st.sampled_from(sorted(SECRETS)),
     st.sampled_from(DISGUISES),
@@ -227,7 +235,10 @@ def _results(text: st.SearchStrategy[str], leaf: st.SearchStrategy[Any]) -> st.S
     base64 = text.map(lambda value: b64encode(value.encode()).decode())
     data = _values(leaf, text)
     blocks = st.one_of(
-        st.fixed_dictionaries({"type": st.just("text"), "text": text}, optional={"_meta": st.dictionaries(text, leaf, max_size=3)}),
+        st.fixed_dictionaries(
+            {"type": st.just("text"), "text": text},
+            optional={"_meta": st.dictionaries(text, leaf, max_size=3)},
+        ),
         st.fixed_dictionaries({"type": st.just("image"), "data": base64, "mimeType": st.just("image/png")}),
         st.builds(
             lambda one: {"type": "resource", "resource": {"uri": "file:///x", **one}},
@@ -270,7 +281,9 @@ def seen(value: object) -> Iterator[str]:
                 except ValueError:
                     pass
     elif isinstance(value, list):
-        yield "".join(each["text"] for each in value if isinstance(each, dict) and isinstance(each.get("text"), str))
+        yield "".join(
+            each["text"] for each in value if isinstance(each, dict) and isinstance(each.get("text"), str)
+        )
         for inner in value:
             yield from seen(inner)
     elif isinstance(value, str):

@@ -112,6 +112,13 @@ def test_the_rest_of_a_token_is_found(token: str) -> None:
     assert found == []
 
 
+def test_the_rest_of_a_token_is_found_whatever_else_its_middle_is() -> None:
+    """Here that is nineteen digits of which the last is a check digit."""
+    texts = [SLACK[:8], SLACK[8:28], SLACK[28:] + " ok"]
+    assert ALL.find(texts[1])[0].detector == "card"
+    assert shown(texts, find_across(texts, ALL)) == ["", "", " ok"]
+
+
 def test_a_name_and_its_secret_may_be_two_texts() -> None:
     """As they are where a table is written cell by cell."""
     texts = ["aws_secret_access_key = ", AWS_SECRET]
