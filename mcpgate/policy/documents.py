@@ -51,9 +51,12 @@ ESCAPES_MOST = 100_000
 REMEMBERED_LENGTH = 64
 
 # What C{Detectors.suspicious} cannot see through, in a document: base64, and data of links, by their
-# members and schemes; escapes of URIs; escaped escapes; fractions with an exponent.
+# members and schemes; escapes of URIs; escaped escapes, each also where its sign is escaped itself (of
+# . % : and the backslash); numbers with an exponent, or with zeros behind a point.
 _COVERED = Regex(
-    r'"blob"\s*:|"data"\s*:\s*"|(?i:data:)|%[2-7][0-9A-Fa-f]|\\\\|\.[0-9]{10,}[eE]', captures=False
+    r'"blob"\s*:|"data"\s*:\s*"|(?i:data:)|%[2-7][0-9A-Fa-f]|\\\\|\\u00(?:2[5eE]|3[aA]|5[cC])'
+    r"|[0-9.]{12}[eE]|[0-9]{12}\.00",
+    captures=False,
 )
 _JSON = re.compile(r"\s*[\[{]")
 _ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\(/)")

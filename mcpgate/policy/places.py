@@ -45,6 +45,9 @@ _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions",
 _TIMES = frozenset({"createdAt", "lastUpdatedAt", "lastModified"})
 _TIME = re.compile(r"[0-9:.TZtz+ -]{1,40}")
 _UNKNOWN = Shape()
+#: Errors of 2026-07-28 about what both sides can: MissingRequiredClientCapability and
+#: UnsupportedProtocolVersion. In others the same members are whatever the upstream says.
+_AGREEING = frozenset({-32021, -32022})
 
 
 class Places(Document):
@@ -151,7 +154,7 @@ class Places(Document):
             child = known.get(name)
             if child is not None:
                 self._at(child, inner)
-            elif name in leaves.OPAQUE:
+            elif name in leaves.OPAQUE and _is_plain(inner):
                 self._next += leaves.size(inner)
             elif name in FIXED:
                 self._look(inner, name)
@@ -260,22 +263,24 @@ class Places(Document):
         if type(value) is not dict:
             return self._data(value, None)
         known = node_of(ERROR).members
+        code = value.get("code")
+        agrees = type(code) is int and code in _AGREEING
         for name, inner in value.items():
             number = self._take()
-            if name == "code":
-                self._next += leaves.size(inner)
+            if name == "code" and type(inner) is int:
+                self._next += 1
             elif name == "data" and type(inner) is dict:
-                self._at_error_data(inner)
+                self._at_error_data(inner, agrees)
             elif name in known:
                 self._at(known[name], inner)
             else:
                 self._member(name, number, inner, value)
 
-    def _at_error_data(self, value: Mapping[str, object]) -> None:
+    def _at_error_data(self, value: Mapping[str, object], agrees: bool) -> None:
         self._bound(len(value))
         for name, inner in value.items():
             number = self._take()
-            if name in FIXED_ERROR_DATA:
+            if agrees and name in FIXED_ERROR_DATA:
                 self._next += leaves.size(inner)
             elif name == "elicitations" and type(inner) is list:
                 # URLs that must be visited first (-32042 of 2025-11-25): each as in the request for one.
@@ -288,8 +293,11 @@ class Places(Document):
         self._bound(len(value))
         for name, inner in value.items():
             number = self._take()
-            if name in FIXED_META:
+            if name in FIXED_META and _is_plain(inner):
                 self._next += leaves.size(inner)
+            elif name in FIXED_META and type(inner) is dict:
+                self._bound(len(inner))
+                self._members(node_of(_UNKNOWN), inner)
             else:
                 self._member(name, number, inner, value)
 
@@ -389,6 +397,13 @@ def _answer(value: object) -> Node:
     result = SERVER_REQUESTS[leaves.answered(value)].result
     assert result is not None
     return node_of(result)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is what is said again: a text or a number, or some of them. What is built is data."""
+    if type(value) is list:
+        return not any(type(each) in (dict, list) for each in value)
+    return type(value) is not dict
 
 
 def _is_word(words: frozenset[str], value: object) -> bool:

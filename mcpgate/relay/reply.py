@@ -20,10 +20,10 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.following import Following
 from mcpgate.relay.hearing import Hearing
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, parse
+from mcpgate.wire.jsonrpc import Message, parse, parse_batch
 from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.questions import notable
-from mcpgate.wire.sse import BOM, Event, EventReader, amended, around
+from mcpgate.wire.sse import BOM, Event, EventReader, amended, around, event_of
 
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
@@ -149,7 +149,10 @@ class Events:
         reader = self._reader
         self.size += len(payload)
         passed = []
-        for event in reader.feed(payload):
+        events = reader.feed(payload)
+        if self._following is not None and self._hearing.batches:
+            events = [one for event in events for one in self._apart(event)]
+        for event in events:
             if len(event.raw) > self._most and event.raw[:1] not in BETWEEN:
                 self.refusal = self._too_large()
                 break
@@ -215,6 +218,26 @@ class Events:
 
     def _too_large(self) -> Refusal:
         return Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {self._most} bytes")
+
+    def _apart(self, event: Event) -> list[Event]:
+        """
+        A batch as events of one message each, as what is said bit by bit is followed message by message.
+
+        Where to resume from is behind the last of them.
+        """
+        data = event.data or b""
+        if event.ambiguous or event.kind not in (b"", b"message") or len(event.raw) > self._most:
+            return [event]
+        read = parse(data) if data.lstrip()[:1] == b"[" else None
+        if not isinstance(read, Refusal) or read.reason is not Reason.FRAME_BATCH:
+            return [event]
+        batch = parse_batch(data)
+        if isinstance(batch, Refusal):
+            return [event]
+        # In JSON, line ends stand only where a space may.
+        lines = [raw.replace(b"\r", b" ").replace(b"\n", b" ") for _, raw in batch.parts]
+        apart = [Event(event_of(line), line, b"message") for line in lines[:-1]]
+        return [*apart, Event(amended(event, lines[-1]), lines[-1], event.kind, event.id)]
 
     def _event(self, event: Event, data: bytes) -> bytes | Refusal:
         kind = event.kind

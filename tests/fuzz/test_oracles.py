@@ -11,7 +11,7 @@ from h11 import RemoteProtocolError
 
 from mcpgate.config import url
 from mcpgate.policy import checks, detectors, folded, runs
-from mcpgate.relay import inbound, reply
+from mcpgate.relay import hearing, inbound, reply
 from mcpgate.tls import hello
 from mcpgate.wire import agreement, chunked, forward, http, jsonrpc, proxy, sse
 from mcpgate.wire.jsonrpc import Batch

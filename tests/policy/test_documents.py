@@ -197,6 +197,31 @@ def test_json_in_a_text_stays_json() -> None:
     assert passed["content"][0]["text"] == '{"n" : 0, "s":"masked@masked.invalid" }'
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        # The look at a message must not be led astray by what is escaped within what is escaped.
+        r'"{\"m\":\"\u005cu0041KIAIOSFODNN7EXAMPLE\"}"',
+        r'"https://x/?q=\u002541KIAIOSFODNN7EXAMPLE"',
+        r'"data\u003atext/plain;base64,QUtJQUlPU0ZPRE5ON0VYQU1QTEU="',
+        r'"data\u003Atext/plain;base64,QUtJQUlPU0ZPRE5ON0VYQU1QTEU="',
+        # Numbers, and how else they may be spelled.
+        "4111111111111111e0",
+        "4111111111111111.000",
+        "411111111111111100E-2",
+        "4111111.111111111e9",
+        "0.004111111111111111e18",
+        r'"[4111111\u002e111111111e9]"',
+    ],
+)
+def test_no_spelling_of_a_value_hides_it(value: str) -> None:
+    if value.startswith('"https'):
+        passed = masked(f'{{"content":[{{"type":"text","text":"x","icons":[{{"src":{value}}}]}}]}}')
+    else:
+        passed = masked(f'{{"content":[],"structuredContent":{{"a":{value}}}}}')
+    assert not any(part in passed for part in ("41111", "EXAMPLE", "QUtJ"))
+
+
 # URIs and base64 in data.
 
 
