@@ -247,6 +247,8 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         why = _why(verdict)
         if verdict.action is ALLOW:
             suspended = _suspended(admission, call, force)
+            if suspended is None and message.kind is not REQUEST:
+                suspended = is_idle(message, admission)
             changed = suspended or _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
                 if judged.budgets:
