@@ -223,7 +223,8 @@ class _Trial:
         if isinstance(found, Refusal):
             return found
         for question in found:
-            judged = decide_question(self.callers, self.case.route, question)
+            leg = handshake_of(self.case.transport.outbound)
+            judged = decide_question(self.callers, self.case.route, question, leg)
             if judged.action is not ALLOW:
                 self.against = judged.rule
                 return Refusal(Reason.POLICY_QUESTION, question.method)
