@@ -224,7 +224,7 @@ def test_presence_and_absence_never_hold_together_for_who_allows(path: str, valu
 
 @pytest.mark.parametrize(
     "path",
-    ["/srv/../etc/passwd", "/./etc/passwd", "//etc/passwd", "/srv/..%2fetc/x", "..\\etc\\x", "/srv/%2E%2E/etc"],
+    ["/srv/../etc/x", "/./etc/passwd", "//etc/passwd", "/srv/..%2fetc/x", "..\\etc\\x", "/srv/%2E%2E/etc"],
 )
 @pytest.mark.parametrize("pattern", ["/etc/*", "/etc/passwd", "^/etc/.*$"])
 def test_what_may_lead_there_is_blocked_as_what_does(pattern: str, path: str) -> None:
