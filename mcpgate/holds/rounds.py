@@ -71,9 +71,9 @@ def shown(body: bytes) -> tuple[str, bool]:
     meta = params.pop("_meta", None)
     if meta is not None and bytes(meta).startswith(b"{"):
         rest = {name: raw for name, raw in _members(meta).items() if not _is_known(name)}
-        meta = _encode(rest) if rest else None
+        meta = msgspec.Raw(_encode(rest)) if rest else None
     if meta is not None:
-        params["_meta"] = msgspec.Raw(meta)
+        params["_meta"] = meta
     text = b"{%b}" % b", ".join(b"%b: %b" % (_encode(name), bytes(raw)) for name, raw in params.items())
     whole = text.decode()
     return whole[:SHOWN_MOST], len(whole) > SHOWN_MOST
