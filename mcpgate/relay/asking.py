@@ -183,9 +183,11 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         if changed is not None:
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
+    demands = (verdict.outbound,) if verdict.outbound else ()
     if message.kind is not REQUEST:
         budgeted, cancels = judged if judged.budgets else None, _cancelled(message)
-        asking = Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+        asking = Asking(body, facts, exchange, None, (), call.method, demands=demands, forward=forward)
+        asking.budgeted = budgeted
         if cancels:
             asking.held, asking.cancels = True, cancels
         return asking
@@ -194,7 +196,6 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     method = call.method
     if admission.revision.modern or method == "initialize":
         body = declared(message, body, admission)
-    demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
     asking.held = held
