@@ -34,7 +34,7 @@ from mcpgate.relay.judged import Judged
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
-from mcpgate.tls.handshake import Certificate
+from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
@@ -71,8 +71,8 @@ class Exchange:
     _sent = False
     _answering: Answering | None = None
     _outbound: str | None = None
-    #: The certificate of whoever answers, once L{Answering} reads it.
-    peer: Certificate | None = None
+    #: The connection to whoever answers, once L{Answering} reads it.
+    leg: Handshake | None = None
     _opened = False
     _kept = False
     closed = False
@@ -353,7 +353,7 @@ class Exchange:
                     self._pass(emitted, payload)
                     return self
         if connection is not None:
-            self.peer = connection.handshake.peer
+            self.leg = connection.handshake
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 

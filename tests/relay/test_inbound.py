@@ -468,3 +468,20 @@ def test_a_stream_is_not_above_rules_that_are_younger_than_it(world: World, form
                 )
     reason = {"masked": "policy.content", "closed": "policy.unlisted"}[change]
     assert reason in [one["reason"] for one in world.records("close")]
+
+
+def test_a_notification_needs_the_connection_that_its_rule_demands(world: World) -> None:
+    """As a request does; it is dropped, alone and in a batch, and the record says why."""
+    pinned = '[[rule]]\nname = "p"\nverdict = "allow"\non = { method = "notifications/x" }\n'
+    pinned += 'require = { "outbound.pinned" = true }\n'
+    said = {"jsonrpc": "2.0", "method": "notifications/x", "params": {}}
+    world.start(world.config(more=pinned))
+    with world.caller() as caller:
+        assert caller.post(said).answer()[0] == 202
+        assert caller.post([said]).answer()[0] == 202
+        assert world.upstream.requests == []
+        assert [one["reason"] for one in world.closes(2)] == ["policy.transport"] * 2
+    world.reload(world.config(more=pinned, upstream=f'pins = ["{world.pin}"]'))
+    with world.caller() as caller:
+        assert caller.post(said).answer()[0] == 202
+    assert json.loads(world.upstream.requests[0].body) == said
