@@ -68,8 +68,14 @@ class Repaired(msgspec.Struct, frozen=True, tag_field="type", tag="repair"):
     id: str
 
 
-_Line = Shake | Opened | Closed | Repaired
-_TOLD = frozenset({"handshake", "open", "close", "repair"})
+class Defined(msgspec.Struct, frozen=True, tag_field="type", tag="definition"):
+    """What the gate has seen of a tool's definition."""
+
+    tool: str | None
+
+
+_Line = Shake | Opened | Closed | Repaired | Defined
+_TOLD = frozenset({"handshake", "open", "close", "repair", "definition"})
 
 
 @frozen
@@ -107,6 +113,10 @@ class Records:
             for line in lines
             if isinstance(line, Opened) and line.id in closed
         ]
+
+    def defined(self) -> set[str | None]:
+        """The tools that the gate has seen the server list."""
+        return {line.tool for line in self._lines() if isinstance(line, Defined)}
 
     def unfinished(self) -> int:
         """How many exchanges were opened and not yet closed."""
