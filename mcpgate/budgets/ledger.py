@@ -145,6 +145,7 @@ class Ledger:
             if newest == part:
                 numbers[base + BYTES - 1] = made[-1]
                 numbers[base + TAG - 1] = min(sizes[-1], _MOST)
+                numbers[base + END] = (part + COUNTERS) * budget.part
             else:
                 self._write(file, base, part, made, sizes, budget)
             if budget.concurrent is not None:
@@ -185,6 +186,9 @@ class Ledger:
                 calls, sizes = base + BYTES - 1 - back, base + TAG - 1 - back
                 numbers[calls] = max(numbers[calls] - taken.calls, 0)
                 numbers[sizes] = max(numbers[sizes] - size, 0)
+                if not any(numbers[base + CALLS : base + TAG]):
+                    # As if it had not been: or refused calls would make room for themselves.
+                    numbers[base + END] = 0
         finally:
             file.unlock(number)
 
@@ -238,6 +242,8 @@ class Ledger:
         # So that whoever dies here leaves no key with the numbers of another.
         file.write_key(slot, _NO_KEY)
         self._write(file, slot * NUMBERS, part, [0] * COUNTERS, [0] * COUNTERS, budget)
+        # Nothing counts there until something is taken.
+        file.numbers[slot * NUMBERS + END] = 0
         file.write_key(slot, key)
         return slot
 
@@ -308,6 +314,7 @@ class Ledger:
             if numbers[base + NEWEST] == part:
                 last = base + TAG - 1
                 numbers[last] = min(numbers[last] + size, _MOST)
+                numbers[base + END] = (part + COUNTERS) * budget.part
                 return True
             newest, *counters = numbers[base : base + TAG].tolist()
             calls = slid(counters[:COUNTERS], newest, part)

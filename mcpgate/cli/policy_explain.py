@@ -29,7 +29,7 @@ from mcpgate.trial.subject import Subject
 from mcpgate.trial.trial import caller_of, handshake_of, message_of, tried
 from mcpgate.wire.call import call_of
 from mcpgate.wire.jsonrpc import RESPONSE, parse
-from mcpgate.wire.questions import Question
+from mcpgate.wire.questions import question_of
 
 _KINDS = ("token", "certificate", "subject")
 
@@ -137,9 +137,10 @@ def _told(subject: Subject, case: CaseTable) -> tuple[dict[str, object], list[Sa
 def _asked(subject: Subject, case: CaseTable, call: CallTable) -> tuple[dict[str, object], list[Said]]:
     """What an upstream asks of a caller. Its params are the arguments."""
     caller = caller_of(case.who, case.transport)
-    question = Question(call.method, call.arguments)
-    verdict = decide_question(subject.policy.callers(caller), case.route, question)
-    said = reasoning_of_question(subject.policy, caller, case.route, call.method, call.arguments)
+    question = question_of(call.method, call.arguments)
+    leg = handshake_of(case.transport.outbound)
+    verdict = decide_question(subject.policy.callers(caller), case.route, question, leg)
+    said = reasoning_of_question(subject.policy, caller, case.route, call.method, question.params, leg)
     return Outcome(verdict.action.value, verdict.rule, verdict.reason, shadow=verdict.shadow).facts(), said
 
 

@@ -27,6 +27,9 @@ QUESTION = "approval"
 #: Members of C{_meta} that are new in each round, and mean nothing to what is called.
 _NEW = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
 
+# What 2026-07-28 has of its own in every request.
+_PROTOCOL = "io.modelcontextprotocol/"
+
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -59,13 +62,25 @@ def _written(members: Mapping[str, msgspec.Raw], without: frozenset[str]) -> lis
 
 
 def shown(body: bytes) -> tuple[str, bool]:
-    """What whoever decides sees of a request: its params, as they are; and whether that is not all."""
+    """
+    What whoever decides sees of a request: its params, as they are; and whether that is not all. Of C{_meta},
+    which servers may read as they do arguments, what is no matter of the protocol's.
+    """
     message = _members(body)
     params = dict(_members(message["params"])) if "params" in message else {}
-    params.pop("_meta", None)
+    meta = params.pop("_meta", None)
+    if meta is not None and bytes(meta).startswith(b"{"):
+        rest = {name: raw for name, raw in _members(meta).items() if not _is_known(name)}
+        meta = msgspec.Raw(_encode(rest)) if rest else None
+    if meta is not None:
+        params["_meta"] = meta
     text = b"{%b}" % b", ".join(b"%b: %b" % (_encode(name), bytes(raw)) for name, raw in params.items())
     whole = text.decode()
     return whole[:SHOWN_MOST], len(whole) > SHOWN_MOST
+
+
+def _is_known(name: str) -> bool:
+    return name in _NEW or name.startswith(_PROTOCOL)
 
 
 def own_state(params: Mapping[str, object]) -> str | None:

@@ -26,6 +26,7 @@ from mcpgate.policy.demand import together
 from mcpgate.policy.names import allowable
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, QUESTIONS, Callers, RouteRules, Rule, Verdict
 from mcpgate.reasons import Reason
+from mcpgate.tls.handshake import Handshake
 from mcpgate.wire.call import LISTEN, Call
 from mcpgate.wire.mcp import Nature, server_request
 
@@ -264,10 +265,14 @@ def could_ask(callers: Callers, route: str, method: str) -> bool:
     )
 
 
-def decide_question(callers: Callers, route: str, method: str, params: Mapping[str, object]) -> Verdict:
+def decide_question(
+    callers: Callers, route: str, method: str, params: Mapping[str, object], leg: Handshake | None = None
+) -> Verdict:
     """The verdict on what the upstream of a route asks of one of these callers.
 
     Only a rule that names the method is about it. A verdict of HOLD is one for who can wait for it.
+
+    @param leg: the connection on which it is asked; C{None}: one that meets no demand.
     """
     known = server_request(method)
     if known is not None and known.nature is Nature.PROTOCOL:
@@ -283,16 +288,24 @@ def decide_question(callers: Callers, route: str, method: str, params: Mapping[s
     ]
     shadow = tuple((rule.name, rule.says) for rule in about if rule.shadow and rule.name not in here.unmet)
     rules = [rule for rule in about if not rule.shadow]
-    verdict = _answered(callers, here, method, rules)
+    verdict = _answered(callers, here, method, rules, leg)
     return evolve(verdict, shadow=shadow) if shadow else verdict
 
 
-def _answered(callers: Callers, here: RouteRules, method: str, rules: list[Rule]) -> Verdict:
+def _answered(
+    callers: Callers, here: RouteRules, method: str, rules: list[Rule], leg: Handshake | None
+) -> Verdict:
     """The verdict on a question, by the rules about it."""
     blocking = next((rule for rule in rules if rule.action is BLOCK), None)
     if blocking is not None:
         return Verdict(BLOCK, blocking.name, Reason.POLICY_QUESTION)
-    granting = [rule for rule in rules if rule.action is ALLOW and rule.name not in here.unmet]
+    granting = [
+        rule
+        for rule in rules
+        if rule.action is ALLOW
+        and rule.name not in here.unmet
+        and (rule.outbound is None or (leg is not None and rule.outbound.met_by(leg)))
+    ]
     if not granting:
         return UNASKED
     masks = tuple(rule for rule in here.masks if rule.matches(method, None))

@@ -14,7 +14,9 @@ ways, by what the rule does when its conditions hold:
 In both, a path that leads nowhere fulfils nothing but C{present = false}, and null is no value but for
 C{{ null = true }} and C{present}. In an allow rule a glob with a slash in it is taken for a path: texts
 with C{..} or C{.} between slashes (also as C{%2e}), backslashes or control characters do not match it, as
-they lead elsewhere than they seem to.
+they lead elsewhere than they seem to. In a rule that blocks, holds or masks, a text that leads elsewhere
+fulfils a condition whose texts have a slash, unless these begin with a star: C{/srv/../etc/x} may well be
+below C{/etc}.
 """
 
 from __future__ import annotations
@@ -37,6 +39,10 @@ LONGER_MOST = 4
 #: in the rest, so a message with more is read as what cannot be judged.
 VALUES_MOST = 10_000
 
+# The same for rules that do not allow. A text for people has its line ends, and a URL its two slashes.
+_PERHAPS_ELSEWHERE = re.compile(
+    r"(?:^|[/\\])\.\.?(?:$|[/\\])|(?:^|[^:/])//|[\\\x00]|%(?:2[ef]|5c|00)", re.IGNORECASE
+)
 _ELSEWHERE = re.compile(r"(?:^|[/\\])\.\.?(?:$|[/\\])|[\\\x00-\x1f\x7f]|%(?:2[ef]|5c|00)", re.IGNORECASE)
 
 
@@ -81,6 +87,8 @@ class Clause:
     texts: Patterns
     paths: Patterns
     kinds: frozenset[type]
+    #: Whether any of the texts is one of a place, so that another text may lead there.
+    leads: bool
 
     @classmethod
     def compile(cls, path: str, condition: Condition) -> Clause:
@@ -96,6 +104,7 @@ class Clause:
             Patterns.compile(plain),
             Patterns.compile(paths),
             frozenset(map(_kind, condition.equal)),
+            any("/" in text and not text.startswith(("*", "^.*")) for text in texts),
         )
 
     def holds(self, params: Mapping[str, object], *, widely: bool) -> bool:
@@ -122,6 +131,8 @@ class Clause:
         if kind in self.kinds:
             if kind is str:
                 assert isinstance(value, str)
+                if widely and self.leads and _PERHAPS_ELSEWHERE.search(value) is not None:
+                    return True
                 if not self.texts.every and self.texts.match(value):
                     return True
                 if self.paths.every or not self.paths.match(value):

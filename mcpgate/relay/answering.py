@@ -78,6 +78,11 @@ class Answering:
         hearing, asking = self._hearing, self._exchange.asking
         return hearing is not None and asking is not None and bool(hearing.answered) and not asking.awaited
 
+    @property
+    def masks(self) -> Masks | None:
+        """What all that is said between the answers is subject to."""
+        return self._hearing.masks if self._hearing is not None else None
+
     # What the upstream's connection calls.
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Answering:

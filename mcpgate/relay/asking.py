@@ -183,9 +183,11 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         if changed is not None:
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
+    demands = (verdict.outbound,) if verdict.outbound else ()
     if message.kind is not REQUEST:
         budgeted, cancels = judged if judged.budgets else None, _cancelled(message)
-        asking = Asking(body, facts, exchange, None, (), call.method, forward=forward, budgeted=budgeted)
+        asking = Asking(body, facts, exchange, None, (), call.method, demands=demands, forward=forward)
+        asking.budgeted = budgeted
         if cancels:
             asking.held, asking.cancels = True, cancels
         return asking
@@ -194,7 +196,6 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     method = call.method
     if admission.revision.modern or method == "initialize":
         body = declared(message, body, admission)
-    demands = (verdict.outbound,) if verdict.outbound else ()
     plain = method not in INTERESTING
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
     asking.held = held
@@ -247,6 +248,8 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         why = _why(verdict)
         if verdict.action is ALLOW:
             suspended = _suspended(admission, call, force)
+            if suspended is None and message.kind is not REQUEST:
+                suspended = is_idle(message, admission)
             changed = suspended or _as_may_pass(verdict, message, raw, admission)
             if isinstance(changed, bytes):
                 if judged.budgets:

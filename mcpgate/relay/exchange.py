@@ -21,9 +21,9 @@ from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.decide import reaches
+from mcpgate.policy.decide import decide, reaches
 from mcpgate.policy.lists import untouched
-from mcpgate.policy.rules import ALLOW
+from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission, Denial, Preflight
@@ -34,7 +34,7 @@ from mcpgate.relay.judged import Judged
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
-from mcpgate.tls.handshake import Certificate
+from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.readiness import NEVER
 from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
@@ -71,8 +71,8 @@ class Exchange:
     _sent = False
     _answering: Answering | None = None
     _outbound: str | None = None
-    #: The certificate of whoever answers, once L{Answering} reads it.
-    peer: Certificate | None = None
+    #: The connection to whoever answers, once L{Answering} reads it.
+    leg: Handshake | None = None
     _opened = False
     _kept = False
     closed = False
@@ -353,7 +353,7 @@ class Exchange:
                     self._pass(emitted, payload)
                     return self
         if connection is not None:
-            self.peer = connection.handshake.peer
+            self.leg = connection.handshake
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
 
@@ -419,6 +419,28 @@ class Exchange:
             return
         self._let_go()
         self.refuse(refusal)
+
+    def judge_again(self, admission: Admission) -> None:
+        """
+        End a stream that the rules of today would not let begin, or would subject to other masks: it may be
+        as old as the gate. Whoever opens it again has it by these.
+
+        @param admission: what its head is judged as today.
+        """
+        if admission.refusal is not None:
+            return self.end_stream(admission.refusal)
+        judged = self.asking.judged if self.asking is not None else None
+        callers, route = admission.callers, admission.route.name
+        verdict = reaches(callers, route) if judged is None else decide(callers, route, judged.call)
+        if verdict.action is BLOCK:
+            reason = verdict.reason or Reason.POLICY_BLOCKED
+            return self.end_stream(Refusal(reason, "by the rules of today"))
+        masks = judged.verdict.masks if judged is not None else verdict.masks
+        if self._answering is not None:
+            masks = self._answering.masks
+        if masks != verdict.masks:
+            detail = "it began with other masks than the rules of today have for it"
+            self.end_stream(Refusal(Reason.POLICY_CONTENT, detail))
 
     @property
     def repeatable(self) -> bool:

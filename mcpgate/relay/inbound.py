@@ -236,7 +236,8 @@ class Inbound:
             self.close()
 
     def judge_again(self) -> None:
-        """End a stream whose caller may not open it any more: the token, say, or the session is over."""
+        """End a stream whose caller may not open it any more, or not like that: the token, say, or the
+        session is over, or the rules are others."""
         exchange = self._exchange
         if exchange is None or not exchange.repeatable or exchange.admission is None:
             return
@@ -247,7 +248,9 @@ class Inbound:
             return
         exchange.judged_by = by
         judged = self.admit(admission.head)
-        if not isinstance(judged, Preflight) and judged.refusal is not None:
+        if isinstance(judged, Admission):
+            exchange.judge_again(judged)
+        elif isinstance(judged, Denial):
             exchange.end_stream(judged.refusal)
 
     def cut(self) -> None:

@@ -78,7 +78,8 @@ def _guarded(exchange: Exchange, tools: list[object], raw: bytes) -> frozenset[s
     if guard is None:
         return _NOTHING
     begin, end = found_at(raw, ("result", "tools"))
-    seen = guard.see(tools, raw[begin:end], exchange.peer.spki_pin if exchange.peer is not None else None)
+    peer = exchange.leg.peer if exchange.leg is not None else None
+    seen = guard.see(tools, raw[begin:end], peer.spki_pin if peer is not None else None)
     if seen.news:
         tell(exchange.inbound.force.witness, upstream, seen.news, exchange.id)
     return seen.going

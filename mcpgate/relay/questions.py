@@ -74,7 +74,8 @@ class Questions:
         return None
 
     def _judge(self, question: Question) -> Verdict:
-        return decide_question(self._callers(), self._admission.route.name, question)
+        route, leg = self._admission.route.name, self._exchange.leg
+        return decide_question(self._callers(), route, question, leg)
 
     def _askable(self) -> frozenset[str]:
         return askable_in(self._callers(), self._admission.route.name)

@@ -74,7 +74,12 @@ def reasoning(
 
 
 def reasoning_of_question(
-    policy: Policy, caller: Caller, route: str, method: str, params: Mapping[str, object]
+    policy: Policy,
+    caller: Caller,
+    route: str,
+    method: str,
+    params: Mapping[str, object],
+    outbound: Handshake | None = None,
 ) -> list[Said]:
     """What each rule with a verdict says of what an upstream asks of a caller."""
     said = []
@@ -92,8 +97,7 @@ def reasoning_of_question(
         elif not rule.names.every:
             apart.append("on.name")
         apart += _where(rule, params)
-        inbound = rule.inbound
-        unmet = () if apart or inbound is None else tuple(_unmet("inbound", inbound, caller.handshake))
+        unmet = () if apart else tuple(_require(rule, caller, outbound))
         said.append(Said(rule.name, rule.says, not apart, (*apart, *unmet), rule.shadow))
     return said
 

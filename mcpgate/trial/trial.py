@@ -212,6 +212,9 @@ class _Trial:
             return self._masked(verdict.masks, _again(said, raw, heard), heard, Sender.SERVER)
         method = call.method if call is not None else None
         known = client_request(method) if method is not None else None
+        if method is not None and known is None:
+            # Nobody knows what an answer to that is.
+            return self._masked(verdict.masks, said, raw, Sender.SERVER, asked=method)
         left = filtered(known, said, raw, self._may, pages=Pages(), cursor=cursor_of(message))
         if isinstance(left, Refusal):
             return left
@@ -223,7 +226,8 @@ class _Trial:
         if isinstance(found, Refusal):
             return found
         for question in found:
-            judged = decide_question(self.callers, self.case.route, question)
+            leg = handshake_of(self.case.transport.outbound)
+            judged = decide_question(self.callers, self.case.route, question, leg)
             if judged.action is not ALLOW:
                 self.against = judged.rule
                 return Refusal(Reason.POLICY_QUESTION, question.method)

@@ -79,7 +79,7 @@ def questions_in(message: Message) -> tuple[Question, ...] | Refusal:
     """
     if message.kind is REQUEST:
         assert message.method is not None
-        return (_question(message.method, message.params),)
+        return (question_of(message.method, message.params),)
     found: list[Question] = []
     for inside in (message.result, message.params):
         if not isinstance(inside, Mapping):
@@ -116,10 +116,11 @@ def _embedded(value: object) -> Question | None:
     if type(value) is not dict or _has_another(value, "method", "params"):
         return None
     method, params = value.get("method"), value.get("params", {})
-    return _question(method, params) if type(method) is str and type(params) is dict else None
+    return question_of(method, params) if type(method) is str and type(params) is dict else None
 
 
-def _question(method: str, params: Mapping[str, object]) -> Question:
+def question_of(method: str, params: Mapping[str, object]) -> Question:
+    """What a method asks with these params, as rules are asked about it."""
     return Question(method, params if method != ELICIT or "mode" in params else {**params, "mode": "form"})
 
 

@@ -295,6 +295,31 @@ def test_a_count_with_running_calls_makes_no_room(begin: Begin) -> None:
 
 
 @pytest.mark.usefixtures("one_set")
+def test_refused_calls_make_nobody_forgotten(begin: Begin) -> None:
+    """Or whoever has used up one budget would call by ever new names until its count there is forgotten."""
+    ledger, all_calls = begin(), budget(calls=1)
+    (by_tool,) = compile_budgets([BudgetTable(name="a", calls=10, bytes=100, concurrent=1, window=86400.0)])
+    taken(ledger.take(all_calls, ("me",), 0))
+    for number in range(4 * WAYS):
+        # Another budget refuses the call; or this one does.
+        other = taken(ledger.take(by_tool, ("tool", number), 0))
+        refused(ledger.take(all_calls, ("me",), 0))
+        ledger.undo(other, 0)
+        refused(ledger.take(by_tool, ("large", number), 101))
+    assert ledger.forgotten == 0
+    # What was given back in part still counts, and what is taken again does.
+    one, two = taken(ledger.take(by_tool, ("tool", 1), 1)), budget(calls=2)
+    ledger.end(one)
+    first, second = taken(ledger.take(two, ("k",), 0)), taken(ledger.take(two, ("k",), 0))
+    ledger.undo(second, 0)
+    taken(ledger.take(two, ("k",), 0))
+    for number in range(4 * WAYS):
+        ledger.undo(taken(ledger.take(by_tool, ("more", number), 0)), 0)
+    refused(ledger.take(two, ("k",), 0))
+    assert first.slot == second.slot and ledger.forgotten == 0
+
+
+@pytest.mark.usefixtures("one_set")
 def test_an_answer_is_charged_also_when_its_count_was_forgotten(begin: Begin, clock: Clock) -> None:
     """As far as anybody can tell by then."""
     ledger, one = begin(), budget(bytes=1000)

@@ -113,6 +113,9 @@ def test_what_an_upstream_asks_is_explained(run: Run, tmp_path: Path) -> None:
     assert asked.startswith("allow by may-ask\n") and "never-delete  block  no           on.method" in asked
     assert run(*told, "sampling/createMessage").stdout.startswith("block (policy.question)\n")
     assert run(*told, "tools/list").stdout.startswith("allow: lists pass where anything is allowed")
+    # Without a mode it is a form, as the gate reads it.
+    rules.write_text(ASK.replace("roots/list", "elicitation/create") + 'where = { mode = "form" }\n')
+    assert run(*told, "elicitation/create").stdout.startswith("allow by may-ask\n")
 
 
 def test_an_exchange_is_looked_for_where_the_gate_has_its_journal(run: Run, config: Path) -> None:

@@ -11,7 +11,7 @@ from h11 import RemoteProtocolError
 
 from mcpgate.config import url
 from mcpgate.policy import checks, detectors, folded, runs
-from mcpgate.relay import inbound, reply
+from mcpgate.relay import hearing, inbound, reply
 from mcpgate.tls import hello
 from mcpgate.wire import agreement, chunked, forward, http, jsonrpc, proxy, sse
 from mcpgate.wire.jsonrpc import Batch
@@ -52,7 +52,7 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("reply", "answers to anybody", reply.Hearing, "_one", lambda self, message, raw: raw),
     ("reply", "events of any kind", reply.Events, "_event", lambda self, event, data: event.raw),
     ("reply", "results in errors", reply, "_brings_a_result", lambda body: False),
-    ("reply", "batches taken apart", reply, "parse_batch", lambda body: Batch(())),
+    ("reply", "batches taken apart", hearing, "parse_batch", lambda body: Batch(())),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),

@@ -155,3 +155,12 @@ def test_a_token_of_progress_is_a_string_or_a_number() -> None:
     for token in (True, None, 1.5, []):
         assert rounds.progress_token({"_meta": {"progressToken": token}}) is None
     assert rounds.progress_token({}) is None
+
+
+def test_what_a_caller_puts_beside_the_arguments_is_shown() -> None:
+    """Servers may act on it, and an approval is for it; what every request has is left out."""
+    meta = b'{"progressToken":1,"io.modelcontextprotocol/clientCapabilities":{},"x/force": true}'
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":%b}}'
+    assert rounds.shown(body % meta) == ('{"name": "x", "_meta": {"x/force":true}}', False)
+    assert rounds.shown(body % b'{"progressToken":1}') == ('{"name": "x"}', False)
+    assert rounds.shown(body % b"[1]") == ('{"name": "x", "_meta": [1]}', False)

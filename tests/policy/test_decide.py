@@ -494,6 +494,12 @@ def test_what_upstreams_ask_needs_a_rule_that_names_it() -> None:
     assert verdict(asking(), asking("block")).rule == "ask-block"
     assert verdict(asking(), asking("hold")).action is Action.HOLD
     assert verdict(asking(), asking("block", "*")).action is Action.ALLOW
+    pinned = asking(require=RequireTable(outbound_pinned=True))
+    assert verdict(pinned) == Verdict(Action.BLOCK, None, Reason.POLICY_QUESTION)
+    for matched in (True, False, None):
+        leg = handshake(pinned=matched)
+        found = deciding.decide_question(of(pinned), "r", ask, {}, leg).action
+        assert found is (Action.ALLOW if matched else Action.BLOCK)
     small = asking(where=where(maxTokens={"max": 100}))
     assert verdict(small, maxTokens=50).action is Action.ALLOW
     assert verdict(small, maxTokens=500).action is Action.BLOCK

@@ -220,3 +220,29 @@ def test_presence_and_absence_never_hold_together_for_who_allows(path: str, valu
     there, gone = ({path: {"present": which}} for which in (True, False))
     assert not (holds(there, params, widely=False) and holds(gone, params, widely=False))
     assert holds(there, params, widely=True) or holds(gone, params, widely=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/srv/../etc/x", "/./etc/passwd", "//etc/passwd", "/srv/..%2fetc/x", "..\\etc\\x", "/srv/%2E%2E/etc"],
+)
+@pytest.mark.parametrize("pattern", ["/etc/*", "/etc/passwd", "^/etc/.*$"])
+def test_what_may_lead_there_is_blocked_as_what_does(pattern: str, path: str) -> None:
+    """A rule that blocks is about a place, however one gets there."""
+    assert holds({"arguments.path": pattern}, {"arguments": {"path": path}}, widely=True)
+    assert not holds({"arguments.path": pattern}, {"arguments": {"path": path}}, widely=False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("/etc/*", "/srv/passwd"),
+        ("/etc/*", "/srv/a..b/.x/c.."),
+        ("http://169.254.*/*", "https://example.com/a?b=http://c"),
+        ("*http://internal*", "see\nC:\\x and ../y"),
+        ("secret*", "../public"),
+    ],
+)
+def test_what_leads_nowhere_else_is_not_blocked(pattern: str, text: str) -> None:
+    """Texts for people and URLs are no paths, and patterns without a slash are about none."""
+    assert not holds({"arguments.path": pattern}, {"arguments": {"path": text}}, widely=True)

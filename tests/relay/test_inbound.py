@@ -11,7 +11,7 @@ import time
 import pytest
 
 from mcpgate.identity.issued import TokenFile
-from tests.running import STREAM, Request, World, call, reply, whole
+from tests.running import STREAM, Request, World, call, chunked, event, modern, reply, whole
 from tests.waiting import PATIENCE
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -424,3 +424,64 @@ shadow = true
     assert [one["verdict"] for one in opened] == ["allow", "block", "block", "allow"]
     assert [one.get("shadow") for one in opened] == [None, None, None, {"new": "block"}]
     assert "/srv" not in str(opened)
+
+
+LISTEN = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {}}
+MASK = '[[rule]]\nname = "no-mail"\nmask = ["email"]\n'
+OTHER = '[[rule]]\nname = "other"\non = { name = "other_*" }\nverdict = "block"\n'
+
+
+@pytest.mark.parametrize("form", ["GET", "listen"])
+@pytest.mark.parametrize("change", ["masked", "closed", "other"])
+def test_a_stream_is_not_above_rules_that_are_younger_than_it(world: World, form: str, change: str) -> None:
+    """It ends between two events where they would mask what it brings, or not let it begin; opened again it
+    goes by them. Where they mean the same for it, it goes on."""
+    go = threading.Event()
+    mail = event().replace(b'"n":0', b'"level":"info","data":"kim@example.com"')
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(event()))
+        go.wait(PATIENCE)
+        sock.sendall(chunked(mail))
+
+    world.upstream.behave = behave
+    world.start()
+    message, lines = modern(LISTEN)
+    asked = world.post(message, *lines) if form == "listen" else world.bare("GET")
+    with world.caller() as caller:
+        _, headers = caller.send(asked).read_head()
+        caller.read_chunk()
+        text = world.config(more={"masked": MASK, "closed": "", "other": OTHER}[change])
+        who = 'who = { token = "none" }\n' if change == "closed" else ""
+        world.reload(text.replace('name = "some"\n', f'name = "some"\n{who}'))
+        go.set()
+        if change == "other":
+            assert caller.read_chunk() == mail
+            return
+        assert caller.read_body(headers) == b""
+        if change == "masked":
+            caller.sock.close()
+            with world.caller() as again:
+                again.send(asked).read_head()
+                assert again.read_chunk() + again.read_chunk() == event() + mail.replace(
+                    b"kim@example.com", b"[email]"
+                )
+    reason = {"masked": "policy.content", "closed": "policy.unlisted"}[change]
+    assert reason in [one["reason"] for one in world.records("close")]
+
+
+def test_a_notification_needs_the_connection_that_its_rule_demands(world: World) -> None:
+    """As a request does; it is dropped, alone and in a batch, and the record says why."""
+    pinned = '[[rule]]\nname = "p"\nverdict = "allow"\non = { method = "notifications/x" }\n'
+    pinned += 'require = { "outbound.pinned" = true }\n'
+    said = {"jsonrpc": "2.0", "method": "notifications/x", "params": {}}
+    world.start(world.config(more=pinned))
+    with world.caller() as caller:
+        assert caller.post(said).answer()[0] == 202
+        assert caller.post([said]).answer()[0] == 202
+        assert world.upstream.requests == []
+        assert [one["reason"] for one in world.closes(2)] == ["policy.transport"] * 2
+    world.reload(world.config(more=pinned, upstream=f'pins = ["{world.pin}"]'))
+    with world.caller() as caller:
+        assert caller.post(said).answer()[0] == 202
+    assert json.loads(world.upstream.requests[0].body) == said

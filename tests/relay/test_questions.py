@@ -377,3 +377,32 @@ def test_what_cannot_be_read_as_a_question_is_withheld(world: World) -> None:
     message, lines = modern(call("get_x"))
     with world.caller() as caller:
         assert caller.post(message, *lines).json()[1]["result"]["isError"]
+
+
+def test_a_question_needs_the_connection_that_its_rule_demands(world: World) -> None:
+    """That on which it is asked."""
+    pinned = MAY_SAMPLE + 'require = { "outbound.pinned" = true }\n'
+    asking = begin(world, question(), more=pinned)
+    with world.caller() as caller:
+        held = f"Mcp-Session-Id: {opened(caller)}"
+        assert told(caller.post(call("get_x", id=9), held, LATEST).answer()[2]) == [result(9)]
+    assert json.loads(asking.answers[0].body)["error"]["code"] == -32601
+    assert dropped(world) == [("policy.question", f"{SAMPLING}: no rule allows it")]
+    world.upstream.behave = asking = Asking(question())
+    world.reload(world.config(more=pinned, upstream=f'pins = ["{world.pin}"]'))
+    with world.caller() as caller, world.caller() as other:
+        held = f"Mcp-Session-Id: {opened(caller)}"
+        caller.post(call("get_x", id=9), held, LATEST).read_head()
+        assert heard(caller, 1) == [question()]
+        assert other.post(respond(), held, LATEST).answer()[0] == 202
+
+
+def test_what_may_not_be_asked_for_does_not_change_in_a_batch_either(world: World) -> None:
+    """2025-03-26 has batches."""
+    world.start()
+    changed = {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}
+    with world.caller() as caller:
+        assert caller.post([changed], "MCP-Protocol-Version: 2025-03-26").answer()[0] == 202
+        caller.post([changed, call("get_x")], "MCP-Protocol-Version: 2025-03-26").answer()
+    (seen,) = world.upstream.requests
+    assert [one["method"] for one in json.loads(seen.body)] == ["tools/call"]

@@ -125,6 +125,7 @@ ASK = 'method = "sampling/createMessage"'
             f'on = {{ {ASK} }}\nrequire = {{ "inbound.version" = "TLSv1.2" }}',
             ("require.inbound.version",),
         ),
+        (f'on = {{ {ASK} }}\nrequire = {{ "outbound.pinned" = true }}', ("require.outbound.pinned",)),
     ],
 )
 def test_of_a_question_only_a_rule_that_names_it_says_something(
@@ -135,6 +136,8 @@ def test_of_a_question_only_a_rule_that_names_it_says_something(
     one = case('who = { token = "ci" }\nroute = "files"\ncall = { method = "ping" }')
     caller = caller_of(one.who, one.transport)
     policy = subject(tmp_path, text).policy
-    (found,) = reasoning_of_question(policy, caller, "files", "sampling/createMessage", {"maxTokens": 20})
+    leg = handshake_of(one.transport.outbound)
+    asked = "sampling/createMessage", {"maxTokens": 20}
+    (found,) = reasoning_of_question(policy, caller, "files", *asked, leg)
     assert found.missing == missing
-    assert found.matches is (missing in ((), ("require.inbound.version",)))
+    assert found.matches is (missing == () or missing[0].startswith("require."))

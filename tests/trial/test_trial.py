@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import ssl
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from mcpgate.config.load import parse_config
+from mcpgate.policy.rules import compile_rules
 from mcpgate.reasons import Reason
+from mcpgate.trial.cases import read_case
 from mcpgate.trial.outcome import Outcome
+from mcpgate.trial.subject import Subject
 from mcpgate.trial.trial import message_of, tried
+from tests.running import Request, World, whole
 from tests.trial.rules import case, subject
 
 RULES = """
@@ -239,3 +247,108 @@ mask = ["email"]
         outcome = tried(subject(tmp_path, rules), case(text))
         assert (outcome.verdict, outcome.masked) == ("allow", {"email": 1})
         assert b"kim@" not in (outcome.answer or b"")
+
+
+# The same as at a gate, for whatever rules.
+
+NAMES = ("get_x", "rm", "greet", "ge\u200bt")
+URIS = ("note://1", "file:///x", "note://../x")
+ARGUMENTS: tuple[dict[str, object], ...] = (
+    {},
+    {"path": "/srv/x"},
+    {"path": "/srv/../x", "n": 3},
+    {"path": "/etc/x", "n": 7, "f": None},
+    {"mail": "kim@example.com", "card": "4111111111111111"},
+)
+ASKED: tuple[tuple[str, tuple[dict[str, object], ...]], ...] = (
+    ("tools/call", tuple({"name": name, "arguments": each} for name in NAMES for each in ARGUMENTS)),
+    ("prompts/get", tuple({"name": name} for name in NAMES)),
+    ("resources/read", tuple({"uri": uri} for uri in URIS)),
+    ("resources/subscribe", tuple({"uri": uri} for uri in URIS)),
+    (
+        "completion/complete",
+        ({"ref": {"type": "ref/prompt", "name": "greet"}, "argument": {"name": "a", "value": "k@b.com"}},),
+    ),
+    *((method, ({},)) for method in ("tools/list", "resources/list", "prompts/list", "ping", "foo/bar")),
+    *((method, ({},)) for method in ("logging/setLevel", "notifications/progress", "notifications/x")),
+    ("elicitation/create", ({},)),
+)
+ANSWERS: tuple[dict[str, object], ...] = (
+    {"result": {"content": [{"type": "text", "text": "kim@example.com 4111111111111111"}]}},
+    {"result": {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in NAMES[:3]]}},
+    {"result": {"resources": [{"uri": uri, "name": "kim@example.com"} for uri in URIS[:2]]}},
+    {"error": {"code": -32000, "message": "kim@example.com", "data": {"x": "4111111111111111"}}},
+)
+SAYS = ("allow", "allow", "allow", "block", "mask", "find")
+KNOWN = ("tools/call", "resources/read", "prompts/get", "completion/complete", "tools/list")
+OTHER = ("foo/bar", "notifications/*", "elicitation/create", "logging/setLevel")
+ON = (*KNOWN, *OTHER, "*", "tools/*", "^.*list$")
+WHERE = ('"arguments.path" = "/srv/*"', '"arguments.n" = { max = 5 }', '"arguments.f" = { present = false }')
+REQUIRE = ('"outbound.pinned" = true', '"inbound.version" = "TLSv1.3"', '"inbound.client_certificate" = true')
+
+
+def some_rule(random: Random, name: str) -> str:
+    """Any rule."""
+
+    def maybe(key: str, of: tuple[str, ...], often: float) -> str:
+        some = json.dumps(random.sample(of, random.randint(1, 2)))
+        return f"{key} = {some}" if random.random() < often else ""
+
+    says = random.choice(SAYS)
+    heads = {"mask": 'mask = ["email"]', "find": 'block = ["card"]'}
+    on = (
+        maybe("method", ON, 0.7),
+        maybe("name", ("get_*", "rm", "note://*", "*", "greet"), 0.5),
+        maybe("direction", ("request", "answer"), 0.3),
+    )
+    lines = [f'[[rule]]\nname = "{name}"', heads.get(says, f'verdict = "{says}"')]
+    lines.append(f"on = {{ {', '.join(filter(None, on))} }}")
+    if random.random() < 0.3:
+        lines.append(f"where = {{ {random.choice(WHERE)} }}")
+    if says == "allow" and random.random() < 0.3:
+        lines.append(f"require = {{ {random.choice(REQUIRE)} }}")
+    if random.random() < 0.15:
+        lines.append("shadow = true")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_the_rules_are_a_gate_does_the_same(seed: int, world: World, tmp_path: Path) -> None:
+    """What the upstream gets, and what the caller gets, to the byte."""
+    random = Random(seed)
+    rules = "\n".join(some_rule(random, f"r{number}") for number in range(random.randint(1, 6)))
+    text = world.config().partition("[[rule]]")[0] + rules
+    config = parse_config(text.encode(), tmp_path / "gate.toml")
+    policy = compile_rules(config.rules, config.detectors)
+    world.start(text)
+    got: list[bytes] = []
+    answer = b""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        got.append(request.body)
+        accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+        sock.sendall(whole(answer) if b'"id"' in request.body else accepted)
+
+    world.upstream.behave = behave
+    with world.caller() as caller:
+        for _ in range(25):
+            method, params = random.choice(ASKED)
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": random.choice(params)}
+            if method.startswith("notifications/"):
+                del message["id"]
+            raw = json.dumps(message).encode()
+            answer = json.dumps({"jsonrpc": "2.0", "id": 1, **random.choice(ANSWERS)}).encode()
+            one: dict[str, object] = {"name": "x", "expect": {"verdict": "allow"}, "route": "server"}
+            one |= {"who": {"token": "ci"}, "message": raw.decode()}
+            if "id" in message:
+                one["answer"] = answer.decode()
+            found = tried(Subject(tmp_path, policy), read_case(one))
+            got.clear()
+            body = caller.post(raw, "MCP-Protocol-Version: 2025-11-25").answer()[2]
+            assert got == ([found.asked] if found.asked is not None else []), (rules, message)
+            assert _unnamed(body) == _unnamed(found.answer or b""), (rules, message)
+
+
+def _unnamed(body: bytes) -> bytes:
+    """Without the id of the exchange."""
+    return re.sub(rb"x-[0-9a-f-]{20,}|x_trial", b"x", body)
