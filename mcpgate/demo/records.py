@@ -69,6 +69,7 @@ class Repaired(msgspec.Struct, frozen=True, tag_field="type", tag="repair"):
 
 
 _Line = Shake | Opened | Closed | Repaired
+_TOLD = frozenset({"handshake", "open", "close", "repair"})
 
 
 @frozen
@@ -150,4 +151,6 @@ class Records:
 
     def _lines(self) -> list[_Line]:
         whole, _, _ = self.file.read_bytes().rpartition(b"\n")
-        return [msgspec.convert(parse_line(line), type=_Line) for line in whole.splitlines()]
+        lines = map(parse_line, whole.splitlines())
+        # There are others, which are no part of the story.
+        return [msgspec.convert(line, type=_Line) for line in lines if line["type"] in _TOLD]

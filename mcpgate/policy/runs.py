@@ -157,10 +157,13 @@ class Runs(Generic[Event]):
         return self._pass()
 
     def end_all(self) -> list[Passing[Event]]:
-        """The stream ends, and all runs with it."""
+        """
+        Nobody will go on with any run: what they left in doubt is nothing.
+
+        Who does all the same, behind an answer, is not believed: what was said is remembered.
+        """
         for run in self._runs.values():
             run.settle()
-        self._runs.clear()
         return self._pass()
 
     def late(self, now: float) -> list[Passing[Event]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from time import process_time
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.runs import WAIT
+from mcpgate.policy.runs import EVENT, WAIT, WAITING_MOST
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.hearing import Hearing
 from mcpgate.relay.reply import Events
@@ -153,21 +152,13 @@ def test_a_batch_that_cannot_be_read_ends_the_stream_whole() -> None:
     assert isinstance(stream.events.take(payload, False), Refusal)
 
 
-def test_a_flood_behind_what_waits_costs_no_more_than_its_length() -> None:
-    """Events of a few bytes; each must not look at all that wait before it."""
-
-    def time_of(count: int) -> float:
-        stream = Stream()
-        stream.say(progress("to kim@exam"))
-        began = process_time()
-        for _ in range(count):
-            stream.say(b"data:\n\n")
-            assert stream.events.due == WAIT
-        return process_time() - began
-
-    few = min(time_of(800) for _ in range(3))
-    # Ten times as many took fifty times as long.
-    assert min(time_of(8000) for _ in range(2)) < 25 * few
+def test_what_is_kept_behind_what_waits_is_bounded() -> None:
+    """Events of a few bytes: each takes some room, so thousands end the wait."""
+    stream = Stream()
+    stream.say(progress("to kim@exam"))
+    for _ in range(2 * WAITING_MOST // EVENT):
+        stream.say(b"data:\n\n")
+    assert stream.events.due is None and stream.texts()[0] == "to [email]"
 
 
 def test_on_a_stream_of_many_answers_one_of_them_ends_nothing() -> None:
@@ -205,7 +196,7 @@ def test_what_stands_around_a_message_is_left_out_where_it_holds_something() -> 
 
 @settings(deadline=None)
 @given(
-    st.lists(st.text("ab 4-1.\n@", max_size=8) | st.sampled_from([CARD, "a@example.com"]), max_size=6),
+    st.lists(st.text("ab 4-1\n@", max_size=8) | st.sampled_from([CARD, "a@example.com"]), max_size=6),
     st.integers(1, 40),
     st.data(),
 )
