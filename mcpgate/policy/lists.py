@@ -112,7 +112,8 @@ class Pages:
         if type(following) is not str:
             return
         known = dict(before)
-        for key, alike in skeletons(names[: max(0, NAMES_MOST - len(before))]).items():
+        room = max(0, NAMES_MOST - sum(map(len, before.values())))
+        for key, alike in skeletons(names[:room]).items():
             known[key] = (*known.get(key, ()), *alike)
         self._before.pop((path, following), None)
         while len(self._before) >= PAGES_MOST:

@@ -54,13 +54,13 @@ class Places(Document):
     """
     One message that is walked.
 
-    @ivar gone: Items of lists that go, by the numbers of their first tokens.
+    @ivar gone: Items of lists that go, by the numbers of their first tokens, in their order.
     """
 
     def __init__(self, finder: Finder, everything: Detectors, budget: Budget, sender: Sender) -> None:
         super().__init__(finder, everything, budget)
         self._sender = sender
-        self.gone: set[int] = set()
+        self.gone: dict[int, None] = {}
         # Texts that go on in one another, with their numbers.
         self._run: list[tuple[int, str]] = []
         # Of the item that is walked, whether it must go; None outside of any.
@@ -90,7 +90,7 @@ class Places(Document):
         self._end_run()
 
     def rewritten(self, raw: bytes) -> bytes:
-        return leaves.rewritten(raw, self.edits, self.gone)
+        return leaves.rewritten(raw, self.edits, self.gone.keys())
 
     def _params(self, message: Message) -> Node:
         method = message.method or ""
@@ -197,7 +197,9 @@ class Places(Document):
             # What was found last was found in it.
             while self.edits and next(reversed(self.edits)) >= first:
                 self.edits.popitem()
-            self.gone = {number for number in self.gone if number < first} | {first}
+            while self.gone and next(reversed(self.gone)) >= first:
+                self.gone.popitem()
+            self.gone[first] = None
             del self._run[texts:]
         self._lost = outer
 

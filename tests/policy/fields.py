@@ -292,7 +292,7 @@ NEVER = (
     _params("elicitation/create", "elicitationId", '"mode":"url","url":"https://a.example/","elicitationId":"@@"', ONLY_2025_11, KEPT, sender="server"),
     _error("data elicitationId", '"message":"x","data":{"elicitations":[{"elicitationId":"@@"}]}', ONLY_2025_11, KEPT),
     _error("data supported", '"message":"x","data":{"supported":["@@"],"requested":"@@"}', MODERN, KEPT, -32022),
-    _error("data that is called like it", '"message":"x","data":{"supported":["@@"],"requested":"@@"}'),
+    _error("data that is called like it", '"message":"x","data":{"supported":["1"],"requested":"@@"}'),
 )
 
 FIELDS = (*CALLED, *QUESTIONS, *READ, *PROMPTED, *LISTED, *TASKS, *ERRORS, *TOLD, *SAMPLED, *ELICITED, *ANSWERED, *ASKED, *NEVER)
