@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 
 from attrs import frozen
@@ -43,9 +43,11 @@ def read_included(text: bytes, source: Path) -> Included:
     """
     files: dict[str, bytes] = {}
     problems: dict[str, str] = {}
+    # The directory's own name is no pattern.
+    base = Path(escape(str(source.parent)))
     for pattern in _patterns(text):
         # As a shell has it, but for names that begin with a dot: those are what editors leave.
-        found = [path for path in sorted(glob(str(source.parent / pattern))) if not path.endswith(CASES)]
+        found = [path for path in sorted(glob(str(base / pattern))) if not path.endswith(CASES)]
         if not found:
             problems[pattern] = "matches no file"
         for path in found:

@@ -75,11 +75,15 @@ def _names(kind: str, tables: Sequence[Draft]) -> None:
             line = _at(first[name], "upstream")
             table.report("name", f"is {quoted(name)} by default, like another route's{line}; give it one")
         else:
-            table.report("name", f"another {kind} is named {quoted(name)}{_at(first[name], 'name')}")
+            where = _at(first[name], "name", table.sheet)
+            table.report("name", f"another {kind} is named {quoted(name)}{where}")
 
 
-def _at(table: Draft, key: str) -> str:
+def _at(table: Draft, key: str, read: Sheet | None = None) -> str:
+    """Where it stands. C{read}: the file that this is said of, which may be one that is included."""
     line = table.line(key)
+    if line and read is not None and read.file and not table.sheet.file:
+        line += " of the file that includes it"
     return f" ({line})" if line else ""
 
 

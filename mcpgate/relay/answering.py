@@ -429,7 +429,9 @@ class Answering:
         """What becomes of an answer."""
         exchange, hearing = self._exchange, self._hearing
         assert hearing is not None and message.id is not None
-        if asked is None or asked.exchange != exchange.id:
+        if asked is not None and asked.exchange == exchange.id:
+            masks = asked.verdict.masks
+        else:
             known = asked.exchange if asked is not None else None
             self._tell(answered_line(new_id("a"), time=self._now(), exchange=exchange.id, request=known))
             verdict = self._verdict(asked)
@@ -438,6 +440,7 @@ class Answering:
                 reason = verdict.reason or Reason.POLICY_BLOCKED
                 hearing.drop(reason, "an answer to what is not allowed any more")
                 return None
+            masks = verdict.masks
         if exchange.live is not None:
             exchange.live.outstanding.pop(message.id, None)
         if notable(message):
@@ -454,7 +457,6 @@ class Answering:
         if isinstance(amended, Refusal):
             listed = amended.reason is Reason.POLICY_LIST
             return self._in_place(asked, message.id, amended) if listed else amended
-        masks = asked.verdict.masks if asked is not None else hearing.masks
         if masks is None:
             return amended
         return self._masked(masks, asked, message if amended is raw else None, amended)

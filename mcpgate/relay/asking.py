@@ -338,7 +338,11 @@ def unmet(demands: tuple[tuple[Demand, ...], ...], handshake: Handshake) -> Refu
 
 def refused_facts(call: Call, verdict: Verdict, refusal: Refusal) -> str:
     """What an C{open} line says of a call that a rule allows and that is refused all the same."""
-    return call_facts(call.method, call.name, Verdict(BLOCK, verdict.rule, refusal.reason))
+    name = call.name
+    if refusal.reason is Reason.POLICY_CONTENT and name is not None and verdict.asking is not None:
+        # It may be for what stands in the name, and no record holds what was found.
+        name = verdict.asking.text(name) or None
+    return call_facts(call.method, name, Verdict(BLOCK, verdict.rule, refusal.reason))
 
 
 def _answering(admission: Admission) -> tuple[str, Verdict]:

@@ -165,6 +165,9 @@ class _Trial:
         if verdict.action is BLOCK:
             assert verdict.reason is not None
             return self._refused(message, call, verdict, Refusal(verdict.reason))
+        if verdict.action is HOLD and message.kind is not REQUEST:
+            # It has no answer that could wait.
+            return self._refused(message, call, verdict, Refusal(Reason.POLICY_UNDECIDED))
         return self._forward(message, raw, call, verdict)
 
     def _forward(self, message: Message, raw: bytes, call: Call | None, verdict: Verdict) -> Outcome:

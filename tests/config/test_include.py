@@ -157,3 +157,21 @@ def test_what_is_no_toml_includes_nothing(tmp_path: Path) -> None:
     """That it is none is said by whoever reads it."""
     for text in (b"include = [", b"\xff", b"include = 5", b"[[a]]\n"):
         assert read_included(text, tmp_path / "gate.toml") == module.Included({}, {})
+
+
+def test_a_name_that_the_including_file_has_is_found_there(tmp_path: Path) -> None:
+    """Its line is none of the included file's."""
+    source = written(tmp_path, '"policies/*.toml"', b=READ)
+    source.write_text(source.read_text() + READ)
+    assert problems(source) == [
+        'policies/b.toml, rule.read.name (line 2): another rule is named "read" '
+        "(line 16 of the file that includes it)"
+    ]
+
+
+def test_the_directory_is_no_pattern(tmp_path: Path) -> None:
+    """Whatever its name is."""
+    directory = tmp_path / "a[b]*"
+    directory.mkdir()
+    config = load_config(written(directory, '"policies/*.toml"', b=READ))
+    assert [rule.name for rule in config.rules] == ["read"]

@@ -1038,6 +1038,23 @@ def test_an_answer_that_the_rules_of_today_block_is_kept(world: World) -> None:
     assert [line["reason"] for line in world.records("dropped")] == ["policy.blocked"]
 
 
+def test_an_answer_that_comes_later_is_masked_by_the_rules_of_today(world: World) -> None:
+    """Whoever comes back for it gets it as whoever asks now."""
+    mask = '[[rule]]\nname = "m"\nmask = ["email"]\n'
+    world.start()
+    for before, after, found in (("", mask, b"[email]"), (mask, "", b"kim@example.com")):
+        world.reload(world.config(more=before))
+        with world.caller() as caller:
+            world.upstream.behave = opening()
+            held = f"Mcp-Session-Id: {opened(caller)}"
+            world.upstream.behave = streams(event(b"", b"id: 5\n"))
+            caller.post(call("get_x", id=9), held, LATEST).answer()
+            world.reload(world.config(more=after))
+            world.upstream.behave = streams(event(result(9, text="kim@example.com")))
+            body = caller.send(bare(world, "GET", held, "Last-Event-ID: 5", LATEST)).answer()[2]
+            assert told(body) == [result(9, text="kim@example.com").replace(b"kim@example.com", found)]
+
+
 # The old HTTP+SSE transport.
 
 

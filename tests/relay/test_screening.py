@@ -92,3 +92,18 @@ def test_a_request_that_holds_what_a_rule_blocks_is_not_forwarded() -> None:
     other = ask(call({"to": key}, "prompts/get"), admission(policy=RULES), "x1")
     assert isinstance(other, Turned)
     assert error_in(other.answer or b"")["error"]["data"]["reason"] == "policy.content"
+
+
+def test_a_name_that_holds_what_is_masked_is_in_no_record() -> None:
+    """It cannot be changed, so its message does not pass; and no record has what was found, alone or in a
+    batch."""
+    for name, known in (("get.kim@example.com", "masked.invalid"), ("AKIAIOSFODNN7EXAMPL2", None)):
+        body = json.dumps(
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name}}
+        ).encode()
+        for revision, raw in ((None, body), ("2025-03-26", b"[%b]" % body)):
+            found = ask(raw, admission(revision, policy=RULES), "x1")
+            assert isinstance(found, Turned) and found.refusal.reason is Reason.POLICY_CONTENT
+            assert "kim" not in found.facts and "AKIA" not in found.facts
+            assert known is None or known in found.facts
+            assert '"rule":"all"' in found.facts

@@ -352,3 +352,12 @@ def test_whatever_the_rules_are_a_gate_does_the_same(seed: int, world: World, tm
 def _unnamed(body: bytes) -> bytes:
     """Without the id of the exchange."""
     return re.sub(rb"x-[0-9a-f-]{20,}|x_trial", b"x", body)
+
+
+def test_what_cannot_wait_is_not_held(tmp_path: Path) -> None:
+    """A notification has no answer, so a rule that holds it drops it."""
+    hold = '[[rule]]\nname = "h"\nverdict = "hold"\non = { method = "notifications/x" }\n'
+    rules = hold + hold.replace('"h"', '"a"').replace("hold", "allow")
+    one = case('route = "files"\nmessage = \'{"jsonrpc": "2.0", "method": "notifications/x"}\'')
+    found = tried(subject(tmp_path, rules), one)
+    assert (found.verdict, found.reason, found.asked) == ("block", Reason.POLICY_UNDECIDED, None)
