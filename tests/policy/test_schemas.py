@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.policy.schemas import NOTHING, STEPS_MOST, Fitting
+from mcpgate.policy.schemas import COMPARED_PER_STEP, NOTHING, STEPS_MOST, Fitting
 
 MAIL = "jo@example.com"
 
@@ -299,3 +299,12 @@ def test_a_validator_agrees(schema: Any, one: Any, document: Any, new: str, data
         holder.update(renamed)
     for formats in (False, True):
         assert _valid(schema, document, formats=formats) == _valid(schema, changed, formats=formats)
+
+
+def test_a_long_enum_costs_as_many_steps_as_its_values_take() -> None:
+    """Each of them is compared with both texts."""
+    fitting = Fitting({"items": {"enum": [f"x{at}" for at in range(20_000)]}})
+    judged = 0
+    while fitting.leaf((0,), "x1", "x2"):
+        judged += 1
+    assert 0 < judged <= STEPS_MOST * COMPARED_PER_STEP // 20_000
