@@ -59,7 +59,8 @@ _COVERED = Regex(
     captures=False,
 )
 _JSON = re.compile(r"\s*[\[{]")
-_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\(/)")
+# However deep, as each level doubles the backslashes; each run of them is read once.
+_ESCAPED = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|(/))")
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -398,6 +399,8 @@ class Document:
             return self._behind_escapes(text)
         if inner._next != leaves.tokens(raw):
             # A member stands there twice: who knows which one is read.
+            if self._finder.roots is not None:
+                raise Withheld(Reason.POLICY_CONTENT, "JSON with a member twice, into which a path may lead")
             return self._behind_escapes(text)
         if not inner.edits:
             return text

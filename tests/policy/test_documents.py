@@ -181,6 +181,7 @@ def test_the_copy_is_masked_in_the_same_way_by_a_schema_too() -> None:
         '{"b":1}\n' + r'{"a":"\u0041KIAIOSFODNN7EXAMPLE"}',
         # JSON of JSON.
         json.dumps({"a": r'{"b":"\u0041KIAIOSFODNN7EXAMPLE"}'}),
+        json.dumps([json.dumps([json.dumps([json.dumps([r'["\u0041KIAIOSFODNN7EXAMPLE"]'])])])]),
         "[" * 100 + r'"\u0041KIAIOSFODNN7EXAMPLE"' + "]" * 100,
     ],
 )
@@ -254,6 +255,16 @@ def test_a_path_leads_into_text_that_is_json() -> None:
     text = json.dumps({"customer": {"ssn": 5}})
     passed = json.loads(masked(json.dumps({"content": [{"type": "text", "text": text}]}), PATHS))
     assert json.loads(passed["content"][0]["text"]) == {"customer": {"ssn": 0}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"customer":{"ssn":"1","ssn":"2"}}', '{"customer":{"ssn":"1"},"customer":{}}'],
+)
+def test_where_a_member_stands_twice_no_path_can_be_followed(text: str) -> None:
+    """One reader takes the first of them and another the last."""
+    passed = apply(json.dumps({"content": [{"type": "text", "text": text}]}), PATHS)
+    assert refused(passed)[0] is Reason.POLICY_CONTENT
 
 
 def test_a_path_is_found_however_its_last_name_is_spelled() -> None:
