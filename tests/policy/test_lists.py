@@ -190,6 +190,15 @@ def test_links_to_resources_that_may_not_be_read_go_from_a_result() -> None:
         "content": [content[0], content[2], content[3]],
         "structuredContent": {"content": content},
     }
+    # What a task has come to is the result of its tool.
+    raw = result(content=content[1:3])
+    assert not untouched("tasks/result", read(raw).result)
+    assert inside(passed(raw, only("file:///yes"), "tasks/result")) == {"content": [content[2]]}
+    raw = result(taskId="t", result={"content": content[1:3]})
+    assert not untouched("tasks/get", read(raw).result)
+    assert inside(passed(raw, only("file:///yes"), "tasks/get"))["result"] == {"content": [content[2]]}
+    raw = result(taskId="t", status="working")
+    assert passed(raw, only("file:///yes"), "tasks/get") is raw
 
 
 @pytest.mark.parametrize(
