@@ -140,6 +140,8 @@ class Events:
         self._following = Following(hearing, clock) if hearing.masks is not None else None
         self._reader = EventReader()
         self._begun = False
+        # The id of the event that is looked at, as long as it passes.
+        self._id: bytes | None = None
         self.size = 0
         self.resumable = False
         self.refusal: Refusal | None = None
@@ -156,10 +158,12 @@ class Events:
             if len(event.raw) > self._most and event.raw[:1] not in BETWEEN:
                 self.refusal = self._too_large()
                 break
+            self._id = event.id
             if event.ambiguous or (event.raw[0] > 0x7F and event.raw != BOM):
                 # What begins with a mark, or the like, may become the first of the caller's stream, when
                 # what was before it is kept.
                 self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that clients read in different ways")
+                self._id = None
             elif event.data or event.kind:
                 heard = self._event(event, event.data or b"")
                 if isinstance(heard, Refusal):
@@ -171,10 +175,10 @@ class Events:
                 # A comment, a time to retry after, or an id to resume from. A byte order mark says nothing,
                 # and the official Python client loses the line after it.
                 passed.append(self._behind(event.raw))
-            if event.id:
+            if self._id:
                 self.resumable = True
                 if self._hearing.events is not None:
-                    self._hearing.events[event.id] = None
+                    self._hearing.events[self._id] = None
         else:
             if reader.size > self._most:
                 self.refusal = self._too_large()
@@ -214,6 +218,7 @@ class Events:
         if found is None:
             return False
         self._hearing.drop(Reason.POLICY_CONTENT, found)
+        self._id = None
         return True
 
     def _too_large(self) -> Refusal:
@@ -248,6 +253,7 @@ class Events:
                 return target if isinstance(target, Refusal) else self._behind(amended(event, target))
             # Clients know no other, so they miss nothing; and a second endpoint would lead them away.
             self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that is no message")
+            self._id = None
             return self._behind(b":\n\n")
         if not data:
             return self._behind(event.raw)
