@@ -128,6 +128,7 @@ def test_what_an_upstream_asks_is_explained(run: Run, tmp_path: Path) -> None:
         (("--route", "files", "--inbound", "version"), "want KEY=VALUE"),
         (("--route", "files", "--inbound", "version=1"), 'no version is named "1"'),
         (("--route", "files", "--inbound", "x=1"), 'no key is named "x"'),
+        (("--route", "files", "--method", "tasks/get"), "judged as the tool that made it"),
     ],
 )
 def test_what_is_no_call_is_said_so(run: Run, rules: Path, words: tuple[str, ...], said: str) -> None:
