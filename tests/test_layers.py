@@ -37,6 +37,8 @@ PURE = (
     "mcpgate/trial/",
     "mcpgate/relay/answer.py",
     "mcpgate/relay/crowd.py",
+    "mcpgate/relay/following.py",
+    "mcpgate/relay/hearing.py",
     "mcpgate/relay/reply.py",
     "mcpgate/relay/tally.py",
     "mcpgate/relay/throttle.py",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mcpgate.config.include import read_included
-from mcpgate.config.load import load_policy
+from mcpgate.config.load import load_config, load_policy
+from mcpgate.policy.doubts import doubts
 from mcpgate.policy.rules import compile_rules
 from mcpgate.trial.cases import Cases, parse_cases
 from mcpgate.trial.outcome import differences
@@ -85,3 +86,34 @@ def test_a_pattern_includes_the_policies_and_not_their_cases(tmp_path: Path) -> 
     found = read_included(b'include = "*.toml"', tmp_path / "mcpgate.conf")
     assert set(found.files) == {path.name for path in POLICIES}
     assert found.problems == {}
+
+
+WHOLE = """
+include = "policies/*.toml"
+
+[gate]
+state = "state"
+
+[[listener]]
+name = "public"
+listen = "tcp:8443"
+certificates = "tls"
+
+[[upstream]]
+name = "one"
+url = "https://one.example.com/mcp"
+"""
+
+
+def test_all_together_are_a_policy_without_a_doubt(tmp_path: Path) -> None:
+    """Included in one configuration, with a route for each: no rule is one that can never do anything."""
+    (tmp_path / "policies").mkdir()
+    for path in (*POLICIES, *CASES):
+        shutil.copy(path, tmp_path / "policies")
+    names = [path.stem for path in POLICIES if path.stem != "baseline"]
+    routes = "".join(f'[[route]]\npath = "/{name}"\nupstream = "one"\nname = "{name}"\n' for name in names)
+    file = tmp_path / "mcpgate.toml"
+    file.write_text(WHOLE + routes, encoding="utf-8")
+    config = load_config(file)
+    assert len(config.rules) == sum(len(load_policy(path).rules) for path in POLICIES)
+    assert list(map(str, doubts(config, compile_rules(config.rules, config.detectors)))) == []

@@ -107,7 +107,7 @@ def _tell(scene: Scene, kept: bool) -> None:
         exchange = story.block(scene, told)
         code, words = told.visit.refused
         _rows(
-            (told.visit.protocol, f"delete_all is listed by the server; the call is answered {code} {words}"),
+            (told.visit.protocol, f"delete_all is there, but in no list; it is answered {code} {words}"),
             ("record", f"{_short(exchange.opened.id)}: {_verdict(exchange)}, {exchange.closed.reason}"),
         )
     _rows(("server", f"has run {', '.join(story.ran(scene))}"))

@@ -68,7 +68,14 @@ class Repaired(msgspec.Struct, frozen=True, tag_field="type", tag="repair"):
     id: str
 
 
-_Line = Shake | Opened | Closed | Repaired
+class Defined(msgspec.Struct, frozen=True, tag_field="type", tag="definition"):
+    """What the gate has seen of a tool's definition."""
+
+    tool: str | None
+
+
+_Line = Shake | Opened | Closed | Repaired | Defined
+_TOLD = frozenset({"handshake", "open", "close", "repair", "definition"})
 
 
 @frozen
@@ -106,6 +113,10 @@ class Records:
             for line in lines
             if isinstance(line, Opened) and line.id in closed
         ]
+
+    def defined(self) -> set[str | None]:
+        """The tools that the gate has seen the server list."""
+        return {line.tool for line in self._lines() if isinstance(line, Defined)}
 
     def unfinished(self) -> int:
         """How many exchanges were opened and not yet closed."""
@@ -150,4 +161,6 @@ class Records:
 
     def _lines(self) -> list[_Line]:
         whole, _, _ = self.file.read_bytes().rpartition(b"\n")
-        return [msgspec.convert(parse_line(line), type=_Line) for line in whole.splitlines()]
+        lines = map(parse_line, whole.splitlines())
+        # There are others, which are no part of the story.
+        return [msgspec.convert(line, type=_Line) for line in lines if line["type"] in _TOLD]

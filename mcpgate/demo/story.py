@@ -88,9 +88,14 @@ def visit(scene: Scene, era: str) -> Told:
 
 
 def block(scene: Scene, told: Told) -> Exchange:
-    """The tool that a rule blocks was answered as an unknown one, although it exists; it never ran."""
+    """
+    The tool that a rule blocks was answered as an unknown one and is in no list, although the gate has
+    seen that the server has it; it never ran.
+    """
     code, words = told.visit.refused
-    promise("delete_all" in told.visit.tools, "the server has no delete_all, so blocking it shows nothing")
+    has = "delete_all" in scene.records.defined()
+    promise(has, "the server has no delete_all, so blocking it shows nothing")
+    promise("delete_all" not in told.visit.tools, "the caller was shown delete_all")
     promise(code == -32602 and words == "Unknown tool: delete_all", f"delete_all answered {code} {words!r}")
     exchange = told.call("delete_all")
     promise(exchange.opened.verdict == "block", "the call of delete_all is not recorded as blocked")

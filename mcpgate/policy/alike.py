@@ -54,10 +54,9 @@ def skeleton(name: str) -> str:
     return name.translate(_TABLE)
 
 
-def skeletons(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def skeletons(names: Iterable[str]) -> dict[str, list[str]]:
     """The names of each skeleton, in their order; a name that is there twice stands there twice."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for name in names:
-        key = skeleton(name)
-        found[key] = (*found.get(key, ()), name)
+        found.setdefault(skeleton(name), []).append(name)
     return found

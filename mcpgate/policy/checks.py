@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence, Set
+from itertools import accumulate
 
 from mcpgate.policy.regex import Regex
 
@@ -30,16 +31,14 @@ _CARD = re.compile(
     rb"|(?:5018|5020|5038|5893|6304|6759|676[1-3])[0-9]{9,15}"  # Maestro
     rb"|(?:508[5-9]|60[0-9]{2}|82[0-9]{2})[0-9]{12}"  # RuPay
 )
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _CARD_MOST, _CARD_LEAST = 19, 13
 
 
 def luhn(digits: bytes) -> bool:
     """Whether the last digit is the check digit of the others."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        total += _DOUBLED[digit - 48] if place & 1 else digit - 48
-    return total % 10 == 0
+    # 48 is the code of 0.
+    return (sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - 48 * len(digits)) % 10 == 0
 
 
 def _usual(sizes: list[int]) -> bool:
@@ -60,14 +59,21 @@ def cards(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]
     """
     groups = _groups(text, start, end, joints)
     ends = len(groups) - 1
+    every = b"".join([text[low:high] for low, high, _ in groups])
+    bounds = [0, *accumulate(high - low for low, high, _ in groups)]
+    edges = frozenset(bounds)
     found: list[Span] = []
     first = 0
     while first <= ends:
         begin, high, _ = groups[first]
+        if not _is_begun(every, bounds[first], edges):
+            # Of a run of single digits, each by itself as said bit by bit, nearly all end here.
+            first += 1
+            continue
         # Whatever the grouping, where everything could be one number; else as it is printed.
         any_way = begin in joints or (begin == start and (joints or end - start < 2 * _CARD_MOST))
         size = _CARD_LEAST if any_way or joints else high - begin
-        if text[begin] not in b"234568" or (size != 4 and size < _CARD_LEAST):
+        if size != 4 and size < _CARD_LEAST:
             first += 1
             continue
         digits = b""
@@ -93,6 +99,16 @@ def cards(text: bytes, start: int, end: int, joints: Set[int]) -> Sequence[Span]
             first = hit
         first += 1
     return found
+
+
+def _is_begun(every: bytes, at: int, edges: Set[int]) -> bool:
+    """Whether the digits from there on, up to where some group ends, are a number by themselves."""
+    if every[at] not in b"234568":
+        return False
+    for size in range(_CARD_LEAST, _CARD_MOST + 1):
+        if at + size in edges and _CARD.fullmatch(every, at, at + size) and luhn(every[at : at + size]):
+            return True
+    return False
 
 
 def _groups(text: bytes, start: int, end: int, joints: Set[int]) -> list[tuple[int, int, bool]]:

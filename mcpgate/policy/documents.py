@@ -51,9 +51,12 @@ ESCAPES_MOST = 100_000
 REMEMBERED_LENGTH = 64
 
 # What C{Detectors.suspicious} cannot see through, in a document: base64, and data of links, by their
-# members and schemes; escapes of URIs; escaped escapes; fractions with an exponent.
+# members and schemes; escapes of URIs; escaped escapes, each also where its sign is escaped itself (of
+# . % : and the backslash); numbers with an exponent, or with zeros behind a point.
 _COVERED = Regex(
-    r'"blob"\s*:|"data"\s*:\s*"|(?i:data:)|%[2-7][0-9A-Fa-f]|\\\\|\.[0-9]{10,}[eE]', captures=False
+    r'"blob"\s*:|"data"\s*:\s*"|(?i:data:)|%[2-7][0-9A-Fa-f]|\\\\|\\u00(?:2[5eE]|3[aA]|5[cC])'
+    r"|[0-9.]{12}[eE]|[0-9]{12}\.00",
+    captures=False,
 )
 _JSON = re.compile(r"\s*[\[{]")
 _ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\(/)")
@@ -98,13 +101,13 @@ class Document:
         finder: Finder,
         everything: Detectors,
         budget: Budget,
-        structured: tuple[object, Mapping[str, object]] | None = None,
+        structured: tuple[object, Fitting] | None = None,
         within: int = 0,
     ) -> None:
         self._finder = finder
         self._everything = everything
         self._budget = budget
-        # What is structured, of a tool's result, and the schema that it has to fit.
+        # What is structured, of a tool's result, and the schema that it has to fit, it and its copies.
         self._structured = structured
         self._within = within
         self.edits: dict[int, str | bytes] = {}
@@ -129,7 +132,7 @@ class Document:
         """
         if self._structured is not None and value == self._structured[0]:
             # What is structured itself, or the copy of it.
-            self._fitting = Fitting(self._structured[1])
+            self._fitting = self._structured[1]
         self._formal = True
         self._data(value, self._finder.roots)
         self._fitting, self._formal = None, False

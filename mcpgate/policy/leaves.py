@@ -322,7 +322,10 @@ def _without(made: bytearray, raw: bytes, end: int) -> int:
     @param made: What is before the element.
     @return: Where to go on behind it.
     """
-    before = len(made.rstrip(_SPACE))
+    # Not by a copy of it: as many go as there are.
+    before = len(made)
+    while before and made[before - 1] in _SPACE:
+        before -= 1
     if made[before - 1 : before] == b",":
         del made[before - 1 :]
         return end

@@ -71,6 +71,13 @@ _ANY: Final = Shape(
         if listed.judged is not None
     )
 )
+#: Where links stand in what a task has come to, which is the result of its tool.
+_OF_TASKS: Final[Mapping[str, tuple[Listed, ...]]] = MappingProxyType(
+    {
+        "tasks/result": (Listed("content[]", "uri", "resources/read", LINK),),
+        "tasks/get": (Listed("result.content[]", "uri", "resources/read", LINK),),
+    }
+)
 #: News that are not everybody's: of a resource, or with a list of some.
 JUDGED_NEWS: Final = frozenset(
     each.method
@@ -112,7 +119,8 @@ class Pages:
         if type(following) is not str:
             return
         known = dict(before)
-        for key, alike in skeletons(names[: max(0, NAMES_MOST - len(before))]).items():
+        room = max(0, NAMES_MOST - sum(map(len, before.values())))
+        for key, alike in skeletons(names[:room]).items():
             known[key] = (*known.get(key, ()), *alike)
         self._before.pop((path, following), None)
         while len(self._before) >= PAGES_MOST:
@@ -135,7 +143,9 @@ def untouched(method: str | None, result: object) -> bool:
         return True
     if "cacheScope" in result and result["cacheScope"] != "private":
         return False
-    if method != "tools/call" or "content" not in result:
+    if method != "tools/call":
+        return method not in _OF_TASKS
+    if "content" not in result:
         return True
     content = result["content"]
     if type(content) is not list:
@@ -165,7 +175,8 @@ def filtered(
     edits: list[Edit] = []
     gone = 0
     listing = False
-    for listed in shape.lists if shape is not None else ():
+    lists = shape.lists if shape is not None else ()
+    for listed in (*lists, *(_OF_TASKS.get(method.method, ()) if method is not None else ())):
         if listed.judged is None:
             continue
         items = _items(listed, result)

@@ -166,19 +166,30 @@ class Masks:
 
     def finds(self, text: bytes) -> str | None:
         """What is found, in words for the record, in what is no message: a comment, an error page."""
-        found = self._everything.find(text.decode("utf-8", "replace"))
-        if not found:
+        for plain in (text, text.replace(b"\0", b"")) if b"\0" in text else (text,):
+            for one in self._everything.find(plain.decode("utf-8", "replace")):
+                rule = dict(self.block).get(one.detector)
+                return one.detector if rule is None else f"rule {rule}: {one.detector}"
+        if not may_hold(self._everything, text) and not (self._hints and self._hinted(text)):
             return None
-        rule = dict(self.block).get(found[0].detector)
-        return found[0].detector if rule is None else f"rule {rule}: {found[0].detector}"
+        # It may be JSON all the same, with escapes; the official servers refuse with such.
+        document = self._alone(text)
+        read = text.decode("utf-8", "replace")
+        try:
+            return None if document.alone(read) is read else next(iter(document.counts), "a text")
+        except Withheld as withheld:
+            return withheld.refusal.detail
 
     def text(self, text: str) -> str:
         """A text that is no part of a message, as an argument of the same text is masked."""
         try:
-            return Document(self._finder, self._everything, Budget(PROBED * len(text))).alone(text)
+            return self._alone(text).alone(text)
         except Withheld:
             # Nor does the message that it repeats something of.
             return ""
+
+    def _alone(self, text: str | bytes) -> Document:
+        return Document(self._finder, self._everything, Budget(PROBED * len(text)))
 
     def _hinted(self, raw: bytes) -> bool:
         """Whether there may be something to which a path leads."""

@@ -17,6 +17,7 @@ from mcpgate.policy.documents import Budget, Document, spliced
 from mcpgate.policy.finder import Finder, Withheld
 from mcpgate.policy.found import Found
 from mcpgate.policy.leaves import Node, any_result, node_of
+from mcpgate.policy.schemas import Fitting
 from mcpgate.reasons import Reason
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import (
@@ -44,19 +45,22 @@ _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions",
 _TIMES = frozenset({"createdAt", "lastUpdatedAt", "lastModified"})
 _TIME = re.compile(r"[0-9:.TZtz+ -]{1,40}")
 _UNKNOWN = Shape()
+#: Errors of 2026-07-28 about what both sides can: MissingRequiredClientCapability and
+#: UnsupportedProtocolVersion. In others the same members are whatever the upstream says.
+_AGREEING = frozenset({-32021, -32022})
 
 
 class Places(Document):
     """
     One message that is walked.
 
-    @ivar gone: Items of lists that go, by the numbers of their first tokens.
+    @ivar gone: Items of lists that go, by the numbers of their first tokens, in their order.
     """
 
     def __init__(self, finder: Finder, everything: Detectors, budget: Budget, sender: Sender) -> None:
         super().__init__(finder, everything, budget)
         self._sender = sender
-        self.gone: set[int] = set()
+        self.gone: dict[int, None] = {}
         # Texts that go on in one another, with their numbers.
         self._run: list[tuple[int, str]] = []
         # Of the item that is walked, whether it must go; None outside of any.
@@ -77,7 +81,7 @@ class Places(Document):
             elif name == "result":
                 fits = schema is not None and type(value) is dict and value.get("isError") is not True
                 if schema is not None and fits and value.get("structuredContent") is not None:
-                    self._structured = value["structuredContent"], schema
+                    self._structured = value["structuredContent"], Fitting(schema)
                 self._at(self._result(asked, value), value)
             elif name == "error":
                 self._at_error(value)
@@ -86,7 +90,7 @@ class Places(Document):
         self._end_run()
 
     def rewritten(self, raw: bytes) -> bytes:
-        return leaves.rewritten(raw, self.edits, self.gone)
+        return leaves.rewritten(raw, self.edits, self.gone.keys())
 
     def _params(self, message: Message) -> Node:
         method = message.method or ""
@@ -150,7 +154,7 @@ class Places(Document):
             child = known.get(name)
             if child is not None:
                 self._at(child, inner)
-            elif name in leaves.OPAQUE:
+            elif name in leaves.OPAQUE and _is_plain(inner):
                 self._next += leaves.size(inner)
             elif name in FIXED:
                 self._look(inner, name)
@@ -193,7 +197,9 @@ class Places(Document):
             # What was found last was found in it.
             while self.edits and next(reversed(self.edits)) >= first:
                 self.edits.popitem()
-            self.gone = {number for number in self.gone if number < first} | {first}
+            while self.gone and next(reversed(self.gone)) >= first:
+                self.gone.popitem()
+            self.gone[first] = None
             del self._run[texts:]
         self._lost = outer
 
@@ -259,22 +265,24 @@ class Places(Document):
         if type(value) is not dict:
             return self._data(value, None)
         known = node_of(ERROR).members
+        code = value.get("code")
+        agrees = type(code) is int and code in _AGREEING
         for name, inner in value.items():
             number = self._take()
-            if name == "code":
-                self._next += leaves.size(inner)
+            if name == "code" and type(inner) is int:
+                self._next += 1
             elif name == "data" and type(inner) is dict:
-                self._at_error_data(inner)
+                self._at_error_data(inner, agrees)
             elif name in known:
                 self._at(known[name], inner)
             else:
                 self._member(name, number, inner, value)
 
-    def _at_error_data(self, value: Mapping[str, object]) -> None:
+    def _at_error_data(self, value: Mapping[str, object], agrees: bool) -> None:
         self._bound(len(value))
         for name, inner in value.items():
             number = self._take()
-            if name in FIXED_ERROR_DATA:
+            if agrees and name in FIXED_ERROR_DATA:
                 self._next += leaves.size(inner)
             elif name == "elicitations" and type(inner) is list:
                 # URLs that must be visited first (-32042 of 2025-11-25): each as in the request for one.
@@ -287,8 +295,11 @@ class Places(Document):
         self._bound(len(value))
         for name, inner in value.items():
             number = self._take()
-            if name in FIXED_META:
+            if name in FIXED_META and _is_plain(inner):
                 self._next += leaves.size(inner)
+            elif name in FIXED_META and type(inner) is dict:
+                self._bound(len(inner))
+                self._members(node_of(_UNKNOWN), inner)
             else:
                 self._member(name, number, inner, value)
 
@@ -388,6 +399,13 @@ def _answer(value: object) -> Node:
     result = SERVER_REQUESTS[leaves.answered(value)].result
     assert result is not None
     return node_of(result)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is what is said again: a text or a number, or some of them. What is built is data."""
+    if type(value) is list:
+        return not any(type(each) in (dict, list) for each in value)
+    return type(value) is not dict
 
 
 def _is_word(words: frozenset[str], value: object) -> bool:

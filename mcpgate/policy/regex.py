@@ -6,6 +6,7 @@ Everything is matched as UTF-8 bytes, so that no text is encoded or measured aga
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import re2  # type: ignore[import-untyped,unused-ignore]
@@ -15,7 +16,9 @@ import re2  # type: ignore[import-untyped,unused-ignore]
 #: 2,000 keep even that within the seconds of an answer; the largest built-in detector takes 700.
 PROGRAM_MOST = 2_000
 
-_ANYWHERE = re2._Anchor.UNANCHORED
+# What is below the wrapper that is RE2's public face, which makes a generator and an object for each match:
+# that takes longer than most matches do. C{None} in a version that has it no more.
+_ANYWHERE: Any = getattr(getattr(re2, "_Anchor", None), "UNANCHORED", None)
 
 
 class Regex:
@@ -45,9 +48,8 @@ class Regex:
         self.size: int = compiled.programsize
         # Named groups capture even where none are wanted.
         self._last = -1 if captures else 0
-        # The wrapper around it makes a generator and an object for each match, which takes longer than most
-        # matches do.
-        self._match = compiled._regexp.Match
+        bare = getattr(compiled, "_regexp", None) if _ANYWHERE is not None else None
+        self._match: Any = bare.Match if bare is not None else partial(_match, compiled)
 
     def hits(self, raw: bytes) -> bool:
         """Whether it matches anywhere."""
@@ -72,6 +74,12 @@ class Regex:
             if end > begin:
                 yield span
             start = end if end > begin else end + 1
+
+
+def _match(compiled: Any, anchor: object, raw: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """The spans of a match and its groups, by the wrapper."""
+    found = compiled.search(raw, start, end)
+    return [(-1, -1)] if found is None else [found.span(group) for group in range(compiled.groups + 1)]
 
 
 def regex_of_operator(text: str) -> Regex:

@@ -30,6 +30,8 @@ from mcpgate.policy.texts import Rest
 #: What may wait on one stream. An event is at most a mebibyte and seldom more than a few hundred bytes; 64
 #: KiB are the lines of any key, and what a hundred streams hold is less than one of them may buffer.
 WAITING_MOST = 64 * 1024
+#: What an event takes beside its bytes: of comments of three bytes nobody may make us keep thousands.
+EVENT = 256
 #: A person does not notice half a second between two lines of a log, and whoever writes a line in pieces
 #: writes the next one sooner.
 WAIT = 0.5
@@ -121,9 +123,9 @@ class Runs(Generic[Event]):
     @property
     def due(self) -> float | None:
         """When L{late} is to be called, if nothing is heard before; C{None}: nothing waits."""
-        if not self._waiting:
-            return None
-        return min(entry.since for entry in self._waiting if entry.since is not None) + WAIT
+        # The first of all waits for itself, and the others at least as long for it.
+        first = self._waiting[0].since if self._waiting else None
+        return None if first is None else first + WAIT
 
     def hear(
         self, event: Event, size: int, key: Hashable, texts: Sequence[str], now: float
@@ -137,7 +139,7 @@ class Runs(Generic[Event]):
         """
         entry = Passing(event, size)
         self._waiting.append(entry)
-        self._size += size
+        self._size += size + EVENT
         if key is not None:
             entry.found = [self._detectors.find(text) for text in texts]
             self._say(entry, self._run(key), texts, now)
@@ -155,10 +157,13 @@ class Runs(Generic[Event]):
         return self._pass()
 
     def end_all(self) -> list[Passing[Event]]:
-        """The stream ends, and all runs with it."""
+        """
+        Nobody will go on with any run: what they left in doubt is nothing.
+
+        Who does all the same, behind an answer, is not believed: what was said is remembered.
+        """
         for run in self._runs.values():
             run.settle()
-        self._runs.clear()
         return self._pass()
 
     def late(self, now: float) -> list[Passing[Event]]:
@@ -261,7 +266,7 @@ class Runs(Generic[Event]):
         while self._waiting and self._waiting[0].since is None:
             entry = self._waiting.popleft()
             entry.passed = True
-            self._size -= entry.size
+            self._size -= entry.size + EVENT
             passing.append(entry)
         return passing
 

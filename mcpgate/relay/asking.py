@@ -310,7 +310,11 @@ def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refus
     """Why a tool may not be called by anybody, if its upstream has changed it (C{definitions.guard})."""
     guarding = force.guards.guarding if force is not None else None
     guard = guarding.get(admission.route.upstream.name) if guarding else None
-    return guard.judge(call.method, call.name) if guard is not None else None
+    if guard is None:
+        return None
+    # A task is of the tool that made it.
+    judged = (guard.judge(method, name) for method, name in call.judged_as)
+    return next((refusal for refusal in judged if refusal is not None), None)
 
 
 def _as_may_pass(

@@ -20,10 +20,10 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.following import Following
 from mcpgate.relay.hearing import Hearing
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
-from mcpgate.wire.jsonrpc import Message, parse
+from mcpgate.wire.jsonrpc import Message, parse, parse_batch
 from mcpgate.wire.mcp import SERVER
 from mcpgate.wire.questions import notable
-from mcpgate.wire.sse import BOM, Event, EventReader, amended, around
+from mcpgate.wire.sse import BOM, Event, EventReader, amended, around, event_of
 
 # As the laxest readers do: NaN, halves of surrogate pairs and members that stand there twice.
 _lax = JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, strict=False).decode
@@ -140,6 +140,8 @@ class Events:
         self._following = Following(hearing, clock) if hearing.masks is not None else None
         self._reader = EventReader()
         self._begun = False
+        # The id of the event that is looked at, as long as it passes.
+        self._id: bytes | None = None
         self.size = 0
         self.resumable = False
         self.refusal: Refusal | None = None
@@ -149,14 +151,19 @@ class Events:
         reader = self._reader
         self.size += len(payload)
         passed = []
-        for event in reader.feed(payload):
+        events = reader.feed(payload)
+        if self._following is not None and self._hearing.batches:
+            events = [one for event in events for one in self._apart(event)]
+        for event in events:
             if len(event.raw) > self._most and event.raw[:1] not in BETWEEN:
                 self.refusal = self._too_large()
                 break
+            self._id = event.id
             if event.ambiguous or (event.raw[0] > 0x7F and event.raw != BOM):
                 # What begins with a mark, or the like, may become the first of the caller's stream, when
                 # what was before it is kept.
                 self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that clients read in different ways")
+                self._id = None
             elif event.data or event.kind:
                 heard = self._event(event, event.data or b"")
                 if isinstance(heard, Refusal):
@@ -168,10 +175,10 @@ class Events:
                 # A comment, a time to retry after, or an id to resume from. A byte order mark says nothing,
                 # and the official Python client loses the line after it.
                 passed.append(self._behind(event.raw))
-            if event.id:
+            if self._id:
                 self.resumable = True
                 if self._hearing.events is not None:
-                    self._hearing.events[event.id] = None
+                    self._hearing.events[self._id] = None
         else:
             if reader.size > self._most:
                 self.refusal = self._too_large()
@@ -211,10 +218,31 @@ class Events:
         if found is None:
             return False
         self._hearing.drop(Reason.POLICY_CONTENT, found)
+        self._id = None
         return True
 
     def _too_large(self) -> Refusal:
         return Refusal(Reason.UPSTREAM_EVENT_SIZE, f"an event of more than {self._most} bytes")
+
+    def _apart(self, event: Event) -> list[Event]:
+        """
+        A batch as events of one message each, as what is said bit by bit is followed message by message.
+
+        Where to resume from is behind the last of them.
+        """
+        data = event.data or b""
+        if event.ambiguous or event.kind not in (b"", b"message") or len(event.raw) > self._most:
+            return [event]
+        read = parse(data) if data.lstrip()[:1] == b"[" else None
+        if not isinstance(read, Refusal) or read.reason is not Reason.FRAME_BATCH:
+            return [event]
+        batch = parse_batch(data)
+        if isinstance(batch, Refusal):
+            return [event]
+        # In JSON, line ends stand only where a space may.
+        lines = [raw.replace(b"\r", b" ").replace(b"\n", b" ") for _, raw in batch.parts]
+        apart = [Event(event_of(line), line, b"message") for line in lines[:-1]]
+        return [*apart, Event(amended(event, lines[-1]), lines[-1], event.kind, event.id)]
 
     def _event(self, event: Event, data: bytes) -> bytes | Refusal:
         kind = event.kind
@@ -225,6 +253,7 @@ class Events:
                 return target if isinstance(target, Refusal) else self._behind(amended(event, target))
             # Clients know no other, so they miss nothing; and a second endpoint would lead them away.
             self._hearing.drop(Reason.UPSTREAM_EVENT, "an event that is no message")
+            self._id = None
             return self._behind(b":\n\n")
         if not data:
             return self._behind(event.raw)

@@ -57,6 +57,7 @@ _USUAL = frozenset(
     {"content", "structuredContent", "isError", "_meta", "contents", "messages", "description"}
     | {"completion", "tools", "nextCursor", "ttlMs", "cacheScope", "resultType"}
 )
+_is_usual = _USUAL.issuperset
 _COMPLETE = (None, "complete")
 _ERROR = frozenset({"code", "message", "data"})
 
@@ -65,7 +66,7 @@ def notable(message: Message) -> bool:
     """Whether an answer could hold questions, or be about a task, told as cheaply as can be."""
     result = message.result
     if type(result) is dict:
-        return not result.keys() <= _USUAL or result.get("resultType") not in _COMPLETE
+        return not _is_usual(result) or result.get("resultType") not in _COMPLETE
     error = message.error
     return error is not None and not (error.keys() <= _ERROR and error.get("code") != URL_NEEDED)
 

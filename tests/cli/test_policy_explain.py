@@ -118,6 +118,17 @@ def test_what_an_upstream_asks_is_explained(run: Run, tmp_path: Path) -> None:
     assert run(*told, "elicitation/create").stdout.startswith("allow by may-ask\n")
 
 
+def test_an_exchange_is_looked_for_where_the_gate_has_its_journal(run: Run, config: Path) -> None:
+    """In the state directory that the configuration names."""
+    journal = config.parent / "state" / "journal"
+    journal.mkdir(parents=True)
+    (journal / "journal-0.jsonl").write_bytes(opened("x1", call_facts("ping", None, ALLOWED)))
+    done = run("policy", "explain", "x1", "--config", config)
+    # It was on a route that this configuration does not have.
+    assert done.stdout.startswith("block (route.unknown); it was allow by reads\n")
+    assert run("policy", "explain", "x2", "--config", config).returncode == os.EX_NOINPUT
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

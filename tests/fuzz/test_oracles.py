@@ -10,7 +10,8 @@ import pytest
 from h11 import RemoteProtocolError
 
 from mcpgate.config import url
-from mcpgate.relay import inbound, reply
+from mcpgate.policy import checks, detectors, folded, runs
+from mcpgate.relay import hearing, inbound, reply
 from mcpgate.tls import hello
 from mcpgate.wire import agreement, chunked, forward, http, jsonrpc, proxy, sse
 from mcpgate.wire.jsonrpc import Batch
@@ -23,6 +24,12 @@ _LAX_REQUEST = re.compile(http._REQUEST.pattern.replace(http._NAME, http._NAME.r
 _SOURCE = proxy._source
 
 _UNAWARE = staticmethod(lambda piece: sse._end(piece, 0, []))
+
+
+class _AsWritten(dict[int, str]):
+    def __missing__(self, code: int) -> str:
+        return chr(code)
+
 
 _LAX_HEAD = re.compile(sse._HEAD.pattern.replace(rb"[\x20-", rb"[\0-\t\x20-"))
 
@@ -45,7 +52,7 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("reply", "answers to anybody", reply.Hearing, "_one", lambda self, message, raw: raw),
     ("reply", "events of any kind", reply.Events, "_event", lambda self, event, data: event.raw),
     ("reply", "results in errors", reply, "_brings_a_result", lambda body: False),
-    ("reply", "batches taken apart", reply, "parse_batch", lambda body: Batch(())),
+    ("reply", "batches taken apart", hearing, "parse_batch", lambda body: Batch(())),
     ("json", "doubled members", jsonrpc, "_unescaped", lambda json: b""),
     ("json", "names in disguise", jsonrpc, "_disguised", lambda name: False),
     ("json", "no bound on depth", jsonrpc, "_too_deep", lambda json: False),
@@ -61,6 +68,11 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("proxy", "another sum", proxy, "_crc32c", lambda octets: zlib.crc32(octets).to_bytes(4, "big")),
     ("connection", "bodies read as requests", inbound.Inbound, "_skippable", lambda *of: 0),
     ("upstream", "bare LF", chunked, "_GRAMMARS", {False: _BARE_LF, True: _BARE_LF}),
+    ("detectors", "no check digits hold", checks, "luhn", lambda digits: False),
+    ("detectors", "texts as they are written", folded, "_folds", _AsWritten()),
+    ("detectors", "escapes read as they stand", detectors, "flat", lambda raw: raw),
+    ("detectors", "texts that have no neighbours", detectors, "members", lambda raw, name: []),
+    ("detectors", "events that never pass", runs.Runs, "end_all", lambda self: []),
     ("settings", "paths changed", url, "read_path", str.upper),
 ]
 

@@ -56,8 +56,10 @@ def _params(method: str, where: str, params: str, revisions: tuple[str, ...] = A
     return Field(f"{method} params {where}", revisions, sender, None, message, becomes)
 
 
-def _error(where: str, error: str, revisions: tuple[str, ...] = ALL, becomes: str = MASKED) -> Field:
-    message = '{"jsonrpc":"2.0" ,"id":7,"error":{"code":-32602 , %s}}' % error
+def _error(
+    where: str, error: str, revisions: tuple[str, ...] = ALL, becomes: str = MASKED, code: int = -32602
+) -> Field:
+    message = '{"jsonrpc":"2.0" ,"id":7,"error":{"code":%d , %s}}' % (code, error)
     return Field(f"error {where}", revisions, "server", "tools/call", message, becomes)
 
 
@@ -289,7 +291,8 @@ NEVER = (
     _params("notifications/elicitation/complete", "elicitationId", '"elicitationId":"@@"', ONLY_2025_11, KEPT, sender="server", asks=False),
     _params("elicitation/create", "elicitationId", '"mode":"url","url":"https://a.example/","elicitationId":"@@"', ONLY_2025_11, KEPT, sender="server"),
     _error("data elicitationId", '"message":"x","data":{"elicitations":[{"elicitationId":"@@"}]}', ONLY_2025_11, KEPT),
-    _error("data supported", '"message":"x","data":{"supported":["@@"],"requested":"@@"}', MODERN, KEPT),
+    _error("data supported", '"message":"x","data":{"supported":["@@"],"requested":"@@"}', MODERN, KEPT, -32022),
+    _error("data that is called like it", '"message":"x","data":{"supported":["1"],"requested":"@@"}'),
 )
 
 FIELDS = (*CALLED, *QUESTIONS, *READ, *PROMPTED, *LISTED, *TASKS, *ERRORS, *TOLD, *SAMPLED, *ELICITED, *ANSWERED, *ASKED, *NEVER)

@@ -50,4 +50,4 @@ def test_what_is_told_apart_at_a_glance_has_two(one: str, other: str) -> None:
 
 def test_names_are_gathered_by_what_they_look_like() -> None:
     """In their order, the same one as often as it is there."""
-    assert skeletons(["a", "b", "\u0430", "b"]) == {"a": ("a", "\u0430"), "b": ("b", "b")}
+    assert skeletons(["a", "b", "\u0430", "b"]) == {"a": ["a", "\u0430"], "b": ["b", "b"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -196,6 +197,31 @@ def test_json_in_a_text_stays_json() -> None:
     assert passed["content"][0]["text"] == '{"n" : 0, "s":"masked@masked.invalid" }'
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        # The look at a message must not be led astray by what is escaped within what is escaped.
+        r'"{\"m\":\"\u005cu0041KIAIOSFODNN7EXAMPLE\"}"',
+        r'"https://x/?q=\u002541KIAIOSFODNN7EXAMPLE"',
+        r'"data\u003atext/plain;base64,QUtJQUlPU0ZPRE5ON0VYQU1QTEU="',
+        r'"data\u003Atext/plain;base64,QUtJQUlPU0ZPRE5ON0VYQU1QTEU="',
+        # Numbers, and how else they may be spelled.
+        "4111111111111111e0",
+        "4111111111111111.000",
+        "411111111111111100E-2",
+        "4111111.111111111e9",
+        "0.004111111111111111e18",
+        r'"[4111111\u002e111111111e9]"',
+    ],
+)
+def test_no_spelling_of_a_value_hides_it(value: str) -> None:
+    if value.startswith('"https'):
+        passed = masked(f'{{"content":[{{"type":"text","text":"x","icons":[{{"src":{value}}}]}}]}}')
+    else:
+        passed = masked(f'{{"content":[],"structuredContent":{{"a":{value}}}}}')
+    assert not any(part in passed for part in ("41111", "EXAMPLE", "QUtJ"))
+
+
 # URIs and base64 in data.
 
 
@@ -319,3 +345,26 @@ def test_more_base64_than_is_decoded_does_not_pass() -> None:
     blob = "A" * (blobs.BASE64_MOST + 4)
     result = json.dumps({"content": [{"type": "image", "mimeType": "image/png", "data": blob}]})
     assert refused(apply(result))[1] == f"more than {blobs.BASE64_MOST} characters of base64"
+
+
+def test_ten_thousand_copies_share_what_one_schema_may_cost() -> None:
+    value = {"a": MAIL}
+    texts = [{"type": "text", "text": json.dumps(value)}] * 10_000
+    schema = {"allOf": [{"properties": {"a": {"maxLength": 30 + i}}} for i in range(1000)]}
+    begun = perf_counter()
+    result = json.dumps({"structuredContent": value, "content": texts})
+    assert isinstance(apply(result, schema=schema), Refusal)
+    assert perf_counter() - begun < 5
+
+
+def test_json_within_json_may_be_as_deep_as_messages_are() -> None:
+    """Each level of each takes frames of Python's own, of which there are a thousand."""
+    value: object = MAIL
+    for _ in range(3):
+        for _ in range(30):
+            value = {"a": [value]}
+        value = json.dumps(value)
+    passed = masked(json.dumps({"content": [{"type": "text", "text": value}]}))
+    for _ in range(3):
+        assert MAIL not in passed
+        passed = passed.replace("\\", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import process_time
 from typing import Any
 
 import pytest
@@ -189,6 +190,15 @@ def test_links_to_resources_that_may_not_be_read_go_from_a_result() -> None:
         "content": [content[0], content[2], content[3]],
         "structuredContent": {"content": content},
     }
+    # What a task has come to is the result of its tool.
+    raw = result(content=content[1:3])
+    assert not untouched("tasks/result", read(raw).result)
+    assert inside(passed(raw, only("file:///yes"), "tasks/result")) == {"content": [content[2]]}
+    raw = result(taskId="t", result={"content": content[1:3]})
+    assert not untouched("tasks/get", read(raw).result)
+    assert inside(passed(raw, only("file:///yes"), "tasks/get"))["result"] == {"content": [content[2]]}
+    raw = result(taskId="t", status="working")
+    assert passed(raw, only("file:///yes"), "tasks/get") is raw
 
 
 @pytest.mark.parametrize(
@@ -298,6 +308,30 @@ def test_a_list_with_a_name_twice_is_refused() -> None:
     refusal = refused(tools("read_file", "write_file", "read_file"), everything)
     assert refusal.reason is Reason.POLICY_LIST
     assert refusal.detail == "'read_file' is there twice"
+
+
+def test_a_name_thousands_of_times_costs_no_more_than_its_length() -> None:
+    """A list of some MB that has one name only, which took hours."""
+
+    def time_of(count: int) -> float:
+        raw = result(tools=[{"name": "a"}] * count)
+        message = read(raw)
+        began = process_time()
+        found = filtered(CLIENT_REQUESTS["tools/list"], message, raw, everything, pages=Pages())
+        assert isinstance(found, Refusal)
+        return process_time() - began
+
+    # Ten times as many took a hundred times as long.
+    assert min(time_of(40_000) for _ in range(2)) < 50 * min(time_of(4_000) for _ in range(3))
+
+
+def test_names_that_look_the_same_are_not_remembered_without_end() -> None:
+    pages = Pages()
+    before = pages.before("tools[]", None)
+    for page in range(3):
+        pages.turned("tools[]", str(page), before, ["a"] * NAMES_MOST)
+        before = pages.before("tools[]", str(page))
+    assert sum(map(len, before.values())) == NAMES_MOST
 
 
 def test_a_list_with_names_that_look_the_same_is_refused() -> None:

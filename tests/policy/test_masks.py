@@ -96,6 +96,23 @@ def test_what_is_fixed_hides_no_block_but_what_is_opaque() -> None:
     assert apply(raw, BAD) is None
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'"result":{"content":[],"taskId":{"x":"%b"}}',
+        b'"result":{"content":[{"type":"text","text":"x","id":[{"x":"%b"}]}]}',
+        b'"result":{"content":[],"_meta":{"baggage":{"x":"%b"}}}',
+        b'"result":{"content":[],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"1","x":"%b"}}}',
+        b'"error":{"code":-32603,"message":"x","data":{"requested":"%b"}}',
+        b'"error":{"code":{"x":"%b"},"message":"x"}',
+    ],
+)
+def test_what_is_opaque_is_so_only_in_its_own_form(said: bytes) -> None:
+    """An id is a text or a number; what else stands there is no id."""
+    passed = apply(b'{"jsonrpc":"2.0","id":1,%b}' % (said % KEY.encode()))
+    assert isinstance(passed, Refusal) or (passed is not None and KEY.encode() not in passed.raw)
+
+
 # Whose message it is.
 
 

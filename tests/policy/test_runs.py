@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.policy.detectors import NAMES, Detectors
-from mcpgate.policy.runs import PIECES_MOST, RUNS_MOST, WAIT, WAITING_MOST, Passing, Runs
+from mcpgate.policy.runs import EVENT, PIECES_MOST, RUNS_MOST, WAIT, WAITING_MOST, Passing, Runs
 from tests.policy.samples import AWS, AWS_SECRET, GITHUB, GOOGLE, JWT, PEM, SLACK
 
 ALL = Detectors.compile(NAMES | {"employee"}, {"employee": r"E[0-9]{6}"})
@@ -127,8 +127,12 @@ def test_at_the_limit_of_bytes_too() -> None:
     stream.hear("a", "card 41111111")
     stream.hear(None, size=WAITING_MOST)
     assert stream.shown == ["card ", ""] and stream.runs.due is None
+    stream.hear("a", "card 41111111")
+    for _ in range(WAITING_MOST // EVENT):
+        stream.hear(None, size=3)
+    assert len(stream.passed) == stream.said
     stream.hear("a", "x" * 2_000_000 + " 41111111", size=2_000_000)
-    assert stream.shown[2] == "x" * 2_000_000 + " "
+    assert stream.shown[-1] == "x" * 2_000_000 + " "
 
 
 def test_the_end_of_a_run_ends_its_doubt() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.policy.masks import Masks
-from mcpgate.policy.runs import WAIT
-from mcpgate.reasons import Reason
+from mcpgate.policy.runs import EVENT, WAIT, WAITING_MOST
+from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.hearing import Hearing
 from mcpgate.relay.reply import Events
 from mcpgate.wire.sse import EventReader
@@ -120,6 +120,47 @@ def test_the_answer_ends_what_was_said_before_it() -> None:
     assert stream.passed == progress("order 4111 1111 11") + ANSWER
 
 
+def test_behind_the_answer_nobody_gets_the_rest() -> None:
+    """An upstream may say more there, and a card that goes on over the answer is a card."""
+    stream = Stream()
+    stream.say(log("order 4111 1111 11"), ANSWER, log("11 1111"), b": ping\n\n")
+    assert stream.texts() == ["order 4111 1111 11", 1, "[card]"]
+
+
+def test_a_batch_is_followed_message_by_message() -> None:
+    """Each of its messages is judged, and what one leaves open is waited for (2025-03-26)."""
+    stream = Stream()
+    stream.hearing.batches = True
+    changed = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+    said = [json.loads(one[6:]) for one in (progress("to kim@example.com"), progress("see 4111 1111 11"))]
+    one, other = json.dumps([*said, changed]).encode(), b"[%b,%b]" % (progress("11 1111")[6:-2], result(1))
+    stream.say(b"id: 5\ndata: " + one + b"\n\n", b": ping\n\n")
+    assert stream.texts() == ["to [email]"]
+    assert stream.events.resumable
+    stream.say(b"data: " + other + b"\n\n")
+    assert stream.texts() == ["to [email]", "see [card]", None, "[card]", 1]
+    # Who resumes behind an event must have had all of it.
+    assert stream.passed.index(b"id: 5") > stream.passed.index(b"see ")
+    assert stream.hearing.answered == {1} and not stream.hearing.dropped
+
+
+def test_a_batch_that_cannot_be_read_ends_the_stream_whole() -> None:
+    stream = Stream()
+    stream.hearing.batches = True
+    stream.say(progress("half done"))
+    payload = b"data: [%b,{}]\n\n" % progress("to kim@example.com")[6:-2]
+    assert isinstance(stream.events.take(payload, False), Refusal)
+
+
+def test_what_is_kept_behind_what_waits_is_bounded() -> None:
+    """Events of a few bytes: each takes some room, so thousands end the wait."""
+    stream = Stream()
+    stream.say(progress("to kim@exam"))
+    for _ in range(2 * WAITING_MOST // EVENT):
+        stream.say(b"data:\n\n")
+    assert stream.events.due is None and stream.texts()[0] == "to [email]"
+
+
 def test_on_a_stream_of_many_answers_one_of_them_ends_nothing() -> None:
     stream = Stream(ends=False)
     stream.say(progress("order 4111 1111 11"), ANSWER)
@@ -155,7 +196,7 @@ def test_what_stands_around_a_message_is_left_out_where_it_holds_something() -> 
 
 @settings(deadline=None)
 @given(
-    st.lists(st.text("ab 4-1.\n@", max_size=8) | st.sampled_from([CARD, "a@example.com"]), max_size=6),
+    st.lists(st.text("ab 4-1\n@", max_size=8) | st.sampled_from([CARD, "a@example.com"]), max_size=6),
     st.integers(1, 40),
     st.data(),
 )
@@ -174,5 +215,6 @@ def test_however_it_is_said_nothing_passes_that_is_looked_for(
     assert heard[-1] == 1 and len(heard) == len(parts) + 1
     found = MASKS.detectors.find
     assert not found("".join(heard[:-1])) and not any(map(found, heard[:-1]))
-    if not found(text) and not any(map(found, parts)):
+    ends = range(1, len(parts) + 1)
+    if not any(found("".join(parts[begin:end])) for end in ends for begin in range(end)):
         assert heard[:-1] == parts

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.policy.asked import Asked
+from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.hearing import ANSWERED_MOST, Hearing
@@ -301,6 +302,32 @@ def test_an_upstreams_own_refusal_passes_as_it_is(raw: bytes) -> None:
 def test_an_error_of_http_is_never_a_result(raw: bytes) -> None:
     """Nor anything that some client could read as one."""
     assert why(Error(hearing(1), MOST).take(raw, True)) is Reason.UPSTREAM_MESSAGE
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"no such user: kim@example.com",
+        rb'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"kim\u0040example.com"}}',
+        rb'{"error":"invalid_request","error_description":"kim\u0040example.com"}',
+        rb'{"error":"{\"m\":\"kim\\u0040example.com\"}"}',
+        b'{"error":"data:;base64,a2ltQGV4YW1wbGUuY29t"}',
+        b'{"user":{"ssn":"none of yours"}}',
+        "kim@example.com".encode("utf-16-le"),
+        rb'{"error":"-----BEGIN PRIVATE\u0020KEY-----"}',
+    ],
+)
+def test_what_is_masked_is_not_in_an_error_of_http_either(raw: bytes) -> None:
+    """Such a body is not always a message, and is not changed; so it does not pass."""
+    masks = Masks.compile(
+        mask=frozenset({"email", "ssn-field"}),
+        block={"private-key": "no-keys"},
+        paths={"ssn-field": "user.ssn"},
+    )
+    refusal = Error(hearing(1, masks=masks), MOST).take(raw, True)
+    assert why(refusal) is Reason.POLICY_CONTENT
+    for clean in (b"Not Found", b'{"error":"a \\"b\\" \\u00e9"}', b'{"n":"data:;base64,eHg="}'):
+        assert Error(hearing(1, masks=masks), MOST).take(clean, True) == clean
 
 
 def test_an_error_has_the_size_of_a_document() -> None:

@@ -144,6 +144,27 @@ def test_what_is_blocked_today_was_made_in_vain(world: World) -> None:
     assert (world.records("open")[2]["rule"], len(keeping.asked)) == ("now", 3)
 
 
+def test_what_a_tool_made_is_withheld_with_the_tool(world: World) -> None:
+    """Its upstream has changed it, and nobody has accepted that (C{definitions})."""
+    keeping = world.upstream.behave = Keeping("t-1", "t-2")
+    world.start(world.config(upstream='definitions = "quarantine"'))
+    first = [{"name": name, "inputSchema": {"type": "object"}} for name in ("get_x", "get_y")]
+    changed = [{**first[0], "description": "Otherwise."}, first[1]]
+    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    with world.caller() as caller:
+        keeping.answer = {"tools": first}
+        caller.post(listing, LATEST).json()
+        for name in ("get_x", "get_y"):
+            caller.post(call(name), LATEST).json()
+        keeping.answer = {"tools": changed}
+        caller.post(listing, LATEST).json()
+        keeping.answer = {"content": []}
+        error = caller.post(about("tasks/result", "t-1"), LATEST).json()[1]["error"]
+        assert error["data"]["reason"] == "policy.definition"
+        assert "result" in caller.post(about("tasks/result", "t-2"), LATEST).json()[1]
+    assert keeping.asked[-1]["params"]["taskId"] == "t-2"
+
+
 def test_another_gate_finds_the_task(world: World) -> None:
     """It is in the state directory, for all workers."""
     keeping = begin(world, "t-1")
