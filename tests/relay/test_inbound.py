@@ -11,7 +11,7 @@ import time
 import pytest
 
 from mcpgate.identity.issued import TokenFile
-from tests.running import STREAM, Request, World, call, chunked, event, modern, reply, whole
+from tests.running import STREAM, Request, World, call, chunked, event, held, modern, reply, whole
 from tests.waiting import PATIENCE
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -517,3 +517,28 @@ def test_a_body_that_takes_its_time_is_judged_by_what_is_in_force_then(
         # The connection is where its caller believes it is.
         assert caller.post(call("get_x")).answer()[0] == status
     assert {one["principal"] for one in world.records("open")} <= {"ci", None}
+
+
+def test_a_call_that_waits_for_a_connection_is_not_made_with_a_revoked_token(world: World) -> None:
+    """It is good nowhere from then on; and others are served."""
+    world.start(world.config(upstream="connections = 1"))
+    _, other = world.issued_file.issue("other", 3600, time.time())
+    world.look()
+    with held(world.upstream) as release, world.caller() as first, world.caller() as second:
+        mine, world.token = world.token, other
+        first.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        world.token = mine
+        second.post(call("get_y"))
+        assert world.gate is not None and world.gate.force is not None
+        pools = world.gate.force.pools
+        world.wait_for(lambda: any(pool.counts()["waiting"] for pool in pools.values()))
+        world.issued_file.revoke("ci", time.time())
+        world.look()
+        release()
+        assert first.answer()[0] == 200
+        status, answer = second.json()
+        assert (status, answer["error"]["data"]["reason"]) == (401, "auth.revoked")
+        world.token = other
+        assert second.post(call("get_z")).answer()[0] == 200
+    assert [json.loads(one.body)["params"]["name"] for one in world.upstream.requests] == ["get_x", "get_z"]
