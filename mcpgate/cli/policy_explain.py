@@ -29,6 +29,7 @@ from mcpgate.trial.subject import Subject
 from mcpgate.trial.trial import caller_of, handshake_of, message_of, tried
 from mcpgate.wire.call import call_of
 from mcpgate.wire.jsonrpc import RESPONSE, parse
+from mcpgate.wire.mcp import Nature
 from mcpgate.wire.questions import question_of
 
 _KINDS = ("token", "certificate", "subject")
@@ -128,6 +129,11 @@ def _told(subject: Subject, case: CaseTable) -> tuple[dict[str, object], list[Sa
     call = call_of(message)
     if isinstance(call, Refusal):
         return outcome.facts(), []
+    if call.nature is Nature.TASK:
+        raise click.UsageError(
+            "a task is judged as the tool that made it: --method tools/call --name TOOL; "
+            "lists of tasks are answered where anything is allowed"
+        )
     caller = caller_of(case.who, case.transport)
     outbound = handshake_of(case.transport.outbound)
     said = reasoning(subject.policy, caller, case.route, call, message.params, outbound)

@@ -6,15 +6,17 @@ the log has them when a generation comes into force.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from mcpgate.config.expression import is_expression
-from mcpgate.config.problem import Problem, quoted
+from mcpgate.config.problem import BARE_KEY, Problem, quoted
 from mcpgate.config.schema import Config
 from mcpgate.policy.names import allowable
 from mcpgate.policy.patterns import is_glob
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, QUESTIONS, Policy, Rule
+from mcpgate.policy.where import Clause, Step
 from mcpgate.wire.mcp import (
     CLIENT_NOTIFICATIONS,
     CLIENT_REQUESTS,
@@ -27,8 +29,11 @@ from mcpgate.wire.mcp import (
 #: What clients send. A method that stands for another is judged as that, and never by its own name.
 _SENT: Mapping[str, Method] = {**CLIENT_REQUESTS, **CLIENT_NOTIFICATIONS}
 _KNOWN = (*_SENT, *QUESTIONS)
+_TASKS = re.compile(r"\^?tasks/")
 #: The methods by whose names things are judged (C{wire.call}).
 _NAMED = frozenset(each.judged for each in _SENT.values() if each.judged is not None)
+#: Where most paths begin: what calls of tools, prompts and resources have.
+_PARAMS = ("arguments", "name", "uri", "_meta")
 #: Methods whose names stand for another's: "judged as".
 _FOLLOWING: Mapping[str, str] = {
     each.method: each.judged
@@ -72,10 +77,26 @@ def _of_itself(rule: Rule) -> _Said:
         yield ".on.direction", what
     if not rule.names.every:
         yield from _of_names(rule)
+    if rule.where is not None:
+        for clause in rule.where.clauses:
+            yield from _of_param(clause)
+
+
+def _of_param(clause: Clause) -> _Said:
+    """Whether a path begins at something that messages have. A mask that never matches masks nothing."""
+    first = clause.steps[0].name if isinstance(clause.steps[0], Step) else ""
+    path = clause.path if BARE_KEY.fullmatch(clause.path) else quoted(clause.path)
+    if first == "params" and len(clause.steps) > 1:
+        yield f".where.{path}", "begins at the params already: leave params out"
+    elif first not in _PARAMS:
+        for guess in get_close_matches(first, _PARAMS, 1, 0.7):
+            yield f".where.{path}", f"begins at no param that MCP has; did you mean {quoted(guess)}?"
 
 
 def _of_method(rule: Rule, text: str) -> _Said:
-    if text in _FOLLOWING:
+    if rule.action is ALLOW and _TASKS.match(text):
+        yield ".on.method", f"{quoted(text)} allows nothing: a task is judged as the tool that made it"
+    elif text in _FOLLOWING:
         yield ".on.method", f"{quoted(text)} is judged as {_FOLLOWING[text]}, so name that"
     elif rule.streams and text not in _SENT and text in (*QUESTIONS, *SERVER_NOTIFICATIONS):
         what = "comes among answers to whatever was asked, so the rule masks all that comes from there"

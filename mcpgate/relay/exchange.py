@@ -231,6 +231,13 @@ class Exchange:
         self._pool = None
         inbound.stream.deadline = NEVER
         self._outbound = connection.record
+        admission = self.admission
+        if admission is not None and admission.tokens is not inbound.force.tokens:
+            # A connection may have been waited for, and a revoked token is good nowhere.
+            judged = inbound.admit(admission.head)
+            if isinstance(judged, Denial):
+                connection.unused()
+                return self.refuse(judged.refusal)
         if self.asking is not None and self.asking.demands:
             refusal = unmet(self.asking.demands, connection.handshake)
             if refusal is not None:

@@ -467,6 +467,16 @@ class Inbound:
         self.stream.joins = False
         body = b"".join(self._payload)
         self._payload = _NOTHING
+        if not self._still_good(admission):
+            # The body took its time, and who calls, or what the rules say, may be another matter by now.
+            judged = self.admit(admission.head)
+            assert not isinstance(judged, Preflight)
+            if isinstance(judged, Denial):
+                exchange = self._exchange = Exchange(self, self._began, admission.head)
+                exchange.deny(judged, close=False)
+                self._next_begins()
+                return True
+            admission = judged
         return self._judge(admission, body)
 
     def _judge(self, admission: Admission, body: bytes) -> bool:

@@ -27,6 +27,8 @@ _CUT = " characters)"
 #: Calls of one kind, whose verdict is found once. Beyond it they are judged anew.
 REMEMBERED = 100_000
 
+TOOL = "tools/call"
+
 _ORDER = {ALLOW: 0, HOLD: 1, BLOCK: 2}
 
 
@@ -176,6 +178,9 @@ def calls_of(one: Recorded) -> list[Call]:
     """What a record can have been; several where it does not say which."""
     if one.name is not None and one.name.endswith(_CUT):
         return []
+    if one.method == "notifications/tasks/status":
+        # Of a task of the caller's own, for what it was asked (C{relay.tasks}).
+        return []
     params: list[dict[str, object]] = [{}]
     known = client_request(one.method)
     if one.method == COMPLETE:
@@ -192,7 +197,25 @@ def calls_of(one: Recorded) -> list[Call]:
         params = [{known.name: one.name}]
     kind, id = (NOTIFICATION, None) if known is None else (REQUEST, 1)
     found = [call_of(Message(kind, id, one.method, each)) for each in params]
-    return [call for call in found if isinstance(call, Call)]
+    return [_followed(call, one) for call in found if isinstance(call, Call)]
+
+
+def _followed(call: Call, one: Recorded) -> Call:
+    """What asks for tasks, as C{relay.tasks} has it: their tools are on record in the place of a name."""
+    if call.method == LISTEN and one.name is not None:
+        # Every URI has a colon; tools that have some are taken for one.
+        known = call.judged_as
+        judged = tuple(("resources/read" if ":" in name else TOOL, name) for _, name in known if name)
+        return call if judged == known else Call(LISTEN, one.name, Nature.FOLLOWS, judged)
+    if call.nature is not Nature.TASK:
+        return call
+    if call.method == "tasks/list":
+        return evolve(call, nature=Nature.LIST)
+    if one.name is None:
+        # Of nobody's task.
+        return call
+    tools = tuple((TOOL, name) for name in one.name.split(" "))
+    return Call(call.method, one.name, Nature.FOLLOWS, tools)
 
 
 def caller_of(one: Recorded) -> Caller:
@@ -224,13 +247,13 @@ class _Doubt:
 def _verdict(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Verdict:
     """The verdict, in one way to settle what is in doubt. C{unknown}: gets what that is."""
     assert one.route is not None
-    callers = _callers(policy, one, call, doubt, unknown)
-    found = weigh(callers, one.route, call)
-    if isinstance(found, Verdict):
-        verdict = found
-    else:
-        unknown["arguments"] = None
-        verdict = found.settle(tuple(map(doubt.takes, found.asking)))
+    itself = call_of(Message(REQUEST, 1, call.method, {}))
+    if isinstance(itself, Call) and itself.nature is Nature.TASK and call.nature is not Nature.TASK:
+        # A rule that blocks the method of tasks does so whatever the tool.
+        blocked = _judged(_callers(policy, one, itself, doubt, unknown), one.route, itself, doubt, unknown)
+        if blocked.action is BLOCK and blocked.rule is not None:
+            return blocked
+    verdict = _judged(_callers(policy, one, call, doubt, unknown), one.route, call, doubt, unknown)
     if verdict.action is not BLOCK and verdict.outbound:
         leg = one.outbound
         if leg is None:
@@ -241,6 +264,14 @@ def _verdict(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: 
         if not met:
             return Verdict(BLOCK, verdict.outbound[0].rule, Reason.POLICY_TRANSPORT)
     return verdict
+
+
+def _judged(callers: Callers, route: str, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Verdict:
+    found = weigh(callers, route, call)
+    if isinstance(found, Verdict):
+        return found
+    unknown["arguments"] = None
+    return found.settle(tuple(map(doubt.takes, found.asking)))
 
 
 def _callers(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Callers:

@@ -139,6 +139,7 @@ def test_an_exchange_is_looked_for_where_the_gate_has_its_journal(run: Run, conf
         (("--route", "files", "--inbound", "version"), "want KEY=VALUE"),
         (("--route", "files", "--inbound", "version=1"), 'no version is named "1"'),
         (("--route", "files", "--inbound", "x=1"), 'no key is named "x"'),
+        (("--route", "files", "--method", "tasks/get"), "judged as the tool that made it"),
     ],
 )
 def test_what_is_no_call_is_said_so(run: Run, rules: Path, words: tuple[str, ...], said: str) -> None:

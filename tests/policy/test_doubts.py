@@ -144,6 +144,34 @@ def test_an_allow_rule_of_which_a_block_leaves_nothing_is_doubtful(
     assert found == (["rule.r0.verdict: comes to nothing: r1 blocks all that it is about"] if nothing else [])
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("params.arguments.x", "begins at the params already"),
+        ("argument.x", 'did you mean "arguments"?'),
+        ("Arguments.x[]", 'did you mean "arguments"?'),
+        ("arguments.x", None),
+        ("_meta.x", None),
+        ("maxTokens", None),
+        ("mode", None),
+    ],
+)
+def test_a_path_that_begins_at_nothing_is_doubtful(path: str, words: str | None) -> None:
+    """Above all of a mask: it would mask nothing."""
+    mask = f'mask = ["email"]\nwhere = {{ "{path}" = "y" }}\n'
+    found = said(mask)
+    assert bool(found) == (words is not None)
+    if words is not None:
+        assert found[0].startswith(f'rule.r0.where."{path}": ') and words in found[0]
+
+
+def test_a_rule_that_allows_tasks_is_doubtful() -> None:
+    """Only tools can be allowed; to block them is another matter."""
+    (only,) = said(ALLOW + 'on = { method = "tasks/*" }')
+    assert "allows nothing: a task is judged as the tool" in only
+    assert said(ALLOW, BLOCK + 'on = { method = "tasks/cancel" }') == []
+
+
 def test_the_sample_has_nothing_doubtful() -> None:
     sample = Path(__file__).resolve().parents[2] / "etc" / "mcpgate.toml"
     assert found(load_config(sample)) == ()

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from mcpgate.identity.issued import TokenFile
-from tests.running import STREAM, Request, World, call, chunked, event, modern, reply, whole
+from tests.running import STREAM, Request, World, call, chunked, event, held, modern, reply, whole
 from tests.waiting import PATIENCE
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -485,3 +485,60 @@ def test_a_notification_needs_the_connection_that_its_rule_demands(world: World)
     with world.caller() as caller:
         assert caller.post(said).answer()[0] == 202
     assert json.loads(world.upstream.requests[0].body) == said
+
+
+@pytest.mark.parametrize("change", ["revoked", "blocked", "other"])
+@pytest.mark.parametrize("form", ["length", "chunked"])
+def test_a_body_that_takes_its_time_is_judged_by_what_is_in_force_then(
+    world: World, form: str, change: str
+) -> None:
+    """Whoever kept some of it back would call with a token that is good nowhere any more."""
+    world.start()
+    raw = world.post(call("get_x", a="x" * 100))
+    if form == "chunked":
+        head, _, body = raw.partition(b"\r\n\r\n")
+        head = head[: head.rindex(b"\r\n")] + b"\r\nTransfer-Encoding: chunked"
+        raw = head + b"\r\n\r\n" + chunked(body) + b"0\r\n\r\n"
+    with world.caller() as caller:
+        caller.send(raw[:-50])
+        world.wait_for(lambda: [each for each in world.listening.connections if each._awaiting is not None])
+        if change == "revoked":
+            world.issued_file.revoke("ci", time.time())
+            world.look()
+        else:
+            name = "get_x" if change == "blocked" else "other_x"
+            world.reload(world.config(more=OTHER.replace("other_*", name)))
+        status, answer = caller.send(raw[-50:]).json()
+        if change == "revoked":
+            assert (status, answer["error"]["data"]["reason"]) == (401, "auth.revoked")
+        else:
+            assert (status, "error" in answer) == (200, change == "blocked")
+        assert len(world.upstream.requests) == (change == "other")
+        # The connection is where its caller believes it is.
+        assert caller.post(call("get_x")).answer()[0] == status
+    assert {one["principal"] for one in world.records("open")} <= {"ci", None}
+
+
+def test_a_call_that_waits_for_a_connection_is_not_made_with_a_revoked_token(world: World) -> None:
+    """It is good nowhere from then on; and others are served."""
+    world.start(world.config(upstream="connections = 1"))
+    _, other = world.issued_file.issue("other", 3600, time.time())
+    world.look()
+    with held(world.upstream) as release, world.caller() as first, world.caller() as second:
+        mine, world.token = world.token, other
+        first.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        world.token = mine
+        second.post(call("get_y"))
+        assert world.gate is not None and world.gate.force is not None
+        pools = world.gate.force.pools
+        world.wait_for(lambda: any(pool.counts()["waiting"] for pool in pools.values()))
+        world.issued_file.revoke("ci", time.time())
+        world.look()
+        release()
+        assert first.answer()[0] == 200
+        status, answer = second.json()
+        assert (status, answer["error"]["data"]["reason"]) == (401, "auth.revoked")
+        world.token = other
+        assert second.post(call("get_z")).answer()[0] == 200
+    assert [json.loads(one.body)["params"]["name"] for one in world.upstream.requests] == ["get_x", "get_z"]

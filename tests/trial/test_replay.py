@@ -213,3 +213,29 @@ def test_records_are_counted_by_what_they_have_in_common(tmp_path: Path) -> None
     assert changes["hold"] == []
     assert [kind.unknown for kind, _ in tally.undecidable()] == [("arguments",)]
     assert {kind.method for kind, _ in tally.masked()} == {"tools/list", "tools/call"}
+
+
+NO_CANCEL = '[[rule]]\nname = "no"\nverdict = "block"\non = { method = "tasks/cancel" }\n'
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "rules", "said"),
+    [
+        ("tasks/get", "read_file", READS, ("allow", "reads")),
+        ("tasks/result", "read_file", "", ("block", None)),
+        ("tasks/get", None, READS, ("block", None)),
+        ("tasks/cancel", "read_file", READS + NO_CANCEL, ("block", "no")),
+        ("tasks/get", "read_file", READS + NO_CANCEL, ("allow", "reads")),
+        ("tasks/list", None, READS, ("allow", None)),
+        ("tasks/list", None, "", ("block", None)),
+        ("subscriptions/listen", "read_file read_more", READS, ("allow", "reads")),
+        ("subscriptions/listen", "read_file rm", READS, ("block", None)),
+        ("notifications/tasks/status", None, READS, (None, None)),
+    ],
+)
+def test_tasks_follow_the_tools_that_are_on_record(
+    tmp_path: Path, method: str, name: str | None, rules: str, said: tuple[str | None, str | None]
+) -> None:
+    """As at a gate: nothing of them is newly blocked by the rules that let them pass."""
+    found = now(tmp_path, rules, evolve(CALL, method=method, name=name))
+    assert (found.verdict, found.rule) == said
