@@ -84,7 +84,8 @@ def news_in(
     """
     (index, first), *others = split
     name = first.detector
-    behind = [known.end for known in found[index] if _is_within(first.start, known) and known.detector == name]
+    same = [known for known in found[index] if known.detector == name]
+    behind = [known.end for known in same if known.start < first.start < known.end]
     start = max(behind, default=first.start)
     parts = [(index, Found(start, first.end, name)), *others] if start < first.end else others
     if any(
@@ -94,10 +95,6 @@ def news_in(
     ):
         return []
     return parts
-
-
-def _is_within(at: int, known: Found) -> bool:
-    return known.start < at < known.end
 
 
 def crossing(
