@@ -73,13 +73,28 @@ def chains(texts: Sequence[str]) -> Iterator[Chain]:
         yield Chain(pieces, places)
 
 
-def is_news(split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]) -> bool:
-    """Whether none of the parts of a find was found already, in its text, for what it is."""
-    return not any(
-        known.detector == part.detector and known.start < part.end and part.start < known.end
-        for index, part in split
+def news_in(
+    split: Sequence[tuple[int, Found]], found: Sequence[Sequence[Found]]
+) -> list[tuple[int, Found]]:
+    """
+    The parts of a find, if none of them was found already, in its text, for what it is.
+
+    One that begins within another, and goes on behind it, is news from there on: an address right before
+    a second one, with a hyphen between them, is read as the beginning of that as well.
+    """
+    (index, first), *others = split
+    name = first.detector
+    same = [known for known in found[index] if known.detector == name]
+    behind = [known.end for known in same if known.start < first.start < known.end]
+    start = max(behind, default=first.start)
+    parts = [(index, Found(start, first.end, name)), *others] if start < first.end else others
+    if any(
+        known.detector == name and known.start < part.end and part.start < known.end
+        for index, part in parts
         for known in found[index]
-    )
+    ):
+        return []
+    return parts
 
 
 def crossing(

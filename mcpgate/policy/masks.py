@@ -29,10 +29,13 @@ from mcpgate.policy.leaves import rewritten
 from mcpgate.policy.places import Places
 from mcpgate.policy.sayings import Saying
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.http import Headers
 from mcpgate.wire.jsonrpc import Message
 from mcpgate.wire.mcp import Sender
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+#: Heads of answers that are remembered to hold nothing, or something: a server's differ by the second.
+HEADS_MOST = 64
 
 
 @frozen
@@ -65,6 +68,7 @@ class Masks:
     _everything: Detectors = field(eq=False, repr=False)
     _finder: Finder = field(eq=False, repr=False)
     _hints: tuple[bytes, ...] = field(eq=False, repr=False)
+    _heads: dict[Headers, bool] = field(factory=dict, eq=False, repr=False)
 
     @classmethod
     def compile(
@@ -179,6 +183,21 @@ class Masks:
             return None if document.alone(read) is read else next(iter(document.counts), "a text")
         except Withheld as withheld:
             return withheld.refusal.detail
+
+    def in_headers(self, headers: Headers) -> bool:
+        """Whether something is found in a line of an answer's head."""
+        known = self._heads.get(headers)
+        if known is None:
+            if len(self._heads) >= HEADS_MOST:
+                self._heads.clear()
+            together = b"\n".join([b"%b: %b" % pair for pair in headers])
+            known = self.finds(together) is not None and len(self.clean_headers(headers)) < len(headers)
+            self._heads[headers] = known
+        return known
+
+    def clean_headers(self, headers: Headers) -> Headers:
+        """The lines of a head in which nothing is found."""
+        return tuple([pair for pair in headers if self.finds(b"%b: %b" % pair) is None])
 
     def text(self, text: str) -> str:
         """A text that is no part of a message, as an argument of the same text is masked."""

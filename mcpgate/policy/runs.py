@@ -24,7 +24,7 @@ from attrs import define, field
 
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import chains, is_news
+from mcpgate.policy.joints import chains, news_in
 from mcpgate.policy.texts import Rest
 
 #: What may wait on one stream. An event is at most a mebibyte and seldom more than a few hundred bytes; 64
@@ -198,9 +198,7 @@ class Runs(Generic[Event]):
         news = []
         for chain in chains([piece.text for piece in pieces]):
             for one in self._detectors.find_joined(chain.pieces):
-                split = chain.parts(one)
-                if is_news(split, found):
-                    news += split
+                news += news_in(chain.parts(one), found)
         for at, part in news:
             pieces[at].mask(part)
             found[at][:] = merged([*found[at], part])

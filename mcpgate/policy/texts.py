@@ -9,7 +9,7 @@ from mcpgate.policy.checks import KEY_MOST, key_ends, key_goes_on
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found, merged
-from mcpgate.policy.joints import chains, is_news
+from mcpgate.policy.joints import chains, news_in
 from mcpgate.policy.sought import BUILT_IN
 
 _KEY = "private-key"
@@ -35,9 +35,7 @@ def find_across(
     news = []
     for chain in chains(texts):
         for one in detectors.find_joined(chain.pieces, effort):
-            split = chain.parts(one)
-            if is_news(split, found):
-                news += split
+            news += news_in(chain.parts(one), found)
     parts: list[list[Found]] = [[] for _ in texts]
     for index, part in news:
         parts[index].append(part)

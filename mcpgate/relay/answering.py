@@ -113,6 +113,11 @@ class Answering:
                 self._unfit(opened, finished)
                 return self
             self._lines += opened
+        masks = hearing.masks
+        if masks is not None and masks.in_headers(head.headers):
+            # No client needs what is said there, and nobody looks for it there.
+            head = evolve(head, headers=masks.clean_headers(head.headers))
+            emitted = answer_for_caller(head, chunked=b"\r\ntransfer-encoding: chunked\r\n" in emitted)
         self._reply = reply
         self._head = head, emitted
         if exchange.asking is not None and exchange.asking.budgeted is not None:

@@ -356,7 +356,10 @@ class Exchange:
                 and untouched(asking.method, message.result)
             ):
                 masks = asking.masks
-                if masks is None or masks.apply(message, payload, sender=SERVER, asked=asking.method) is None:
+                if masks is None or (
+                    masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
+                    and not masks.in_headers(head.headers)
+                ):
                     self._pass(emitted, payload)
                     return self
         if connection is not None:

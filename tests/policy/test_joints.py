@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcpgate.policy.detectors import NAMES, Detectors
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.found import Found
-from mcpgate.policy.joints import REACH, Chain, chains, crossing, is_news
+from mcpgate.policy.joints import REACH, Chain, chains, crossing, news_in
 
 ALL = Detectors.compile(NAMES, {})
 
@@ -66,6 +66,14 @@ def test_a_find_is_in_parts() -> None:
 def test_what_was_found_is_no_news() -> None:
     """Of the same detector, in the same place."""
     split = [(0, Found(2, 5, "x")), (1, Found(0, 3, "x"))]
-    assert is_news(split, [[], []])
-    assert is_news(split, [[Found(0, 2, "x"), Found(2, 5, "y")], [Found(3, 4, "x")]])
-    assert not is_news(split, [[], [Found(2, 3, "x")]])
+    assert news_in(split, [[], []]) == split
+    assert news_in(split, [[Found(0, 2, "x"), Found(2, 5, "y")], [Found(3, 4, "x")]]) == split
+    assert news_in(split, [[], [Found(2, 3, "x")]]) == []
+    assert news_in(split, [[Found(2, 4, "x")], []]) == []
+
+
+def test_what_begins_within_another_find_is_news_behind_it() -> None:
+    """Or an address right before a secret one would hide it."""
+    split = [(0, Found(2, 5, "x")), (1, Found(0, 3, "x"))]
+    assert news_in(split, [[Found(0, 4, "x")], []]) == [(0, Found(4, 5, "x")), split[1]]
+    assert news_in(split, [[Found(0, 5, "x")], []]) == split[1:]

@@ -1055,6 +1055,29 @@ def test_an_answer_that_comes_later_is_masked_by_the_rules_of_today(world: World
             assert told(body) == [result(9, text="kim@example.com").replace(b"kim@example.com", found)]
 
 
+@pytest.mark.parametrize("form", ["small", "error", "large", "stream"])
+def test_what_is_masked_is_in_no_header_either(world: World, form: str) -> None:
+    """The line is left out, and the answer is the same without it."""
+    world.start()
+    world.reload(world.config(more='[[rule]]\nname = "m"\nmask = ["email"]\n'))
+    lines = ("X-User: kim@example.com", "X-Other: stays")
+    body = result(1, text="x" * (200_000 if form == "large" else 5))
+    raw = plain(body, *lines)
+    if form == "stream":
+        body = event(body)
+        raw = STREAM.replace(b"\r\n\r\n", ("\r\n" + "\r\n".join([*lines, "", ""])).encode())
+        raw += chunk(body) + b"0\r\n\r\n"
+    elif form == "error":
+        body = b"not now"
+        raw = plain(body, *lines, status="503 Service Unavailable", content="text/plain")
+    world.upstream.behave = says(raw)
+    with world.caller() as caller:
+        for _ in range(2):
+            status, head, got = caller.post(call("get_x")).answer()
+            assert (status, got) == (503 if form == "error" else 200, body)
+            assert "stays" in str(head) and "kim" not in str(head)
+
+
 # The old HTTP+SSE transport.
 
 

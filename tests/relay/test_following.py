@@ -86,6 +86,17 @@ def test_a_card_number_split_over_two_events_does_not_pass(at: int, say: Any) ->
     assert heard[1].endswith(" now") and heard[0].startswith("pay with ")
 
 
+@pytest.mark.parametrize("at", range(1, len("kim@example.com")))
+@pytest.mark.parametrize("beside", ["-", ".", "+", "_", "'"])
+def test_an_address_that_stands_right_behind_another_does_not_pass(at: int, beside: str) -> None:
+    """The first is found at once, and ends in what may be the beginning of the second."""
+    said = "kim@example.com"
+    stream = Stream()
+    stream.say(log("jo@example.com" + beside + said[:at]), log(said[at:]), ANSWER)
+    together = "".join(map(str, stream.texts()))
+    assert said not in together and not MASKS.detectors.find(together)
+
+
 def test_what_is_in_no_doubt_passes_at_once_in_its_own_bytes() -> None:
     stream = Stream()
     for raw in (progress("half done"), b": ping\n\n", log({"rows": 1.10})):
