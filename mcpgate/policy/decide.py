@@ -230,10 +230,11 @@ def _strictest(one: Verdict, other: Verdict) -> Verdict:
 def reaches(callers: Callers, route: str) -> Verdict:
     """The verdict on what names no method: a stream, its end, an answer to the upstream's question.
 
-    It needs a route on which anything at all is allowed.
+    It needs a route on which anything at all is allowed, over connections like the caller's.
     """
     here = callers.at(route)
-    return _masked(callers, NEEDED, here.masks) if here.allows else UNLISTED
+    reached = any(rule.name not in here.unmet for rule in here.allows)
+    return _masked(callers, NEEDED, here.masks) if reached else UNLISTED
 
 
 def strictest(callers: Callers, route: str) -> Verdict:

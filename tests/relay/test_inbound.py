@@ -542,3 +542,16 @@ def test_a_call_that_waits_for_a_connection_is_not_made_with_a_revoked_token(wor
         world.token = other
         assert second.post(call("get_z")).answer()[0] == 200
     assert [json.loads(one.body)["params"]["name"] for one in world.upstream.requests] == ["get_x", "get_z"]
+
+
+def test_a_stream_is_not_opened_over_a_connection_that_no_rule_would_take(world: World) -> None:
+    """What comes on it may be what the rules want encrypted so; nor does an answer pass."""
+    text = world.config(listener='profile = "intermediate"')
+    allow = 'require = { "inbound.version" = "TLSv1.3" }\nverdict = "allow"'
+    world.upstream.behave = lambda sock, request: sock.sendall(STREAM + chunked(event()) + b"0\r\n\r\n")
+    world.start(text.replace('verdict = "allow"', allow))
+    with world.caller() as new, world.caller(version=ssl.TLSVersion.TLSv1_2) as old:
+        assert old.send(world.bare("GET")).answer()[0] == 405
+        assert old.post({"jsonrpc": "2.0", "id": 1, "result": {}}).answer()[0] == 202
+        assert world.upstream.requests == []
+        assert new.send(world.bare("GET")).answer()[0] == 200
