@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
     # Values, without anything that they do.
     "relay/hearing.py": "relay/test_reply.py",
+    "relay/judging.py": "relay/test_answering.py",
     "policy/asked.py": "relay/test_reply.py",
     "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",

@@ -12,10 +12,10 @@ import pytest
 
 from mcpgate.relay import exchange
 from mcpgate.relay.admission import Admission
-from mcpgate.relay.answering import Answering
 from mcpgate.relay.asking import Asking, Turned
 from mcpgate.relay.force import InForce
 from mcpgate.relay.hearing import Hearing
+from mcpgate.relay.judging import Judging
 from mcpgate.sessions.live import REQUESTS_MOST
 from tests.running import STREAM, Behaviour, Caller, Request, World, answer_json, call, modern, sized
 from tests.waiting import PATIENCE
@@ -384,13 +384,13 @@ def test_what_an_upstream_asks_without_a_session_is_not_remembered_for_ever(
 ) -> None:
     """Nobody looks for it, and a stream may go on for days."""
     made: list[Hearing] = []
-    real = Answering._hear
+    real = Judging._hear
 
-    def hear(self: Answering) -> Hearing:
+    def hear(self: Judging) -> Hearing:
         made.append(real(self))
         return made[-1]
 
-    monkeypatch.setattr(Answering, "_hear", hear)
+    monkeypatch.setattr(Judging, "_hear", hear)
     asks = b"".join(event(json.dumps(ping(id)).encode()) for id in range(REQUESTS_MOST + 100))
     world.upstream.behave = streams(asks)
     world.start()
