@@ -157,7 +157,10 @@ class Detectors:
         return any(self.find_joined(chain.pieces) for chain in chains(texts))
 
     def find_joined(self, pieces: Sequence[str], effort: Effort | None = None) -> list[Found]:
-        """What is found over the ends of pieces, as offsets in all of them put together."""
+        """What is found over the ends of pieces, as offsets in all of them put together.
+
+        What overlaps is not one here: of two the first may be known already, and the second not.
+        """
         folded = [fold(piece) for piece in pieces]
         coded = [piece.encode("utf-8", "surrogatepass") for piece in folded]
         joined = b"".join(coded)
@@ -166,9 +169,9 @@ class Detectors:
         joints = list(accumulate(len(piece) for piece in coded[:-1]))
         spans = _placed(joined, crossing(self.shapes, self.custom, joined, joints, effort or Effort()))
         if not spans or all(seen is piece for seen, piece in zip(folded, pieces, strict=True)):
-            return merged(spans)
+            return spans
         was = origins("".join(pieces))
-        return merged(Found(was[start], was[end - 1] + 1, name) for start, end, name in spans)
+        return [Found(was[start], was[end - 1] + 1, name) for start, end, name in spans]
 
     def find(self, text: str, effort: Effort | None = None) -> list[Found]:
         """What is found in a text, in order; what overlaps is one."""

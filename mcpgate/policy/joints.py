@@ -85,7 +85,12 @@ def news_in(
     (index, first), *others = split
     name = first.detector
     same = [known for known in found[index] if known.detector == name]
-    behind = [known.end for known in same if known.start < first.start < known.end]
+    behind = [
+        known.end
+        for known in same
+        if known.start <= first.start < known.end
+        and (known.start < first.start or known.end < first.end)
+    ]
     start = max(behind, default=first.start)
     parts = [(index, Found(start, first.end, name)), *others] if start < first.end else others
     if any(
@@ -128,7 +133,9 @@ def crossing(
                     high = _enough(shape, joined, low, high, within)
                 if _crosses(begin, high, joints) and _alone(shape, joined, low, high, joints):
                     yield Found(low, high, shape.detector)
-                    at = max(at, high)
+                    # Its end may be the beginning of another address, and it may be none by itself.
+                    last = joints[bisect_left(joints, high) - 1] if shape.detector == "email" else high
+                    at = max(at, last)
     for name, regex in custom:
         for start, end in regex.spans(joined):
             if _crosses(start, end, joints):

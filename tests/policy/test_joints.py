@@ -69,11 +69,12 @@ def test_what_was_found_is_no_news() -> None:
     assert news_in(split, [[], []]) == split
     assert news_in(split, [[Found(0, 2, "x"), Found(2, 5, "y")], [Found(3, 4, "x")]]) == split
     assert news_in(split, [[], [Found(2, 3, "x")]]) == []
-    assert news_in(split, [[Found(2, 4, "x")], []]) == []
+    assert news_in(split, [[Found(2, 5, "x")], []]) == []
 
 
 def test_what_begins_within_another_find_is_news_behind_it() -> None:
     """Or an address right before a secret one would hide it."""
     split = [(0, Found(2, 5, "x")), (1, Found(0, 3, "x"))]
     assert news_in(split, [[Found(0, 4, "x")], []]) == [(0, Found(4, 5, "x")), split[1]]
+    assert news_in(split, [[Found(2, 4, "x")], []]) == [(0, Found(4, 5, "x")), split[1]]
     assert news_in(split, [[Found(0, 5, "x")], []]) == split[1:]
