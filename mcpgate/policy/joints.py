@@ -131,7 +131,11 @@ def crossing(
                 begin = lead if lead < start else low
                 if shape.open:
                     high = _enough(shape, joined, low, high, within)
-                if _crosses(begin, high, joints) and _alone(shape, joined, low, high, joints):
+                # What is only a part of a match has more of it beside it, as in one text.
+                alone = _alone(shape, joined, low, high, joints) or (
+                    high < end and _alone(shape, joined, low, end, joints)
+                )
+                if alone and _crosses(begin, high, joints):
                     yield Found(low, high, shape.detector)
                     # Its end may be the beginning of another address, and it may be none by itself.
                     last = joints[bisect_left(joints, high) - 1] if shape.detector == "email" else high

@@ -146,3 +146,11 @@ def test_what_is_nothing_stays_nothing(texts: list[str], seed: int) -> None:
     random.Random(seed).shuffle(between)
     for text, finds in zip(between, find_across(between, ALL), strict=True):
         assert all(0 <= one.start < one.end <= len(text) for one in finds)
+
+
+@pytest.mark.parametrize("at", range(8, len("+1 212 555 0123")))
+def test_a_number_with_more_behind_it_is_found_over_the_end_of_a_text_too(at: int) -> None:
+    said = "+1 212 555 0123-44."
+    texts = [said[:at], said[at:]]
+    assert ALL.find(said)
+    assert not ALL.find("".join(shown(texts, find_across(texts, ALL))))
