@@ -124,10 +124,11 @@ class Detectors:
         elif _HIDDEN.hits(raw):
             return True
         else:
-            near, holds = self._holds(flat(raw), plain and not any(escape in raw for escape in _UNSEEN))
+            plain = plain and not any(escape in raw for escape in _UNSEEN)
+            near, holds = self._holds(flat(raw), plain)
         if holds:
             return True
-        return raw.count(_TEXT) > 1 and self._holds_across(members(raw, _TEXT), near)
+        return raw.count(_TEXT) > 1 and self._holds_across(members(raw, _TEXT), near, plain)
 
     def _holds(self, clear: bytes, plain: bool) -> tuple[bool, bool]:
         """Whether there is any hint of what is sought, and whether it may be there."""
@@ -142,15 +143,16 @@ class Detectors:
     def _any_in(self, clear: bytes) -> bool:
         return next(self._seek(clear, Effort(LOOKS_FIRST)), None) is not None
 
-    def _holds_across(self, values: list[bytes], near: bool) -> bool:
+    def _holds_across(self, values: list[bytes], near: bool, plain: bool) -> bool:
         """Whether something goes over the ends of texts, in none of which anything is found.
 
         @param near: whether there are hints within one of them; where not, they are over the ends too.
+        @param plain: whether they are as they are seen.
         """
         if len(values) < 2:
             return False
-        seen = [_as_seen(value) for value in values]
-        if not near and not _hit(self._wide, b"".join(seen)):
+        seen = values if plain else [_as_seen(value) for value in values]
+        if not near and not (self._wide and _hit(self._wide, b"".join(seen))):
             if not _hit(self._far, b"".join(map(_ends, seen))):
                 return False
         texts = [value.decode("utf-8", "surrogatepass") for value in values]
