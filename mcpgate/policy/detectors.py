@@ -43,9 +43,20 @@ TRIES_MOST = 32
 #: A document with more that might be something deserves the closer look without further looks.
 LOOKS_FIRST = 1_000
 _TEXT = b'"text"'
+# In the same look as all else: counting them takes longer.
+_TWO_TEXTS = r'"text"[ \t\r\n]*:(?s:.*)"text"[ \t\r\n]*:'
 # Escapes that may stand for what is folded away; unescaped controls do not stand in JSON, save DEL.
 _UNSEEN = (rb"\u", rb"\b", rb"\f")
 _CONTINUED = bytes(range(0x80, 0xC0))
+
+
+#: What L{Detectors.suspicious} cannot see through, in a document: base64, and data of links, by their
+#: members and schemes; escapes of URIs; escaped escapes, each also where its sign is escaped itself (of
+#: . % : and the backslash); numbers with an exponent, or with zeros behind a point.
+COVERED = (
+    r'"blob"\s*:|"data"\s*:\s*"|(?i:data:)|%[2-7][0-9A-Fa-f]|\\\\|\\u00(?:2[5eE]|3[aA]|5[cC])'
+    r"|[0-9.]{12}[eE]|[0-9]{12}\.00"
+)
 
 
 @define
@@ -57,6 +68,7 @@ class Detectors:
     custom: tuple[tuple[str, Regex], ...] = field(repr=False)
     _near: tuple[Regex, ...] = field(repr=False)
     _doubt: tuple[Regex, ...] = field(repr=False)
+    _any_doubt: tuple[Regex, ...] = field(repr=False)
     _far: tuple[Regex, ...] = field(repr=False)
     _wide: tuple[Regex, ...] = field(repr=False)
     _doubts: tuple[tuple[str, Regex, int], ...] = field(repr=False)
@@ -99,6 +111,7 @@ class Detectors:
             tuple(own),
             _any([sought.near or sought.hint for sought in hints]),
             _any([sought.near or sought.hint for sought in hints] + [r"\\[ubf]"]),
+            _any([sought.near or sought.hint for sought in hints] + [r"\\[ubf]", COVERED, _TWO_TEXTS]),
             _any([sought.hint for sought in hints] + wide),
             _any(wide),
             tuple((name, Regex(doubt, captures=False), least) for name, doubt, least in doubts),
@@ -107,6 +120,18 @@ class Detectors:
         for name in names:
             self._stand_ins[name] = self._unfound((f"[{name}]", "[masked]", "***", "█"))
         return self
+
+    def clear(self, raw: bytes) -> bool:
+        """
+        Whether one look at the bytes of a JSON document tells that it is not L{suspicious}, and has nothing
+        that is L{COVERED}. That is so of nearly all.
+        """
+        return (
+            raw.isascii()
+            and not self.custom
+            and b"\x7f" not in raw
+            and not _hit(self._any_doubt, raw)
+        )
 
     def suspicious(self, raw: bytes) -> bool:
         """

@@ -22,7 +22,7 @@ import msgspec
 from attrs import Factory, define
 
 from mcpgate.policy import blobs, leaves
-from mcpgate.policy.detectors import Detectors
+from mcpgate.policy.detectors import COVERED, Detectors
 from mcpgate.policy.effort import Effort
 from mcpgate.policy.finder import LOOKS_MOST, MASKED_MOST, Finder, Step, Withheld, too_much
 from mcpgate.policy.found import Found
@@ -50,14 +50,7 @@ ESCAPES_MOST = 100_000
 #: Characters of names that are remembered to hold nothing, in a message that has them again and again.
 REMEMBERED_LENGTH = 64
 
-# What C{Detectors.suspicious} cannot see through, in a document: base64, and data of links, by their
-# members and schemes; escapes of URIs; escaped escapes, each also where its sign is escaped itself (of
-# . % : and the backslash); numbers with an exponent, or with zeros behind a point.
-_COVERED = Regex(
-    r'"blob"\s*:|"data"\s*:\s*"|(?i:data:)|%[2-7][0-9A-Fa-f]|\\\\|\\u00(?:2[5eE]|3[aA]|5[cC])'
-    r"|[0-9.]{12}[eE]|[0-9]{12}\.00",
-    captures=False,
-)
+_COVERED = Regex(COVERED, captures=False)
 _JSON = re.compile(r"\s*[\[{]")
 # However deep, as each level doubles the backslashes; each run of them is read once.
 _ESCAPED = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|(/))")
@@ -71,6 +64,8 @@ class Strange(Exception):
 
 def may_hold(detectors: Detectors, raw: bytes) -> bool:
     """Whether a document must be walked, in which no path leads anywhere."""
+    if detectors.clear(raw):
+        return False
     if len(raw) > LARGE and raw.count(b"\\") > ESCAPES_MOST:
         return True
     return detectors.suspicious(raw) or _COVERED.hits(raw)

@@ -188,7 +188,11 @@ def test_no_planted_secret_arrives_in_a_stream_however_it_is_cut(world: World, c
             assert not FINDS(said(messages, token))
         sent = list(read(stream))
         assert len(messages) == len(sent)
-        unsuspected = all(map(clean, sent)) and not any(FINDS(said(sent, token)) for token in (1, 2))
+        # Any of it that follows one another may be read as one.
+        parts = [sent[i:j] for i in range(len(sent)) for j in range(i + 1, len(sent) + 1)]
+        unsuspected = all(map(clean, sent)) and not any(
+            FINDS(said(part, token)) for part in parts for token in (1, 2)
+        )
         seen[unsuspected] += 1
         if unsuspected:
             # The second half of a line's end that may still have come, where the last is a CR.
