@@ -30,9 +30,6 @@ from tests.bench.turns import Running
 
 T = TypeVar("T")
 
-#: The rule for a figure that is to be believed: seven; nine where differences of microseconds are told.
-ROUNDS = 9
-
 #: 1,000 callers' connections, as many to the upstream, and what a process has besides.
 DESCRIPTORS = 16384
 
@@ -62,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how many (default {ROUNDS})")
+    parser.add_argument("--rounds", type=int, help="how many, for every load (default: each its own)")
     parser.add_argument("--peers", type=_some_of(PEERS), default=list(PEERS.values()), help=", ".join(PEERS))
     loads = {load.name: load for load in LOADS}
     parser.add_argument("--loads", type=_some_of(loads), default=list(LOADS), help=", ".join(loads))
@@ -80,6 +77,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.seconds is not None:
         options.loads = [evolve(load, seconds=options.seconds) for load in options.loads]
+    if options.rounds is not None:
+        options.loads = [evolve(load, rounds=options.rounds) for load in options.loads]
+    options.rounds = max(load.rounds for load in options.loads)
     return options
 
 
