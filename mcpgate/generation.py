@@ -19,8 +19,11 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from mcpgate.config.problem import ConfigError, Problem
-from mcpgate.config.schema import Config, ListenerTable, RouteTable, UpstreamTable
+from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
+from mcpgate.config.tables.listener import ListenerTable
+from mcpgate.config.tables.route import RouteTable
+from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages

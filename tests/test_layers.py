@@ -43,6 +43,7 @@ PURE = (
     "mcpgate/relay/tally.py",
     "mcpgate/relay/throttle.py",
     "mcpgate/config/schema.py",
+    "mcpgate/config/tables/",
     "mcpgate/config/forms.py",
     "mcpgate/config/units.py",
     "mcpgate/config/url.py",

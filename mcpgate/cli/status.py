@@ -10,7 +10,8 @@ from attrs import fields_dict
 
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import format_option, outline, show
-from mcpgate.config.schema import LimitsTable, UpstreamTable
+from mcpgate.config.tables.gate import LimitsTable
+from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.ops.control import SOCKET, ask
 
 

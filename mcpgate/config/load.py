@@ -11,7 +11,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from attrs import fields, frozen
 
@@ -23,6 +23,9 @@ from mcpgate.config.judge import judge
 from mcpgate.config.locate import locate
 from mcpgate.config.problem import ConfigError, ConfigUnreadable, Problem, did_you_mean, nearest, quoted
 from mcpgate.config.schema import Config
+from mcpgate.config.tables.gate import RootTable
+from mcpgate.config.tables.policy import DetectorTable
+from mcpgate.config.tables.rule import RuleTable
 
 __all__ = [
     "Config",
@@ -42,8 +45,8 @@ FILE_MOST = 1 << 20
 class PolicyFile:
     """What is in a file of rules alone."""
 
-    rules: tuple[schema.RuleTable, ...]
-    detectors: tuple[schema.DetectorTable, ...]
+    rules: tuple[RuleTable, ...]
+    detectors: tuple[DetectorTable, ...]
 
 
 def load_config(path: Path) -> Config:
@@ -74,8 +77,8 @@ def load_policy(path: Path) -> PolicyFile:
         raise ConfigError(sorted(sheet.problems, key=lambda problem: problem.line or 0), source)
     built = {kind: tuple(draft.build() for draft in drafts[kind]) for kind in ("rule", "detector")}
     return PolicyFile(
-        rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
-        detectors=cast("tuple[schema.DetectorTable, ...]", built["detector"]),
+        rules=cast("tuple[RuleTable, ...]", built["rule"]),
+        detectors=cast("tuple[DetectorTable, ...]", built["detector"]),
     )
 
 
@@ -161,13 +164,13 @@ def _read(sheet: Sheet, raw: Mapping[str, object]) -> dict[str, list[Draft]]:
     """Every table as a draft, by kind, in the order of the file; those of the file itself by ""."""
     root = Place((), "", "")
     tables = (*schema.SINGLE, *schema.REPEATED)
-    top = [key_of(option) for option in fields(schema.RootTable)]
+    top = [key_of(option) for option in fields(RootTable)]
     for key in raw:
         if key not in tables and key not in top:
             sheet.report(root.key(key), f"no table is named {quoted(key)}{did_you_mean(key, tables)}", "")
             sheet.unread.add(nearest(key, tables) or key)
     own = {key: raw[key] for key in raw if key in top}
-    drafts = {"": [Draft(sheet, root, schema.RootTable).read(own)]}
+    drafts = {"": [Draft(sheet, root, RootTable).read(own)]}
     for kind, cls in schema.SINGLE.items():
         given = raw.get(kind, {})
         drafts[kind] = []
@@ -236,15 +239,11 @@ def _built(
     for sheet in sheets:
         lines |= sheet.lines
     repeated = [draft for kind in schema.REPEATED for draft in drafts[kind] if draft.sheet.file]
+    tables = {kind: built[kind][0] for kind in schema.SINGLE}
+    lists = {schema.field_of(kind): built[kind] for kind in schema.REPEATED}
+    # Each was built as the class that these tables name.
     return Config(
-        gate=cast("schema.GateTable", built["gate"][0]),
-        limits=cast("schema.LimitsTable", built["limits"][0]),
-        listeners=cast("tuple[schema.ListenerTable, ...]", built["listener"]),
-        upstreams=cast("tuple[schema.UpstreamTable, ...]", built["upstream"]),
-        routes=cast("tuple[schema.RouteTable, ...]", built["route"]),
-        rules=cast("tuple[schema.RuleTable, ...]", built["rule"]),
-        detectors=cast("tuple[schema.DetectorTable, ...]", built["detector"]),
-        budgets=cast("tuple[schema.BudgetTable, ...]", built["budget"]),
+        **cast(Any, tables | lists),
         source=source,
         text=text,
         included=included.files if included is not None else {},

@@ -16,6 +16,7 @@ from mcpgate.config import schema
 from mcpgate.config.advice import ADVICE
 from mcpgate.config.draft import is_open, key_of
 from mcpgate.config.problem import nearest
+from mcpgate.config.tables.gate import RootTable
 from mcpgate.reasons import ANSWERS, PLAINTEXT, Answer, Reason
 
 # Terminals are at least 80 wide; text this narrow is easy to read.
@@ -106,7 +107,7 @@ def reference_page() -> str:
 
 def _tables() -> Iterator[tuple[str, type]]:
     """Each table with its path, those inside another after it."""
-    for path, cls in (("", schema.RootTable), *schema.SINGLE.items(), *schema.REPEATED.items()):
+    for path, cls in (("", RootTable), *schema.SINGLE.items(), *schema.REPEATED.items()):
         yield path, cls
         for option in _options(cls):
             if "table" in option.metadata:

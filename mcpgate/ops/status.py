@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict
 
-from mcpgate.config.schema import UpstreamTable
+from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.relay.force import InForce
 from mcpgate.relay.listener import Listening
 from mcpgate.tls.handshake import Certificate, Handshake

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from mcpgate.config.schema import BudgetTable
+from mcpgate.config.tables.policy import BudgetTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.patterns import Patterns
 from mcpgate.policy.who import Who

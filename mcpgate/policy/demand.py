@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from mcpgate.config.schema import RequireTable
+from mcpgate.config.tables.rule import RequireTable
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.profile import PROFILES, judge
 

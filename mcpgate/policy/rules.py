@@ -16,7 +16,8 @@ from functools import cached_property
 
 from attrs import Factory, define, field, frozen
 
-from mcpgate.config.schema import DetectorTable, RuleTable
+from mcpgate.config.tables.policy import DetectorTable
+from mcpgate.config.tables.rule import RuleTable
 from mcpgate.policy.budgets import Budget
 from mcpgate.policy.demand import Demand, demand_inbound, demand_outbound
 from mcpgate.policy.masks import Masks

@@ -28,7 +28,7 @@ from unicodedata import normalize
 from attrs import field, frozen
 
 from mcpgate.config.condition import Condition, Each, read_path
-from mcpgate.config.schema import WhereTable
+from mcpgate.config.tables.rule import WhereTable
 from mcpgate.policy.patterns import Patterns, is_glob
 
 #: How many times as long as a name another may be that reads like it: composition makes one character of

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from attrs import evolve, field, frozen
 
 from mcpgate.config.condition import EACH, read_path
-from mcpgate.config.schema import WhoTable
+from mcpgate.config.tables.rule import WhoTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.patterns import EVERY, Patterns
 from mcpgate.tls.handshake import Handshake

@@ -20,7 +20,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from mcpgate.config.schema import ListenerTable
+from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.evidence.record import where
 
 

@@ -11,7 +11,7 @@ from sys import intern
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from mcpgate.config.schema import LimitsTable
+from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.evidence.record import where
 from mcpgate.generation import ListenerTerms
 from mcpgate.reasons import Reason, Refusal

@@ -27,7 +27,7 @@ from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.forms import Form, kind_of
 from mcpgate.config.locate import locate
 from mcpgate.config.problem import ConfigError, Problem, quoted
-from mcpgate.config.schema import option, table
+from mcpgate.config.tables.option import option, table
 from mcpgate.reasons import Reason
 from mcpgate.wire.revision import Revision
 

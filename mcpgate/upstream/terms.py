@@ -5,7 +5,8 @@ from __future__ import annotations
 from attrs import Factory, frozen
 from OpenSSL import SSL
 
-from mcpgate.config.schema import LimitsTable, UpstreamTable
+from mcpgate.config.tables.gate import LimitsTable
+from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile

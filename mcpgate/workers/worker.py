@@ -22,7 +22,7 @@ from mcpgate._version import __version__
 from mcpgate.config.include import Included
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
-from mcpgate.config.schema import GateTable
+from mcpgate.config.tables.gate import GateTable
 from mcpgate.evidence.journal import Journal, JournalError
 from mcpgate.generation import Builder, Generation
 from mcpgate.holds.remote import RemoteOffice, desk_verbs

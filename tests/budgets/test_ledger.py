@@ -18,7 +18,7 @@ from mcpgate.budgets import file as file_module
 from mcpgate.budgets import ledger as ledger_module
 from mcpgate.budgets.file import NAME, SETS, WAYS
 from mcpgate.budgets.ledger import Ledger, Taken
-from mcpgate.config.schema import BudgetTable
+from mcpgate.config.tables.policy import BudgetTable
 from mcpgate.policy.budgets import SECOND, Budget, compile_budgets
 from mcpgate.reasons import Reason, Refusal
 
@@ -385,7 +385,7 @@ def test_no_window_holds_more_calls_than_the_limit(steps: list[tuple[int, int]],
 WORKER = """
 import json, pathlib, sys
 from mcpgate.budgets.ledger import Ledger, Taken
-from mcpgate.config.schema import BudgetTable
+from mcpgate.config.tables.policy import BudgetTable
 from mcpgate.policy.budgets import compile_budgets
 (calls, running) = compile_budgets(
     [BudgetTable(name="calls", calls=500, window=3600.0), BudgetTable(name="running", concurrent=100)])

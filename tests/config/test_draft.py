@@ -3,14 +3,9 @@
 from pathlib import Path
 
 from mcpgate.config.draft import Draft, Place, Sheet
-from mcpgate.config.schema import (
-    CredentialTable,
-    RequireTable,
-    RouteTable,
-    RuleTable,
-    UpstreamTable,
-    WhoTable,
-)
+from mcpgate.config.tables.route import RouteTable
+from mcpgate.config.tables.rule import RequireTable, RuleTable, WhoTable
+from mcpgate.config.tables.upstream import CredentialTable, UpstreamTable
 
 PLACE = Place(("upstream", 0), "upstream.git", "upstream")
 

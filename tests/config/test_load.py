@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.config.load import ConfigError, ConfigUnreadable, load_config, load_policy, parse_config
-from mcpgate.config.schema import REPEATED, SINGLE, CredentialTable, OnTable
+from mcpgate.config.schema import REPEATED, SINGLE
+from mcpgate.config.tables.rule import OnTable
+from mcpgate.config.tables.upstream import CredentialTable
 
 SOURCE = Path("/etc/mcpgate/mcpgate.toml")
 

@@ -7,7 +7,8 @@ import pytest
 from attrs import fields
 
 from mcpgate.config.load import load_config, parse_config
-from mcpgate.config.schema import REPEATED, SINGLE, Config, GateTable, LimitsTable
+from mcpgate.config.schema import REPEATED, SINGLE, Config
+from mcpgate.config.tables.gate import GateTable, LimitsTable
 
 SAMPLE = Path(__file__).resolve().parents[2] / "etc" / "mcpgate.toml"
 

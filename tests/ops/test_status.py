@@ -10,7 +10,7 @@ import pytest
 from attrs import fields
 
 from mcpgate.config.problem import ConfigError
-from mcpgate.config.schema import LimitsTable
+from mcpgate.config.tables.gate import LimitsTable
 from tests.running import World, call
 
 

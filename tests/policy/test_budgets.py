@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.schema import BudgetTable, OnTable, WhoTable
+from mcpgate.config.tables.policy import BudgetTable
+from mcpgate.config.tables.rule import OnTable, WhoTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import COUNTERS, PARTS, SECOND, Budget, about, compile_budgets, slid, wait
 from mcpgate.policy.rules import compile_rules

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.config.condition import condition
-from mcpgate.config.schema import DetectorTable, OnTable, RequireTable, RuleTable, WhereTable, WhoTable
+from mcpgate.config.tables.policy import DetectorTable
+from mcpgate.config.tables.rule import OnTable, RequireTable, RuleTable, WhereTable, WhoTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy import decide as deciding
 from mcpgate.policy.decide import UNLISTED

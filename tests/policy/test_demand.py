@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcpgate.config.schema import RequireTable
+from mcpgate.config.tables.rule import RequireTable
 from mcpgate.policy.demand import WAYS_MOST, Demand, demand_inbound, demand_outbound, together
 from mcpgate.tls.handshake import Certificate
 from tests.policy.calling import handshake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcpgate.config.schema import OnTable, RuleTable
+from mcpgate.config.tables.rule import OnTable, RuleTable
 from mcpgate.policy.questions import askable_in, decide_question
 from mcpgate.policy.rules import Action, Policy, compile_rules
 from mcpgate.reasons import Reason

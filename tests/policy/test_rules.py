@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcpgate.config.schema import OnTable, RuleTable
+from mcpgate.config.tables.rule import OnTable, RuleTable
 from mcpgate.policy.rules import Action, compile_rules
 from tests.policy.calling import callers
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.config.condition import condition
-from mcpgate.config.schema import WhereTable
+from mcpgate.config.tables.rule import WhereTable
 from mcpgate.policy.where import VALUES_MOST, Where
 
 YES, NO = True, False

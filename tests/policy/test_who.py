@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from mcpgate.config.schema import RuleTable, WhoTable
+from mcpgate.config.tables.rule import RuleTable, WhoTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import compile_rules
 from mcpgate.policy.who import EVERYBODY, VALUES_MOST, Regard, Who, address_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from mcpgate.config.schema import LimitsTable
+from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.identity.issued import IssuedTokens

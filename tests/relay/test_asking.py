@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcpgate.config.schema import OnTable, RouteTable, RuleTable
+from mcpgate.config.tables.route import RouteTable
+from mcpgate.config.tables.rule import OnTable, RuleTable
 from mcpgate.generation import RouteTerms
 from mcpgate.policy.rules import Policy, compile_rules
 from mcpgate.policy.who import Caller

@@ -9,7 +9,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.schema import Config, GateTable, LimitsTable, UpstreamTable
+from mcpgate.config.schema import Config
+from mcpgate.config.tables.gate import GateTable, LimitsTable
+from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.crowd import RESERVED, UNFINISHED_MOST, Crowd, room, source_of
 

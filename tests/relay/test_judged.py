@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from mcpgate.config.condition import Condition
-from mcpgate.config.schema import BudgetTable, OnTable, RouteTable, RuleTable, WhereTable, WhoTable
+from mcpgate.config.tables.policy import BudgetTable
+from mcpgate.config.tables.route import RouteTable
+from mcpgate.config.tables.rule import OnTable, RuleTable, WhereTable, WhoTable
 from mcpgate.generation import RouteTerms
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import compile_budgets

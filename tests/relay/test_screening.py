@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from mcpgate.config.schema import OnTable, RuleTable
+from mcpgate.config.tables.rule import OnTable, RuleTable
 from mcpgate.policy.rules import compile_rules
 from mcpgate.reasons import Reason
 from mcpgate.relay.asking import Asking, Turned, ask

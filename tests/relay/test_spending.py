@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcpgate.config.schema import BudgetTable
+from mcpgate.config.tables.policy import BudgetTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import Budget, compile_budgets
 from mcpgate.policy.decide import NEEDED

@@ -12,7 +12,7 @@ from attrs import fields_dict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.schema import LimitsTable
+from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.config.units import read_duration
 from mcpgate.sessions.keyfile import (
     KEYS_MOST,

@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.threadpool import ThreadPool
 
-from mcpgate.config.schema import UpstreamTable
+from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason, Refusal

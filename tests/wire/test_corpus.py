@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mcpgate.config.schema import OnTable, RuleTable
+from mcpgate.config.tables.rule import OnTable, RuleTable
 from mcpgate.policy.decide import decide
 from mcpgate.policy.rules import Action, Verdict, compile_rules
 from mcpgate.reasons import ANSWERS, Reason, Refusal

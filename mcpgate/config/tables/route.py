@@ -1,0 +1,25 @@
+"""C{[[route]]}: what leads where."""
+
+from __future__ import annotations
+
+from attrs import Factory, frozen
+
+from mcpgate.config import forms
+from mcpgate.config.tables.option import option
+
+
+@frozen
+class RouteTable:
+    """C{[[route]]}: which path (and host) leads to which upstream."""
+
+    path: str = option("The exact path that callers use.", forms.path(), example='"/github"')
+    upstream: str = option("The upstream's name.", forms.name(), example='"github"')
+    name: str = option(
+        "The route's name in rules and records; the upstream's name by default.",
+        forms.name(),
+        default=Factory(lambda self: self.upstream, takes_self=True),
+        example='"github-read"',
+    )
+    host: str | None = option(
+        "Only requests for this host name.", forms.host(), default=None, example='"mcp.example.com"'
+    )

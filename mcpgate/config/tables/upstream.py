@@ -1,0 +1,154 @@
+"""C{[[upstream]]}: MCP servers, what is demanded of them, and what they are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+from mcpgate.config import forms
+from mcpgate.config.tables.option import SHORTEST, option, table
+
+
+@frozen
+class CredentialTable:
+    """C{credential}: what the gate shows the upstream. The value is a reference, never the secret."""
+
+    bearer: str | None = option(
+        "Reference to a bearer token: file:PATH, env:NAME or credential:NAME.",
+        forms.reference(),
+        default=None,
+        example='"file:/etc/mcpgate/secrets/github"',
+    )
+    header: str | None = option(
+        "Name of a header to set instead of Authorization.",
+        forms.header(),
+        default=None,
+        example='"X-Api-Key"',
+    )
+    value: str | None = option(
+        "Reference to that header's value.", forms.reference(), default=None, example='"credential:github"'
+    )
+
+
+@frozen
+class UpstreamTable:
+    """C{[[upstream]]}: an MCP server, and what we demand of it."""
+
+    name: str = option(
+        "The upstream's name in records, rules and messages.", forms.name(), example='"github"'
+    )
+    url: str = option(
+        "The server's https URL; there is no other scheme.",
+        forms.upstream_url(),
+        example='"https://mcp.github.internal/mcp"',
+    )
+    address: str | None = option(
+        "Where to dial, host:port; the name that is checked stays the URL's.",
+        forms.dial(),
+        default=None,
+        example='"10.0.0.7:443"',
+    )
+    trust: str = option(
+        "system, or a PEM file of CAs.", forms.trust(), default="system", example='"/etc/mcpgate/ca.pem"'
+    )
+    crl: Path | None = option(
+        "PEM file of revocation lists; with it, every certificate is checked.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/ca.crl"',
+    )
+    pins: tuple[str, ...] = option(
+        "SPKI pins, sha256/BASE64, on top of chain and name.",
+        forms.many(forms.pin()),
+        default=(),
+        example='["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]',
+    )
+    pin_at: str = option(
+        "Which certificates of the verified chain a pin may match: leaf, issuer or any.",
+        forms.word("place for a pin", ("leaf", "issuer", "any")),
+        default="any",
+        example='"leaf"',
+    )
+    pin_mode: str = option(
+        "enforce, or report_only: a mismatch is recorded but not refused.",
+        forms.word("pin mode", ("enforce", "report_only")),
+        default="enforce",
+        example='"report_only"',
+    )
+    profile: str = option(
+        "modern or intermediate.",
+        forms.word("profile", ("modern", "intermediate")),
+        default="modern",
+        example='"intermediate"',
+    )
+    require_pq: bool = option(
+        "Accept only post-quantum key exchange.", forms.switch(), default=False, example="true"
+    )
+    client_certificate: Path | None = option(
+        "PEM file with the certificate shown to the upstream.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/gate.pem"',
+    )
+    client_key: Path | None = option(
+        "PEM file with its key, where it is not in the same file.",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/gate.key"',
+    )
+    credential: CredentialTable | None = table(
+        "What the gate shows the upstream.",
+        CredentialTable,
+        default=None,
+        example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
+    )
+    # A server that is upgraded changes its tools, too: to withhold them by default would stop work on such
+    # a day, and teach people to accept without a look. To say nothing would let a harmless tool become
+    # another one unseen.
+    definitions: str = option(
+        "What happens when the upstream changes the definition of a tool: record it; alert in the log, too; "
+        "quarantine the tool, or block all its tools, until somebody accepts it (mcpgate policy accept).",
+        forms.word("reaction", ("record", "alert", "quarantine", "block")),
+        default="alert",
+        example='"quarantine"',
+    )
+    connect_timeout: float = option(
+        "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
+    )
+    handshake_timeout: float = option(
+        "For the TLS handshake.", forms.duration(SHORTEST, "5m"), default=10.0, example='"5s"'
+    )
+    # Tools may think for minutes; the official Python client waits 300 s.
+    answer_timeout: float = option(
+        "From a forwarded request to the first byte of its answer.",
+        forms.duration(SHORTEST, "1d"),
+        default=300.0,
+        example='"30m"',
+    )
+    # TCP keep-alive finds a dead peer within a minute, and most servers send heartbeats, so this only
+    # bounds what a forgotten stream holds: a connection on either leg.
+    quiet_timeout: float = option(
+        "How long an event stream may carry nothing at all.",
+        forms.duration(SHORTEST, "7d"),
+        default=3600.0,
+        example='"5m"',
+    )
+    # Below uvicorn's and Node's 5 s, so that we close first and never race their close.
+    keepalive: float = option(
+        "How long an unused connection is kept.", forms.duration("0s", "1h"), default=4.0, example='"55s"'
+    )
+    # Every open stream holds one; a pool smaller than the streams would starve calls.
+    connections: int = option(
+        "Most connections of one worker to this upstream at once.",
+        forms.count(1, 65535),
+        default=1024,
+        example="64",
+    )
+    # Each holds its request's body, and none waits longer than one dial may take.
+    queue: int = option(
+        "Most callers of one worker that wait for such a connection at once.",
+        forms.count(1, 65535),
+        default=1024,
+        example="128",
+    )
