@@ -22,6 +22,7 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.tables.listener import ListenerTable
+from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
@@ -39,7 +40,7 @@ from mcpgate.tls.profile import PROFILES, Profile, with_pq
 from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
-from mcpgate.upstream.terms import UpstreamTerms
+from mcpgate.upstream.terms import PeerTerms, UpstreamTerms
 from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
@@ -260,7 +261,42 @@ class Builder:
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
-        at = f"upstream.{table.name}"
+        url = read_url(table.url)
+        credential = self._credential(table)
+        loaded = self._peer("upstream", table, url.host, url.port or HTTPS_PORT)
+        if loaded is None or credential is None:
+            return None
+        peer, trust = loaded
+        demanded = repr(
+            (
+                (peer.dial_host, peer.dial_port),
+                url.host,
+                peer.pins,
+                peer.profile,
+                peer.own.sha256 if peer.own else None,
+            )
+        )
+        return UpstreamTerms(
+            table=table,
+            host=peer.host,
+            port=peer.port,
+            authority=url.authority.encode(),
+            target=url.path.encode(),
+            dial_host=peer.dial_host,
+            dial_port=peer.dial_port,
+            profile=peer.profile,
+            pins=peer.pins,
+            context=peer.context,
+            own=peer.own,
+            credential=credential,
+            fingerprint=hashlib.sha256(demanded.encode() + trust.digest).digest(),
+            generation=peer.generation,
+            limits=peer.limits,
+        )
+
+    def _peer(self, kind: str, table: PeerTable, host: str, port: int) -> tuple[PeerTerms, TrustStore] | None:
+        """A server's terms, and what its chain must lead to. C{kind}: the tables that it stands among."""
+        at = f"{kind}.{table.name}"
         profile = _profile(table.profile, table.require_pq)
         authorities = None if table.trust == "system" else Path(table.trust)
         trust = self._attempt(
@@ -275,37 +311,30 @@ class Builder:
             )
             if own is None:
                 return None
-        credential = self._credential(table)
-        if trust is None or credential is None:
+        if trust is None:
             return None
         context = self._attempt(f"{at}.trust", lambda: contexts.client_context(profile, trust, pair=own))
         if context is None:
             return None
-        url = read_url(table.url)
-        port = url.port or HTTPS_PORT
-        dial = (url.host, port) if table.address is None else read_authority(table.address, HTTPS_PORT)
+        dial = (host, port) if table.address is None else read_authority(table.address, HTTPS_PORT)
         pins = None
         if table.pins:
             report_only = table.pin_mode == "report_only"
             pins = PinRule(frozenset(table.pins), table.pin_at, report_only=report_only)
-        demanded = repr((dial, url.host, pins, profile, own.facts.sha256 if own else None))
-        return UpstreamTerms(
+        terms = PeerTerms(
             table=table,
-            host=url.host,
+            host=host,
             port=port,
-            authority=url.authority.encode(),
-            target=url.path.encode(),
             dial_host=dial[0],
             dial_port=dial[1],
             profile=profile,
             pins=pins,
             context=context,
             own=own.facts if own else None,
-            credential=credential,
-            fingerprint=hashlib.sha256(demanded.encode() + trust.digest).digest(),
             generation=self._number,
             limits=self._config.limits,
         )
+        return terms, trust
 
     def _credential(self, table: UpstreamTable) -> tuple[tuple[bytes, bytes], ...] | None:
         asked = table.credential

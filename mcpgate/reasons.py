@@ -104,6 +104,27 @@ class Reason(StrEnum):
     AUTH_EXPIRED = "auth.expired"
     AUTH_REVOKED = "auth.revoked"
     AUTH_CERTIFICATE = "auth.certificate"
+    # What is wrong with a token of an issuer's.
+    AUTH_MALFORMED = "auth.malformed"
+    AUTH_ALGORITHM = "auth.algorithm"
+    AUTH_KEY = "auth.key"
+    AUTH_SIGNATURE = "auth.signature"
+    AUTH_TYPE = "auth.type"
+    AUTH_ISSUER = "auth.issuer"
+    AUTH_AUDIENCE = "auth.audience"
+    AUTH_EARLY = "auth.early"
+    AUTH_LIFETIME = "auth.lifetime"
+    AUTH_CLAIM = "auth.claim"
+    AUTH_INACTIVE = "auth.inactive"
+    # A proof that is bound to a certificate, a key, a route or an address, and was shown without it.
+    AUTH_BINDING = "auth.binding"
+    AUTH_PLACE = "auth.place"
+    AUTH_REPLAYED = "auth.replayed"
+    AUTH_SCOPE = "auth.scope"
+    AUTH_UNAVAILABLE = "auth.unavailable"
+    # What comes to the token endpoint.
+    AUTH_REQUEST = "auth.request"
+    AUTH_ASSERTION = "auth.assertion"
 
     SESSION_UNKNOWN = "session.unknown"
     SESSION_EVENT = "session.event"
@@ -135,6 +156,8 @@ class Reason(StrEnum):
     UPSTREAM_FRAMING = "upstream.framing"
     UPSTREAM_TRUNCATED = "upstream.truncated"
     UPSTREAM_UNAUTHORIZED = "upstream.unauthorized"
+    UPSTREAM_CREDENTIAL = "upstream.credential"
+    UPSTREAM_ECHO = "upstream.echo"
     UPSTREAM_REDIRECT = "upstream.redirect"
     UPSTREAM_CONTENT = "upstream.content"
     UPSTREAM_MESSAGE = "upstream.message"
@@ -295,6 +318,42 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.AUTH_CERTIFICATE: Answer(
         403, CODE_AUTH, "The client certificate is trusted but names no identity that this gate can use."
     ),
+    Reason.AUTH_MALFORMED: Answer(401, CODE_AUTH, "The bearer token is not a well-formed token."),
+    Reason.AUTH_ALGORITHM: Answer(
+        401, CODE_AUTH, "The bearer token is signed in a way that is not accepted from its issuer."
+    ),
+    Reason.AUTH_KEY: Answer(
+        401, CODE_AUTH, "The bearer token names no key of its issuer that it can be verified with."
+    ),
+    Reason.AUTH_SIGNATURE: Answer(401, CODE_AUTH, "The bearer token's signature is not right."),
+    Reason.AUTH_TYPE: Answer(401, CODE_AUTH, "This is a token of another kind than an access token."),
+    Reason.AUTH_ISSUER: Answer(401, CODE_AUTH, "The bearer token's issuer is not accepted here."),
+    Reason.AUTH_AUDIENCE: Answer(
+        401, CODE_AUTH, "The bearer token was made for another resource; ask for one for this URL."
+    ),
+    Reason.AUTH_EARLY: Answer(401, CODE_AUTH, "The bearer token is not valid yet."),
+    Reason.AUTH_LIFETIME: Answer(
+        401, CODE_AUTH, "The bearer token is valid for longer than is accepted from its issuer."
+    ),
+    Reason.AUTH_CLAIM: Answer(
+        401, CODE_AUTH, "The bearer token does not say what is demanded of tokens of its issuer."
+    ),
+    Reason.AUTH_INACTIVE: Answer(401, CODE_AUTH, "Its issuer says that the bearer token is not active."),
+    Reason.AUTH_BINDING: Answer(
+        401, CODE_AUTH, "The bearer token is bound to a key or certificate that this request does not prove."
+    ),
+    Reason.AUTH_PLACE: Answer(
+        401, CODE_AUTH, "The bearer token is not for this route, or not for where you connect from."
+    ),
+    Reason.AUTH_REPLAYED: Answer(401, CODE_AUTH, "This proof was used before."),
+    Reason.AUTH_SCOPE: Answer(
+        403, CODE_AUTH, "The bearer token's scope does not cover this; ask for the scopes in the challenge."
+    ),
+    Reason.AUTH_UNAVAILABLE: Answer(
+        503, CODE_AUTH, "The token's issuer cannot be reached to verify it; try again later."
+    ),
+    Reason.AUTH_REQUEST: Answer(400, CODE_AUTH, "The token request is not well-formed."),
+    Reason.AUTH_ASSERTION: Answer(400, CODE_AUTH, "The assertion is not one that this gate accepts."),
     # The words of the official servers: clients look at the status, people at these.
     Reason.SESSION_EVENT: Answer(400, INVALID_REQUEST, "No stream can be resumed from there."),
     Reason.SESSION_UNKNOWN: Answer(404, INVALID_REQUEST, "Session not found."),
@@ -356,6 +415,12 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.UPSTREAM_TRUNCATED: Answer(502, CODE_UPSTREAM, "The upstream's answer ended too early."),
     Reason.UPSTREAM_UNAUTHORIZED: Answer(
         502, CODE_UPSTREAM, "The upstream did not accept the gate's own credential."
+    ),
+    Reason.UPSTREAM_CREDENTIAL: Answer(
+        502, CODE_UPSTREAM, "The gate has no credential for the upstream now, so nothing was sent to it."
+    ),
+    Reason.UPSTREAM_ECHO: Answer(
+        502, CODE_UPSTREAM, "The upstream's answer holds what it must not show, so it was withheld."
     ),
     Reason.UPSTREAM_REDIRECT: Answer(
         502, CODE_UPSTREAM, "The upstream answered with a redirect, which is not followed."

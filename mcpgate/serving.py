@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -20,6 +21,7 @@ from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk, Offices
+from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
@@ -60,7 +62,8 @@ class Serving:
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
         desk = Desk(office, witness) if office is not None else None
-        self.force = InForce(readiness, witness, generation, tokens, Sessions(marks, wall), wall, desk)
+        sessions = Sessions(marks, wall)
+        self.force = InForce(readiness, witness, generation, Accepts(tokens), sessions, wall, desk)
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
@@ -128,8 +131,8 @@ class Serving:
     def take_tokens(self, tokens: IssuedTokens) -> None:
         """These are good from now on, and no others."""
         force = self.force
-        if tokens != force.tokens:
-            force.tokens = tokens
+        if tokens != force.accepts.issued:
+            force.accepts = evolve(force.accepts, issued=tokens)
             for listening in self._all():
                 listening.judge_streams()
 

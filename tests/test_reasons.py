@@ -80,7 +80,8 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
     ("kind", "statuses"),
     [
         ("tls", {502}),
-        ("auth", {401, 403}),
+        # A token request is answered as RFC 6749 says (400); an issuer that is out of reach is nobody's fault here.
+        ("auth", {400, 401, 403, 503}),
         ("policy", {200}),
         ("upstream", {502, 503, 504}),
         ("gate", {500, 503}),

@@ -264,6 +264,82 @@ ADVICE: Mapping[Reason, str] = {
         "The client certificate verifies, but has neither exactly one spiffe:// URI nor a DNS name that "
         "could be the caller's name. Reissue it with one."
     ),
+    Reason.AUTH_MALFORMED: (
+        "What was sent as a bearer token is neither one that this gate issued nor a JSON Web Token that "
+        "can be read without doubt: too long, not in canonical base64url, members twice, headers that "
+        "would name a key. The detail says which. A client that sends it mixes up tokens, or somebody "
+        "tries the door."
+    ),
+    Reason.AUTH_ALGORITHM: (
+        "The token's signature algorithm is not in issuer.algorithms. Never add none or HS256: look at "
+        "what the issuer documents, and at its keys."
+    ),
+    Reason.AUTH_KEY: (
+        "The token's key id is not among the issuer's keys, also after they were fetched again, or the "
+        "key is not fit for its algorithm. After a rotation it takes up to a minute; if it stays, the "
+        "token is of another issuer, or issuer.jwks is wrong."
+    ),
+    Reason.AUTH_SIGNATURE: (
+        "The token's signature does not hold by the issuer's key: it was altered, or made by somebody "
+        "else. If many callers meet it at once, compare the issuer's keys with what status shows."
+    ),
+    Reason.AUTH_TYPE: (
+        "The token is no access token, such as an ID token, which is for the client and not for us. Have "
+        "the client send its access token; only if its issuer has no others, set issuer.id_tokens."
+    ),
+    Reason.AUTH_ISSUER: (
+        "No issuer of this listener is spelled exactly like the token's iss (the detail has it, bounded): "
+        "a slash at the end, another tenant, http for https count. Compare with issuer.issuer."
+    ),
+    Reason.AUTH_AUDIENCE: (
+        "The token was made for somebody else. Its aud must be the route's public URL, or in "
+        "issuer.audience. Have the client ask for it (resource=), or add what the identity provider puts "
+        "in."
+    ),
+    Reason.AUTH_EARLY: "The token's nbf or iat is in the future by more than issuer.skew. Compare clocks.",
+    Reason.AUTH_LIFETIME: (
+        "The token is valid for longer than issuer.max_lifetime. Have the identity provider make shorter "
+        "ones; raise the limit only if you can live with a stolen token for so long."
+    ),
+    Reason.AUTH_CLAIM: (
+        "A claim that is demanded of the issuer's tokens is missing or says something else; the detail "
+        "names it. Look at the issuer's table: its claims, parties, tenants."
+    ),
+    Reason.AUTH_INACTIVE: (
+        "The issuer was asked about the token (RFC 7662) and said that it is not active: over, revoked, "
+        "or not its own."
+    ),
+    Reason.AUTH_BINDING: (
+        "The token is bound to a client certificate or key (cnf), or its route demands that it is, and "
+        "the request does not prove it. Have the client present the certificate that it got the token "
+        "with."
+    ),
+    Reason.AUTH_PLACE: (
+        "The token was issued for other routes or addresses than this request's (mcpgate token list shows "
+        "them). It may have been stolen: find out who used it."
+    ),
+    Reason.AUTH_REPLAYED: (
+        "An assertion or proof that may be used once came a second time: a client that repeats itself, or "
+        "somebody who copied it."
+    ),
+    Reason.AUTH_SCOPE: (
+        "The caller is known, but its token's scopes are not those that route.scopes or the rule ask for. "
+        "Clients that can will get another token by the challenge; else grant the scopes at the issuer."
+    ),
+    Reason.AUTH_UNAVAILABLE: (
+        "The issuer's keys could not be fetched for longer than issuer.stale, or it could not be asked "
+        "about an opaque token. mcpgate status shows each issuer's last error; its legs are in the "
+        "journal."
+    ),
+    Reason.AUTH_REQUEST: (
+        "What came to the token endpoint is no request for a token: form-encoded, each parameter once, "
+        "with a grant type that the gate has (RFC 6749 section 3.2, RFC 7522)."
+    ),
+    Reason.AUTH_ASSERTION: (
+        "The SAML assertion is not accepted; the detail says why. Common: the audience or recipient is "
+        "not the gate's, it is over, or the identity provider's certificate has changed and its metadata "
+        "here has not."
+    ),
     Reason.SESSION_EVENT: (
         "A client wanted to resume a stream from an event that it did not get in this session, or that is "
         "more than 256 events ago. Servers may number the events of all sessions together, so it might get "
@@ -367,6 +443,15 @@ ADVICE: Mapping[Reason, str] = {
     Reason.UPSTREAM_UNAUTHORIZED: (
         "The upstream answered 401 to the gate's own credential: it has expired or was revoked there. "
         "Replace what upstream.credential refers to; callers cannot mend this."
+    ),
+    Reason.UPSTREAM_CREDENTIAL: (
+        "The gate needs a credential for the upstream and has none: nobody is mapped to this caller, or the "
+        "token endpoint refused or could not be reached. The detail and mcpgate status say which. Callers "
+        "can do nothing about it."
+    ),
+    Reason.UPSTREAM_ECHO: (
+        "The upstream's answer held the credential that the gate showed it. It was masked or withheld. Treat "
+        "the upstream as leaking: rotate the credential, and find out who could read it."
     ),
     Reason.UPSTREAM_REDIRECT: (
         "The upstream answered with a 3xx status. Redirects are not followed: what was judged for one "

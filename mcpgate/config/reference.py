@@ -115,7 +115,9 @@ def _tables() -> Iterator[tuple[str, type]]:
 
 
 def _options(cls: type | None) -> Iterable[Attribute[object]]:
-    return fields(cls) if cls is not None else ()
+    # What is of its own comes before what it shares with others.
+    every = fields(cls) if cls is not None else ()
+    return sorted(every, key=lambda option: bool(getattr(option, "inherited", False)))
 
 
 def _heading(path: str) -> str:

@@ -45,7 +45,7 @@ def describe(
         "problem": "\n".join(problems) or None,
         "configuration": str(source) if source else None,
         "journal": {"failure": force.witness.failure, "dropped": force.witness.dropped},
-        "tokens": len(force.tokens.all()),
+        "tokens": len(force.accepts.issued.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
         "budgets": _budgets(force),

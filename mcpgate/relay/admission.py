@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
-from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
 from mcpgate.policy.who import Address, Caller
@@ -29,7 +29,27 @@ ENDPOINT = b"?session="
 
 #: What counts against the address of a caller (limits.failures). Not a missing proof: with that OAuth
 #: clients begin.
-FAILURES = frozenset({Reason.AUTH_INVALID, Reason.AUTH_EXPIRED, Reason.AUTH_REVOKED})
+FAILURES = frozenset(
+    {
+        Reason.AUTH_INVALID,
+        Reason.AUTH_EXPIRED,
+        Reason.AUTH_REVOKED,
+        Reason.AUTH_MALFORMED,
+        Reason.AUTH_ALGORITHM,
+        Reason.AUTH_KEY,
+        Reason.AUTH_SIGNATURE,
+        Reason.AUTH_TYPE,
+        Reason.AUTH_ISSUER,
+        Reason.AUTH_AUDIENCE,
+        Reason.AUTH_EARLY,
+        Reason.AUTH_LIFETIME,
+        Reason.AUTH_CLAIM,
+        Reason.AUTH_INACTIVE,
+        Reason.AUTH_BINDING,
+        Reason.AUTH_PLACE,
+        Reason.AUTH_REPLAYED,
+    }
+)
 
 #: A caller on a loopback listener that asks for no proof.
 ANONYMOUS = Principal(name="anonymous", how="anonymous", id="", expires=None)
@@ -61,10 +81,10 @@ class Admission:
     #: Unix seconds after which the proof of who calls, or the session, is over.
     expires: float | None
     generation: Generation
-    tokens: IssuedTokens
+    accepts: Accepts
 
     def still_good(
-        self, generation: Generation, tokens: IssuedTokens, sni: str | None, now: float
+        self, generation: Generation, accepts: Accepts, sni: str | None, now: float
     ) -> bool:
         """Whether judging the same head again would say the same.
 
@@ -74,7 +94,7 @@ class Admission:
         expires = self.expires
         return (
             self.generation is generation
-            and self.tokens is tokens
+            and self.accepts is accepts
             and (sni is None or sni == self.host)
             and (expires is None or now < expires)
         )
@@ -130,13 +150,13 @@ def admit(
     *,
     terms: ListenerTerms,
     generation: Generation,
-    tokens: IssuedTokens,
+    accepts: Accepts,
     sni: str | None,
     certificate: Principal | Refusal | None,
     now: float,
     address: Address | None = None,
     handshake: Handshake | None = None,
-) -> Admission | Denial | Preflight:
+) -> Admission | Denial | Preflight | Pending:
     """
     Judge a head.
 
@@ -160,7 +180,9 @@ def admit(
         return Preflight(asked, route)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
-    principal = identify(head.get(b"authorization"), terms, tokens, certificate, now)
+    principal = identify(head.get(b"authorization"), terms, accepts, certificate, now)
+    if isinstance(principal, Pending):
+        return principal
     if isinstance(principal, Refusal):
         return Denial(principal, route, cors=cors)
     refusal = _judge_body(head, generation)
@@ -214,7 +236,7 @@ def admit(
             principal.expires, session.opened + keys.lifetime if session is not None else None
         ),
         generation=generation,
-        tokens=tokens,
+        accepts=accepts,
     )
 
 
@@ -234,13 +256,13 @@ def _sooner(one: float | None, other: float | None) -> float | None:
 def identify(
     authorization: bytes | None,
     terms: ListenerTerms,
-    tokens: IssuedTokens,
+    accepts: Accepts,
     certificate: Principal | Refusal | None,
     now: float,
-) -> Principal | Refusal:
+) -> Principal | Refusal | Pending:
     """Who the caller proved to be. A token that was presented must be good: there is no falling back."""
     if authorization is not None and terms.table.tokens:
-        return tokens.judge(authorization, now)
+        return accepts.issued.judge(authorization, now)
     asked = terms.table.client_certificates != "off"
     # A connection that is older than the configuration may have one that nobody asks for any more.
     if certificate is not None and asked:

@@ -149,7 +149,7 @@ def plaintext_bytes() -> bytes:
 def _refusal(answer: Answer, refusal: Refusal, id_json: bytes | None, exchange: str, close: bool) -> bytes:
     more: list[bytes] = []
     if answer.status == 401:
-        more = [b"www-authenticate: " + _CHALLENGE[refusal.reason]]
+        more = [b"www-authenticate: " + _CHALLENGE.get(refusal.reason, _CHALLENGE[Reason.AUTH_INVALID])]
     elif refusal.reason is Reason.MCP_STATELESS:
         more = [b"allow: POST"]
     elif answer.status == 405:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
 from mcpgate.generation import Generation, RouteTerms
-from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import decide, reaches
 from mcpgate.policy.lists import untouched
@@ -47,6 +47,10 @@ from mcpgate.wire.sse import event_of
 
 if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
+
+
+def _nobody() -> None:
+    """Nobody waits for it."""
 
 
 class Exchange:
@@ -85,7 +89,7 @@ class Exchange:
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
     withheld: Refusal | None = None
     #: By what a stream that goes on was judged again.
-    judged_by: tuple[Generation, IssuedTokens] | None = None
+    judged_by: tuple[Generation, Accepts] | None = None
 
     def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
         """
@@ -232,9 +236,13 @@ class Exchange:
         inbound.stream.deadline = NEVER
         self._outbound = connection.record
         admission = self.admission
-        if admission is not None and admission.tokens is not inbound.force.tokens:
+        if admission is not None and admission.accepts is not inbound.force.accepts:
             # A connection may have been waited for, and a revoked token is good nowhere.
             judged = inbound.admit(admission.head)
+            if isinstance(judged, Pending):
+                # What is known of its proof is over by now; whoever tries again is told.
+                judged.begin(_nobody)
+                judged = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew"))
             if isinstance(judged, Denial):
                 connection.unused()
                 return self.refuse(judged.refusal)

@@ -14,7 +14,7 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk
 from mcpgate.holds.office import Office
-from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.accepts import Accepts
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.tasks import Tasks
@@ -38,7 +38,7 @@ class InForce:
         readiness: Readiness,
         witness: Witness,
         generation: Generation,
-        tokens: IssuedTokens,
+        accepts: Accepts,
         sessions: Sessions,
         wall: Callable[[], float] = time.time,
         holds: Desk | None = None,
@@ -49,7 +49,7 @@ class InForce:
         self.readiness = readiness
         self.witness = witness
         self.generation = generation
-        self.tokens = tokens
+        self.accepts = accepts
         self.pools: dict[tuple[str, bytes], Pool] = {}
         #: Everybody who is connected, and what was refused.
         self.crowd = Crowd()

@@ -49,5 +49,5 @@ class Heads(dict[bytes, Known]):
     def _outdated(self, admission: Admission) -> bool:
         """Whether what is here was judged by other tokens, or by another generation, than this one."""
         for _, _, one in self.values():
-            return one.generation is not admission.generation or one.tokens is not admission.tokens
+            return one.generation is not admission.generation or one.accepts is not admission.accepts
         return False

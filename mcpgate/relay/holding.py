@@ -16,6 +16,7 @@ caller, once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -26,6 +27,7 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import hold_facts
 from mcpgate.holds import rounds
 from mcpgate.holds.held import Decision, Held, Taken, Word
+from mcpgate.identity.accepts import Pending
 from mcpgate.policy.rules import HOLD
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
@@ -305,10 +307,21 @@ class Holding:
 
     def _approved(self, decision: Decision) -> None:
         """Judge it again, by what is in force now."""
-        exchange = self._exchange
-        admission = exchange.inbound.admit(self._admission.head)
         self._note(decision)
+        self._judge_again(last=False)
+
+    def _judge_again(self, *, last: bool) -> None:
+        """C{last}: whoever knows its caller has been asked already."""
+        exchange = self._exchange
+        if exchange.closed:
+            # Its caller left while somebody was asked.
+            return
+        admission = exchange.inbound.admit(self._admission.head)
         assert not isinstance(admission, Preflight)
+        if isinstance(admission, Pending):
+            if not last:
+                return admission.begin(partial(self._judge_again, last=True))
+            admission = self._admission.denied(Refusal(Reason.AUTH_UNAVAILABLE))
         if isinstance(admission, Denial):
             self._over()
             return exchange.refuse(admission.refusal)

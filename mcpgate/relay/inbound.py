@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from mcpgate.evidence.record import where
+from mcpgate.identity.accepts import Pending
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.who import address_of
@@ -25,6 +26,7 @@ from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import HEADS_OF_ONE, Heads, Known
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
+from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import OPEN, Bug, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.http import CHUNKED, LENGTH, NONE, RequestHead, judge_unfinished, read_request_head
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 # What a caller may send ahead while its request is being answered: one more small request, or a
 # dozen pipelined ones. More waits in the kernel.
 AHEAD_MOST = 16 * 1024
+
+# Somebody has to be asked who calls (an issuer's keys, an opaque token), and then perhaps for keys once more.
+ASKED_MOST = 2
 
 # The body of a caller who did not say who it is, up to this size, is read and dropped, so that the
 # connection lives on (an OAuth client retries on it); a larger one ends the connection.
@@ -66,6 +71,8 @@ class Inbound:
         "stream",
         "_advancing",
         "_arrived",
+        "_asked",
+        "_asking",
         "_awaiting",
         "_began",
         "_buffer",
@@ -125,6 +132,9 @@ class Inbound:
         self._heads = listening.heads
         self._last: Known | None = None
         self._advancing = False
+        # Whether somebody is asked who calls, and how often that was for this head.
+        self._asking = False
+        self._asked = 0
 
     def begin(self, handshake: Handshake, record: str) -> None:
         """The handshake holds all that is demanded; requests may come."""
@@ -161,7 +171,7 @@ class Inbound:
         elif self._exchange is None and self._awaiting is None:
             self._began = self.force.readiness.now
         self._buffer = data
-        if self._exchange is not None or self.stream.congested:
+        if self._exchange is not None or self._asking or self.stream.congested:
             if len(data) > AHEAD_MOST:
                 self.stream.pause(unless_gone=True)
         else:
@@ -242,13 +252,16 @@ class Inbound:
         if exchange is None or not exchange.repeatable or exchange.admission is None:
             return
         admission, force, now = exchange.admission, self.force, self.force.wall()
-        by = force.generation, force.tokens
-        known = exchange.judged_by or (admission.generation, admission.tokens)
+        by = force.generation, force.accepts
+        known = exchange.judged_by or (admission.generation, admission.accepts)
         if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
             return
         exchange.judged_by = by
         judged = self.admit(admission.head)
-        if isinstance(judged, Admission):
+        if isinstance(judged, Pending):
+            exchange.judged_by = None
+            judged.begin(self.judge_again)
+        elif isinstance(judged, Admission):
             exchange.judge_again(judged)
         elif isinstance(judged, Denial):
             exchange.end_stream(judged.refusal)
@@ -296,7 +309,7 @@ class Inbound:
         self._advancing = True
         try:
             stream = self.stream
-            while self._buffer and self._exchange is None and stream.state is OPEN:
+            while self._buffer and self._exchange is None and not self._asking and stream.state is OPEN:
                 if stream.congested:
                     # A caller that does not read its answers gets no further ones.
                     break
@@ -304,7 +317,7 @@ class Inbound:
                     break
         finally:
             self._advancing = False
-        if self._buffer and self._exchange is None and self._awaiting is None:
+        if self._buffer and self._exchange is None and self._awaiting is None and not self._asking:
             # The beginning of a head: the rest must come in time.
             if not self._stream_has_the_clock():
                 stream.deadline = self._began + self._listening.limits.head_timeout
@@ -354,8 +367,13 @@ class Inbound:
         if isinstance(head, Refusal):
             self._refuse_head(None, head)
             return False
-        self._buffer = buffer[end:]
         admission = self.admit(head)
+        if isinstance(admission, Pending):
+            if self._asked < ASKED_MOST:
+                return self._wait(admission)
+            admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
+        self._asked = 0
+        self._buffer = buffer[end:]
         if isinstance(admission, Denial):
             self._refuse_head(head, admission)
             return True
@@ -374,7 +392,27 @@ class Inbound:
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
         return self._expect(admission, head.length)
 
-    def admit(self, head: RequestHead) -> Admission | Denial | Preflight:
+    def _wait(self, pending: Pending) -> bool:
+        """The head stays where it is, and is read again when somebody knows who calls."""
+        self._asked += 1
+        self._asking = True
+        self.stream.deadline = NEVER
+        pending.begin(self._told)
+        return False
+
+    def _told(self) -> None:
+        self._asking = False
+        if self.stream.state is OPEN:
+            # Not inside whatever was waited for: a bug in this exchange is not for that to bear.
+            self.force.readiness.soon(self._take_up, self.stream)
+
+    def _take_up(self) -> None:
+        if not self._asking and self._exchange is None and self.stream.state is OPEN:
+            if not self.stream.congested:
+                self.stream.resume()
+            self._advance()
+
+    def admit(self, head: RequestHead) -> Admission | Denial | Preflight | Pending:
         """Judge a head, by what there is to know of this connection."""
         force = self.force
         asked = force.generation.policy.regard
@@ -382,7 +420,7 @@ class Inbound:
             head,
             terms=self._listening.terms,
             generation=force.generation,
-            tokens=force.tokens,
+            accepts=force.accepts,
             sni=self.sni,
             certificate=self._certificate,
             now=force.wall(),
@@ -392,7 +430,7 @@ class Inbound:
 
     def _still_good(self, known: Admission) -> bool:
         force = self.force
-        return known.still_good(force.generation, force.tokens, self.sni, force.wall())
+        return known.still_good(force.generation, force.accepts, self.sni, force.wall())
 
     def _admitted(self, known: Admission, length: int, rest: bytes) -> bool:
         """A head with a length that was judged before; C{rest} is what came behind it."""
@@ -471,6 +509,10 @@ class Inbound:
             # The body took its time, and who calls, or what the rules say, may be another matter by now.
             judged = self.admit(admission.head)
             assert not isinstance(judged, Preflight)
+            if isinstance(judged, Pending):
+                # What is known of its proof is over by now; whoever tries again is told.
+                judged.begin(_nobody)
+                judged = admission.denied(Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew"))
             if isinstance(judged, Denial):
                 exchange = self._exchange = Exchange(self, self._began, admission.head)
                 exchange.deny(judged, close=False)
@@ -518,6 +560,10 @@ class Inbound:
         if wanted and head.framing is LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None
+
+
+def _nobody() -> None:
+    """Nobody waits for it."""
 
 
 def _why(error: Exception | None) -> Refusal:

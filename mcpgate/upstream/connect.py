@@ -28,7 +28,7 @@ from mcpgate.tls.observe import after_handshake, observe
 from mcpgate.tls.readiness import NEVER, WRITE, Readiness
 from mcpgate.tls.stream import TLSStream, tune
 from mcpgate.tls.verify import Note
-from mcpgate.upstream.terms import UpstreamTerms
+from mcpgate.upstream.terms import PeerTerms
 
 Address = tuple[int, Any]
 
@@ -65,7 +65,7 @@ def late_refusal(error: Exception | None) -> Refusal:
 class Dial:
     """One attempt. It is its own L{Watched} while TCP connects, and the stream's owner after."""
 
-    def __init__(self, reactor: Any, readiness: Readiness, terms: UpstreamTerms, dialer: Dialer) -> None:
+    def __init__(self, reactor: Any, readiness: Readiness, terms: PeerTerms, dialer: Dialer) -> None:
         self.deadline: float = NEVER
         self._reactor = reactor
         self._readiness = readiness

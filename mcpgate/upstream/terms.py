@@ -1,45 +1,61 @@
-"""What one generation demands of an upstream, ready to dial (demanded, never observed)."""
+"""What one generation demands of a server, ready to dial (demanded, never observed)."""
 
 from __future__ import annotations
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 from OpenSSL import SSL
 
 from mcpgate.config.tables.gate import LimitsTable
+from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
 
 
-@frozen(eq=False)
-class UpstreamTerms:
-    """
-    An upstream's table with everything that it names already loaded.
+@frozen(eq=False, kw_only=True)
+class PeerTerms:
+    """A server's table with everything that its TLS names already loaded."""
 
-    C{fingerprint} covers all that was verified when a connection was made (address, name, trust,
-    pins, profile, client certificate): a connection made under other terms is never reused.
-    """
-
-    table: UpstreamTable
+    table: PeerTable
     host: str
     port: int
-    #: The value of the Host header: the URL's authority.
-    authority: bytes
-    #: The request target: the URL's path.
-    target: bytes
     dial_host: str
     dial_port: int
     profile: Profile
     pins: PinRule | None
     context: SSL.Context
     own: Certificate | None
-    credential: tuple[tuple[bytes, bytes], ...]
-    fingerprint: bytes
     generation: int
     limits: LimitsTable = Factory(LimitsTable)
 
     @property
     def name(self) -> str:
-        """The upstream's name."""
+        """The server's name."""
         return self.table.name
+
+    def at(self, host: str, port: int) -> PeerTerms:
+        """
+        The same demands on another server of the same party, as whose name and port it is verified. Where
+        there is an address to dial, that is dialled for all of them.
+        """
+        dial = (self.dial_host, self.dial_port) if self.table.address is not None else (host, port)
+        return evolve(self, host=host, port=port, dial_host=dial[0], dial_port=dial[1])
+
+
+@frozen(eq=False, kw_only=True)
+class UpstreamTerms(PeerTerms):
+    """
+    The terms of an upstream.
+
+    C{fingerprint} covers all that was verified when a connection was made (address, name, trust,
+    pins, profile, client certificate): a connection made under other terms is never reused.
+    """
+
+    table: UpstreamTable
+    #: The value of the Host header: the URL's authority.
+    authority: bytes
+    #: The request target: the URL's path.
+    target: bytes
+    credential: tuple[tuple[bytes, bytes], ...]
+    fingerprint: bytes

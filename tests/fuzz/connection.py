@@ -14,7 +14,7 @@ from typing import Any
 import h11
 
 from mcpgate.definitions.guards import Guards
-from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.accepts import Accepts
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import Heads
@@ -70,7 +70,7 @@ class Stream:
 
 
 # The same for all, or no head would be good for a second connection.
-_TOKENS = IssuedTokens()
+_ACCEPTS = Accepts()
 
 
 class Run:
@@ -89,7 +89,7 @@ class Run:
         force = SimpleNamespace(
             readiness=SimpleNamespace(now=0.0, soon=lambda call, thing: call()),
             generation=whole,
-            tokens=_TOKENS,
+            accepts=_ACCEPTS,
             wall=lambda: 0.0,
             draining=False,
             sessions=None,

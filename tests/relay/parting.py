@@ -12,7 +12,7 @@ from attrs import evolve
 from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
-from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.principal import Principal
 from mcpgate.relay.force import InForce
 from mcpgate.sessions.live import Live, Sessions
@@ -51,7 +51,7 @@ class Station:
         self.limits = LimitsTable()
         self.terms = {name: self._terms(name, server.port) for name, server in servers.items()}
         self.force = InForce(
-            self.readiness, self.witness, self.generation(), IssuedTokens(), self.sessions, lambda: self.now
+            self.readiness, self.witness, self.generation(), Accepts(), self.sessions, lambda: self.now
         )
         self.pools = {
             name: Pool(loop.reactor, self.readiness, each, self.witness) for name, each in self.terms.items()

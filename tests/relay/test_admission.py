@@ -10,7 +10,8 @@ from attrs import evolve
 
 from mcpgate.config.load import parse_config
 from mcpgate.generation import Builder, Generation
-from mcpgate.identity.issued import IssuedTokens, TokenFile
+from mcpgate.identity.accepts import Accepts
+from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, identify, too_often
@@ -75,7 +76,7 @@ def judged(
     generation: Generation,
     request: RequestHead,
     *,
-    tokens: IssuedTokens | None = None,
+    accepts: Accepts | None = None,
     sni: str | None = None,
     certificate: Principal | Refusal | None = CERTIFIED,
     listener: str = "public",
@@ -84,7 +85,7 @@ def judged(
         request,
         terms=generation.listeners[listener],
         generation=generation,
-        tokens=tokens or IssuedTokens(),
+        accepts=accepts or Accepts(),
         sni=sni,
         certificate=certificate,
         now=0.0,
@@ -153,37 +154,37 @@ def test_the_caller_is_judged_before_the_body_is(generation: Generation) -> None
 def test_who_the_caller_is(generation: Generation, tmp_path: Path) -> None:
     """A presented token decides; else the certificate; else nobody, unless nobody is asked."""
     _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 60, 0.0)
-    tokens = TokenFile(tmp_path / "tokens.json").load()
+    accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
     public, open_to_all = generation.listeners["public"], generation.listeners["open"]
     good, bad = f"Bearer {text}".encode(), b"Bearer nonsense"
     nameless = Refusal(Reason.AUTH_CERTIFICATE)
 
-    found = identify(good, public, tokens, CERTIFIED, 1.0)
+    found = identify(good, public, accepts, CERTIFIED, 1.0)
     assert isinstance(found, Principal) and (found.name, found.how) == ("ci", "token")
-    assert identify(None, public, tokens, CERTIFIED, 1.0) is CERTIFIED
-    assert identify(None, public, tokens, nameless, 1.0) is nameless
-    assert identify(None, open_to_all, tokens, None, 1.0) is ANONYMOUS
+    assert identify(None, public, accepts, CERTIFIED, 1.0) is CERTIFIED
+    assert identify(None, public, accepts, nameless, 1.0) is nameless
+    assert identify(None, open_to_all, accepts, None, 1.0) is ANONYMOUS
     for authorization, certificate, expected in (
         (bad, CERTIFIED, Reason.AUTH_INVALID),
         (None, None, Reason.AUTH_MISSING),
     ):
-        refused = identify(authorization, public, tokens, certificate, 1.0)
+        refused = identify(authorization, public, accepts, certificate, 1.0)
         assert isinstance(refused, Refusal) and refused.reason is expected
-    late = identify(good, public, tokens, CERTIFIED, 61.0)
+    late = identify(good, public, accepts, CERTIFIED, 61.0)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
 
 
 def test_an_admission_holds_only_while_nothing_changed(generation: Generation) -> None:
     """Another generation, other tokens or the end of the proof: it is judged again."""
-    tokens = IssuedTokens()
+    accepts = Accepts()
     short = Principal("ci", "token", "0", expires=10.0)
-    found = judged(generation, head(), tokens=tokens, certificate=short)
+    found = judged(generation, head(), accepts=accepts, certificate=short)
     assert isinstance(found, Admission)
-    assert found.still_good(generation, tokens, None, 9.9)
-    assert not found.still_good(generation, tokens, None, 10.0)
-    assert not found.still_good(generation, IssuedTokens(), None, 9.9)
-    assert found.still_good(generation, tokens, found.host, 9.9)
-    assert not found.still_good(generation, tokens, "other.test", 9.9)
+    assert found.still_good(generation, accepts, None, 9.9)
+    assert not found.still_good(generation, accepts, None, 10.0)
+    assert not found.still_good(generation, Accepts(), None, 9.9)
+    assert found.still_good(generation, accepts, found.host, 9.9)
+    assert not found.still_good(generation, accepts, "other.test", 9.9)
     assert found.forward.endswith(b"\r\n") and not found.forward.endswith(b"\r\n\r\n")
     assert b"content-length" not in found.forward.lower()
 
@@ -212,8 +213,8 @@ def test_a_client_certificate_counts_until_it_expires(generation: Generation) ->
     """Also on a connection whose handshake was made before."""
     short = Principal("ci.example", "certificate", "00", expires=10.0)
     public = generation.listeners["public"]
-    assert identify(None, public, IssuedTokens(), short, 9.9) is short
-    late = identify(None, public, IssuedTokens(), short, 10.0)
+    assert identify(None, public, Accepts(), short, 9.9) is short
+    late = identify(None, public, Accepts(), short, 10.0)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
 
 

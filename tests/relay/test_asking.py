@@ -59,7 +59,7 @@ def admission(
         sealed=b"",
         expires=None,
         generation=generation,
-        tokens=NOBODY,
+        accepts=NOBODY,
     )
 
 

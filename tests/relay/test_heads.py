@@ -15,7 +15,7 @@ from tests.running import World, call
 
 def admission(generation: object = None, tokens: object = None) -> Any:
     """As much of an admission as matters here."""
-    return SimpleNamespace(generation=generation, tokens=tokens)
+    return SimpleNamespace(generation=generation, accepts=tokens)
 
 
 def test_what_is_remembered_is_bounded() -> None:

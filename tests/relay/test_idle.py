@@ -364,7 +364,7 @@ def _another_worker(station: Station) -> Idle:
     """One that knows nothing but the state directory, and has connections of its own."""
     here = station.force
     knows_nothing = Sessions(station.marks, here.wall)
-    there = InForce(here.readiness, here.witness, here.generation, here.tokens, knows_nothing, here.wall)
+    there = InForce(here.readiness, here.witness, here.generation, here.accepts, knows_nothing, here.wall)
     there.pools = here.pools
     return Idle(station.loop.reactor, there, steady=here.wall)
 

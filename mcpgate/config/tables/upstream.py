@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import frozen
 
 from mcpgate.config import forms
 from mcpgate.config.tables.option import SHORTEST, option, table
+from mcpgate.config.tables.peer import PeerTable
 
 
 @frozen
@@ -32,7 +31,7 @@ class CredentialTable:
 
 
 @frozen
-class UpstreamTable:
+class UpstreamTable(PeerTable):
     """C{[[upstream]]}: an MCP server, and what we demand of it."""
 
     name: str = option(
@@ -42,60 +41,6 @@ class UpstreamTable:
         "The server's https URL; there is no other scheme.",
         forms.upstream_url(),
         example='"https://mcp.github.internal/mcp"',
-    )
-    address: str | None = option(
-        "Where to dial, host:port; the name that is checked stays the URL's.",
-        forms.dial(),
-        default=None,
-        example='"10.0.0.7:443"',
-    )
-    trust: str = option(
-        "system, or a PEM file of CAs.", forms.trust(), default="system", example='"/etc/mcpgate/ca.pem"'
-    )
-    crl: Path | None = option(
-        "PEM file of revocation lists; with it, every certificate is checked.",
-        forms.file(),
-        default=None,
-        example='"/etc/mcpgate/ca.crl"',
-    )
-    pins: tuple[str, ...] = option(
-        "SPKI pins, sha256/BASE64, on top of chain and name.",
-        forms.many(forms.pin()),
-        default=(),
-        example='["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]',
-    )
-    pin_at: str = option(
-        "Which certificates of the verified chain a pin may match: leaf, issuer or any.",
-        forms.word("place for a pin", ("leaf", "issuer", "any")),
-        default="any",
-        example='"leaf"',
-    )
-    pin_mode: str = option(
-        "enforce, or report_only: a mismatch is recorded but not refused.",
-        forms.word("pin mode", ("enforce", "report_only")),
-        default="enforce",
-        example='"report_only"',
-    )
-    profile: str = option(
-        "modern or intermediate.",
-        forms.word("profile", ("modern", "intermediate")),
-        default="modern",
-        example='"intermediate"',
-    )
-    require_pq: bool = option(
-        "Accept only post-quantum key exchange.", forms.switch(), default=False, example="true"
-    )
-    client_certificate: Path | None = option(
-        "PEM file with the certificate shown to the upstream.",
-        forms.file(),
-        default=None,
-        example='"/etc/mcpgate/gate.pem"',
-    )
-    client_key: Path | None = option(
-        "PEM file with its key, where it is not in the same file.",
-        forms.file(),
-        default=None,
-        example='"/etc/mcpgate/gate.key"',
     )
     credential: CredentialTable | None = table(
         "What the gate shows the upstream.",
@@ -112,12 +57,6 @@ class UpstreamTable:
         forms.word("reaction", ("record", "alert", "quarantine", "block")),
         default="alert",
         example='"quarantine"',
-    )
-    connect_timeout: float = option(
-        "For name resolution and TCP.", forms.duration(SHORTEST, "5m"), default=5.0, example='"2s"'
-    )
-    handshake_timeout: float = option(
-        "For the TLS handshake.", forms.duration(SHORTEST, "5m"), default=10.0, example='"5s"'
     )
     # Tools may think for minutes; the official Python client waits 300 s.
     answer_timeout: float = option(

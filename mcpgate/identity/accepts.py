@@ -1,0 +1,32 @@
+"""What proves who a caller is, at one moment: replaced whole when tokens or keys change.
+
+Whoever remembers a judgement compares by identity: the same object says the same of the same proof, until
+what it was judged to be is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import Factory, frozen
+
+from mcpgate.identity.issued import IssuedTokens
+
+
+@frozen(eq=False)
+class Accepts:
+    """All that tokens are judged by."""
+
+    issued: IssuedTokens = Factory(IssuedTokens)
+
+
+@frozen(eq=False)
+class Pending:
+    """
+    Nobody can say yet who calls: somebody else has to be asked (keys of an issuer, an opaque token).
+
+    C{begin} asks, and calls what it is given once, never before it returns, when judging the same again will
+    give an answer, whatever it is.
+    """
+
+    begin: Callable[[Callable[[], None]], None]
