@@ -80,7 +80,7 @@ def test_our_codes_are_outside_the_reserved_range_and_differ() -> None:
     ("kind", "statuses"),
     [
         ("tls", {502}),
-        # A token request is answered as RFC 6749 says (400); an issuer that is out of reach is nobody's fault here.
+        # A token request is answered as RFC 6749 says (400); an issuer out of reach is no fault of a caller.
         ("auth", {400, 401, 403, 503}),
         ("policy", {200}),
         ("upstream", {502, 503, 504}),
