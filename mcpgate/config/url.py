@@ -114,7 +114,7 @@ def read_url(text: str, *, query: bool = False) -> Url:
         asked = mark + asked
         if not _QUERY.fullmatch(asked[1:]):
             raise ValueError("has a character that a query cannot hold; percent-encode it")
-    for mark, meaning in (("?", "a query"), ("#", "a fragment")):
+    for mark, meaning in (("#", "a fragment"), ("?", "a query")):
         if mark in rest:
             raise ValueError(f"has {meaning}; only host, port and path belong here")
     authority, slash, path = rest.partition("/")
