@@ -25,7 +25,7 @@ from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.upstream import UpstreamTable
-from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
+from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.rules import Callers, Policy, compile_rules
@@ -67,6 +67,21 @@ class ListenerTerms:
     #: The pages it serves, beside those that come from the very address they call.
     origins: Origins
     generation: int
+    #: The URL by which callers reach it, if that is known.
+    public: Url | None = None
+    #: The issuers that clients are sent to for a token; they ask the first.
+    authorization_servers: tuple[str, ...] = ()
+
+    def resource(self, host: str, path: str) -> str:
+        """
+        The URL by which callers know a path here: what a token is for (RFC 8707), and what its metadata are
+        about (RFC 9728).
+
+        Of a Host header only the name counts, which was found to be ours: with its port, a token that was
+        made for another server on the same host would pass for one that is for us.
+        """
+        assert self.public is not None, "issuers are accepted only where there is a public_url"
+        return str(Url(host, self.public.port, path))
 
     @property
     def name(self) -> str:
@@ -245,19 +260,20 @@ class Builder:
             if context is not None:
                 made[pair] = context
         hosts = {*table.hosts, *(name for pair in pairs for name in pair.names)}
-        public = read_url(table.public_url).host if table.public_url else None
+        public = read_url(table.public_url) if table.public_url else None
         if public is not None:
-            hosts.add(public)
+            hosts.add(public.host)
         return ListenerTerms(
             table=table,
             profile=profile,
             pairs=pairs,
-            default=choose(pairs, public, pairs[0]),
+            default=choose(pairs, public.host if public is not None else None, pairs[0]),
             contexts=made,
             clients=clients,
             hosts=frozenset(hosts),
             origins=_origins(table),
             generation=self._number,
+            public=public,
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:

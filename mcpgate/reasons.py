@@ -253,7 +253,7 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.FRAME_BODY_RATE: Answer(408, INVALID_REQUEST, "The body arrived too slowly."),
     Reason.FRAME_TIMEOUT: Answer(408, INVALID_REQUEST, "The request took too long to arrive."),
     Reason.FRAME_EXPECT: Answer(417, INVALID_REQUEST, "Only Expect: 100-continue is understood."),
-    Reason.FRAME_METHOD: Answer(405, INVALID_REQUEST, "Only POST, GET and DELETE are served here."),
+    Reason.FRAME_METHOD: Answer(405, INVALID_REQUEST, "This HTTP method is not served here."),
     Reason.FRAME_CONTENT_TYPE: Answer(415, INVALID_REQUEST, "The body must be application/json in UTF-8."),
     Reason.FRAME_CONTENT_ENCODING: Answer(
         415, INVALID_REQUEST, "The body must not be compressed (Content-Encoding)."

@@ -278,6 +278,11 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     return _members(facts)
 
 
+def own_facts(name: str) -> str:
+    """What an C{open} line says besides of a request for something of the gate's own."""
+    return f',"own":{json.dumps(name)}'
+
+
 def hold_facts(hold: str, decision: Decision | None) -> str:
     """What an C{open} line says besides of a call that was held, and who let it pass."""
     facts = _HoldFacts(

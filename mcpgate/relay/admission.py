@@ -17,6 +17,7 @@ from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
 from mcpgate.policy.who import Address, Caller
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.own import Own, place_at
 from mcpgate.sessions.sealed import Kind, Session
 from mcpgate.tls.handshake import Handshake
 from mcpgate.wire.forward import request_for_upstream
@@ -156,7 +157,7 @@ def admit(
     now: float,
     address: Address | None = None,
     handshake: Handshake | None = None,
-) -> Admission | Denial | Preflight | Pending:
+) -> Admission | Denial | Preflight | Own | Pending:
     """
     Judge a head.
 
@@ -178,6 +179,11 @@ def admit(
         # Also where there is no route: its page can read the 404 to the request itself, but of a
         # refused preflight nothing.
         return Preflight(asked, route)
+    place = place_at(head, host, terms, generation)
+    if isinstance(place, Refusal):
+        return Denial(place, cors=cors)
+    if place is not None:
+        return Own(head, host, place, cors, terms, generation)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
     principal = identify(head.get(b"authorization"), terms, accepts, certificate, now)

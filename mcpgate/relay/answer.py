@@ -7,6 +7,7 @@ what a caller sent, but for the name or version that the protocol itself repeats
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -135,6 +136,15 @@ def json_bytes(body: bytes) -> bytes:
     return _response(200, body, [], False)
 
 
+def own_bytes(status: int, members: Mapping[str, object], kept: bytes) -> bytes:
+    """
+    Something of the gate's own, as JSON.
+
+    @param kept: for how long clients may keep it (C{Cache-Control}).
+    """
+    return _response(status, _json(members), [], False, kept)
+
+
 def no_stream_bytes() -> bytes:
     """GET or DELETE where policy lets the caller use nothing: as from a server without streams."""
     error: dict[str, object] = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
@@ -153,7 +163,8 @@ def _refusal(answer: Answer, refusal: Refusal, id_json: bytes | None, exchange: 
     elif refusal.reason is Reason.MCP_STATELESS:
         more = [b"allow: POST"]
     elif answer.status == 405:
-        more = [b"allow: POST, GET, DELETE"]
+        allow = (refusal.told or {}).get("allow", "POST, GET, DELETE")
+        more = [b"allow: " + str(allow).encode()]
     elif answer.status in (429, 503):
         more = [b"retry-after: %d" % (refusal.retry_after or 1)]
     return _response(answer.status, _envelope(id_json, _error(answer, refusal, exchange)), more, close)
@@ -174,11 +185,13 @@ def _envelope(id_json: bytes | None, error: dict[str, object]) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id_json or b"null", _json(error))
 
 
-def _response(status: int, body: bytes, more: list[bytes], close: bool) -> bytes:
+def _response(
+    status: int, body: bytes, more: list[bytes], close: bool, kept: bytes = b"no-store"
+) -> bytes:
     lines = [
         b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
         b"content-type: application/json",
-        b"cache-control: no-store",
+        b"cache-control: " + kept,
         b"content-length: %d" % len(body),
         *more,
     ]

@@ -17,7 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import (
+    batch_facts,
+    call_facts,
+    caller_facts,
+    close_line,
+    open_line,
+    outcome_of,
+    own_facts,
+)
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
@@ -26,11 +34,12 @@ from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial, Preflight
+from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, too_often
 from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
 from mcpgate.relay.holding import Holding, cancel
 from mcpgate.relay.judged import Judged
+from mcpgate.relay.own import Own
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
@@ -114,6 +123,20 @@ class Exchange:
         """A browser asked what a page may send."""
         self._route = preflight.route
         self._answer(preflight.answer, 204, None)
+
+    def serve(self, own: Own, body: bytes) -> None:
+        """Something of the gate's own is asked for."""
+        self._route, self._cors, self._size_in = own.place.route, own.cors, len(body)
+        self._facts += own_facts(own.place.name)
+        served = own.place.serve(own, body, self)
+        if isinstance(served, Refusal):
+            return self.refuse(served)
+        self._principal = served.principal
+        if served.refusal is not None and served.refusal.reason in FAILURES:
+            wait = self.inbound.failing()
+            if wait:
+                return self.refuse(too_often(Denial(served.refusal), wait).refusal)
+        self._answer(served.raw, int(served.raw[9:12]), served.refusal)
 
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
@@ -238,7 +261,7 @@ class Exchange:
         admission = self.admission
         if admission is not None and admission.accepts is not inbound.force.accepts:
             # A connection may have been waited for, and a revoked token is good nowhere.
-            judged = inbound.admit(admission.head)
+            judged = inbound.admit_again(admission.head)
             if isinstance(judged, Pending):
                 # What is known of its proof is over by now; whoever tries again is told.
                 judged.begin(_nobody)

@@ -1,0 +1,56 @@
+"""What clients of OAuth are told, and where: the names of a resource's metadata and what stands in them.
+
+A protected resource has its metadata at a place that is made of its own URL (RFC 9728 section 3.1); MCP
+has clients look there also without a challenge, and at the root of the host besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: All that stands here is the gate's own (RFC 8615), and no route can.
+WELL_KNOWN = "/.well-known/"
+RESOURCE = "/.well-known/oauth-protected-resource"
+
+
+def metadata_path(path: str) -> str:
+    """Where the metadata of the resource at a path are, on the same host."""
+    # A slash that is the whole path goes (RFC 9728 section 3.1).
+    return RESOURCE if path == "/" else RESOURCE + path
+
+
+def resource_paths(asked: str) -> tuple[str, ...] | None:
+    """
+    Whose metadata are asked for: the paths that it may be about, the likeliest first; empty for the root of
+    the host, and C{None} where no metadata of a resource are.
+    """
+    if not asked.startswith(RESOURCE):
+        return None
+    path = asked.removeprefix(RESOURCE)
+    if not path:
+        return ()
+    # The official TypeScript client leaves out a slash at the end.
+    return (path, f"{path}/") if path.startswith("/") else None
+
+
+def resource_metadata(
+    resource: str, *, name: str, servers: Iterable[str], scopes: Iterable[str], bound: bool
+) -> dict[str, object]:
+    """
+    The metadata of a resource (RFC 9728 section 2).
+
+    @param servers: the issuers that its tokens can be had from; clients ask the first.
+    @param bound: whether only tokens are accepted that are bound to a client certificate (RFC 8705).
+    """
+    said: dict[str, object] = {
+        "resource": resource,
+        "authorization_servers": list(servers),
+        "bearer_methods_supported": ["header"],
+        "resource_name": name,
+    }
+    known = sorted(set(scopes))
+    if known:
+        said["scopes_supported"] = known
+    if bound:
+        said["tls_client_certificate_bound_access_tokens"] = True
+    return said
