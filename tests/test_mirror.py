@@ -27,6 +27,7 @@ ELSEWHERE = {
     "upstream/terms.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
     "config/tables/gate.py": "config/test_schema.py",
+    "config/tables/issuer.py": "config/test_schema.py",
     "config/tables/listener.py": "config/test_schema.py",
     "config/tables/option.py": "config/test_schema.py",
     "config/tables/peer.py": "config/test_schema.py",

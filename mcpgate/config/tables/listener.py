@@ -84,6 +84,13 @@ class ListenerTable:
     tokens: bool = option(
         "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
     )
+    issuers: tuple[str, ...] | None = option(
+        "The issuers whose tokens are accepted here, by their names; all that there are, if left out. "
+        "\"none\" accepts none.",
+        forms.many(forms.name(), lone=True),
+        default=None,
+        example='["okta", "github-actions"]',
+    )
     unsafe_anonymous: bool = option(
         "Serve callers who prove nothing, in the name of nobody; only where no proof is accepted, and on "
         "loopback.",
