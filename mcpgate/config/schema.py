@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from mcpgate.config.problem import Problem
+from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.config.tables.gate import GateTable, LimitsTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.policy import BudgetTable, DetectorTable
@@ -24,6 +25,7 @@ SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {
     "listener": ListenerTable,
     "upstream": UpstreamTable,
+    "credential": CredentialTable,
     "route": RouteTable,
     "rule": RuleTable,
     "detector": DetectorTable,
@@ -52,6 +54,7 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
+    credentials: tuple[CredentialTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
