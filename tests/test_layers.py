@@ -58,6 +58,7 @@ PURE = (
     "mcpgate/config/draft.py",
     "mcpgate/config/judge.py",
     "mcpgate/config/judge_issuers.py",
+    "mcpgate/config/judge_credentials.py",
     "mcpgate/config/advice.py",
     "mcpgate/config/reference.py",
     "mcpgate/config/locate.py",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
+from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
 from mcpgate.config.judge_issuers import accepted, judge_issuers
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
@@ -38,12 +39,16 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for upstream in drafts["upstream"]:
         _client_key(upstream)
         if "credential" in upstream.inner:
-            _credential(upstream.inner["credential"])
+            judge_fixed(upstream.inner["credential"])
     upstreams = [str(upstream.get("name") or "") for upstream in drafts["upstream"]]
     # Where a name could not be read, any name that is asked for may be that one.
     if all(upstreams) and "upstream" not in sheet.unread:
         for route in drafts["route"]:
             _leads_somewhere(route, upstreams)
+    judge_credentials(sheet, drafts)
+    for credential in drafts["credential"]:
+        _client_key(credential)
+        _who(credential)
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
@@ -160,14 +165,6 @@ def _client_key(upstream: Draft) -> None:
     if upstream.sound("client_certificate", "client_key"):
         if upstream.get("client_key") is not None and upstream.get("client_certificate") is None:
             upstream.report("client_key", "has no effect without client_certificate")
-
-
-def _credential(credential: Draft) -> None:
-    if credential.unsound:
-        return
-    given = {key for key in ("bearer", "header", "value") if credential.get(key) is not None}
-    if given not in ({"bearer"}, {"header", "value"}):
-        credential.sheet.report(credential.place, "needs either bearer, or header and value")
 
 
 def _addressed(routes: Iterable[Draft]) -> Sequence[Draft]:

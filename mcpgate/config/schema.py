@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from mcpgate.config.problem import Problem
+from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.config.tables.gate import GateTable, LimitsTable
 from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
@@ -26,6 +27,7 @@ REPEATED: Mapping[str, type] = {
     "listener": ListenerTable,
     "issuer": IssuerTable,
     "upstream": UpstreamTable,
+    "credential": CredentialTable,
     "route": RouteTable,
     "rule": RuleTable,
     "detector": DetectorTable,
@@ -55,6 +57,7 @@ class Config:
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
     issuers: tuple[IssuerTable, ...] = ()
+    credentials: tuple[CredentialTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None
