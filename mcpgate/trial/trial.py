@@ -101,13 +101,14 @@ def caller_of(who: WhoTable, transport: TransportTable) -> Caller:
         "groups": who.group,
         "claims": who.claims,
         "scopes": frozenset(who.scope),
+        "certificate": who.certificate,
     }
-    if who.certificate is not None:
-        principal = Principal(who.certificate, "certificate", "", None, **proof)  # type: ignore[arg-type]
-    elif who.token is not None:
+    if who.token is not None:
         principal = Principal(who.token, "token", "", None, **proof)  # type: ignore[arg-type]
     elif who.issuer is not None or who.subject is not None or who.scope:
         principal = Principal(who.subject or "", "jwt", "", None, **proof)  # type: ignore[arg-type]
+    elif who.certificate is not None:
+        principal = Principal(who.certificate, "certificate", "", None, **proof)  # type: ignore[arg-type]
     else:
         principal = ANONYMOUS
     shown = who.certificate is not None or transport.inbound.client_certificate
