@@ -105,3 +105,7 @@ class ListenerTable:
         default=(),
         example='["10.0.0.5", "10.1.0.0/24"]',
     )
+
+    def accepts(self, issuer: str) -> bool:
+        """Whether tokens of an issuer are accepted here."""
+        return self.issuers is None or issuer in self.issuers
