@@ -32,7 +32,7 @@ def weather(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA) -> Iterator[M
 
 @pytest.fixture(scope="session")
 def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
-    """Every OpenID provider of C{servers/providers}; a test that changes keys of one makes its own tokens after."""
+    """Every OpenID provider of C{servers/providers}; they serve all tests, whose tokens are their own."""
     with Providers(tmp_path_factory.mktemp("providers")) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""OpenID providers that are real: C{oidc-provider} and C{oauth2-mock-server}, in the shapes of the well-known ones.
+"""Real OpenID providers, C{oidc-provider} and C{oauth2-mock-server}, in the shapes of the well-known ones.
 
     with Providers(directory) as providers:
         github = providers["github-actions"]
@@ -81,14 +81,14 @@ class Provider:
         header: Mapping[str, Any] | None = None,
         lifetime: int | None = None,
     ) -> str:
-        """A token as it usually issues them, with these claims and header keys changed (C{None}: left out)."""
+        """A token as it usually issues them, with these claims and header keys changed (C{None}: gone)."""
         more = {} if lifetime is None else {"lifetime": lifetime}
         text = self._tell("mint", claims=claims or {}, header=header or {}, **more)
         assert isinstance(text, str)
         return text
 
     def rotate(self, *, keep: bool = True) -> str:
-        """Sign with a new key from now on, and publish the old ones as well if they are to be kept; its kid."""
+        """Sign with a new key from now on, and publish the old ones, too, if they are to be kept; its kid."""
         kid = self._tell("rotate", keep=keep)
         assert isinstance(kid, str)
         return kid
