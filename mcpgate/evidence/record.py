@@ -94,6 +94,8 @@ class _CallerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     principal: str | None
     how: str | None
     proof: str | None
+    issuer: str | None
+    subject: str | None
     listener: str | None
     route: str | None
     upstream: str | None
@@ -246,6 +248,8 @@ def caller_facts(
         principal=principal.name if principal else None,
         how=principal.how if principal else None,
         proof=principal.id if principal else None,
+        issuer=principal.issuer if principal else None,
+        subject=principal.subject if principal else None,
         listener=listener,
         route=route,
         upstream=upstream,

@@ -1,6 +1,6 @@
 """What rules would say today of what a journal has on record.
 
-A record has no arguments, and of a caller only its name and proof. Where rules look at what is not there,
+A record has no arguments, and of a caller only its name, its proof and who vouched for it. Where rules look at what is not there,
 the verdict is looked for twice: as if all of it spoke for the call, and as if all of it spoke against it.
 Only if both come out the same is it known; else it is undecidable, and never guessed.
 """
@@ -116,6 +116,7 @@ def replay(subject: Subject, messages: Iterable[Recorded]) -> Tally:
         leg = one.inbound
         key = (
             *(one.principal, one.how, one.proof, one.route, one.method, one.name, one.masked),
+            *(one.issuer, one.subject, one.vouched),
             # Of connections there are many, and few rules look at them.
             leg if regard.address or leg is None else leg.handshake if regard.handshake else None,
             one.outbound if leaving else None,
@@ -220,7 +221,9 @@ def _followed(call: Call, one: Recorded) -> Call:
 
 def caller_of(one: Recorded) -> Caller:
     """The caller, as far as the record tells."""
-    principal = Principal(one.principal or "", one.how or "", one.proof or "", None)
+    principal = Principal(
+        one.principal or "", one.how or "", one.proof or "", None, issuer=one.issuer, subject=one.subject
+    )
     if one.inbound is None:
         return Caller(principal)
     address = address_of(f"[{one.inbound.peer}]:0") if one.inbound.peer is not None else None
@@ -304,9 +307,9 @@ def _callers(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: 
 def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
     """Whether a rule is about the caller; C{None} where the record does not tell."""
     who = rule.who
-    told = evolve(
-        who, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject, group=EVERYBODY.group, claims=(), steps=()
-    )
+    told = evolve(who, group=EVERYBODY.group, claims=(), steps=())
+    if not one.vouched:
+        told = evolve(told, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject)
     if one.inbound is None:
         told = evolve(told, address=())
     if not told.matches(caller):

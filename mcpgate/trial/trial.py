@@ -101,7 +101,7 @@ def caller_of(who: WhoTable, transport: TransportTable) -> Caller:
     elif who.token is not None:
         principal = Principal(who.token, "token", "", None, **proof)  # type: ignore[arg-type]
     elif who.issuer is not None or who.subject is not None:
-        principal = Principal(who.subject or "", "issuer", "", None, **proof)  # type: ignore[arg-type]
+        principal = Principal(who.subject or "", "jwt", "", None, **proof)  # type: ignore[arg-type]
     else:
         principal = ANONYMOUS
     shown = who.certificate is not None or transport.inbound.client_certificate
