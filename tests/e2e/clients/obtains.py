@@ -1,8 +1,8 @@
 """The client of the official Python SDK, which gets its token by itself from what the gate's 401 tells it.
 
-It knows the gate's URL (C{GATE_URL}), the authorization server it is registered with (C{ISSUER}), and its own id
-and secret there. Whom to trust and where to find them is the environment's. It lists the tools and makes the calls
-of C{CALLS}, each a tool and its arguments; prints what it got as one line.
+It knows the gate's URL (C{GATE_URL}), the authorization server that it is registered with (C{ISSUER}), and
+its id and secret there. Whom to trust, and where they are, is the environment's to say. It lists the tools and
+makes the calls of C{CALLS}, each a tool and its arguments; prints what it got as one line.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mcp.client.auth import TokenStorage
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
+from mcp.types import TextContent
 
 
 class Kept(TokenStorage):
@@ -53,7 +54,7 @@ async def main() -> None:
         answers = []
         for name, arguments in json.loads(os.environ["CALLS"]):
             result = await client.call_tool(name, arguments)
-            answers.append("".join(part.text for part in result.content))
+            answers.append("".join(part.text for part in result.content if isinstance(part, TextContent)))
     said = {"tools": [tool.name for tool in tools.tools], "answers": answers, "scopes": kept.scopes}
     print(json.dumps(said))
 
