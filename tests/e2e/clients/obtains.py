@@ -1,7 +1,7 @@
 """The client of the official Python SDK, which gets its token by itself from what the gate's 401 tells it.
 
 It knows the gate's URL (C{GATE_URL}), the authorization server that it is registered with (C{ISSUER}), and
-its id and secret there. Whom to trust, and where they are, is the environment's to say. It lists the tools and
+its id and secret there. Whom to trust, and where they are, is the environment's to say. It lists tools and
 makes the calls of C{CALLS}, each a tool and its arguments; prints what it got as one line.
 """
 
