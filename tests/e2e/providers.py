@@ -31,8 +31,9 @@ PROGRAM = SERVERS / "providers" / "main.mjs"
 CI = {"client_id": "ci", "client_secret": "a-secret-of-the-ci-that-nobody-else-knows"}
 BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-certificate"}
 
-#: Entra's: ours, somebody else's, and the application.
+#: Entra's: ours, one that we work with, somebody else's, and the application.
 TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01"
+PARTNER_TENANT = "4c1f9e77-3b2a-4d5c-8e6f-7a8b9c0d1e03"
 OTHER_TENANT = "0b7d2c88-5a6e-4f43-8f55-1d9c3a9b6e02"
 APPLICATION = "5c6e0f3a-7d2b-4c15-9e0a-2f8b1a6d4c03"
 

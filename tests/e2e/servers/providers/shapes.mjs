@@ -1,8 +1,8 @@
 // What the real providers' tokens and keys look like: their issuers, hosts, paths, headers and claims, as they
 // document them. A shape's claims are those of a usual token; whoever mints one changes what a test is about.
 
-export const TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01"; // Entra's, ours
-export const OTHER_TENANT = "0b7d2c88-5a6e-4f43-8f55-1d9c3a9b6e02"; // Entra's, somebody else's
+// Entra's: the tenant that all tokens are of unless a test says another.
+const TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01";
 
 const microsoft = "https://login.microsoftonline.com";
 
@@ -94,8 +94,8 @@ export const SHAPES = {
     minted: `${microsoft}/${TENANT}/v2.0`,
     hosts: ["login.microsoftonline.com"],
     paths: {
-      document: "/common/v2.0/.well-known/openid-configuration",
-      token: "/common/oauth2/v2.0/token",
+      document: "/organizations/v2.0/.well-known/openid-configuration",
+      token: "/organizations/oauth2/v2.0/token",
       jwks: "/common/discovery/v2.0/keys",
     },
     lifetime: 4200,
@@ -233,7 +233,7 @@ export const SHAPES = {
 };
 
 // Of Entra's version 2: the application that the token is for.
-export const AUDIENCE = "5c6e0f3a-7d2b-4c15-9e0a-2f8b1a6d4c03";
+const AUDIENCE = "5c6e0f3a-7d2b-4c15-9e0a-2f8b1a6d4c03";
 
 function entra() {
   return {
