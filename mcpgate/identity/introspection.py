@@ -245,8 +245,8 @@ class Introspection:
         issuer, now = self.issuer, self._wall()
         url, client = issuer.table.introspection, issuer.client
         assert url is not None and client is not None
-        form = (("token", token.decode("ascii")), ("token_type_hint", "access_token"))
-        form, lines = client.prove(form, url, now)
+        asked = (("token", token.decode("ascii")), ("token_type_hint", "access_token"))
+        form, lines = client.prove(asked, url, now)
         self._asked += 1
         try:
             reply = await self.provider.post(url, form, headers=lines, most=ANSWER_MOST, within=WITHIN)

@@ -139,7 +139,7 @@ class Issuers:
         )
 
     def endpoint(self, name: str, what: str) -> str | None:
-        """An endpoint that an issuer's discovery document names (C{discovery.ENDPOINTS}), once it is known."""
+        """An endpoint that the discovery document names (C{discovery.ENDPOINTS}), once it was read."""
         source = self._sources.get(name)
         return source.endpoints.get(what) if source is not None else None
 

@@ -355,11 +355,12 @@ class KeySource:
     def _alert(self, kept: Kept, why: str) -> None:
         """The issuer cannot be asked: told once, by the worker that has asked."""
         until = _when(kept.fetched + self.issuer.terms.stale) if kept.keys is not None else None
+        then = f"the last ones count until {until}" if until else "there are none, so its tokens are refused"
         self.log.error(
             "issuer {name}: its keys cannot be had ({why}); {then}",
             name=self.name,
             why=why,
-            then=f"the last ones count until {until}" if until else "there are none, so its tokens are refused",
+            then=then,
         )
         self._record("unreachable", detail=why)
 
