@@ -303,7 +303,8 @@ def test_where_a_route_demands_it_a_token_that_is_bound_to_nothing_is_refused() 
 
 def test_an_opaque_token_is_judged_by_what_its_issuer_tells_of_it() -> None:
     """The same rules, but for the header that it does not have."""
-    known: dict[str, Any] = {"id": "ab", "how": "opaque", "resource": RESOURCE, "now": NOW, "certificate": None}
+    known: dict[str, Any] = {"id": "ab", "how": "opaque", "resource": RESOURCE, "now": NOW}
+    known["certificate"] = None
     found = claims.judge(MINTER.said(token_type="Bearer", active=True), None, TERMS, **known)
     assert isinstance(found, Principal)
     assert (found.how, found.id, found.name) == ("opaque", "ab", "login/ada")
