@@ -13,6 +13,7 @@ from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
 from mcpgate.config.judge_issuers import accepted, judge_issuers
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
+from mcpgate.wire.oauth import WELL_KNOWN
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -49,6 +50,9 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for credential in drafts["credential"]:
         _client_key(credential)
         _who(credential)
+    for route in drafts["route"]:
+        if str(route.get("path") or "").startswith(WELL_KNOWN):
+            route.report("path", f"is below {WELL_KNOWN}, where the gate itself says what clients must know")
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
