@@ -196,10 +196,12 @@ class Kept:
         slot.asking = False
         source.flights -= 1
         landed = [slot]
+        # Where one token is for all, so is what is wrong with it.
+        general = isinstance(answer, Fault) and (answer.general or not source.grant.exchange)
         if isinstance(answer, Granted):
             slot.granted(answer, now, self._force.wall())
             source.backoff.clear()
-        elif not answer.general:
+        elif not general:
             slot.backoff.failed(f"the token endpoint: {answer.why}", now, answer.wait)
         elif now >= source.backoff.again:
             # Once for all that were on their way.
@@ -210,7 +212,7 @@ class Kept:
             source.queue.clear()
         if isinstance(answer, Granted):
             self._note(source, None)
-        elif answer.general:
+        elif general:
             self._note(source, answer.why)
         else:
             # Its caller's record says so.
