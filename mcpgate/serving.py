@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
@@ -72,6 +73,7 @@ class Serving:
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
+        self._credentials = self.force.credentials = Kept(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
         self._reactor = reactor
@@ -115,6 +117,7 @@ class Serving:
         force.pools = pools
         force.generation = generation
         self._issuers.adopt(generation.issuers)
+        self._credentials.adopt(generation.upstreams.values())
         force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
@@ -130,6 +133,7 @@ class Serving:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
         self.force.guards.look()
+        self._credentials.forget_old()
         self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
@@ -178,6 +182,7 @@ class Serving:
         self._idle.stop()
         self._declining.stop()
         self._issuers.stop()
+        self._credentials.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():
