@@ -88,7 +88,7 @@ def test_an_issuer_that_is_not_there_is_left_alone_longer_each_time(
     provider.broken = DOWN
     worker.adopt(issuer_of(provider))
     asked = []
-    for seconds in range(0, 120):
+    for seconds in range(120):
         worker.shift = seconds
         before = sum(provider.asked.values())
         worker.judge(provider.token(now=worker.now()))
