@@ -25,13 +25,13 @@ class Scoped(IssuedTokens):
         return Principal("login/joe", "jwt", token, None, issuer="login", subject="joe", scopes=scopes)
 
 
-def accept_others(world: World) -> None:
-    """From now on, until the next reload."""
+def accept_others(world: World, server: str = SERVER) -> None:
+    """From now on, until the next reload. C{server}: who clients are sent to."""
 
     def change() -> None:
         force = world.listening.force
         listeners = dict(force.generation.listeners)
-        listeners["public"] = evolve(listeners["public"], authorization_servers=(SERVER,))
+        listeners["public"] = evolve(listeners["public"], authorization_servers=(server,))
         force.generation = evolve(force.generation, listeners=listeners)
         force.accepts = Accepts(issued=Scoped())
 
