@@ -133,7 +133,8 @@ def test_a_client_asks_for_what_the_challenges_name_and_for_no_more(world: World
     """First for the route's scopes, for the route's URL; then once for all that the tool needs."""
     port = free_port()
     config = world.config(listener=f'public_url = "https://localhost:{port}"', more=RULES)
-    config = config.replace('"tcp:0:', f'"tcp:{port}:').replace('path = "/mcp"', 'path = "/mcp"\nscopes = "mcp"')
+    config = config.replace('"tcp:0:', f'"tcp:{port}:')
+    config = config.replace('path = "/mcp"', 'path = "/mcp"\nscopes = "mcp"')
     world.upstream.behave = weather
     world.start(config)
     accept_others(world, server.url)
