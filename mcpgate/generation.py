@@ -33,9 +33,10 @@ from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
-from mcpgate.identity.issuer import Issuer, authorization_server
+from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.peer import known_names
 from mcpgate.identity.presets import terms_of
+from mcpgate.identity.servers import servers_of
 from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
@@ -305,7 +306,6 @@ class Builder:
         if public is not None:
             hosts.add(public.host)
         accepted = [issuer for issuer in issuers.values() if table.accepts(issuer.name)]
-        servers = (authorization_server(issuer) for issuer in accepted)
         return ListenerTerms(
             table=table,
             profile=profile,
@@ -319,7 +319,7 @@ class Builder:
             generation=self._number,
             public=public,
             issuers=tuple(issuer.terms for issuer in accepted),
-            authorization_servers=tuple(dict.fromkeys(server for server in servers if server is not None)),
+            authorization_servers=servers_of(accepted),
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:

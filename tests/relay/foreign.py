@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from mcpgate.identity.accepts import Accepts
+from mcpgate.identity.bound import NOWHERE, Presented
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
@@ -17,7 +18,9 @@ LISTENER = 'public_url = "https://localhost:8443"\norigins = ["https://app.test"
 class Scoped(IssuedTokens):
     """C{Bearer a+b} is somebody's whose token has the scopes a and b; C{Bearer !} is nobody's."""
 
-    def judge(self, authorization: bytes, now: float) -> Principal | Refusal:
+    def judge(
+        self, authorization: bytes, now: float, presented: Presented = NOWHERE
+    ) -> Principal | Refusal:
         token = authorization.decode().removeprefix("Bearer ")
         if token == "!":
             return Refusal(Reason.AUTH_AUDIENCE, "made for somebody else")
