@@ -30,6 +30,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         _client_certificates(listener)
         _balancers(listener)
         _somebody_is_asked(listener)
+        _both_are_asked(listener)
     for upstream in drafts["upstream"]:
         _client_key(upstream)
         if "credential" in upstream.inner:
@@ -109,6 +110,8 @@ def _client_certificates(listener: Draft) -> None:
             listener.report("client_certificates", f"{quoted(str(mode))} needs client_ca to check them by")
         elif mode == "off" and trust is not None:
             listener.report("client_ca", 'has no effect while client_certificates is "off"; require them')
+    if listener.sound("client_certificates") and mode == "off" and listener.get("client_names"):
+        listener.report("client_names", 'has no effect while client_certificates is "off"; require them')
     if listener.sound("client_crl", "client_ca") and listener.get("client_crl") is not None and trust is None:
         listener.report("client_crl", "has no effect without client_ca")
 
@@ -120,16 +123,36 @@ def _balancers(listener: Draft) -> None:
 
 
 def _somebody_is_asked(listener: Draft) -> None:
-    """Off loopback a caller proves who it is, or the listener is not opened."""
-    if not listener.sound("tokens", "client_certificates") or listener.get("listen") is None:
+    """A caller proves who it is, on loopback as anywhere, or somebody has said in so many words that on
+    loopback nobody needs to."""
+    if not listener.sound("tokens", "client_certificates", "unsafe_anonymous"):
         return
-    if listener.get("tokens") is False and listener.get("client_certificates") == "off":
-        if not read_endpoint(str(listener.get("listen"))).loopback:
-            listener.report(
-                "tokens",
-                "is false and client_certificates is off, so anybody who reaches this listener could call; "
-                "ask for one of them, or listen on loopback only (tcp:PORT:interface=127.0.0.1)",
-            )
+    asked = bool(listener.get("tokens")) or listener.get("client_certificates") != "off"
+    if asked:
+        if listener.get("unsafe_anonymous"):
+            listener.report("unsafe_anonymous", "has no effect where callers can prove who they are")
+        return
+    if not listener.get("unsafe_anonymous"):
+        listener.report(
+            "tokens",
+            "is false and client_certificates is off, so anybody who reaches this listener could call; "
+            "ask for one of them, or say so on loopback (unsafe_anonymous = true)",
+        )
+    elif listener.get("listen") is not None and not read_endpoint(str(listener.get("listen"))).loopback:
+        listener.report(
+            "unsafe_anonymous",
+            "is only for listeners on loopback (tcp:PORT:interface=127.0.0.1): others are reached by anybody",
+        )
+
+
+def _both_are_asked(listener: Draft) -> None:
+    if not listener.get("certificate_and_token") or not listener.sound("tokens", "client_certificates"):
+        return
+    if listener.get("client_certificates") != "required":
+        what = 'needs client_certificates = "required", or the handshake would let in whoever has none'
+        listener.report("certificate_and_token", what)
+    if not listener.get("tokens"):
+        listener.report("certificate_and_token", "can be met by nobody while tokens is false")
 
 
 def _client_key(upstream: Draft) -> None:

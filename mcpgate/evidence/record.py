@@ -95,6 +95,8 @@ class _CallerFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     principal: str | None
     how: str | None
     proof: str | None
+    issuer: str | None
+    subject: str | None
     listener: str | None
     route: str | None
     upstream: str | None
@@ -247,6 +249,8 @@ def caller_facts(
         principal=principal.name if principal else None,
         how=principal.how if principal else None,
         proof=principal.id if principal else None,
+        issuer=principal.issuer if principal else None,
+        subject=principal.subject if principal else None,
         listener=listener,
         route=route,
         upstream=upstream,
@@ -272,6 +276,11 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     if verdict is not None and verdict.shadow:
         return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
+
+
+def own_facts(name: str) -> str:
+    """What an C{open} line says besides of a request for something of the gate's own."""
+    return f',"own":{json.dumps(name)}'
 
 
 def hold_facts(hold: str, decision: Decision | None) -> str:

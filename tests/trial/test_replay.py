@@ -81,6 +81,15 @@ def test_what_is_on_record_decides(
     assert now(tmp_path, rules) == Now(verdict, rule, reason)
 
 
+@pytest.mark.parametrize(("subject", "verdict"), [("kim", "allow"), ("eve", "block")])
+def test_who_vouched_for_a_caller_is_on_record(tmp_path: Path, subject: str, verdict: str) -> None:
+    """So rules about an issuer's subjects can be told, in journals since there are issuers."""
+    rules = ALL + 'who = { issuer = "okta", subject = "kim" }'
+    one = evolve(CALL, how="jwt", issuer="okta", subject=subject, vouched=True)
+    assert now(tmp_path, rules, one).verdict == verdict
+    assert now(tmp_path, rules, evolve(one, vouched=False)).unknown == ("more of the caller",)
+
+
 @pytest.mark.parametrize(
     ("rules", "one", "unknown"),
     [
