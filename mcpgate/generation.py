@@ -23,6 +23,7 @@ from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
 from mcpgate.config.tables.credential import CredentialTable, FixedTable
+from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
@@ -32,7 +33,10 @@ from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
+from mcpgate.identity.issuer import Issuer, authorization_server
 from mcpgate.identity.peer import known_names
+from mcpgate.identity.presets import terms_of
+from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.patterns import Patterns
@@ -82,6 +86,8 @@ class ListenerTerms:
     generation: int
     #: The URL by which callers reach it, if that is known.
     public: Url | None = None
+    #: What is accepted here of the tokens of issuers.
+    issuers: tuple[IssuerTerms, ...] = ()
     #: The issuers that clients are sent to for a token; they ask the first.
     authorization_servers: tuple[str, ...] = ()
 
@@ -181,6 +187,8 @@ class Generation:
     config: Config
     listeners: Mapping[str, ListenerTerms]
     upstreams: Mapping[str, UpstreamTerms]
+    #: Whose tokens are accepted anywhere.
+    issuers: Mapping[str, Issuer]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
@@ -215,7 +223,9 @@ class Builder:
         @raise ConfigError: with every problem found.
         """
         config = self._config
-        listeners = {table.name: self._listener(table) for table in config.listeners}
+        issuers = {table.name: self._issuer(table) for table in config.issuers}
+        known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
+        listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         mapped = [self._mapped(table, upstreams.get(table.upstream)) for table in config.credentials]
         session_keys = self._attempt("gate.state", self._session_keys)
@@ -236,6 +246,7 @@ class Builder:
             config=config,
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
+            issuers=known,
             routes={
                 (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
@@ -268,7 +279,7 @@ class Builder:
             self._problems.append(self._config.problem(path, str(error) or "OpenSSL does not accept it"))
         return None
 
-    def _listener(self, table: ListenerTable) -> ListenerTerms | None:
+    def _listener(self, table: ListenerTable, issuers: Mapping[str, Issuer]) -> ListenerTerms | None:
         at = f"listener.{table.name}"
         profile = _profile(table.profile, table.require_pq)
         pairs = self._attempt(
@@ -293,6 +304,8 @@ class Builder:
         public = read_url(table.public_url) if table.public_url else None
         if public is not None:
             hosts.add(public.host)
+        accepted = [issuer for issuer in issuers.values() if table.accepts(issuer.name)]
+        servers = (authorization_server(issuer) for issuer in accepted)
         return ListenerTerms(
             table=table,
             profile=profile,
@@ -305,6 +318,8 @@ class Builder:
             origins=_origins(table),
             generation=self._number,
             public=public,
+            issuers=tuple(issuer.terms for issuer in accepted),
+            authorization_servers=tuple(dict.fromkeys(server for server in servers if server is not None)),
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
@@ -330,6 +345,29 @@ class Builder:
             fingerprint=_fingerprint(peer, trust),
             generation=peer.generation,
             limits=peer.limits,
+        )
+
+    def _issuer(self, table: IssuerTable) -> Issuer | None:
+        at = f"issuer.{table.name}"
+        terms = self._attempt(at, lambda: terms_of(table))
+        if terms is None:
+            return None
+        places = (terms.jwks,) if terms.jwks is not None else terms.discovery
+        first = read_url(places[0], query=True)
+        loaded = self._peer("issuer", table, first.host, first.port)
+        secret = self._text(f"{at}.client_secret", table.client_secret)
+        signer = self._signer(f"{at}.assertion_key", table.assertion_key)
+        if loaded is None:
+            return None
+        client = Client(table.client_id, secret, signer=signer) if table.client_id is not None else None
+        # Whatever else is demanded of its tokens, its keys are the same.
+        found_by = repr((table.name, terms.issuers, places, _fingerprint(*loaded)))
+        return Issuer(
+            table=table,
+            terms=terms,
+            peer=loaded[0],
+            client=client,
+            fingerprint=hashlib.sha256(found_by.encode()).digest(),
         )
 
     def _peer(self, kind: str, table: PeerTable, host: str, port: int) -> tuple[PeerTerms, TrustStore] | None:
@@ -406,7 +444,7 @@ class Builder:
         secret, actor, signer = (
             self._text(f"{at}.client_secret", table.client_secret),
             self._text(f"{at}.actor", table.actor),
-            self._signer(f"{at}.assertion_key", table),
+            self._signer(f"{at}.assertion_key", table.assertion_key, table.assertion_key_id),
         )
         proofs = (table.client_secret, table.actor, table.assertion_key)
         whole = all(
@@ -446,8 +484,7 @@ class Builder:
         secret = self._attempt(at, partial(self._secret, reference))
         return None if secret is None else secret.decode("ascii")
 
-    def _signer(self, at: str, table: CredentialTable) -> Signer | None:
-        path = table.assertion_key
+    def _signer(self, at: str, path: Path | None, kid: str | None = None) -> Signer | None:
         if path is None:
             return None
 
@@ -455,7 +492,7 @@ class Builder:
             if self._reading.mode(path) & S_IRWXO:
                 raise MaterialError(f"{path}: everybody on this machine may use it; chmod o= it")
             try:
-                return Signer.read(self._reading.read(path), table.assertion_key_id)
+                return Signer.read(self._reading.read(path), kid)
             except ValueError as error:
                 raise MaterialError(f"{path}: {error}") from None
 

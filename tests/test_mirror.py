@@ -28,6 +28,7 @@ ELSEWHERE = {
     # The tables of the file, each key of which is read there.
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
+    "config/tables/issuer.py": "config/test_schema.py",
     "config/tables/listener.py": "config/test_schema.py",
     "config/tables/option.py": "config/test_schema.py",
     "config/tables/peer.py": "config/test_schema.py",

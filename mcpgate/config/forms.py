@@ -405,6 +405,43 @@ def upstream_url() -> Form:
     return text("an https URL", read)
 
 
+def provider_url() -> Form:
+    """The https URL of somebody who is asked for documents or tokens; it may have a query."""
+
+    def read(given: str) -> str:
+        return str(url.read_url(given, query=True))
+
+    return text("an https URL", read)
+
+
+# Identifiers that are compared to the letter: nothing in them that looks like something else.
+_EXACT = re.compile(r"[!-~]{1,512}")
+
+
+def issuer() -> Form:
+    """What tokens say of who issued them. It is compared and not dialled, so it need not be a URL."""
+
+    def read(given: str) -> str:
+        if not _EXACT.fullmatch(given):
+            raise ValueError("is not what an issuer can be called: up to 512 printable ASCII characters")
+        if given.lower().startswith("http:"):
+            raise ValueError("is not an https URL: nobody is who a document in clear text says")
+        return given
+
+    return text("an issuer, such as https://login.example.com", read)
+
+
+def identifier(noun: str) -> Form:
+    """A word of somebody else's that is compared to the letter."""
+
+    def read(given: str) -> str:
+        if not _EXACT.fullmatch(given):
+            raise ValueError(f"is not a {noun}: up to 512 printable ASCII characters, without spaces")
+        return given
+
+    return text(f"a {noun}", read)
+
+
 # RFC 9110 5.6.2: token.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 # What the gate itself decides about each forwarded request.

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
+from mcpgate.config.judge_issuers import accepted, judge_issuers
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
+from mcpgate.wire.oauth import WELL_KNOWN
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -29,8 +31,12 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for listener in drafts["listener"]:
         _client_certificates(listener)
         _balancers(listener)
-        _somebody_is_asked(listener)
-        _both_are_asked(listener)
+        issuers = bool(accepted(listener, drafts["issuer"])) or "issuer" in sheet.unread
+        _somebody_is_asked(listener, issuers)
+        _both_are_asked(listener, issuers)
+    for issuer in drafts["issuer"]:
+        _client_key(issuer)
+    judge_issuers(drafts, all_read="issuer" not in sheet.unread)
     for upstream in drafts["upstream"]:
         _client_key(upstream)
         if "credential" in upstream.inner:
@@ -44,6 +50,9 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for credential in drafts["credential"]:
         _client_key(credential)
         _who(credential)
+    for route in drafts["route"]:
+        if str(route.get("path") or "").startswith(WELL_KNOWN):
+            route.report("path", f"is below {WELL_KNOWN}, where the gate itself says what clients must know")
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
@@ -122,12 +131,12 @@ def _balancers(listener: Draft) -> None:
         listener.report("proxy_from", "has no effect on a unix socket: who connects there has no address")
 
 
-def _somebody_is_asked(listener: Draft) -> None:
+def _somebody_is_asked(listener: Draft, issuers: bool) -> None:
     """A caller proves who it is, on loopback as anywhere, or somebody has said in so many words that on
     loopback nobody needs to."""
-    if not listener.sound("tokens", "client_certificates", "unsafe_anonymous"):
+    if not listener.sound("tokens", "client_certificates", "unsafe_anonymous", "issuers"):
         return
-    asked = bool(listener.get("tokens")) or listener.get("client_certificates") != "off"
+    asked = bool(listener.get("tokens")) or issuers or listener.get("client_certificates") != "off"
     if asked:
         if listener.get("unsafe_anonymous"):
             listener.report("unsafe_anonymous", "has no effect where callers can prove who they are")
@@ -145,14 +154,15 @@ def _somebody_is_asked(listener: Draft) -> None:
         )
 
 
-def _both_are_asked(listener: Draft) -> None:
+def _both_are_asked(listener: Draft, issuers: bool) -> None:
     if not listener.get("certificate_and_token") or not listener.sound("tokens", "client_certificates"):
         return
     if listener.get("client_certificates") != "required":
         what = 'needs client_certificates = "required", or the handshake would let in whoever has none'
         listener.report("certificate_and_token", what)
-    if not listener.get("tokens"):
-        listener.report("certificate_and_token", "can be met by nobody while tokens is false")
+    if not listener.get("tokens") and not issuers:
+        what = "can be met by nobody while tokens is false and tokens of no issuer are accepted"
+        listener.report("certificate_and_token", what)
 
 
 def _client_key(upstream: Draft) -> None:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from mcpgate.config.problem import Problem
 from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.config.tables.gate import GateTable, LimitsTable
+from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.policy import BudgetTable, DetectorTable
 from mcpgate.config.tables.route import RouteTable
@@ -24,6 +25,7 @@ from mcpgate.config.tables.upstream import UpstreamTable
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {
     "listener": ListenerTable,
+    "issuer": IssuerTable,
     "upstream": UpstreamTable,
     "credential": CredentialTable,
     "route": RouteTable,
@@ -54,6 +56,7 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
+    issuers: tuple[IssuerTable, ...] = ()
     credentials: tuple[CredentialTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()

@@ -84,6 +84,13 @@ class ListenerTable:
     tokens: bool = option(
         "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
     )
+    issuers: tuple[str, ...] | None = option(
+        "The issuers whose tokens are accepted here, by their names; all that there are, if left out. "
+        "\"none\" accepts none.",
+        forms.many(forms.name(), lone=True),
+        default=None,
+        example='["okta", "github-actions"]',
+    )
     unsafe_anonymous: bool = option(
         "Serve callers who prove nothing, in the name of nobody; only where no proof is accepted, and on "
         "loopback.",
@@ -98,3 +105,7 @@ class ListenerTable:
         default=(),
         example='["10.0.0.5", "10.1.0.0/24"]',
     )
+
+    def accepts(self, issuer: str) -> bool:
+        """Whether tokens of an issuer are accepted here."""
+        return self.issuers is None or issuer in self.issuers
