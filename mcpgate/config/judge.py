@@ -11,6 +11,7 @@ from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
+from mcpgate.wire.oauth import WELL_KNOWN
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -39,6 +40,9 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     if all(upstreams) and "upstream" not in sheet.unread:
         for route in drafts["route"]:
             _leads_somewhere(route, upstreams)
+    for route in drafts["route"]:
+        if str(route.get("path") or "").startswith(WELL_KNOWN):
+            route.report("path", f"is below {WELL_KNOWN}, where the gate itself says what clients must know")
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
