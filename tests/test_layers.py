@@ -30,6 +30,8 @@ PURE = (
     "mcpgate/tls/certificate.py",
     "mcpgate/identity/principal.py",
     "mcpgate/identity/peer.py",
+    "mcpgate/identity/bound.py",
+    "mcpgate/identity/denied.py",
     "mcpgate/evidence/record.py",
     "mcpgate/holds/held.py",
     "mcpgate/holds/docket.py",
