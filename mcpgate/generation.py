@@ -33,6 +33,7 @@ from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
+from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.peer import known_names
 from mcpgate.identity.presets import terms_of
@@ -41,7 +42,7 @@ from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.patterns import Patterns
-from mcpgate.policy.rules import Callers, Policy, compile_rules
+from mcpgate.policy.rules import ALLOW, Callers, Policy, compile_rules
 from mcpgate.policy.who import Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
@@ -196,6 +197,15 @@ class Generation:
     session_keys: SessionKeys
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
+
+    def strays(self, tokens: IssuedTokens, now: float) -> tuple[str, ...]:
+        """What good tokens are bound to and is not there."""
+        return tokens.strays(
+            {route.name for route in self.config.routes},
+            {rule.name for rule in self.policy.rules if rule.action is ALLOW},
+            any(table.client_certificates != "off" for table in self.config.listeners),
+            now,
+        )
 
     def route(self, host: str, path: bytes) -> RouteTerms | None:
         """The route for a host and an exact path; one that names the host comes first."""

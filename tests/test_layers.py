@@ -39,6 +39,8 @@ PURE = (
     "mcpgate/identity/terms.py",
     "mcpgate/identity/claims.py",
     "mcpgate/identity/presets.py",
+    "mcpgate/identity/bound.py",
+    "mcpgate/identity/denied.py",
     "mcpgate/evidence/record.py",
     "mcpgate/holds/held.py",
     "mcpgate/holds/docket.py",

@@ -16,6 +16,7 @@ from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk
 from mcpgate.holds.office import Office
 from mcpgate.identity.accepts import Accepts
+from mcpgate.identity.uses import Uses
 from mcpgate.relay.crowd import Crowd
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.tasks import Tasks
@@ -52,6 +53,8 @@ class InForce:
         self.generation = generation
         self.accepts = accepts
         self.pools: dict[tuple[str, bytes], Pool] = {}
+        #: Which tokens are in use.
+        self.uses = Uses()
         #: Everybody who is connected, and what was refused.
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
