@@ -30,6 +30,7 @@ PURE = (
     "mcpgate/tls/certificate.py",
     "mcpgate/identity/principal.py",
     "mcpgate/identity/peer.py",
+    "mcpgate/identity/saml/xml.py",
     "mcpgate/evidence/record.py",
     "mcpgate/holds/held.py",
     "mcpgate/holds/docket.py",
