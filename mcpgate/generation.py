@@ -26,8 +26,10 @@ from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
+from mcpgate.identity.peer import known_names
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
+from mcpgate.policy.patterns import Patterns
 from mcpgate.policy.rules import Callers, Policy, compile_rules
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
@@ -61,6 +63,8 @@ class ListenerTerms:
     contexts: Mapping[Pair, SSL.Context]
     #: What client certificates must chain to; C{None} when none is asked for.
     clients: TrustStore | None
+    #: The names in client certificates that count.
+    client_names: Patterns
     #: The names this listener answers for: those of its certificates, of its public URL, and others
     #: that are configured. A wildcard is written as in certificates.
     hosts: frozenset[str]
@@ -270,6 +274,7 @@ class Builder:
             default=choose(pairs, public.host if public is not None else None, pairs[0]),
             contexts=made,
             clients=clients,
+            client_names=known_names(table.client_names),
             hosts=frozenset(hosts),
             origins=_origins(table),
             generation=self._number,

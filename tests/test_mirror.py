@@ -24,10 +24,13 @@ ELSEWHERE = {
     "identity/accepts.py": "relay/test_admission.py",
     # Every attack on assertions is one on their signatures.
     "identity/saml/signature.py": "identity/saml/test_assertion.py",
+    "identity/terms.py": "identity/test_claims.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
+    "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
+    "config/tables/issuer.py": "config/test_schema.py",
     "config/tables/listener.py": "config/test_schema.py",
     "config/tables/option.py": "config/test_schema.py",
     "config/tables/peer.py": "config/test_schema.py",

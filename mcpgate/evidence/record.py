@@ -33,7 +33,8 @@ VERSION = 1
 #: shorter; without a bound one call could fill the disk.
 TEXT_LENGTH = 1024
 
-Leg = Literal["inbound", "outbound"]
+#: A leg of an exchange, or a connection to somebody who is asked meanwhile: an issuer of tokens, say.
+Leg = Literal["inbound", "outbound", "provider"]
 
 
 @unique
@@ -204,7 +205,7 @@ def handshake_line(
     """One leg's handshake, finished or refused.
 
     @param time: As L{timestamp} writes it, here as everywhere below.
-    @param where: The listener's name (inbound) or the upstream's (outbound).
+    @param where: The listener's name (inbound), the upstream's (outbound), or that of whoever is asked.
     @param peer: C{address:port}, like C{local}.
     @param offer: What the client offered; of a refused handshake often the only facts.
     @param extra: Further facts that JSON can say.

@@ -165,7 +165,8 @@ class RouteRules:
 class Callers:
     """A class of callers: all to whom the same rules of a policy apply.
 
-    @ivar rules: Those about them, sorted by name; C{budgets} likewise.
+    @ivar rules: Those about them, sorted by name; C{budgets} likewise. Of those that allow only the ones
+        that their proof is for, if it says so.
     @ivar unmet: The names of those whose inbound demands their connections do not meet.
     """
 
@@ -226,7 +227,12 @@ class Policy:
         return known
 
     def _found(self, caller: Caller) -> Callers:
-        about = tuple(rule for rule in self.rules if rule.who.matches(caller))
+        only = caller.principal.rules
+        about = tuple(
+            rule
+            for rule in self.rules
+            if rule.who.matches(caller) and (only is None or rule.action is not ALLOW or rule.name in only)
+        )
         unmet = frozenset(
             rule.name
             for rule in about

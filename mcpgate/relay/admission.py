@@ -13,13 +13,14 @@ from attrs import evolve, frozen
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
+from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
 from mcpgate.policy.who import Address, Caller
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.own import Own, place_at
 from mcpgate.sessions.sealed import Kind, Session
-from mcpgate.tls.handshake import Handshake
+from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
 from mcpgate.wire.origin import preflight
@@ -52,7 +53,7 @@ FAILURES = frozenset(
     }
 )
 
-#: A caller on a loopback listener that asks for no proof.
+#: A caller on a loopback listener that asks for no proof (C{unsafe_anonymous}).
 ANONYMOUS = Principal(name="anonymous", how="anonymous", id="", expires=None)
 
 
@@ -153,7 +154,7 @@ def admit(
     generation: Generation,
     accepts: Accepts,
     sni: str | None,
-    certificate: Principal | Refusal | None,
+    peer: Certificate | None,
     now: float,
     address: Address | None = None,
     handshake: Handshake | None = None,
@@ -161,7 +162,7 @@ def admit(
     """
     Judge a head.
 
-    @param certificate: who the client certificate names, C{None} without one.
+    @param peer: the client's certificate, whose chain was verified; C{None} without one.
     @param address: where the caller connects from, and C{handshake} what its leg negotiated: asked for
         only if rules do (C{Regard.connection}). What is admitted is then good for this connection alone.
     @param now: Unix seconds.
@@ -186,7 +187,7 @@ def admit(
         return Own(head, host, place, cors, terms, generation)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
-    principal = identify(head.get(b"authorization"), terms, accepts, certificate, now)
+    principal = identify(head.get(b"authorization"), terms, accepts, peer, now)
     if isinstance(principal, Pending):
         return principal
     if isinstance(principal, Refusal):
@@ -263,26 +264,62 @@ def identify(
     authorization: bytes | None,
     terms: ListenerTerms,
     accepts: Accepts,
-    certificate: Principal | Refusal | None,
+    peer: Certificate | None,
     now: float,
 ) -> Principal | Refusal | Pending:
-    """Who the caller proved to be. A token that was presented must be good: there is no falling back."""
+    """Who the caller proved to be. What was presented must be good: there is no falling back."""
+    shown = _certified(terms, peer, now)
+    if isinstance(shown, Refusal) and _matters(shown, terms, authorization):
+        return shown
+    principal = _proved(authorization, terms, accepts, shown, now)
+    if isinstance(principal, Principal) and isinstance(shown, Principal) and principal is not shown:
+        # Rules may ask for both, so it holds for as long as both do.
+        expires = _sooner(principal.expires, shown.expires)
+        principal = evolve(principal, certificate=shown.name, expires=expires)
+    return principal
+
+
+def _certified(terms: ListenerTerms, peer: Certificate | None, now: float) -> Principal | Refusal | None:
+    """Who the client certificate names, if one is asked for."""
+    # A connection that is older than the configuration may have one that nobody asks for any more.
+    if peer is None or terms.table.client_certificates == "off":
+        return None
+    shown = principal_of(peer, terms.client_names)
+    if isinstance(shown, Principal) and shown.expires is not None and now >= shown.expires:
+        return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
+    return shown
+
+
+def _matters(refusal: Refusal, terms: ListenerTerms, authorization: bytes | None) -> bool:
+    """Whether a certificate that is no proof is one too much. Where nobody has said whose certificates
+    are known here, one that names nobody may come beside a good token."""
+    return (
+        authorization is None
+        or refusal.reason is not Reason.AUTH_CERTIFICATE
+        or terms.table.certificate_and_token
+        or not terms.client_names.every
+    )
+
+
+def _proved(
+    authorization: bytes | None,
+    terms: ListenerTerms,
+    accepts: Accepts,
+    shown: Principal | Refusal | None,
+    now: float,
+) -> Principal | Refusal | Pending:
+    both = terms.table.certificate_and_token
+    if both and shown is None:
+        # Those who came before it was demanded; the handshake lets in nobody without one.
+        return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
     if authorization is not None and terms.table.tokens:
         return accepts.issued.judge(authorization, now)
-    asked = terms.table.client_certificates != "off"
-    # A connection that is older than the configuration may have one that nobody asks for any more.
-    if certificate is not None and asked:
-        if (
-            isinstance(certificate, Principal)
-            and certificate.expires is not None
-            and now >= certificate.expires
-        ):
-            return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
-        return certificate
-    if terms.table.tokens or asked:
-        return Refusal(Reason.AUTH_MISSING)
-    # Only a loopback listener may be configured so; config.load refuses it elsewhere.
-    return ANONYMOUS
+    if shown is not None and not both:
+        return shown
+    if terms.table.unsafe_anonymous and not terms.table.tokens and terms.table.client_certificates == "off":
+        # Only a loopback listener may be configured so; config.load refuses it elsewhere.
+        return ANONYMOUS
+    return Refusal(Reason.AUTH_MISSING, "a token is demanded beside the certificate" if both else "")
 
 
 def _judge_body(head: RequestHead, generation: Generation) -> Refusal | None:

@@ -16,8 +16,6 @@ from cryptography import x509
 
 from mcpgate.evidence.record import where
 from mcpgate.identity.accepts import Pending
-from mcpgate.identity.peer import principal_of
-from mcpgate.identity.principal import Principal
 from mcpgate.policy.who import address_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
@@ -77,7 +75,6 @@ class Inbound:
         "_awaiting",
         "_began",
         "_buffer",
-        "_certificate",
         "_chunks",
         "_exchange",
         "_heads",
@@ -118,7 +115,6 @@ class Inbound:
         #: Who its failures count for (C{relay.crowd}).
         self.source = source
         self._listening = listening
-        self._certificate: Principal | Refusal | None = None
         self._buffer = b""
         self._judged = 0
         self._began = 0.0
@@ -142,7 +138,6 @@ class Inbound:
         self.record = record
         self.shaken = handshake
         if handshake.peer is not None:
-            self._certificate = principal_of(handshake.peer)
             self._heads = Heads(HEADS_OF_ONE)
             self.chain = tuple(verified_chain(self.stream.connection))
         self.stream.owner = self
@@ -425,7 +420,7 @@ class Inbound:
             generation=force.generation,
             accepts=force.accepts,
             sni=self.sni,
-            certificate=self._certificate,
+            peer=self.shaken.peer if self.shaken is not None else None,
             now=force.wall(),
             address=address_of(self.peer) if asked.address else None,
             handshake=self.shaken if asked.handshake else None,

@@ -222,7 +222,13 @@ def _followed(call: Call, one: Recorded) -> Call:
 def caller_of(one: Recorded) -> Caller:
     """The caller, as far as the record tells."""
     principal = Principal(
-        one.principal or "", one.how or "", one.proof or "", None, issuer=one.issuer, subject=one.subject
+        one.principal or "",
+        one.how or "",
+        one.proof or "",
+        None,
+        issuer=one.issuer,
+        subject=one.subject,
+        certificate=one.principal if one.how == "certificate" else None,
     )
     if one.inbound is None:
         return Caller(principal)
@@ -312,6 +318,9 @@ def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
         told = evolve(told, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject)
     if one.inbound is None:
         told = evolve(told, address=())
+    if one.how != "certificate" and (one.inbound is None or one.inbound.handshake.peer is not None):
+        # Who a certificate named that was shown beside another proof is not on record.
+        told = evolve(told, certificate=EVERYBODY.certificate)
     if not told.matches(caller):
         return False
     return True if told == who else None

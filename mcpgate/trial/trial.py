@@ -95,13 +95,14 @@ def caller_of(who: WhoTable, transport: TransportTable) -> Caller:
         "subject": who.subject,
         "groups": who.group,
         "claims": who.claims,
+        "certificate": who.certificate,
     }
-    if who.certificate is not None:
-        principal = Principal(who.certificate, "certificate", "", None, **proof)  # type: ignore[arg-type]
-    elif who.token is not None:
+    if who.token is not None:
         principal = Principal(who.token, "token", "", None, **proof)  # type: ignore[arg-type]
     elif who.issuer is not None or who.subject is not None:
         principal = Principal(who.subject or "", "jwt", "", None, **proof)  # type: ignore[arg-type]
+    elif who.certificate is not None:
+        principal = Principal(who.certificate, "certificate", "", None, **proof)  # type: ignore[arg-type]
     else:
         principal = ANONYMOUS
     shown = who.certificate is not None or transport.inbound.client_certificate

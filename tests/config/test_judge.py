@@ -81,7 +81,8 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"budget": [{"name": "b", "calls": 1, "on": {"direction": "answer"}}]}, ["budget[0].on.direction"]),
         ({"budget": [{"name": "b", "calls": 1, "who": {"subject": "x"}}]}, ["budget[0].who.subject"]),
         ({"listener": [{**LISTENER, "tokens": False}]}, ["listener[0].tokens"]),
-        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, []),
+        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, ["listener[0].tokens"]),
+        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g", "unsafe_anonymous": True}]}, []),
         (
             {"listener": [{**LISTENER, "client_certificates": "optional"}]},
             ["listener[0].client_certificates"],

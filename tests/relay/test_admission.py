@@ -15,10 +15,22 @@ from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, identify, too_often
+from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.wire.http import RequestHead, read_request_head
 
-CERTIFIED = Principal("ci.example", "certificate", "00", None)
+ENDS = 1_000.0
+
+
+def certificate(*names: str, uris: tuple[str, ...] = ()) -> Certificate:
+    """A client's certificate, good until L{ENDS}."""
+    moment = datetime.fromtimestamp(ENDS, UTC)
+    return Certificate("", "", "01", "ab" * 32, "", moment, moment, "", dns_names=names, uris=uris)
+
+
+CERTIFIED = certificate("ci.example")
+CERTIFIED_PRINCIPAL = Principal("ci.example", "certificate", "ab" * 32, ENDS, certificate="ci.example")
+NAMELESS = certificate()
 
 
 @pytest.fixture
@@ -48,6 +60,21 @@ name = "open"
 listen = "tcp:0:interface=127.0.0.2"
 certificates = "{pem}"
 tokens = false
+unsafe_anonymous = true
+[[listener]]
+name = "known"
+listen = "tcp:0:interface=127.0.0.3"
+certificates = "{pem}"
+client_certificates = "optional"
+client_ca = "{tmp_path}/ca.pem"
+client_names = ["CI.example", "spiffe://example.org/*"]
+[[listener]]
+name = "both"
+listen = "tcp:0:interface=127.0.0.4"
+certificates = "{pem}"
+client_certificates = "required"
+client_ca = "{tmp_path}/ca.pem"
+certificate_and_token = true
 [[upstream]]
 name = "one"
 url = "https://one.test/mcp"
@@ -78,7 +105,7 @@ def judged(
     *,
     accepts: Accepts | None = None,
     sni: str | None = None,
-    certificate: Principal | Refusal | None = CERTIFIED,
+    certificate: Certificate | None = CERTIFIED,
     listener: str = "public",
 ) -> Admission | Denial | Preflight:
     return admit(
@@ -87,7 +114,7 @@ def judged(
         generation=generation,
         accepts=accepts or Accepts(),
         sni=sni,
-        certificate=certificate,
+        peer=certificate,
         now=0.0,
     )
 
@@ -157,34 +184,78 @@ def test_who_the_caller_is(generation: Generation, tmp_path: Path) -> None:
     accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
     public, open_to_all = generation.listeners["public"], generation.listeners["open"]
     good, bad = f"Bearer {text}".encode(), b"Bearer nonsense"
-    nameless = Refusal(Reason.AUTH_CERTIFICATE)
 
     found = identify(good, public, accepts, CERTIFIED, 1.0)
     assert isinstance(found, Principal) and (found.name, found.how) == ("ci", "token")
-    assert identify(None, public, accepts, CERTIFIED, 1.0) is CERTIFIED
-    assert identify(None, public, accepts, nameless, 1.0) is nameless
+    assert (found.certificate, found.expires) == ("ci.example", 60.0)
+    found = identify(good, public, accepts, NAMELESS, 1.0)
+    assert isinstance(found, Principal) and (found.name, found.certificate) == ("ci", None)
+    assert identify(None, public, accepts, CERTIFIED, 1.0) == CERTIFIED_PRINCIPAL
     assert identify(None, open_to_all, accepts, None, 1.0) is ANONYMOUS
-    for authorization, certificate, expected in (
+    for authorization, peer, expected in (
         (bad, CERTIFIED, Reason.AUTH_INVALID),
+        (None, NAMELESS, Reason.AUTH_CERTIFICATE),
         (None, None, Reason.AUTH_MISSING),
     ):
-        refused = identify(authorization, public, accepts, certificate, 1.0)
+        refused = identify(authorization, public, accepts, peer, 1.0)
         assert isinstance(refused, Refusal) and refused.reason is expected
     late = identify(good, public, accepts, CERTIFIED, 61.0)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
 
 
+def test_a_certificate_must_be_for_a_name_that_is_known_where_names_are_listed(
+    generation: Generation, tmp_path: Path
+) -> None:
+    """Also beside a good token: the list is about certificates, whatever else there is."""
+    _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 60, 0.0)
+    accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
+    known, good = generation.listeners["known"], f"Bearer {text}".encode()
+    for peer, name in (
+        (certificate("other.example", "ci.example"), "ci.example"),
+        (certificate("x.example", uris=("spiffe://example.org/a",)), "spiffe://example.org/a"),
+    ):
+        found = identify(None, known, accepts, peer, 1.0)
+        assert isinstance(found, Principal) and (found.name, found.certificate) == (name, name)
+        found = identify(good, known, accepts, peer, 1.0)
+        assert isinstance(found, Principal) and (found.name, found.certificate) == ("ci", name)
+    for peer in (certificate("x.example"), NAMELESS, certificate(uris=("spiffe://other/a",))):
+        for authorization in (None, good):
+            refused = identify(authorization, known, accepts, peer, 1.0)
+            assert isinstance(refused, Refusal) and refused.reason is Reason.AUTH_CERTIFICATE
+    found = identify(good, known, accepts, None, 1.0)
+    assert isinstance(found, Principal) and found.certificate is None
+
+
+def test_both_proofs_may_be_demanded(generation: Generation, tmp_path: Path) -> None:
+    """Then neither is one without the other, and what is proved ends with the first of them."""
+    _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 2_000, 0.0)
+    accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
+    both, good = generation.listeners["both"], f"Bearer {text}".encode()
+    found = identify(good, both, accepts, CERTIFIED, 1.0)
+    assert isinstance(found, Principal)
+    assert (found.name, found.how, found.certificate, found.expires) == ("ci", "token", "ci.example", ENDS)
+    for authorization, peer, now, expected in (
+        (None, CERTIFIED, 1.0, Reason.AUTH_MISSING),
+        (good, None, 1.0, Reason.AUTH_MISSING),
+        (None, None, 1.0, Reason.AUTH_MISSING),
+        (good, NAMELESS, 1.0, Reason.AUTH_CERTIFICATE),
+        (b"Bearer nonsense", CERTIFIED, 1.0, Reason.AUTH_INVALID),
+        (good, CERTIFIED, ENDS, Reason.AUTH_EXPIRED),
+    ):
+        refused = identify(authorization, both, accepts, peer, now)
+        assert isinstance(refused, Refusal) and refused.reason is expected
+
+
 def test_an_admission_holds_only_while_nothing_changed(generation: Generation) -> None:
     """Another generation, other tokens or the end of the proof: it is judged again."""
     accepts = Accepts()
-    short = Principal("ci", "token", "0", expires=10.0)
-    found = judged(generation, head(), accepts=accepts, certificate=short)
+    found = judged(generation, head(), accepts=accepts)
     assert isinstance(found, Admission)
-    assert found.still_good(generation, accepts, None, 9.9)
-    assert not found.still_good(generation, accepts, None, 10.0)
-    assert not found.still_good(generation, Accepts(), None, 9.9)
-    assert found.still_good(generation, accepts, found.host, 9.9)
-    assert not found.still_good(generation, accepts, "other.test", 9.9)
+    assert found.still_good(generation, accepts, None, ENDS - 0.1)
+    assert not found.still_good(generation, accepts, None, ENDS)
+    assert not found.still_good(generation, Accepts(), None, ENDS - 0.1)
+    assert found.still_good(generation, accepts, found.host, ENDS - 0.1)
+    assert not found.still_good(generation, accepts, "other.test", ENDS - 0.1)
     assert found.forward.endswith(b"\r\n") and not found.forward.endswith(b"\r\n\r\n")
     assert b"content-length" not in found.forward.lower()
 
@@ -196,7 +267,7 @@ def test_what_was_found_before_a_denial_is_kept_for_the_record(generation: Gener
     assert stranger.route is not None and stranger.route.name == "one"
     assert stranger.principal is None
     known = judged(generation, head(method="OPTIONS"))
-    assert isinstance(known, Denial) and known.principal is CERTIFIED
+    assert isinstance(known, Denial) and known.principal == CERTIFIED_PRINCIPAL
 
 
 def test_a_failure_too_many_keeps_what_was_found_and_says_what_it_was(generation: Generation) -> None:
@@ -211,10 +282,9 @@ def test_a_failure_too_many_keeps_what_was_found_and_says_what_it_was(generation
 
 def test_a_client_certificate_counts_until_it_expires(generation: Generation) -> None:
     """Also on a connection whose handshake was made before."""
-    short = Principal("ci.example", "certificate", "00", expires=10.0)
-    public = generation.listeners["public"]
-    assert identify(None, public, Accepts(), short, 9.9) is short
-    late = identify(None, public, Accepts(), short, 10.0)
+    found = judged(generation, head())
+    assert isinstance(found, Admission) and found.principal == CERTIFIED_PRINCIPAL
+    late = identify(None, generation.listeners["public"], Accepts(), CERTIFIED, ENDS)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
 
 
@@ -311,4 +381,4 @@ def test_a_body_that_is_refused_later_is_refused_to_the_same_page(generation: Ge
     found = judged(generation, head(PAGE))
     assert isinstance(found, Admission)
     denial = found.denied(Refusal(Reason.FRAME_CHUNK))
-    assert (denial.route, denial.principal, denial.cors) == (found.route, CERTIFIED, found.cors)
+    assert (denial.route, denial.principal, denial.cors) == (found.route, CERTIFIED_PRINCIPAL, found.cors)
