@@ -26,6 +26,7 @@ from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
+from mcpgate.identity.granted import Granting, Grants
 from mcpgate.identity.peer import known_names
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
@@ -47,6 +48,7 @@ from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
+    from mcpgate.identity.saml.assertion import SamlTerms
     from mcpgate.relay.judged import Judged, Undecided
 
 T = TypeVar("T")
@@ -165,6 +167,8 @@ class Generation:
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
+    #: Who vouches for callers by assertions, and what such callers get for it.
+    grants: Grants
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
@@ -198,6 +202,7 @@ class Builder:
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         session_keys = self._attempt("gate.state", self._session_keys)
+        grants = self._grants(session_keys or SessionKeys())
         budgets = compile_budgets(config.budgets)
         policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
         self._attempt("gate", self._reading.confirm)
@@ -216,6 +221,7 @@ class Builder:
             },
             policy=policy,
             session_keys=session_keys,
+            grants=grants,
             reading=self._reading,
         )
 
@@ -234,6 +240,32 @@ class Builder:
             return SessionKeys(read_keys(raw), self._config.limits.session_lifetime)
         except KeyFileError as error:
             raise MaterialError(f"{path}: {error}") from None
+
+    def _grants(self, keys: SessionKeys) -> Grants:
+        tables = self._config.samls
+        if not tables:
+            return Grants(keys)
+        try:
+            from mcpgate.identity.saml.terms import Assertions, load_saml
+        except ImportError:
+            missing = "needs signxml and lxml, which are not installed: pip install 'mcpgate[saml]'"
+            self._problems.append(self._config.problem(f"saml.{tables[0].name}.metadata", missing))
+            return Grants(keys)
+        known: dict[str, SamlTerms] = {}
+        for table in tables:
+            at = f"saml.{table.name}.metadata"
+            terms = self._attempt(at, partial(load_saml, self._reading, table))
+            if terms is None:
+                continue
+            other = known.setdefault(terms.provider.entity_id, terms)
+            if other is not terms:
+                twice = f"is of the same identity provider as saml.{other.name}.metadata"
+                self._problems.append(self._config.problem(at, twice))
+        granting = (
+            Granting(table.name, frozenset(table.routes) or None, table.scopes, table.lifetime)
+            for table in tables
+        )
+        return Grants(keys, {one.name: one for one in granting}, Assertions(tuple(known.values())))
 
     def _attempt(self, path: str, step: Callable[[], T]) -> T | None:
         try:

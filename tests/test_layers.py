@@ -58,6 +58,7 @@ PURE = (
     "mcpgate/config/problem.py",
     "mcpgate/config/draft.py",
     "mcpgate/config/judge.py",
+    "mcpgate/config/judge_saml.py",
     "mcpgate/config/judge_issuers.py",
     "mcpgate/config/judge_credentials.py",
     "mcpgate/config/advice.py",

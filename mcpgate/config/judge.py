@@ -11,6 +11,7 @@ from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
 from mcpgate.config.judge_issuers import accepted, judge_issuers
+from mcpgate.config.judge_saml import judge_saml
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
 
@@ -53,6 +54,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
             _is_about_routes(rule, routes)
+    judge_saml(sheet, drafts, routes if all(routes) and "route" not in sheet.unread else ())
     detectors = [*sorted(NAMES), *(str(detector.get("name") or "") for detector in drafts["detector"])]
     for detector in drafts["detector"]:
         _detector(detector)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import msgspec
 from attrs import field, frozen
@@ -26,6 +27,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.sealed import KEY_ID_SIZE, KEY_SIZE, SessionKeys, decoded, encoded
+
+if TYPE_CHECKING:
+    # It needs what the extra "saml" installs.
+    from mcpgate.identity.saml.terms import Assertions
 
 PREFIX = b"mcpgate_s_"
 #: It is sent with each request: balancers before us often take heads of 8 KiB, and heads up to 4 KiB are
@@ -63,22 +68,26 @@ class Grant(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 @frozen
 class Granting:
-    """What one C{[[saml]]} table says of tokens that are granted by it, while they live."""
+    """What a C{[[saml]]} table says of tokens that are granted by it. C{routes}: C{None}: all."""
 
     name: str
     routes: frozenset[str] | None = None
+    scopes: tuple[str, ...] = ()
+    lifetime: float = 900.0
 
 
 @frozen(eq=False)
-class GrantKeys:
+class Grants:
     """
-    What seals and opens granted tokens in one generation.
+    Who vouches for callers in one generation, and what seals and opens the tokens that they get for it.
 
-    @ivar granting: Who may have vouched for a subject, by name.
+    @ivar granting: By the names of those who vouch.
+    @ivar assertions: What judges their assertions; C{None} where nobody vouches.
     """
 
     keys: SessionKeys
     granting: Mapping[str, Granting] = field(factory=dict)
+    assertions: Assertions | None = None
     _ciphers: dict[bytes, AESGCM] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:

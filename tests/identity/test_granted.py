@@ -14,7 +14,7 @@ from mcpgate.identity.granted import (
     TOKEN_MOST,
     Grant,
     Granting,
-    GrantKeys,
+    Grants,
     TooLarge,
     id_of,
     is_granted,
@@ -26,13 +26,13 @@ from mcpgate.sessions.sealed import SessionKey, SessionKeys
 NOW = 1_800_000_000.0
 
 
-def keys(*secrets: bytes, granting: tuple[Granting, ...] = (Granting("corp"),)) -> GrantKeys:
+def keys(*secrets: bytes, granting: tuple[Granting, ...] = (Granting("corp"),)) -> Grants:
     """Of these session keys, each a day older than the next."""
     session_keys = tuple(
         SessionKey(secret[:6], NOW - 86400.0 * (len(secrets) - index), secret)
         for index, secret in enumerate(secrets or (b"a" * 32,))
     )
-    return GrantKeys(SessionKeys(session_keys), {one.name: one for one in granting})
+    return Grants(SessionKeys(session_keys), {one.name: one for one in granting})
 
 
 GRANT = Grant("corp", "alice@example.org", NOW + 900, ("dev",), {"mail": "a@b"}, ("mcp",))
@@ -113,7 +113,7 @@ def test_a_token_that_no_head_could_carry_is_not_made() -> None:
     with pytest.raises(TooLarge, match="more than 3072"):
         keys().seal(Grant("corp", "alice", NOW + 900, tuple(f"group-{n}" for n in range(300))), NOW)
     with pytest.raises(ValueError, match="no session key"):
-        GrantKeys(SessionKeys(), {"corp": Granting("corp")}).seal(GRANT, NOW)
+        Grants(SessionKeys(), {"corp": Granting("corp")}).seal(GRANT, NOW)
 
 
 TOKEN = keys().seal(GRANT, NOW)

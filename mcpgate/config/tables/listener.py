@@ -98,6 +98,12 @@ class ListenerTable:
         default=False,
         example="true",
     )
+    token_endpoint: str = option(
+        "Path at which SAML assertions are exchanged for tokens, where a [[saml]] is configured.",
+        forms.path(),
+        default="/token",
+        example='"/oauth/token"',
+    )
     proxy_from: tuple[IPv4Network | IPv6Network, ...] = option(
         "Balancers whose connections begin with a PROXY protocol header (version 2) that says who the "
         "caller is; from nobody else is one accepted.",

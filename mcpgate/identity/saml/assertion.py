@@ -50,6 +50,7 @@ class SamlTerms:
     By what one identity provider's assertions are judged.
 
     @ivar name: What records and rules call it.
+    @ivar audiences: What we are called, beside the URL of the token endpoint.
     @ivar skew: Seconds by which its clock and ours may differ.
     @ivar max_lifetime: Seconds that an assertion may have left.
     @ivar groups: The attribute with the groups of its subject.
@@ -58,6 +59,7 @@ class SamlTerms:
 
     name: str
     provider: IdentityProvider
+    audiences: frozenset[str] = frozenset()
     skew: float = 30.0
     max_lifetime: float = 300.0
     groups: str | None = None
@@ -84,19 +86,11 @@ class Vouched:
     over: float
 
 
-def judge(
-    raw: bytes,
-    known: Sequence[SamlTerms],
-    *,
-    audiences: Mapping[str, frozenset[str]],
-    recipient: str,
-    now: float,
-) -> Vouched | Refusal:
+def judge(raw: bytes, known: Sequence[SamlTerms], *, recipient: str, now: float) -> Vouched | Refusal:
     """
     Judge an assertion.
 
     @param known: the identity providers whose assertions are accepted there.
-    @param audiences: for each of them by its name, what we are called.
     @param recipient: the URL of the token endpoint that it came to.
     @param now: Unix seconds.
     """
@@ -113,7 +107,7 @@ def judge(
             raise XmlError(f"the metadata of {terms.name} is over (validUntil)")
         _judge_parts(root)
         assertion = signed(root, terms.provider.certificates, ASSERTION_MOST)
-        return _judge(assertion, terms, audiences[terms.name], recipient, now)
+        return _judge(assertion, terms, recipient, now)
     except XmlError as error:
         return Refusal(Reason.AUTH_ASSERTION, str(error))
 
@@ -150,16 +144,14 @@ def _judge_parts(root: etree._Element) -> None:
             raise XmlError(f"its {tag.rpartition('}')[2]} is there twice")
 
 
-def _judge(
-    assertion: etree._Element, terms: SamlTerms, audiences: frozenset[str], recipient: str, now: float
-) -> Vouched:
+def _judge(assertion: etree._Element, terms: SamlTerms, recipient: str, now: float) -> Vouched:
     """Judge what was signed."""
     if _issuer(assertion) != terms.provider.entity_id:
         raise XmlError("the issuer that is signed is another one")
     issued = read_time(assertion.get("IssueInstant") or "")
     if issued > now + terms.skew:
         raise XmlError("it was issued in the future")
-    ends = [_conditions(only(assertion, "Conditions"), terms, audiences, now)]
+    ends = [_conditions(only(assertion, "Conditions"), terms, recipient, now)]
     subject = only(assertion, "Subject")
     ends.append(_confirmed(subject, terms, recipient, now))
     asked = {*terms.attributes.values(), *((terms.groups,) if terms.groups is not None else ())}
@@ -193,12 +185,13 @@ def _once(issuer: str, id: str) -> str:
 
 
 def _conditions(
-    conditions: etree._Element, terms: SamlTerms, audiences: frozenset[str], now: float
+    conditions: etree._Element, terms: SamlTerms, recipient: str, now: float
 ) -> float | None:
     end = _within(conditions, "its conditions", terms, now)
     for element in conditions:
         if element.tag not in _CONDITIONS:
             raise XmlError("it has a condition that is not understood")
+    audiences = terms.audiences | {recipient}
     restrictions = children(conditions, "AudienceRestriction")
     if not restrictions:
         raise XmlError("it is for no stated audience")

@@ -45,9 +45,7 @@ def terms(*signers: Signer, entity: str = ENTITY, until: str = "", **more: objec
 
 def judged(raw: bytes, *known: SamlTerms, now: float = NOW) -> Vouched | Refusal:
     """What the gate makes of it."""
-    known = known or (terms(),)
-    audiences = {one.name: frozenset({RECIPIENT}) for one in known}
-    return judge(raw, known, audiences=audiences, recipient=RECIPIENT, now=now)
+    return judge(raw, known or (terms(),), recipient=RECIPIENT, now=now)
 
 
 def tree(raw: bytes) -> etree._Element:
@@ -119,6 +117,14 @@ def test_one_saml_assertion_has_one_id_and_another_has_another() -> None:
     shorter = judged(assertion(issuer=ENTITY + "x", id="_a"), terms(entity=ENTITY + "x"))
     longer = judged(assertion(id="x_a"))
     assert isinstance(shorter, Vouched) and isinstance(longer, Vouched) and shorter.id != longer.id
+
+
+def test_a_saml_audience_may_be_what_else_we_are_called() -> None:
+    """Identity providers often have an entity id for each service; the endpoint's URL counts as well."""
+    known = terms(audiences=frozenset({"urn:gate"}))
+    for audience in ("urn:gate", RECIPIENT, ["urn:other", "urn:gate"]):
+        assert isinstance(judged(assertion(audience=audience), known), Vouched)
+    assert isinstance(judged(assertion(audience="urn:gate")), Refusal)
 
 
 # What is refused. Each attack gives a document, and words of the refusal that belong to no other.
