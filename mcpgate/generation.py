@@ -45,6 +45,7 @@ from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import PeerTerms, UpstreamTerms
 from mcpgate.wire.mirrored import Mirrors
+from mcpgate.wire.oauth import Guide, metadata_path
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ class ListenerTerms:
         """
         assert self.public is not None, "issuers are accepted only where there is a public_url"
         return str(Url(host, self.public.port, path))
+
+    def guide(self, host: str, table: RouteTable) -> Guide | None:
+        """Where a caller of a route learns how to get a token, if any but ours are accepted."""
+        if not self.authorization_servers:
+            return None
+        return Guide(self.resource(host, metadata_path(table.path)), table.scopes)
 
     @property
     def name(self) -> str:
@@ -148,6 +155,11 @@ class RouteTerms:
     pages: Pages = field(factory=Pages, init=False)
     #: Which names of lists which callers could use (C{relay.listing}).
     usable: dict[tuple[Callers, str, str], bool] = field(factory=dict, init=False)
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """What a caller's token must have for anything on it."""
+        return frozenset(self.table.scopes)
 
     @cached_property
     def place(self) -> bytes:

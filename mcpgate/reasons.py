@@ -347,7 +347,9 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     ),
     Reason.AUTH_REPLAYED: Answer(401, CODE_AUTH, "This proof was used before."),
     Reason.AUTH_SCOPE: Answer(
-        403, CODE_AUTH, "The bearer token's scope does not cover this; ask for the scopes in the challenge."
+        403,
+        CODE_AUTH,
+        "What you prove yourself by does not cover this; it takes a token with the scopes named here.",
     ),
     Reason.AUTH_UNAVAILABLE: Answer(
         503, CODE_AUTH, "The token's issuer cannot be reached to verify it; try again later."

@@ -16,6 +16,7 @@ from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
+from mcpgate.policy.scopes import lacking
 from mcpgate.policy.who import Address, Caller
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.own import Own, place_at
@@ -192,6 +193,10 @@ def admit(
         return principal
     if isinstance(principal, Refusal):
         return Denial(principal, route, cors=cors)
+    if route.table.scopes:
+        scarce = lacking(route.scopes, principal.scopes, f"the route {route.name}")
+        if scarce is not None:
+            return Denial(scarce, route, principal, cors)
     refusal = _judge_body(head, generation)
     if refusal is not None:
         return Denial(refusal, route, principal, cors)

@@ -51,6 +51,7 @@ from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.oauth import Guide
 from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
@@ -496,8 +497,17 @@ class Exchange:
         """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
-        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close)
-        self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
+        status = ANSWERS[refusal.reason].status
+        guide = self._guide() if status in (401, 403) else None
+        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
+        self._answer(raw, status, refusal, close=close)
+
+    def _guide(self) -> Guide | None:
+        """Where its caller learns how to get a token, if it can."""
+        route = self.admission.route if self.admission is not None else self._route
+        if route is None or self._head is None:
+            return None
+        return self.inbound.terms.guide(self._head.host.decode("ascii"), route.table)
 
     def abandon(self, refusal: Refusal) -> None:
         """The caller is gone, or the gate is going: carry it on to the upstream."""

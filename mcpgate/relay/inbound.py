@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from mcpgate.evidence.record import where
+from mcpgate.generation import ListenerTerms
 from mcpgate.identity.accepts import Pending
 from mcpgate.policy.who import address_of
 from mcpgate.reasons import Reason, Refusal
@@ -432,6 +433,11 @@ class Inbound:
         if isinstance(judged, Preflight | Own):
             return Denial(Refusal(Reason.ROUTE_UNKNOWN, "its path has become the gate's own"))
         return judged
+
+    @property
+    def terms(self) -> ListenerTerms:
+        """What its listener demands now."""
+        return self._listening.terms
 
     def failing(self) -> int:
         """Its caller failed to prove something: 0, or how many seconds it is too much for."""

@@ -137,7 +137,7 @@ class ResourceMetadata:
             own.terms.resource(own.host, table.path),
             name=self.route.name,
             servers=own.terms.authorization_servers,
-            scopes=(),
+            scopes=(*table.scopes, *own.generation.policy.scopes_at(self.route.name)),
             bound=False,
         )
         return Served(answer.own_bytes(200, said, b"max-age=%d" % KEPT))

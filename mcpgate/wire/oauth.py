@@ -1,4 +1,5 @@
-"""What clients of OAuth are told, and where: the names of a resource's metadata and what stands in them.
+"""What clients of OAuth are told, and where: the names of a resource's metadata, what stands in them, and the
+challenge that leads there.
 
 A protected resource has its metadata at a place that is made of its own URL (RFC 9728 section 3.1); MCP
 has clients look there also without a challenge, and at the root of the host besides.
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from attrs import frozen
+
 #: All that stands here is the gate's own (RFC 8615), and no route can.
 WELL_KNOWN = "/.well-known/"
 RESOURCE = "/.well-known/oauth-protected-resource"
@@ -15,6 +18,39 @@ RESOURCE = "/.well-known/oauth-protected-resource"
 SERVER = "/.well-known/oauth-authorization-server"
 #: RFC 7522 section 2.1.
 SAML_GRANT = "urn:ietf:params:oauth:grant-type:saml2-bearer"
+
+
+#: The scheme of challenges where there is no metadata to lead to.
+_REALM = 'realm="mcpgate"'
+
+
+@frozen
+class Guide:
+    """
+    Where a caller learns how to get a token for a route.
+
+    @ivar metadata: The URL of the route's metadata.
+    @ivar scopes: What a token must have for anything on the route.
+    """
+
+    metadata: str
+    scopes: tuple[str, ...] = ()
+
+
+def challenge(guide: Guide | None, *, error: str = "", description: str = "", scope: str = "") -> str:
+    """
+    A challenge (RFC 6750 section 3, RFC 9728 section 5.1).
+
+    @param guide: C{None} where no tokens of issuers are accepted, so that nobody can be led to one.
+    @param error: what was wrong with what the caller showed, if it showed anything.
+    @param scope: the scopes that are needed; by default those of the route. Without any, clients ask for all
+        that the metadata name.
+    """
+    scope = scope or (" ".join(guide.scopes) if guide is not None else "")
+    said = [_REALM] if guide is None else [f'resource_metadata="{guide.metadata}"']
+    named = (("scope", scope), ("error", error), ("error_description", description))
+    said += [f'{name}="{value}"' for name, value in named if value]
+    return "Bearer " + ", ".join(said)
 
 
 def metadata_path(path: str) -> str:
