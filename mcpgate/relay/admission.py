@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
+from mcpgate.identity.bound import Presented
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
@@ -85,6 +86,8 @@ class Admission:
     expires: float | None
     generation: Generation
     accepts: Accepts
+    #: Whether something of the connection went into it that is no part of the head: an address.
+    only_here: bool
 
     def still_good(
         self, generation: Generation, accepts: Accepts, sni: str | None, now: float
@@ -164,8 +167,8 @@ def admit(
     Judge a head.
 
     @param peer: the client's certificate, whose chain was verified; C{None} without one.
-    @param address: where the caller connects from, and C{handshake} what its leg negotiated: asked for
-        only if rules do (C{Regard.connection}). What is admitted is then good for this connection alone.
+    @param address: where the caller connects from: asked for only if rules do, or tokens are bound to
+        addresses. C{handshake}: what its leg negotiated; only if rules do (C{Regard.connection}).
     @param now: Unix seconds.
     """
     host = head.host.decode("latin-1")
@@ -188,7 +191,8 @@ def admit(
         return Own(head, host, place, cors, terms, generation)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
-    principal = identify(head.get(b"authorization"), terms, accepts, peer, now)
+    bearer = head.get(b"authorization")
+    principal = identify(bearer, terms, accepts, peer, now, route=route, address=address)
     if isinstance(principal, Pending):
         return principal
     if isinstance(principal, Refusal):
@@ -249,6 +253,7 @@ def admit(
         ),
         generation=generation,
         accepts=accepts,
+        only_here=generation.policy.regard.connection or accepts.issued.is_by_address(principal),
     )
 
 
@@ -271,24 +276,31 @@ def identify(
     accepts: Accepts,
     peer: Certificate | None,
     now: float,
+    *,
+    route: RouteTerms,
+    address: Address | None = None,
 ) -> Principal | Refusal | Pending:
     """Who the caller proved to be. What was presented must be good: there is no falling back."""
-    shown = _certified(terms, peer, now)
+    if terms.table.client_certificates == "off":
+        # A connection that is older than the configuration may have one that nobody asks for any more.
+        peer = None
+    shown = _certified(terms, peer, now) if peer is not None else None
     if isinstance(shown, Refusal) and _matters(shown, terms, authorization):
         return shown
-    principal = _proved(authorization, terms, accepts, shown, now)
-    if isinstance(principal, Principal) and isinstance(shown, Principal) and principal is not shown:
+    holder = shown.name if isinstance(shown, Principal) else None
+    presented = Presented(route.name, address, peer, holder)
+    principal = _proved(authorization, terms, accepts, shown, now, presented)
+    if not isinstance(principal, Principal):
+        return principal
+    if isinstance(shown, Principal) and principal is not shown:
         # Rules may ask for both, so it holds for as long as both do.
         expires = _sooner(principal.expires, shown.expires)
         principal = evolve(principal, certificate=shown.name, expires=expires)
-    return principal
+    return accepts.issued.denies(principal, now) or principal
 
 
-def _certified(terms: ListenerTerms, peer: Certificate | None, now: float) -> Principal | Refusal | None:
-    """Who the client certificate names, if one is asked for."""
-    # A connection that is older than the configuration may have one that nobody asks for any more.
-    if peer is None or terms.table.client_certificates == "off":
-        return None
+def _certified(terms: ListenerTerms, peer: Certificate, now: float) -> Principal | Refusal:
+    """Who the client certificate names."""
     shown = principal_of(peer, terms.client_names)
     if isinstance(shown, Principal) and shown.expires is not None and now >= shown.expires:
         return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
@@ -312,13 +324,14 @@ def _proved(
     accepts: Accepts,
     shown: Principal | Refusal | None,
     now: float,
+    presented: Presented,
 ) -> Principal | Refusal | Pending:
     both = terms.table.certificate_and_token
     if both and shown is None:
         # Those who came before it was demanded; the handshake lets in nobody without one.
         return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
     if authorization is not None and terms.table.tokens:
-        return accepts.issued.judge(authorization, now)
+        return accepts.issued.judge(authorization, now, presented)
     if shown is not None and not both:
         return shown
     if terms.table.unsafe_anonymous and not terms.table.tokens and terms.table.client_certificates == "off":

@@ -236,6 +236,15 @@ class Answering:
             self.abandon()
             self._end(self._last_events(), refusal, close=True)
 
+    def revoke(self, refusal: Refusal) -> None:
+        """End a stream between two events, and say why to whoever waits for an answer on it."""
+        if type(self._reply) is not Events:
+            return
+        self.abandon()
+        if self.answered:
+            return self._end(self._last_events(), refusal)
+        self._give_up(refusal)
+
     def _last_events(self) -> bytes:
         """What must still pass before anything else of ours, or the end: what waits, or half a line's end."""
         reply = self._reply

@@ -462,6 +462,19 @@ class Exchange:
         self._let_go()
         self.refuse(refusal)
 
+    def revoke(self, refusal: Refusal) -> None:
+        """
+        End it, whatever it is: its caller is to have nothing more, nor to have anything done.
+
+        Where an event stream has begun the refusal is its last event, in the place of the answer.
+        """
+        if self.closed:
+            return
+        if self.status is not None and self._answering is not None:
+            return self._answering.revoke(refusal)
+        self._let_go()
+        self.refuse(refusal)
+
     def judge_again(self, admission: Admission) -> None:
         """
         End a stream that the rules of today would not let begin, or would subject to other masks: it may be

@@ -244,10 +244,12 @@ class Inbound:
 
     def judge_again(self) -> None:
         """End a stream whose caller may not open it any more, or not like that: the token, say, or the
-        session is over, or the rules are others."""
+        session is over, or the rules are others. A call goes on, but for one whose caller was revoked."""
         exchange = self._exchange
-        if exchange is None or not exchange.repeatable or exchange.admission is None:
+        if exchange is None or exchange.admission is None:
             return
+        if not exchange.repeatable:
+            return self._judge_caller(exchange, exchange.admission)
         admission, force, now = exchange.admission, self.force, self.force.wall()
         by = force.generation, force.accepts
         known = exchange.judged_by or (admission.generation, admission.accepts)
@@ -262,6 +264,17 @@ class Inbound:
             exchange.judge_again(judged)
         else:
             exchange.end_stream(judged.refusal)
+
+    def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
+        """End a call that was let in, if its caller's proof was revoked since."""
+        accepts = self.force.accepts
+        known = exchange.judged_by or (admission.generation, admission.accepts)
+        if known[1] is accepts:
+            return
+        exchange.judged_by = known[0], accepts
+        refusal = accepts.issued.revokes(admission.principal, self.force.wall())
+        if refusal is not None:
+            exchange.revoke(refusal)
 
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""
@@ -351,7 +364,6 @@ class Inbound:
         if end > limit:
             self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
             return False
-        force = self.force
         match = _LENGTH(buffer, 0, end)
         if match is not None:
             begin, after = match.span(1)
@@ -385,7 +397,7 @@ class Inbound:
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
         if match is not None and lasting:
-            if self._heads is self._listening.heads and force.generation.policy.regard.connection:
+            if admission.only_here and self._heads is self._listening.heads:
                 # What is good for one caller's connection is not for another's.
                 self._heads = Heads(HEADS_OF_ONE)
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
@@ -423,7 +435,7 @@ class Inbound:
             sni=self.sni,
             peer=self.shaken.peer if self.shaken is not None else None,
             now=force.wall(),
-            address=address_of(self.peer) if asked.address else None,
+            address=address_of(self.peer) if asked.address or force.accepts.issued.by_address else None,
             handshake=self.shaken if asked.handshake else None,
         )
 
