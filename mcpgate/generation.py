@@ -78,6 +78,8 @@ class ListenerTerms:
     public: Url | None = None
     #: The issuers that clients are sent to for a token; they ask the first.
     authorization_servers: tuple[str, ...] = ()
+    #: Who vouches for its callers by assertions, and what they get for it; C{None}: nobody.
+    grants: Grants | None = None
 
     def resource(self, host: str, path: str) -> str:
         """
@@ -179,8 +181,6 @@ class Generation:
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
-    #: Who vouches for callers by assertions, and what such callers get for it.
-    grants: Grants
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
@@ -205,16 +205,17 @@ class Builder:
         self._now = now
         self._reading = Reading()
         self._problems: list[Problem] = []
+        self._grants: Grants | None = None
 
     def build(self) -> Generation:
         """
         @raise ConfigError: with every problem found.
         """
         config = self._config
+        session_keys = self._attempt("gate.state", self._session_keys)
+        self._grants = self._granting(session_keys or SessionKeys())
         listeners = {table.name: self._listener(table) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
-        session_keys = self._attempt("gate.state", self._session_keys)
-        grants = self._grants(session_keys or SessionKeys())
         budgets = compile_budgets(config.budgets)
         policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
         self._attempt("gate", self._reading.confirm)
@@ -233,7 +234,6 @@ class Builder:
             },
             policy=policy,
             session_keys=session_keys,
-            grants=grants,
             reading=self._reading,
         )
 
@@ -253,16 +253,16 @@ class Builder:
         except KeyFileError as error:
             raise MaterialError(f"{path}: {error}") from None
 
-    def _grants(self, keys: SessionKeys) -> Grants:
+    def _granting(self, keys: SessionKeys) -> Grants | None:
         tables = self._config.samls
         if not tables:
-            return Grants(keys)
+            return None
         try:
             from mcpgate.identity.saml.terms import Assertions, load_saml
         except ImportError:
             missing = "needs signxml and lxml, which are not installed: pip install 'mcpgate[saml]'"
             self._problems.append(self._config.problem(f"saml.{tables[0].name}.metadata", missing))
-            return Grants(keys)
+            return None
         known: dict[str, SamlTerms] = {}
         for table in tables:
             at = f"saml.{table.name}.metadata"
@@ -323,6 +323,7 @@ class Builder:
             origins=_origins(table),
             generation=self._number,
             public=public,
+            grants=self._grants if public is not None else None,
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:

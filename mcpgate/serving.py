@@ -147,7 +147,7 @@ class Serving:
 
     def _begin_to_note(self, generation: Generation) -> None:
         force = self.force
-        if generation.grants.assertions is not None and force.once is None:
+        if generation.config.samls and force.once is None:
             force.once = Once(generation.config.gate.state / "once")
             force.once.begin()
 

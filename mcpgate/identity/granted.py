@@ -13,6 +13,7 @@ revoked by its id, which is a hash of it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ PREFIX = b"mcpgate_s_"
 #: remembered once they are judged (C{relay.heads}).
 TOKEN_MOST = 3 * 1024
 
+# RFC 9110 section 11.1: the scheme is case-insensitive, followed by one or more spaces.
+_SHOWN = re.compile(rb"(?i:bearer) +(mcpgate_s_[A-Za-z0-9_-]+)")
 _PURPOSE = b"mcpgate granted token 1"
 _NONCE_SIZE = 12
 _TAG_SIZE = 16
@@ -82,16 +85,16 @@ class Grants:
     Who vouches for callers in one generation, and what seals and opens the tokens that they get for it.
 
     @ivar granting: By the names of those who vouch.
-    @ivar assertions: What judges their assertions; C{None} where nobody vouches.
+    @ivar assertions: What judges their assertions.
     """
 
     keys: SessionKeys
-    granting: Mapping[str, Granting] = field(factory=dict)
-    assertions: Assertions | None = None
+    granting: Mapping[str, Granting]
+    assertions: Assertions
     _ciphers: dict[bytes, AESGCM] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        for key in self.keys.all() if self.granting else ():
+        for key in self.keys.all():
             derived = HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=_PURPOSE).derive(key.secret)
             self._ciphers[key.id] = AESGCM(derived)
 
@@ -164,7 +167,8 @@ def id_of(token: bytes) -> str:
     return sha256(token).hexdigest()
 
 
-def is_granted(token: bytes) -> bool:
-    """Whether a bearer token looks like one of these."""
-    return token.startswith(PREFIX)
+def granted_token(authorization: bytes) -> bytes | None:
+    """The token in an C{Authorization} value, if it looks like one of these."""
+    match = _SHOWN.fullmatch(authorization)
+    return match[1] if match is not None else None
 

@@ -14,6 +14,7 @@ from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Presented
+from mcpgate.identity.granted import granted_token
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
@@ -52,6 +53,7 @@ FAILURES = frozenset(
         Reason.AUTH_BINDING,
         Reason.AUTH_PLACE,
         Reason.AUTH_REPLAYED,
+        Reason.AUTH_ASSERTION,
     }
 )
 
@@ -330,6 +332,10 @@ def _proved(
     if both and shown is None:
         # Those who came before it was demanded; the handshake lets in nobody without one.
         return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
+    if authorization is not None and terms.grants is not None:
+        granted = granted_token(authorization)
+        if granted is not None:
+            return terms.grants.judge(granted, presented.route, now)
     if authorization is not None and terms.table.tokens:
         return accepts.issued.judge(authorization, now, presented)
     if shown is not None and not both:

@@ -86,7 +86,8 @@ def grant(
 def _grant(
     head: RequestHead, body: bytes, host: str, terms: ListenerTerms, generation: Generation, force: InForce
 ) -> Granted:
-    grants, now = generation.grants, force.wall()
+    grants, now = terms.grants, force.wall()
+    assert grants is not None
     form = _form(head, body)
     if form.get("grant_type") != (SAML_GRANT,):
         error = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
@@ -98,7 +99,6 @@ def _grant(
     if force.forged.spent("", monotonic(), *limits):
         refusal = Refusal(Reason.LIMIT_FAILURES, "too many assertions of all callers were just refused")
         raise _Refused("temporarily_unavailable", refusal, "Too many requests have failed; try again.")
-    assert grants.assertions is not None
     recipient = terms.resource(host, terms.table.token_endpoint)
     vouched = grants.assertions.judge(raw, recipient, now)
     if isinstance(vouched, Refusal):

@@ -98,7 +98,7 @@ def place_at(
 
 
 def _find(path: bytes, host: str, terms: ListenerTerms, generation: Generation) -> Place | None:
-    if terms.public is not None and generation.grants.assertions is not None:
+    if terms.grants is not None:
         if path == terms.table.token_endpoint.encode():
             return TokenEndpoint()
         if path == SERVER.encode():
@@ -154,7 +154,8 @@ class ServerMetadata:
 
     def serve(self, own: Own, body: bytes, exchange: Exchange) -> Served:
         """The document."""
-        scopes = {scope for one in own.generation.grants.granting.values() for scope in one.scopes}
+        assert own.terms.grants is not None
+        scopes = {scope for one in own.terms.grants.granting.values() for scope in one.scopes}
         said = server_metadata(
             str(own.terms.public), own.terms.resource(own.host, own.terms.table.token_endpoint), scopes
         )

@@ -16,10 +16,11 @@ from mcpgate.identity.granted import (
     Granting,
     Grants,
     TooLarge,
+    granted_token,
     id_of,
-    is_granted,
 )
 from mcpgate.identity.principal import Principal
+from mcpgate.identity.saml.terms import Assertions
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.sealed import SessionKey, SessionKeys
 
@@ -32,7 +33,7 @@ def keys(*secrets: bytes, granting: tuple[Granting, ...] = (Granting("corp"),)) 
         SessionKey(secret[:6], NOW - 86400.0 * (len(secrets) - index), secret)
         for index, secret in enumerate(secrets or (b"a" * 32,))
     )
-    return Grants(SessionKeys(session_keys), {one.name: one for one in granting})
+    return Grants(SessionKeys(session_keys), {one.name: one for one in granting}, Assertions(()))
 
 
 GRANT = Grant("corp", "alice@example.org", NOW + 900, ("dev",), {"mail": "a@b"}, ("mcp",))
@@ -47,7 +48,9 @@ def test_a_token_says_what_was_granted() -> None:
     assert (found.subject, found.groups, found.claims) == ("alice@example.org", ("dev",), {"mail": "a@b"})
     assert (found.scopes, found.expires) == (frozenset({"mcp"}), NOW + 900)
     assert found.id == id_of(token) and re.fullmatch("[0-9a-f]{64}", found.id)
-    assert is_granted(token) and not is_granted(b"mcpgate_0123456789ab_x")
+    assert granted_token(b"bearer  " + token) == token
+    for other in (b"Bearer mcpgate_0123456789ab_x", token, b"Basic " + token, b"Bearer " + token + b" x"):
+        assert granted_token(other) is None
     assert re.fullmatch(rb"mcpgate_s_[A-Za-z0-9_-]+", token)
 
 
@@ -102,18 +105,12 @@ def test_a_token_ends_with_the_table_that_it_was_granted_by() -> None:
     assert isinstance(gone, Refusal) and gone.reason is Reason.AUTH_ISSUER
 
 
-def test_a_gate_that_grants_nothing_knows_no_token() -> None:
-    """Without a [[saml]] table nothing is derived."""
-    token = keys().seal(GRANT, NOW)
-    assert isinstance(keys(granting=()).judge(token, "github", NOW), Refusal)
-
-
 def test_a_token_that_no_head_could_carry_is_not_made() -> None:
     """What can be said of a subject is bounded."""
     with pytest.raises(TooLarge, match="more than 3072"):
         keys().seal(Grant("corp", "alice", NOW + 900, tuple(f"group-{n}" for n in range(300))), NOW)
     with pytest.raises(ValueError, match="no session key"):
-        Grants(SessionKeys(), {"corp": Granting("corp")}).seal(GRANT, NOW)
+        Grants(SessionKeys(), {"corp": Granting("corp")}, Assertions(())).seal(GRANT, NOW)
 
 
 TOKEN = keys().seal(GRANT, NOW)
