@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
+from stat import S_IRWXO
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
@@ -21,13 +22,19 @@ from OpenSSL import SSL
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
+from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
+from mcpgate.credentials.assertion import Signer
+from mcpgate.credentials.terms import Client
 from mcpgate.identity.granted import Granting, Grants
+from mcpgate.identity.issuer import Issuer, authorization_server
 from mcpgate.identity.peer import known_names
+from mcpgate.identity.presets import terms_of
+from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.patterns import Patterns
@@ -76,6 +83,8 @@ class ListenerTerms:
     generation: int
     #: The URL by which callers reach it, if that is known.
     public: Url | None = None
+    #: What is accepted here of the tokens of issuers.
+    issuers: tuple[IssuerTerms, ...] = ()
     #: The issuers that clients are sent to for a token; they ask the first.
     authorization_servers: tuple[str, ...] = ()
     #: Who vouches for its callers by assertions, and what they get for it; C{None}: nobody.
@@ -177,6 +186,8 @@ class Generation:
     config: Config
     listeners: Mapping[str, ListenerTerms]
     upstreams: Mapping[str, UpstreamTerms]
+    #: Whose tokens are accepted anywhere.
+    issuers: Mapping[str, Issuer]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
@@ -214,7 +225,9 @@ class Builder:
         config = self._config
         session_keys = self._attempt("gate.state", self._session_keys)
         self._grants = self._granting(session_keys or SessionKeys())
-        listeners = {table.name: self._listener(table) for table in config.listeners}
+        issuers = {table.name: self._issuer(table) for table in config.issuers}
+        known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
+        listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         budgets = compile_budgets(config.budgets)
         policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
@@ -228,6 +241,7 @@ class Builder:
             config=config,
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
+            issuers=known,
             routes={
                 (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
@@ -286,7 +300,7 @@ class Builder:
             self._problems.append(self._config.problem(path, str(error) or "OpenSSL does not accept it"))
         return None
 
-    def _listener(self, table: ListenerTable) -> ListenerTerms | None:
+    def _listener(self, table: ListenerTable, issuers: Mapping[str, Issuer]) -> ListenerTerms | None:
         at = f"listener.{table.name}"
         profile = _profile(table.profile, table.require_pq)
         pairs = self._attempt(
@@ -311,6 +325,13 @@ class Builder:
         public = read_url(table.public_url) if table.public_url else None
         if public is not None:
             hosts.add(public.host)
+        accepted = [issuer for issuer in issuers.values() if table.accepts(issuer.name)]
+        servers = [authorization_server(issuer) for issuer in accepted]
+        grants = None
+        if public is not None and self._grants is not None:
+            grants = self._grants.at(table.accepts)
+            if grants is not None:
+                servers.append(str(public))
         return ListenerTerms(
             table=table,
             profile=profile,
@@ -323,7 +344,9 @@ class Builder:
             origins=_origins(table),
             generation=self._number,
             public=public,
-            grants=self._grants if public is not None else None,
+            grants=grants,
+            issuers=tuple(issuer.terms for issuer in accepted),
+            authorization_servers=tuple(dict.fromkeys(server for server in servers if server is not None)),
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
@@ -333,15 +356,6 @@ class Builder:
         if loaded is None or credential is None:
             return None
         peer, trust = loaded
-        demanded = repr(
-            (
-                (peer.dial_host, peer.dial_port),
-                url.host,
-                peer.pins,
-                peer.profile,
-                peer.own.sha256 if peer.own else None,
-            )
-        )
         return UpstreamTerms(
             table=table,
             host=peer.host,
@@ -355,9 +369,32 @@ class Builder:
             context=peer.context,
             own=peer.own,
             credential=credential,
-            fingerprint=hashlib.sha256(demanded.encode() + trust.digest).digest(),
+            fingerprint=_fingerprint(peer, trust),
             generation=peer.generation,
             limits=peer.limits,
+        )
+
+    def _issuer(self, table: IssuerTable) -> Issuer | None:
+        at = f"issuer.{table.name}"
+        terms = self._attempt(at, lambda: terms_of(table))
+        if terms is None:
+            return None
+        places = (terms.jwks,) if terms.jwks is not None else terms.discovery
+        first = read_url(places[0], query=True)
+        loaded = self._peer("issuer", table, first.host, first.port)
+        secret = self._text(f"{at}.client_secret", table.client_secret)
+        signer = self._signer(f"{at}.assertion_key", table.assertion_key)
+        if loaded is None:
+            return None
+        client = Client(table.client_id, secret, signer=signer) if table.client_id is not None else None
+        # Whatever else is demanded of its tokens, its keys are the same.
+        found_by = repr((table.name, terms.issuers, places, _fingerprint(*loaded)))
+        return Issuer(
+            table=table,
+            terms=terms,
+            peer=loaded[0],
+            client=client,
+            fingerprint=hashlib.sha256(found_by.encode()).digest(),
         )
 
     def _peer(self, kind: str, table: PeerTable, host: str, port: int) -> tuple[PeerTerms, TrustStore] | None:
@@ -414,6 +451,26 @@ class Builder:
         value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
         return None if value is None else ((asked.header.lower().encode(), value),)
 
+    def _text(self, at: str, reference: str | None) -> str | None:
+        if reference is None:
+            return None
+        secret = self._attempt(at, partial(self._secret, reference))
+        return None if secret is None else secret.decode("ascii")
+
+    def _signer(self, at: str, path: Path | None, kid: str | None = None) -> Signer | None:
+        if path is None:
+            return None
+
+        def read() -> Signer:
+            if self._reading.mode(path) & S_IRWXO:
+                raise MaterialError(f"{path}: everybody on this machine may use it; chmod o= it")
+            try:
+                return Signer.read(self._reading.read(path), kid)
+            except ValueError as error:
+                raise MaterialError(f"{path}: {error}") from None
+
+        return self._attempt(at, read)
+
     def _secret(self, reference: str) -> bytes:
         # Read here first, so that a change between the two readings is noticed by confirm.
         file = file_of(reference)
@@ -430,6 +487,20 @@ def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustS
     if refusal is not None:
         raise MaterialError(f"{pair.label}: a handshake with it fails: {refusal}")
     return context
+
+
+def _fingerprint(peer: PeerTerms, trust: TrustStore) -> bytes:
+    """Covers all that is verified when a connection is made."""
+    demanded = repr(
+        (
+            (peer.dial_host, peer.dial_port),
+            peer.host,
+            peer.pins,
+            peer.profile,
+            peer.own.sha256 if peer.own else None,
+        )
+    )
+    return hashlib.sha256(demanded.encode() + trust.digest).digest()
 
 
 def _origins(table: ListenerTable) -> Origins:

@@ -23,6 +23,7 @@ from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.issuers import Issuers
 from mcpgate.identity.once import Once
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
@@ -64,7 +65,11 @@ class Serving:
         marks.begin()
         desk = Desk(office, witness) if office is not None else None
         sessions = Sessions(marks, wall)
-        self.force = InForce(readiness, witness, generation, Accepts(tokens), sessions, wall, desk)
+        self._issuers = Issuers(
+            reactor, readiness, witness, generation.config.gate.state / "issuers", wall, self._keys_changed
+        )
+        accepts = Accepts(tokens, self._issuers)
+        self.force = InForce(readiness, witness, generation, accepts, sessions, wall, desk)
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
@@ -111,6 +116,7 @@ class Serving:
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        self._issuers.adopt(generation.issuers)
         force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
@@ -137,6 +143,12 @@ class Serving:
             force.accepts = evolve(force.accepts, issued=tokens)
             for listening in self._all():
                 listening.judge_streams()
+
+    def _keys_changed(self) -> None:
+        """What an issuer's keys are, or whether they count, is another matter now."""
+        self.force.accepts = evolve(self.force.accepts)
+        for listening in self._all():
+            listening.judge_streams()
 
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
@@ -173,6 +185,7 @@ class Serving:
         self._sweeps.stop()
         self._idle.stop()
         self._declining.stop()
+        self._issuers.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():

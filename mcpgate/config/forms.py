@@ -277,21 +277,6 @@ def affirmed() -> Form:
     return Form("true", read)
 
 
-# RFC 6749 section 3.3.
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
-
-
-def scope() -> Form:
-    """A scope of OAuth's."""
-
-    def read(given: str) -> str:
-        if not _SCOPE.fullmatch(given):
-            raise ValueError(f"{quoted(given)} is not a scope; each stands alone, without spaces")
-        return given
-
-    return text("a scope", read)
-
-
 # Twice what a terminal shows on a line.
 SENTENCE_LENGTH = 160
 

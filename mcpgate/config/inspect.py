@@ -67,6 +67,12 @@ def _files(config: Config) -> Iterator[Problem]:
         path = f"credential.{credential.name}"
         yield from _peer_files(config, path, credential)
         yield from _readable(config, f"{path}.assertion_key", credential.assertion_key)
+    for saml in config.samls:
+        yield from _readable(config, f"saml.{saml.name}.metadata", saml.metadata)
+    for issuer in config.issuers:
+        path = f"issuer.{issuer.name}"
+        yield from _peer_files(config, path, issuer)
+        yield from _readable(config, f"{path}.assertion_key", issuer.assertion_key)
 
 
 def _peer_files(config: Config, path: str, table: PeerTable) -> Iterator[Problem]:
@@ -104,6 +110,7 @@ def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
         path = f"credential.{credential.name}"
         keys = ("bearer", "value", "client_secret", "actor")
         found += [(f"{path}.{key}", getattr(credential, key)) for key in keys]
+    found += [(f"issuer.{issuer.name}.client_secret", issuer.client_secret) for issuer in config.issuers]
     for path, reference in found:
         if reference is None:
             continue

@@ -14,6 +14,7 @@ from mcpgate.config.judge_issuers import accepted, judge_issuers
 from mcpgate.config.judge_saml import judge_saml
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
+from mcpgate.wire.oauth import WELL_KNOWN
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -31,12 +32,15 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for listener in drafts["listener"]:
         _client_certificates(listener)
         _balancers(listener)
-        issuers = bool(accepted(listener, drafts["issuer"])) or "issuer" in sheet.unread
+        # Assertions are for the URL of a token endpoint, and without a public_url there is none.
+        vouching = drafts["saml"] if listener.get("public_url") is not None else ()
+        issuers = bool(accepted(listener, [*drafts["issuer"], *vouching]))
+        issuers = issuers or not sheet.unread.isdisjoint(("issuer", "saml"))
         _somebody_is_asked(listener, issuers)
         _both_are_asked(listener, issuers)
     for issuer in drafts["issuer"]:
         _client_key(issuer)
-    judge_issuers(drafts, all_read="issuer" not in sheet.unread)
+    judge_issuers(drafts, all_read=sheet.unread.isdisjoint(("issuer", "saml")))
     for upstream in drafts["upstream"]:
         _client_key(upstream)
         if "credential" in upstream.inner:
@@ -50,6 +54,9 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for credential in drafts["credential"]:
         _client_key(credential)
         _who(credential)
+    for route in drafts["route"]:
+        if str(route.get("path") or "").startswith(WELL_KNOWN):
+            route.report("path", f"is below {WELL_KNOWN}, where the gate itself says what clients must know")
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -98,6 +98,11 @@ class Grants:
             derived = HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=_PURPOSE).derive(key.secret)
             self._ciphers[key.id] = AESGCM(derived)
 
+    def at(self, accepts: Callable[[str], bool]) -> Grants | None:
+        """The same for those who are accepted somewhere, by their names; C{None} where nobody is."""
+        granting = {name: one for name, one in self.granting.items() if accepts(name)}
+        return evolve(self, granting=granting, assertions=self.assertions.of(granting)) if granting else None
+
     def seal(self, grant: Grant, now: float) -> bytes:
         """
         The token's text.
@@ -124,7 +129,7 @@ class Grants:
             return INVALID
         granting = self.granting.get(opened.issuer)
         if granting is None:
-            return Refusal(Reason.AUTH_ISSUER, f"no [[saml]] is named {opened.issuer[:64]!a} any more")
+            return Refusal(Reason.AUTH_ISSUER, f"no [[saml]] named {opened.issuer[:64]!a} is accepted here")
         if not now < opened.expires:
             return Refusal(Reason.AUTH_EXPIRED, f"the token {id_of(token)} has expired")
         for routes in (opened.routes, granting.routes):

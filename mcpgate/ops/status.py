@@ -48,6 +48,7 @@ def describe(
         "tokens": len(force.accepts.issued.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
+        "issuers": force.accepts.issuers.facts() if force.accepts.issuers is not None else [],
         "budgets": _budgets(force),
         "ledger": _ledger(force),
         "callers": _callers(force),

@@ -15,6 +15,7 @@ from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Presented
 from mcpgate.identity.granted import granted_token
+from mcpgate.identity.issued import NOT_FOREIGN, foreign_token
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
@@ -194,7 +195,7 @@ def admit(
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
     bearer = head.get(b"authorization")
-    principal = identify(bearer, terms, accepts, peer, now, route=route, address=address)
+    principal = identify(bearer, terms, accepts, peer, now, route=route, host=host, address=address)
     if isinstance(principal, Pending):
         return principal
     if isinstance(principal, Refusal):
@@ -280,9 +281,14 @@ def identify(
     now: float,
     *,
     route: RouteTerms,
+    host: str,
     address: Address | None = None,
 ) -> Principal | Refusal | Pending:
-    """Who the caller proved to be. What was presented must be good: there is no falling back."""
+    """
+    Who the caller proved to be. What was presented must be good: there is no falling back.
+
+    @param host: the name by which the route was asked for, one of ours.
+    """
     if terms.table.client_certificates == "off":
         # A connection that is older than the configuration may have one that nobody asks for any more.
         peer = None
@@ -291,7 +297,7 @@ def identify(
         return shown
     holder = shown.name if isinstance(shown, Principal) else None
     presented = Presented(route.name, address, peer, holder)
-    principal = _proved(authorization, terms, accepts, shown, now, presented)
+    principal = _proved(authorization, terms, accepts, shown, now, presented, route, host)
     if not isinstance(principal, Principal):
         return principal
     if isinstance(shown, Principal) and principal is not shown:
@@ -327,6 +333,8 @@ def _proved(
     shown: Principal | Refusal | None,
     now: float,
     presented: Presented,
+    route: RouteTerms,
+    host: str,
 ) -> Principal | Refusal | Pending:
     both = terms.table.certificate_and_token
     if both and shown is None:
@@ -336,8 +344,21 @@ def _proved(
         granted = granted_token(authorization)
         if granted is not None:
             return terms.grants.judge(granted, presented.route, now)
+    if authorization is not None and terms.issuers and accepts.issuers is not None:
+        bearer = foreign_token(authorization)
+        if bearer is not None:
+            return accepts.issuers.judge(
+                bearer,
+                terms.issuers,
+                resource=terms.resource(host, route.table.path),
+                certificate=presented.certificate,
+                now=now,
+                bound=route.table.bound,
+            )
     if authorization is not None and terms.table.tokens:
         return accepts.issued.judge(authorization, now, presented)
+    if authorization is not None and terms.issuers:
+        return NOT_FOREIGN
     if shown is not None and not both:
         return shown
     if terms.table.unsafe_anonymous and not terms.table.tokens and terms.table.client_certificates == "off":

@@ -138,7 +138,7 @@ class ResourceMetadata:
             name=self.route.name,
             servers=own.terms.authorization_servers,
             scopes=(*table.scopes, *own.generation.policy.scopes_at(self.route.name)),
-            bound=False,
+            bound=table.bound,
         )
         return Served(answer.own_bytes(200, said, b"max-age=%d" % KEPT))
 

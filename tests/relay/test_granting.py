@@ -1,4 +1,4 @@
-"""The token endpoint, through a running gate over TLS: an assertion becomes a token, once, and no other does."""
+"""The token endpoint, through a running gate: an assertion becomes a token, once, and no other does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import pytest
 
+from mcpgate.identity.denied import Denied
 from mcpgate.identity.once import Once
 from mcpgate.reasons import Reason
 from mcpgate.relay import granting
@@ -59,13 +61,8 @@ def start(world: World, saml: str = "", more: str = MORE, limits: str = "") -> W
 
 def good(**said: Any) -> bytes:
     """An assertion for this gate, of this moment, that was never used."""
-    now = time.time()
-    good.count += 1  # type: ignore[attr-defined]
-    told = {"recipient": TOKEN, "audience": TOKEN, "id": f"_{now}-{good.count}", "now": now}  # type: ignore[attr-defined]
+    told = {"recipient": TOKEN, "audience": TOKEN, "id": f"_{uuid4().hex}", "now": time.time()}
     return assertion(said.pop("by", None), **(told | said))
-
-
-good.count = 0  # type: ignore[attr-defined]
 
 
 def form(raw: bytes | None, **more: Any) -> bytes:
@@ -79,8 +76,9 @@ def form(raw: bytes | None, **more: Any) -> bytes:
 def ask(caller: Caller, body: bytes, *lines: str, path: str = "/token", kind: str = "") -> tuple[int, Any]:
     """POST a form, without any proof."""
     kind = kind or "application/x-www-form-urlencoded"
-    head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
-    caller.send("\r\n".join([*head, *lines, "", ""]).encode() + body)
+    form_lines = [f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", *form_lines, *lines, "", ""])
+    caller.send(head.encode() + body)
     status, headers, answer = caller.answer()
     assert headers[b"cache-control"] == b"no-store"
     return status, json.loads(answer)
@@ -150,7 +148,7 @@ def test_a_saml_assertion_is_used_once(vouched: World) -> None:
 
 
 def test_a_saml_assertion_that_is_refused_for_its_request_can_be_used_still(vouched: World) -> None:
-    """A scope or resource that there is not: whoever mends that need not go to the identity provider again."""
+    """A scope or resource that there is not: whoever mends that needs no other assertion."""
     raw = good()
     with vouched.caller() as caller:
         assert ask(caller, form(raw, scope="root"))[1]["error"] == "invalid_scope"
@@ -371,7 +369,8 @@ def test_a_saml_token_is_revoked_by_its_id(vouched: World) -> None:
         assert use(caller, token, "get_x")[0] == 200
         vouched.closes(2)
         id = vouched.records("open")[0]["proof"]
-        vouched.issued_file.revoke(id, time.time())
+        now = time.time()
+        vouched.issued_file.deny(Denied(now, now + 3600, id=id))
         assert vouched.gate is not None
         vouched.loop.call(vouched.gate.take_up_tokens)
         assert use(caller, token, "get_x")[0] == 401

@@ -85,7 +85,8 @@ class ListenerTable:
         "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
     )
     issuers: tuple[str, ...] | None = option(
-        "The issuers whose tokens are accepted here, by their names; all that there are, if left out. "
+        "The issuers whose tokens are accepted here, and the [[saml]] tables for whose assertions tokens are "
+        "granted, by their names; all that there are, if left out. "
         "\"none\" accepts none.",
         forms.many(forms.name(), lone=True),
         default=None,
@@ -111,3 +112,7 @@ class ListenerTable:
         default=(),
         example='["10.0.0.5", "10.1.0.0/24"]',
     )
+
+    def accepts(self, issuer: str) -> bool:
+        """Whether tokens of an issuer are accepted here."""
+        return self.issuers is None or issuer in self.issuers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from attrs import frozen
 
 from mcpgate.config.tables.saml import SamlTable
@@ -16,6 +18,10 @@ class Assertions:
     """The identity providers whose assertions are accepted at a token endpoint."""
 
     known: tuple[SamlTerms, ...]
+
+    def of(self, names: Collection[str]) -> Assertions:
+        """Those of some of them."""
+        return Assertions(tuple(one for one in self.known if one.name in names))
 
     def judge(self, raw: bytes, recipient: str, now: float) -> Vouched | Refusal:
         """Judge an assertion (L{mcpgate.identity.saml.assertion.judge})."""
