@@ -25,6 +25,7 @@ from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuers import Issuers
+from mcpgate.identity.once import Once
 from mcpgate.identity.uses import APART
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
@@ -117,6 +118,7 @@ class Serving:
             pool.terms = terms
             pools[key] = pool
         self._begin_to_count(generation)
+        self._begin_to_note(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -169,6 +171,12 @@ class Serving:
         if force.ledger is not None and any(budget.counts for budget in generation.policy.budgets):
             force.ledger.begin()
 
+    def _begin_to_note(self, generation: Generation) -> None:
+        force = self.force
+        if generation.config.samls and force.once is None:
+            force.once = Once(generation.config.gate.state / "once")
+            force.once.begin()
+
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
         self.force.witness.reopen()
@@ -204,6 +212,8 @@ class Serving:
         force.guards.close()
         if force.ledger is not None:
             force.ledger.close()
+        if force.once is not None:
+            force.once.stop()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""
