@@ -244,10 +244,12 @@ class Inbound:
 
     def judge_again(self) -> None:
         """End a stream whose caller may not open it any more, or not like that: the token, say, or the
-        session is over, or the rules are others."""
+        session is over, or the rules are others. A call goes on, but for one whose caller was revoked."""
         exchange = self._exchange
-        if exchange is None or not exchange.repeatable or exchange.admission is None:
+        if exchange is None or exchange.admission is None:
             return
+        if not exchange.repeatable:
+            return self._judge_caller(exchange, exchange.admission)
         admission, force, now = exchange.admission, self.force, self.force.wall()
         by = force.generation, force.accepts
         known = exchange.judged_by or (admission.generation, admission.accepts)
@@ -262,6 +264,25 @@ class Inbound:
             exchange.judge_again(judged)
         else:
             exchange.end_stream(judged.refusal)
+
+    def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
+        """End a call that was let in, if its caller's proof was revoked since."""
+        accepts = self.force.accepts
+        known = exchange.judged_by or (admission.generation, admission.accepts)
+        if known[1] is accepts:
+            return
+        exchange.judged_by = known[0], accepts
+        refusal = accepts.issued.revokes(admission.principal, self.force.wall())
+        if refusal is not None:
+            exchange.revoke(refusal)
+
+    def note_use(self) -> None:
+        """Have it known who uses the connection, or has since that was last asked of all."""
+        exchange, uses = self._exchange, self.force.uses
+        if exchange is not None and exchange.admission is not None:
+            uses.note(exchange.admission.principal)
+        if self._last is not None and self._began > uses.since:
+            uses.note(self._last[2].principal)
 
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""
@@ -351,7 +372,6 @@ class Inbound:
         if end > limit:
             self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
             return False
-        force = self.force
         match = _LENGTH(buffer, 0, end)
         if match is not None:
             begin, after = match.span(1)
@@ -359,6 +379,7 @@ class Inbound:
             found = self._heads.get(buffer[:begin] + buffer[after:end]) if size else None
             if found is not None and size <= limits.body_size and self._still_good(found[2]):
                 self._last = found
+                self.force.uses.note(found[2].principal)
                 return self._admitted(found[2], size, buffer[end:])
         head = read_request_head(buffer[:end])
         if isinstance(head, Refusal):
@@ -372,6 +393,8 @@ class Inbound:
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
+            # Whoever was let in before may be who is refused now, and no use is to be made of that.
+            self._last = None
             self._refuse_head(head, admission)
             return True
         if isinstance(admission, Preflight):
@@ -381,11 +404,12 @@ class Inbound:
             return True
         if isinstance(admission, Own):
             return self._expect(admission, head.length)
+        self.force.uses.note(admission.principal)
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
         if match is not None and lasting:
-            if self._heads is self._listening.heads and force.generation.policy.regard.connection:
+            if admission.only_here and self._heads is self._listening.heads:
                 # What is good for one caller's connection is not for another's.
                 self._heads = Heads(HEADS_OF_ONE)
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
@@ -423,7 +447,7 @@ class Inbound:
             sni=self.sni,
             peer=self.shaken.peer if self.shaken is not None else None,
             now=force.wall(),
-            address=address_of(self.peer) if asked.address else None,
+            address=address_of(self.peer) if asked.address or force.accepts.issued.by_address else None,
             handshake=self.shaken if asked.handshake else None,
         )
 
@@ -442,6 +466,10 @@ class Inbound:
     def failing(self) -> int:
         """Its caller failed to prove something: 0, or how many seconds it is too much for."""
         return self._listening.failing(self.source)
+
+    def spent(self) -> bool:
+        """Whether its caller has failed as often as it may."""
+        return self._listening.spent(self.source)
 
     def _still_good(self, known: Admission | Own) -> bool:
         force = self.force

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from attrs import evolve
 
 from mcpgate.config.load import parse_config
-from mcpgate.generation import Builder, Generation
-from mcpgate.identity.accepts import Accepts
+from mcpgate.generation import Builder, Generation, ListenerTerms
+from mcpgate.identity.accepts import Accepts, Pending
+from mcpgate.identity.bound import Bound
+from mcpgate.identity.denied import Denied
 from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, identify, too_often
+from mcpgate.relay import admission
+from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, too_often
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.wire.http import RequestHead, read_request_head
@@ -29,6 +35,8 @@ def certificate(*names: str, uris: tuple[str, ...] = ()) -> Certificate:
 
 
 CERTIFIED = certificate("ci.example")
+#: As much of a route as matters to who calls.
+ROUTE: Any = SimpleNamespace(name="one")
 CERTIFIED_PRINCIPAL = Principal("ci.example", "certificate", "ab" * 32, ENDS, certificate="ci.example")
 NAMELESS = certificate()
 
@@ -117,6 +125,18 @@ def judged(
         peer=certificate,
         now=0.0,
     )
+
+
+def identify(
+    authorization: bytes | None,
+    terms: ListenerTerms,
+    accepts: Accepts,
+    peer: Certificate | None,
+    now: float,
+    address: str | None = None,
+) -> Principal | Refusal | Pending:
+    where = ip_address(address) if address is not None else None
+    return admission.identify(authorization, terms, accepts, peer, now, route=ROUTE, address=where)
 
 
 def reason(found: Admission | Denial | Preflight) -> Reason | None:
@@ -244,6 +264,58 @@ def test_both_proofs_may_be_demanded(generation: Generation, tmp_path: Path) -> 
     ):
         refused = identify(authorization, both, accepts, peer, now)
         assert isinstance(refused, Refusal) and refused.reason is expected
+
+
+def test_a_bound_token_is_good_where_it_is_bound_to(generation: Generation, tmp_path: Path) -> None:
+    """One from an address makes its admission good for that connection alone; others share theirs."""
+    file = TokenFile(tmp_path / "tokens.json")
+    near = Bound.to(addresses=["10.1.0.0/16"], rules=["some"], scopes=["mcp"])
+    _, text = file.issue("near", 60, 0.0, bound=near)
+    _, there = file.issue("there", 60, 0.0, bound=Bound.to(routes=["by-host"]))
+    _, held = file.issue("held", 60, 0.0, bound=Bound.to(certificates=["ci.example"]))
+    accepts, public = Accepts(file.load()), generation.listeners["public"]
+
+    def found(text: str, peer: Certificate | None = None, address: str | None = None) -> object:
+        said = identify(f"Bearer {text}".encode(), public, accepts, peer, 1.0, address)
+        return said.reason if isinstance(said, Refusal) else said
+
+    principal = found(text, address="10.1.2.3")
+    assert isinstance(principal, Principal)
+    assert (principal.rules, principal.scopes) == ({"some"}, {"mcp"})
+    assert found(text, address="10.2.2.3") is Reason.AUTH_PLACE
+    assert found(text) is Reason.AUTH_PLACE
+    assert found(there) is Reason.AUTH_PLACE
+    assert found(held) is Reason.AUTH_BINDING
+    assert found(held, certificate("other.example")) is Reason.AUTH_BINDING
+    assert isinstance(found(held, CERTIFIED), Principal)
+    for name, token, host, alone in (
+        ("near", text, "gate.test", True),
+        ("there", there, "alias.test", False),
+        ("held", held, "gate.test", False),
+    ):
+        one = admit(
+            head(f"Authorization: Bearer {token}", host=host),
+            terms=public,
+            generation=generation,
+            accepts=accepts,
+            sni=None,
+            peer=CERTIFIED,
+            now=1.0,
+            address=ip_address("10.1.2.3"),
+        )
+        assert isinstance(one, Admission)
+        assert (one.principal.name, one.only_here) == (name, alone)
+
+
+def test_what_others_have_issued_may_be_denied(generation: Generation, tmp_path: Path) -> None:
+    """By the id that records show, whatever it is a proof of; and only until it is over by itself."""
+    file = TokenFile(tmp_path / "tokens.json")
+    file.deny(Denied(0.0, 50.0, id="ab" * 32))
+    accepts, public = Accepts(file.load()), generation.listeners["public"]
+    refused = identify(None, public, accepts, CERTIFIED, 49.0)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.AUTH_REVOKED
+    assert identify(None, public, accepts, CERTIFIED, 50.0) == CERTIFIED_PRINCIPAL
+    assert identify(None, public, Accepts(), CERTIFIED, 1.0) == CERTIFIED_PRINCIPAL
 
 
 def test_an_admission_holds_only_while_nothing_changed(generation: Generation) -> None:
