@@ -146,7 +146,7 @@ def _of_callers(rule: Rule, config: Config) -> _Said:
 
 def _vouching(config: Config) -> list[str]:
     """Who vouches for callers anywhere, as rules name it."""
-    names = [table.name for table in (*config.issuers, *config.samls)]
+    names = [*(issuer.name for issuer in config.issuers), *(saml.name for saml in config.samls)]
     return [name for name in names if any(table.accepts(name) for table in config.listeners)]
 
 
