@@ -264,6 +264,10 @@ ADVICE: Mapping[Reason, str] = {
         "The client certificate verifies, but has neither exactly one spiffe:// URI nor a DNS name that "
         "could be the caller's name. Reissue it with one."
     ),
+    Reason.AUTH_HEADER: (
+        "The Authorization header says Bearer, and what follows is no token (RFC 6750 section 2.1): nothing, "
+        "several words, or characters that no token has. The client puts something else into it."
+    ),
     Reason.AUTH_MALFORMED: (
         "What was sent as a bearer token is neither one that this gate issued nor a JSON Web Token that "
         "can be read without doubt: too long, not in canonical base64url, members twice, headers that "

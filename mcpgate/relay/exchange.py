@@ -557,7 +557,7 @@ class Exchange:
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
         status = ANSWERS[refusal.reason].status
-        guide = self._guide() if status in (401, 403) else None
+        guide = self._guide() if answer.challenges(refusal.reason) else None
         raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
         self._answer(raw, status, refusal, close=close)
 
