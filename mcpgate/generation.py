@@ -25,7 +25,7 @@ from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.upstream import UpstreamTable
-from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
+from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.peer import known_names
 from mcpgate.policy.budgets import compile_budgets
@@ -45,6 +45,7 @@ from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import PeerTerms, UpstreamTerms
 from mcpgate.wire.mirrored import Mirrors
+from mcpgate.wire.oauth import Guide, metadata_path
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
@@ -72,6 +73,27 @@ class ListenerTerms:
     #: The pages it serves, beside those that come from the very address they call.
     origins: Origins
     generation: int
+    #: The URL by which callers reach it, if that is known.
+    public: Url | None = None
+    #: The issuers that clients are sent to for a token; they ask the first.
+    authorization_servers: tuple[str, ...] = ()
+
+    def resource(self, host: str, path: str) -> str:
+        """
+        The URL by which callers know a path here: what a token is for (RFC 8707), and what its metadata are
+        about (RFC 9728).
+
+        Of a Host header only the name counts, which was found to be ours: with its port, a token that was
+        made for another server on the same host would pass for one that is for us.
+        """
+        assert self.public is not None, "issuers are accepted only where there is a public_url"
+        return str(Url(host, self.public.port, path))
+
+    def guide(self, host: str, table: RouteTable) -> Guide | None:
+        """Where a caller of a route learns how to get a token, if any but ours are accepted."""
+        if not self.authorization_servers:
+            return None
+        return Guide(self.resource(host, metadata_path(table.path)), table.scopes)
 
     @property
     def name(self) -> str:
@@ -132,6 +154,11 @@ class RouteTerms:
     pages: Pages = field(factory=Pages, init=False)
     #: Which names of lists which callers could use (C{relay.listing}).
     usable: dict[tuple[Callers, str, str], bool] = field(factory=dict, init=False)
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """What a caller's token must have for anything on it."""
+        return frozenset(self.table.scopes)
 
     @cached_property
     def place(self) -> bytes:
@@ -259,20 +286,21 @@ class Builder:
             if context is not None:
                 made[pair] = context
         hosts = {*table.hosts, *(name for pair in pairs for name in pair.names)}
-        public = read_url(table.public_url).host if table.public_url else None
+        public = read_url(table.public_url) if table.public_url else None
         if public is not None:
-            hosts.add(public)
+            hosts.add(public.host)
         return ListenerTerms(
             table=table,
             profile=profile,
             pairs=pairs,
-            default=choose(pairs, public, pairs[0]),
+            default=choose(pairs, public.host if public is not None else None, pairs[0]),
             contexts=made,
             clients=clients,
             client_names=known_names(table.client_names),
             hosts=frozenset(hosts),
             origins=_origins(table),
             generation=self._number,
+            public=public,
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
+    "identity/terms.py": "identity/test_claims.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
     # The tables of the file, each key of which is read there.

@@ -223,6 +223,23 @@ def pattern() -> Form:
     return text("text, exact, with * and ?, or ^regex$", read_pattern)
 
 
+#: A scope (RFC 6749 section 3.3): what a challenge can hold between its quotes.
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
+
+
+def scope() -> Form:
+    """A scope, as an issuer grants it: compared as it is written, and never by a part of it."""
+
+    def read(given: str) -> str:
+        if " " in given:
+            raise ValueError("is several scopes; write them as a list")
+        if not _SCOPE.fullmatch(given):
+            raise ValueError("is no scope: up to 200 printable ASCII characters, without \" and \\")
+        return given
+
+    return text("a scope, such as tools:write", read)
+
+
 def expression() -> Form:
     """A regular expression that is looked for in texts (RE2)."""
 

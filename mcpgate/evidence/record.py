@@ -33,7 +33,8 @@ VERSION = 1
 #: shorter; without a bound one call could fill the disk.
 TEXT_LENGTH = 1024
 
-Leg = Literal["inbound", "outbound"]
+#: A leg of an exchange, or a connection to somebody who is asked meanwhile: an issuer of tokens, say.
+Leg = Literal["inbound", "outbound", "provider"]
 
 
 @unique
@@ -204,7 +205,7 @@ def handshake_line(
     """One leg's handshake, finished or refused.
 
     @param time: As L{timestamp} writes it, here as everywhere below.
-    @param where: The listener's name (inbound) or the upstream's (outbound).
+    @param where: The listener's name (inbound), the upstream's (outbound), or that of whoever is asked.
     @param peer: C{address:port}, like C{local}.
     @param offer: What the client offered; of a refused handshake often the only facts.
     @param extra: Further facts that JSON can say.
@@ -275,6 +276,11 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     if verdict is not None and verdict.shadow:
         return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
+
+
+def own_facts(name: str) -> str:
+    """What an C{open} line says besides of a request for something of the gate's own."""
+    return f',"own":{json.dumps(name)}'
 
 
 def hold_facts(hold: str, decision: Decision | None) -> str:

@@ -10,7 +10,7 @@ to be asked for a call is its method and name.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import Enum, unique
 from functools import cached_property
 
@@ -64,6 +64,7 @@ class Verdict:
     @ivar wait: Of C{HOLD}: seconds that people have to decide.
     @ivar said: Of C{HOLD}: why it waits, in words safe to show.
     @ivar shadow: Rules that only record, each with what it would have said (C{"block"}).
+    @ivar scopes: Those that what was asked for needs, as far as rules say.
     """
 
     action: Action
@@ -75,6 +76,7 @@ class Verdict:
     wait: float = 0.0
     said: str = ""
     shadow: tuple[tuple[str, str], ...] = ()
+    scopes: frozenset[str] = frozenset()
 
 
 @frozen
@@ -87,6 +89,7 @@ class Rule:
     @ivar requests: Whether it is about what callers send; C{answers}: about what upstreams send, which
         for a verdict is what they ask.
     @ivar inbound: What it demands of the caller's leg; C{outbound}: of the upstream's.
+    @ivar scopes: What it demands of the caller's token.
     @ivar mask: The detectors whose finds are masked; C{block}: those whose finds block the message.
     @ivar streams: Of masks: whether it names what upstreams send of themselves. That comes among answers,
         to whatever was asked, so the rule is about all of it.
@@ -104,6 +107,7 @@ class Rule:
     where: Where | None = None
     inbound: Demand | None = None
     outbound: Demand | None = None
+    scopes: frozenset[str] = frozenset()
     mask: frozenset[str] = frozenset()
     block: frozenset[str] = frozenset()
     wait: float = 0.0
@@ -147,7 +151,7 @@ class RouteRules:
     """The rules about one route and one class of callers.
 
     @ivar allows: All that might allow something, with C{unmet}: those of which the caller's connection
-        is not as they demand.
+        is not as they demand, and C{lacking}: which scopes the caller's token lacks for which of them.
     @ivar questions: Those about what the upstream asks.
     @ivar shadows: Those that only record.
     """
@@ -159,6 +163,11 @@ class RouteRules:
     questions: tuple[Rule, ...]
     shadows: tuple[Rule, ...]
     unmet: frozenset[str]
+    lacking: Mapping[str, frozenset[str]]
+
+    def grants(self, rule: Rule) -> bool:
+        """Whether a rule has all that it demands of the caller's leg and token."""
+        return rule.name not in self.unmet and rule.name not in self.lacking
 
 
 @define(eq=False)
@@ -168,12 +177,14 @@ class Callers:
     @ivar rules: Those about them, sorted by name; C{budgets} likewise. Of those that allow only the ones
         that their proof is for, if it says so.
     @ivar unmet: The names of those whose inbound demands their connections do not meet.
+    @ivar lacking: The scopes that their tokens lack, by the name of the rule that demands them.
     """
 
     policy: Policy
     rules: tuple[Rule, ...]
     unmet: frozenset[str]
     budgets: tuple[Budget, ...] = ()
+    lacking: Mapping[str, frozenset[str]] = field(factory=dict)
     _routes: dict[str, RouteRules] = field(factory=dict, init=False, repr=False)
 
     def at(self, route: str) -> RouteRules:
@@ -191,6 +202,7 @@ class Callers:
                 questions=tuple(rule for rule in firm if rule.answers and rule.questions is not None),
                 shadows=tuple(rule for rule in here if rule.shadow),
                 unmet=self.unmet,
+                lacking=self.lacking,
             )
         return known
 
@@ -213,7 +225,14 @@ class Policy:
     def regard(self) -> Regard:
         """What rules and budgets look at in callers."""
         whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets)]
-        return Regard.of(whos, handshake=any(rule.inbound is not None for rule in self.rules))
+        scopes = frozenset(scope for rule in self.rules for scope in rule.scopes)
+        handshake = any(rule.inbound is not None for rule in self.rules)
+        return Regard.of(whos, handshake=handshake, scopes=scopes)
+
+    def scopes_at(self, route: str) -> frozenset[str]:
+        """The scopes that rules about a route demand."""
+        firm = (rule for rule in self.rules if rule.covers(route) and not rule.shadow)
+        return frozenset(scope for rule in firm for scope in rule.scopes)
 
     def callers(self, caller: Caller) -> Callers:
         """The class of a caller."""
@@ -239,9 +258,12 @@ class Policy:
             if rule.inbound is not None
             and (caller.handshake is None or not rule.inbound.met_by(caller.handshake))
         )
+        had = caller.principal.scopes
+        lacking = {rule.name: rule.scopes - had for rule in about if not rule.scopes <= had}
         budgets = tuple(budget for budget in self.budgets if budget.who.matches(caller))
-        key = tuple(rule.name for rule in about), tuple(budget.name for budget in budgets), unmet
-        return self._alike.setdefault(key, Callers(self, about, unmet, budgets))
+        names = tuple(rule.name for rule in about), tuple(budget.name for budget in budgets)
+        key = (*names, unmet, frozenset(lacking.items()))
+        return self._alike.setdefault(key, Callers(self, about, unmet, budgets, lacking))
 
     def masks(self, rules: Iterable[Rule], *, gently: bool = False) -> Masks | None:
         """What these rules together subject a message to.
@@ -314,6 +336,7 @@ def _compile(table: RuleTable) -> Rule:
         where=Where.compile(table.where),
         inbound=demand_inbound(table.name, table.require),
         outbound=demand_outbound(table.name, table.require),
+        scopes=frozenset(table.require.scope),
         mask=frozenset(table.mask),
         block=frozenset(table.block),
         wait=table.wait,

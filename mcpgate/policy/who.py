@@ -144,12 +144,17 @@ class Regard:
     principal: bool
     address: bool
     handshake: bool
+    scopes: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, whos: Sequence[Who], *, handshake: bool) -> Regard:
-        """What these conditions look at. C{handshake}: whether the caller's leg is looked at, too."""
+    def of(cls, whos: Sequence[Who], *, handshake: bool, scopes: frozenset[str] = frozenset()) -> Regard:
+        """
+        What these conditions look at.
+
+        @param handshake: whether the caller's leg is looked at, too; C{scopes}: the scopes that are.
+        """
         named = any(evolve(who, address=(), steps=()) != EVERYBODY for who in whos)
-        return cls(named, any(who.address for who in whos), handshake)
+        return cls(named, any(who.address for who in whos), handshake, scopes)
 
     @property
     def connection(self) -> bool:
@@ -165,6 +170,7 @@ class Regard:
             _facts(caller.principal) if self.principal else None,
             caller.address if self.address else None,
             _leg(shaken) if shaken is not None else None,
+            caller.principal.scopes & self.scopes,
         )
 
 

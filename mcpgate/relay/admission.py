@@ -17,8 +17,10 @@ from mcpgate.identity.bound import Presented
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
+from mcpgate.policy.scopes import lacking
 from mcpgate.policy.who import Address, Caller
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.own import Own, place_at
 from mcpgate.sessions.sealed import Kind, Session
 from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.wire.forward import request_for_upstream
@@ -160,7 +162,7 @@ def admit(
     now: float,
     address: Address | None = None,
     handshake: Handshake | None = None,
-) -> Admission | Denial | Preflight | Pending:
+) -> Admission | Denial | Preflight | Own | Pending:
     """
     Judge a head.
 
@@ -182,6 +184,11 @@ def admit(
         # Also where there is no route: its page can read the 404 to the request itself, but of a
         # refused preflight nothing.
         return Preflight(asked, route)
+    place = place_at(head, host, terms, generation)
+    if isinstance(place, Refusal):
+        return Denial(place, cors=cors)
+    if place is not None:
+        return Own(head, host, place, cors, terms, generation)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
     bearer = head.get(b"authorization")
@@ -190,6 +197,10 @@ def admit(
         return principal
     if isinstance(principal, Refusal):
         return Denial(principal, route, cors=cors)
+    if route.table.scopes:
+        scarce = lacking(route.scopes, principal.scopes, f"the route {route.name}")
+        if scarce is not None:
+            return Denial(scarce, route, principal, cors)
     refusal = _judge_body(head, generation)
     if refusal is not None:
         return Denial(refusal, route, principal, cors)

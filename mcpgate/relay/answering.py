@@ -78,7 +78,7 @@ class Answering:
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Answering:
         """The answer's head, C{emitted} as it may be passed on, and what of the body came with it."""
-        if head.status in (401, 407):
+        if head.status in (401, 407) or (head.status == 403 and b"www-authenticate" in head.fields):
             # Its challenge is about our credential, not about the caller's: relaying it would
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
             self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)

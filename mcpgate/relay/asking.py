@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
+from mcpgate.generation import RouteTerms
 from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
@@ -17,6 +18,7 @@ from mcpgate.policy.demand import Demand
 from mcpgate.policy.lists import LISTS, cursor_of
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
+from mcpgate.policy.scopes import insufficient
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
@@ -155,7 +157,10 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     if verdict.action is not ALLOW:
         held = verdict.action is HOLD and message.kind is REQUEST
         if not held:
-            refusal = _why(verdict)
+            refusal = _why(verdict, route)
+            if refusal.reason is Reason.AUTH_SCOPE and message.kind is REQUEST:
+                # With a challenge, which leads its client to a token that will do.
+                return Turned(refusal, judged.facts, id=id)
             raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
             return Turned(refusal, judged.facts, raw, id)
     suspended = _suspended(admission, call, force)
@@ -245,7 +250,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if judged.call.nature is TASK:
             judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
-        why = _why(verdict)
+        why = _why(verdict, admission.route)
         if verdict.action is ALLOW:
             suspended = _suspended(admission, call, force)
             if suspended is None and message.kind is not REQUEST:
@@ -354,8 +359,10 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     return call_facts(None, None, verdict), verdict
 
 
-def _why(verdict: Verdict) -> Refusal:
+def _why(verdict: Verdict, route: RouteTerms) -> Refusal:
     """Why a verdict does not let a message pass."""
+    if verdict.reason is Reason.AUTH_SCOPE:
+        return insufficient(verdict.scopes | route.scopes, f"the rule {verdict.rule} demands more scopes")
     if verdict.action is HOLD:
         # A notification has no answer that could wait, and a batch one for all of its messages.
         return Refusal(Reason.POLICY_UNDECIDED, "only a request that comes alone can wait for a person")

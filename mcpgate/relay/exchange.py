@@ -17,7 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import (
+    batch_facts,
+    call_facts,
+    caller_facts,
+    close_line,
+    open_line,
+    outcome_of,
+    own_facts,
+)
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
@@ -26,11 +34,12 @@ from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial, Preflight
+from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, too_often
 from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
 from mcpgate.relay.holding import Holding, cancel
 from mcpgate.relay.judged import Judged
+from mcpgate.relay.own import Own
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
@@ -42,6 +51,7 @@ from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.oauth import Guide
 from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
@@ -114,6 +124,20 @@ class Exchange:
         """A browser asked what a page may send."""
         self._route = preflight.route
         self._answer(preflight.answer, 204, None)
+
+    def serve(self, own: Own, body: bytes) -> None:
+        """Something of the gate's own is asked for."""
+        self._route, self._cors, self._size_in = own.place.route, own.cors, len(body)
+        self._facts += own_facts(own.place.name)
+        served = own.place.serve(own, body, self)
+        if isinstance(served, Refusal):
+            return self.refuse(served)
+        self._principal = served.principal
+        if served.refusal is not None and served.refusal.reason in FAILURES:
+            wait = self.inbound.failing()
+            if wait:
+                return self.refuse(too_often(Denial(served.refusal), wait).refusal)
+        self._answer(served.raw, int(served.raw[9:12]), served.refusal)
 
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
@@ -238,7 +262,7 @@ class Exchange:
         admission = self.admission
         if admission is not None and admission.accepts is not inbound.force.accepts:
             # A connection may have been waited for, and a revoked token is good nowhere.
-            judged = inbound.admit(admission.head)
+            judged = inbound.admit_again(admission.head)
             if isinstance(judged, Pending):
                 # What is known of its proof is over by now; whoever tries again is told.
                 judged.begin(_nobody)
@@ -486,8 +510,17 @@ class Exchange:
         """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
-        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close)
-        self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
+        status = ANSWERS[refusal.reason].status
+        guide = self._guide() if status in (401, 403) else None
+        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
+        self._answer(raw, status, refusal, close=close)
+
+    def _guide(self) -> Guide | None:
+        """Where its caller learns how to get a token, if it can."""
+        route = self.admission.route if self.admission is not None else self._route
+        if route is None or self._head is None:
+            return None
+        return self.inbound.terms.guide(self._head.host.decode("ascii"), route.table)
 
     def abandon(self, refusal: Refusal) -> None:
         """The caller is gone, or the gate is going: carry it on to the upstream."""

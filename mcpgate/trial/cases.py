@@ -85,6 +85,7 @@ class WhoTable:
     issuer: str | None = option("The issuer of a token.", forms.text("an issuer"), default=None)
     subject: str | None = option("Its subject.", forms.text("a subject"), default=None)
     group: tuple[str, ...] = option("Its groups.", _TEXTS, default=())
+    scope: tuple[str, ...] = option("Its scopes.", _TEXTS, default=())
     claims: Mapping[str, object] = option("Its other claims.", _mapping("a table of claims"), default={})
     address: str | None = option("The caller's address.", forms.text("an IP address"), default=None)
 

@@ -23,3 +23,9 @@ class RouteTable:
     host: str | None = option(
         "Only requests for this host name.", forms.host(), default=None, example='"mcp.example.com"'
     )
+    scopes: tuple[str, ...] = option(
+        "Scopes that a caller's token must have for anything on the route; clients ask for these first.",
+        forms.many(forms.scope(), lone=True),
+        default=(),
+        example='["mcp"]',
+    )
