@@ -297,6 +297,21 @@ def pin() -> Form:
     return text('a pin, "sha256/" and 44 base64 characters', parse_pin)
 
 
+# RFC 3986 section 4.3: an absolute URI, which has no fragment.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
+
+
+def uri() -> Form:
+    """An absolute URI, which others compare letter by letter, so it is kept as it was written."""
+
+    def read(given: str) -> str:
+        if not _URI.fullmatch(given):
+            raise ValueError("is not an absolute URI, such as https://api.example.com/mcp or urn:example:api")
+        return given
+
+    return text("an absolute URI", read)
+
+
 def listen() -> Form:
     """A Twisted endpoint description, kept as text once it is known to be good."""
 
@@ -388,6 +403,43 @@ def upstream_url() -> Form:
         return str(url.Url(found.host, found.port, found.path or "/"))
 
     return text("an https URL", read)
+
+
+def provider_url() -> Form:
+    """The https URL of somebody who is asked for documents or tokens; it may have a query."""
+
+    def read(given: str) -> str:
+        return str(url.read_url(given, query=True))
+
+    return text("an https URL", read)
+
+
+# Identifiers that are compared to the letter: nothing in them that looks like something else.
+_EXACT = re.compile(r"[!-~]{1,512}")
+
+
+def issuer() -> Form:
+    """What tokens say of who issued them. It is compared and not dialled, so it need not be a URL."""
+
+    def read(given: str) -> str:
+        if not _EXACT.fullmatch(given):
+            raise ValueError("is not what an issuer can be called: up to 512 printable ASCII characters")
+        if given.lower().startswith("http:"):
+            raise ValueError("is not an https URL: nobody is who a document in clear text says")
+        return given
+
+    return text("an issuer, such as https://login.example.com", read)
+
+
+def identifier(noun: str) -> Form:
+    """A word of somebody else's that is compared to the letter."""
+
+    def read(given: str) -> str:
+        if not _EXACT.fullmatch(given):
+            raise ValueError(f"is not a {noun}: up to 512 printable ASCII characters, without spaces")
+        return given
+
+    return text(f"a {noun}", read)
 
 
 # RFC 9110 5.6.2: token.

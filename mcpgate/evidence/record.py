@@ -179,6 +179,18 @@ class _DecisionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     why: str | None
 
 
+class _IssuerLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "issuer"
+    id: str
+    time: str
+    issuer: str
+    what: str
+    added: list[str | None]
+    removed: list[str | None]
+    detail: str | None
+
+
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "repair"
@@ -450,6 +462,38 @@ def definition_line(
             renewed=renewed,
             detail=_bounded(detail),
             by=_bounded(by),
+        )
+    )
+
+
+def issuer_line(
+    id: str,
+    *,
+    time: str,
+    issuer: str,
+    what: str,
+    added: Sequence[str] = (),
+    removed: Sequence[str] = (),
+    detail: str | None = None,
+) -> bytes:
+    """What became of the keys of an issuer.
+
+    @param issuer: What the configuration calls it.
+    @param what: C{keys} (they can be had, and are others than before where some were added or removed),
+        C{unreachable} (it could not be asked for them), C{lapsed} (that was so for too long: its tokens
+        are refused).
+    @param added: Ids of keys; C{removed} likewise.
+    @param detail: Why it could not be asked.
+    """
+    return _encode(
+        _IssuerLine(
+            id=id,
+            time=time,
+            issuer=issuer,
+            what=what,
+            added=[_bounded(kid) for kid in added],
+            removed=[_bounded(kid) for kid in removed],
+            detail=_bounded(detail),
         )
     )
 

@@ -50,11 +50,21 @@ _TOKEN = re.compile(rb"mcpgate_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NO_HASH = "0" * 64
 
 NOT_ISSUED = Refusal(Reason.AUTH_INVALID, "the bearer token was not issued by this gate")
+NOT_FOREIGN = Refusal(Reason.AUTH_INVALID, "only tokens of issuers are accepted here")
 NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
 
 
 class TokenFileError(Exception):
     """The token file cannot be read, understood or written, or a request about it makes no sense."""
+
+
+def foreign_token(authorization: bytes) -> bytes | None:
+    """The bearer token in a whole C{Authorization} value, if it is not one of the gate's own."""
+    scheme = _BEARER.match(authorization)
+    if scheme is None:
+        return None
+    token = authorization[scheme.end() :]
+    return None if token.startswith(b"mcpgate_") else token
 
 
 @frozen

@@ -107,7 +107,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         spelled=("accounts.google.com",),
         algorithms=("RS256",),
         id_tokens=True,
-        demanded=("hd", "sub", "email"),
+        demanded=("hd", "sub"),
     ),
     "github-actions": Preset(
         issuers=("https://token.actions.githubusercontent.com",),
@@ -141,6 +141,8 @@ def faults(table: Table) -> Iterator[tuple[str, str]]:
     elif any(TENANT in issuer for issuer in issuers):
         if not tenants:
             yield "tenants", f"is missing: the issuer has {TENANT} in it, so name those whose tokens count"
+        elif table.preset != "entra" and len(tenants) > 1 and not (table.discovery or table.jwks):
+            yield "discovery", f"is missing: where it is cannot be told of an issuer with {TENANT} in it"
         elif table.preset == "entra" and not all(map(_UUID.fullmatch, tenants)):
             yield "tenants", "has something in it that is no tenant's id (a UUID in lower case)"
     if table.preset == "okta" and "/oauth2/" not in str(table.issuer):
@@ -149,7 +151,7 @@ def faults(table: Table) -> Iterator[tuple[str, str]]:
             "is Okta's organization itself, whose access tokens nobody else can verify; want that of a "
             "custom authorization server, such as https://acme.okta.com/oauth2/default",
         )
-    if preset.demanded and not table.parties:
+    if preset.demanded:
         # Somebody's own server is not the whole world's.
         known = table.issuer is None or table.issuer in preset.issuers
         if known and not {path for path, _ in table.claims}.intersection(preset.demanded):

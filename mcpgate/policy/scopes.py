@@ -6,23 +6,20 @@ them into the token. What this gate issued itself, and certificates, have none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mcpgate.reasons import Reason, Refusal
 
 
 def lacking(needed: frozenset[str], had: frozenset[str], who: str) -> Refusal | None:
-    """
-    Why what needs these scopes is not to be had, if one of them is missing.
+    """Why what needs these scopes is not to be had, if one of them is missing (L{insufficient})."""
+    return None if needed <= had else insufficient(needed, had, who)
 
+
+def insufficient(needed: frozenset[str], had: frozenset[str], who: str) -> Refusal:
+    """
+    The refusal of who lacks a scope.
+
+    @param needed: all that the operation needs, so that clients ask for them once.
     @param who: what demands them, for the record.
     """
-    if needed <= had:
-        return None
-    missing = ", ".join(sorted(needed - had))
-    return insufficient(needed, f"{who} demands more scopes: {missing}")
-
-
-def insufficient(needed: Iterable[str], detail: str) -> Refusal:
-    """The refusal that says so. C{needed}: all that the operation needs, so that clients ask once."""
-    return Refusal(Reason.AUTH_SCOPE, detail, told={"scope": " ".join(sorted(set(needed)))})
+    detail = f"{who} demands more scopes: {', '.join(sorted(needed - had))}"
+    return Refusal(Reason.AUTH_SCOPE, detail, told={"scope": " ".join(sorted(needed))})

@@ -8,12 +8,15 @@ page may send (a preflight) is answered here, as it comes without a proof of who
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from mcpgate.credentials.terms import Choice, choose
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Presented
+from mcpgate.identity.granted import granted_token
+from mcpgate.identity.issued import NOT_FOREIGN, foreign_token
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
@@ -52,6 +55,7 @@ FAILURES = frozenset(
         Reason.AUTH_BINDING,
         Reason.AUTH_PLACE,
         Reason.AUTH_REPLAYED,
+        Reason.AUTH_ASSERTION,
     }
 )
 
@@ -71,7 +75,7 @@ class Admission:
     caller: Caller
     callers: Callers
     #: The head for the upstream without its Content-Length and its end.
-    forward: bytes
+    forward: bytes = field(repr=False)
     #: The caller's part of an C{open} line.
     facts: str
     #: Header lines for the answer, if the caller is a page in a browser (C{wire.origin}).
@@ -81,13 +85,15 @@ class Admission:
     refusal: Refusal | None
     #: The session that it belongs to, and the text by which the caller has it.
     session: Session | None
-    sealed: bytes
+    sealed: bytes = field(repr=False)
     #: Unix seconds after which the proof of who calls, or the session, is over.
     expires: float | None
     generation: Generation
     accepts: Accepts
     #: Whether something of the connection went into it that is no part of the head: an address.
     only_here: bool
+    #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
+    choice: Choice | None = None
 
     def still_good(
         self, generation: Generation, accepts: Accepts, sni: str | None, now: float
@@ -192,7 +198,7 @@ def admit(
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
     bearer = head.get(b"authorization")
-    principal = identify(bearer, terms, accepts, peer, now, route=route, address=address)
+    principal = identify(bearer, terms, accepts, peer, now, route=route, host=host, address=address)
     if isinstance(principal, Pending):
         return principal
     if isinstance(principal, Refusal):
@@ -217,7 +223,9 @@ def admit(
             # Unknown, somebody else's, or over: nobody is told which.
             refusal = Refusal(Reason.SESSION_UNKNOWN)
     upstream = route.upstream
-    target, lines = upstream.target, upstream.credential
+    caller = Caller(principal, address, handshake)
+    choice = choose(upstream, caller)
+    target, lines = upstream.target, upstream.credential if choice is None else choice.lines
     if session is not None and session.kind == "endpoint":
         target = session.upstream_id
     elif session is not None:
@@ -225,7 +233,6 @@ def admit(
     forward = request_for_upstream(
         head, target=target, host=upstream.authority, credential=lines, length=None
     )
-    caller = Caller(principal, address, handshake)
     return Admission(
         head=head,
         host=host,
@@ -234,6 +241,7 @@ def admit(
         caller=caller,
         callers=generation.policy.callers(caller),
         forward=forward[:-2],
+        choice=choice,
         facts=caller_facts(
             principal,
             listener=terms.name,
@@ -278,9 +286,14 @@ def identify(
     now: float,
     *,
     route: RouteTerms,
+    host: str,
     address: Address | None = None,
 ) -> Principal | Refusal | Pending:
-    """Who the caller proved to be. What was presented must be good: there is no falling back."""
+    """
+    Who the caller proved to be. What was presented must be good: there is no falling back.
+
+    @param host: the name by which the route was asked for, one of ours.
+    """
     if terms.table.client_certificates == "off":
         # A connection that is older than the configuration may have one that nobody asks for any more.
         peer = None
@@ -289,7 +302,7 @@ def identify(
         return shown
     holder = shown.name if isinstance(shown, Principal) else None
     presented = Presented(route.name, address, peer, holder)
-    principal = _proved(authorization, terms, accepts, shown, now, presented)
+    principal = _proved(authorization, terms, accepts, shown, now, presented, route, host)
     if not isinstance(principal, Principal):
         return principal
     if isinstance(shown, Principal) and principal is not shown:
@@ -325,13 +338,32 @@ def _proved(
     shown: Principal | Refusal | None,
     now: float,
     presented: Presented,
+    route: RouteTerms,
+    host: str,
 ) -> Principal | Refusal | Pending:
     both = terms.table.certificate_and_token
     if both and shown is None:
         # Those who came before it was demanded; the handshake lets in nobody without one.
         return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
+    if authorization is not None and terms.grants is not None:
+        granted = granted_token(authorization)
+        if granted is not None:
+            return terms.grants.judge(granted, presented.route, now)
+    if authorization is not None and terms.issuers and accepts.issuers is not None:
+        bearer = foreign_token(authorization)
+        if bearer is not None:
+            return accepts.issuers.judge(
+                bearer,
+                terms.issuers,
+                resource=terms.resource(host, route.table.path),
+                certificate=presented.certificate,
+                now=now,
+                bound=route.table.bound,
+            )
     if authorization is not None and terms.table.tokens:
         return accepts.issued.judge(authorization, now, presented)
+    if authorization is not None and terms.issuers:
+        return NOT_FOREIGN
     if shown is not None and not both:
         return shown
     if terms.table.unsafe_anonymous and not terms.table.tokens and terms.table.client_certificates == "off":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 
 from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
-from mcpgate.generation import RouteTerms
 from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches
@@ -157,7 +156,7 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     if verdict.action is not ALLOW:
         held = verdict.action is HOLD and message.kind is REQUEST
         if not held:
-            refusal = _why(verdict, route)
+            refusal = _why(verdict, admission)
             if refusal.reason is Reason.AUTH_SCOPE and message.kind is REQUEST:
                 # With a challenge, which leads its client to a token that will do.
                 return Turned(refusal, judged.facts, id=id)
@@ -250,7 +249,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if judged.call.nature is TASK:
             judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
-        why = _why(verdict, admission.route)
+        why = _why(verdict, admission)
         if verdict.action is ALLOW:
             suspended = _suspended(admission, call, force)
             if suspended is None and message.kind is not REQUEST:
@@ -359,10 +358,11 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     return call_facts(None, None, verdict), verdict
 
 
-def _why(verdict: Verdict, route: RouteTerms) -> Refusal:
+def _why(verdict: Verdict, admission: Admission) -> Refusal:
     """Why a verdict does not let a message pass."""
     if verdict.reason is Reason.AUTH_SCOPE:
-        return insufficient(verdict.scopes | route.scopes, f"the rule {verdict.rule} demands more scopes")
+        needed = verdict.scopes | admission.route.scopes
+        return insufficient(needed, admission.principal.scopes, f"the rule {verdict.rule}")
     if verdict.action is HOLD:
         # A notification has no answer that could wait, and a batch one for all of its messages.
         return Refusal(Reason.POLICY_UNDECIDED, "only a request that comes alone can wait for a person")

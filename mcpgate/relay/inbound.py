@@ -467,6 +467,10 @@ class Inbound:
         """Its caller failed to prove something: 0, or how many seconds it is too much for."""
         return self._listening.failing(self.source)
 
+    def spent(self) -> bool:
+        """Whether its caller has failed as often as it may."""
+        return self._listening.spent(self.source)
+
     def _still_good(self, known: Admission | Own) -> bool:
         force = self.force
         return known.still_good(force.generation, force.accepts, self.sni, force.wall())

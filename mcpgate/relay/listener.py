@@ -254,6 +254,12 @@ class Listening:
         throttle = self.force.crowd.throttle
         return throttle.fail(source, monotonic(), limits.failures, limits.failures_period)
 
+    def spent(self, source: str) -> bool:
+        """Whether the next failure of a caller would be too much."""
+        limits = self.limits
+        throttle = self.force.crowd.throttle
+        return throttle.spent(source, monotonic(), limits.failures, limits.failures_period)
+
     def writable(self) -> None:
         """Never asked for."""
 

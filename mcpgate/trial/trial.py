@@ -174,7 +174,7 @@ class _Trial:
             why = Refusal(verdict.reason)
             if verdict.reason is Reason.AUTH_SCOPE:
                 needed = verdict.scopes | self.subject.scopes.get(self.case.route, frozenset())
-                why = insufficient(needed, f"needs {', '.join(sorted(needed))}")
+                why = insufficient(needed, frozenset(self.case.who.scope), f"the rule {verdict.rule}")
             return self._refused(message, call, verdict, why)
         if verdict.action is HOLD and message.kind is not REQUEST:
             # It has no answer that could wait.

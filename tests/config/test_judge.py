@@ -52,6 +52,8 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"route": [{**ROUTE, "name": "b"}, {**ROUTE, "name": "b"}]}, ["route[1].path", "route[1].name"]),
         ({"route": [ROUTE, {**ROUTE, "name": "b", "host": "h"}]}, []),
         ({"route": [{**ROUTE, "upstream": "hub"}]}, ["route[0].upstream"]),
+        ({"route": [{**ROUTE, "path": "/.well-known/mcp"}]}, ["route[0].path"]),
+        ({"rule": [{"name": "a", "mask": "email", "require": {"scope": "x"}}]}, ["rule[0].require"]),
         ({"rule": [{**RULE, "on": {"route": "hub"}}]}, ["rule[0].on.route"]),
         ({"rule": [{**RULE, "on": {"route": ["git", "hub"]}}]}, ["rule[0].on.route[1]"]),
         ({"rule": [{"name": "a"}]}, ["rule[0].verdict"]),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mcpgate.config.load import ConfigError, ConfigUnreadable, load_config, load_policy, parse_config
 from mcpgate.config.schema import REPEATED, SINGLE
+from mcpgate.config.tables.credential import FixedTable
 from mcpgate.config.tables.rule import OnTable
-from mcpgate.config.tables.upstream import CredentialTable
 
 SOURCE = Path("/etc/mcpgate/mcpgate.toml")
 
@@ -72,7 +72,7 @@ def test_relative_paths_start_from_the_directory_of_the_file() -> None:
     assert config.gate.state == Path("/etc/mcpgate/state")
     assert config.listeners[0].certificates == Path("/etc/mcpgate/tls")
     assert config.upstreams[0].trust == "/etc/mcpgate/ca.pem"
-    assert config.upstreams[0].credential == CredentialTable(bearer="file:/etc/mcpgate/token")
+    assert config.upstreams[0].credential == FixedTable(bearer="file:/etc/mcpgate/token")
 
 
 def test_quantities_are_numbers_inside() -> None:

@@ -90,17 +90,19 @@ class Minter:
     """An issuer: what it is called, its keys by their ids, and what its tokens say unless told otherwise."""
 
     issuer: str = ISSUER
+    resource: str = RESOURCE
     keys: Mapping[str, Private] = field(factory=lambda: {"k1": rsa_key(), "e1": ec_key()})
     claims: Mapping[str, Any] = field(factory=dict)
     header: Mapping[str, Any] = field(factory=dict)
 
-    def jwks(self, **members: Any) -> bytes:
-        return dumped({"keys": [jwk(key, kid, **members) for kid, key in self.keys.items()]})
+    def jwks(self, *more: Mapping[str, Any]) -> bytes:
+        """What it publishes, with other members behind."""
+        return dumped({"keys": [*(jwk(key, kid) for kid, key in self.keys.items()), *more]})
 
     def said(self, now: float = NOW, **claims: Any) -> dict[str, Any]:
         """The claims of a token; those that are said to be C{...} are left out."""
         begins = int(now)
-        usual = {"iss": self.issuer, "sub": "ada", "aud": RESOURCE, "iat": begins, "exp": begins + 600}
+        usual = {"iss": self.issuer, "sub": "ada", "aud": self.resource, "iat": begins, "exp": begins + 600}
         return {
             name: value
             for name, value in {**usual, **self.claims, **claims}.items()

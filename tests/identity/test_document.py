@@ -91,7 +91,9 @@ def test_any_bytes_are_an_object_or_a_document_error(raw: bytes) -> None:
         pass
 
 
-@pytest.mark.parametrize("text", [b"QQ==", b"QQ=", b"Q", b"QR", b"+w", b"/w", b"QU\n", b"Q Q", b"QQ.", b"Q\xff"])
+@pytest.mark.parametrize(
+    "text", [b"QQ==", b"QQ=", b"Q", b"QR", b"+w", b"/w", b"QU\n", b"Q Q", b"QQ.", b"Q\xff"]
+)
 def test_base64url_has_one_spelling(text: bytes) -> None:
     with pytest.raises(DocumentError):
         read_base64url(text)

@@ -182,7 +182,7 @@ def test_the_refusal_names_all_that_is_needed_and_the_record_what_is_missing() -
     assert refusal is not None and refusal.told == {"scope": "a b"}
     assert refusal.detail == "the route mcp demands more scopes: b"
     assert lacking(frozenset({"a"}), frozenset({"a", "b"}), "x") is None
-    assert insufficient(["b", "a", "b"], "").told == {"scope": "a b"}
+    assert insufficient(frozenset({"a", "b"}), frozenset(), "the rule r").told == {"scope": "a b"}
 
 
 @pytest.mark.parametrize(
