@@ -151,13 +151,12 @@ class IssuedTokens:
         @raise TokenFileError: They are not exactly what L{TokenFile} writes.
         """
         try:
-            version = msgspec.json.decode(raw, type=_Form).version
-            if version not in (1, 2):
-                raise TokenFileError(f"written by another version (format {version}, not 1 or 2)")
             file = msgspec.json.decode(raw, type=_File)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            _judge_version(_version(raw))
             # msgspec names types and paths in its messages, never values.
             raise TokenFileError(f"not a token file: {error}") from None
+        _judge_version(file.version)
         by_id = {token.id: _kept(token) for token in file.tokens}
         if len(by_id) != len(file.tokens):
             raise TokenFileError("not a token file: two tokens have the same id")
@@ -166,7 +165,7 @@ class IssuedTokens:
                 raise TokenFileError("not a token file: a token's id, name or hash is malformed")
             if not all(map(_NAME.fullmatch, token.groups)):
                 raise TokenFileError("not a token file: a token's group is malformed")
-            for fault in token.bound.faults():
+            for fault in token.bound.faults() if token.bound is not UNBOUND else ():
                 raise TokenFileError(f"not a token file: {fault}")
         denied = tuple(
             Denied(one.since, one.until, one.id, one.issuer, one.subject) for one in file.denied or ()
@@ -273,6 +272,19 @@ class IssuedTokens:
         )
 
 
+def _version(raw: bytes) -> int | None:
+    """What a file that cannot be read says of itself."""
+    try:
+        return msgspec.json.decode(raw, type=_Form).version
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _judge_version(version: int | None) -> None:
+    if version not in (None, 1, 2):
+        raise TokenFileError(f"written by another version (format {version}, not 1 or 2)")
+
+
 def _kept(token: _Token) -> IssuedToken:
     bound = token.bound
     return IssuedToken(
@@ -285,7 +297,7 @@ def _kept(token: _Token) -> IssuedToken:
         token.groups,
         # Most are not, and one value for all of those is told by its identity.
         UNBOUND
-        if isinstance(bound, msgspec.UnsetType) or bound == _Bound()
+        if bound is msgspec.UNSET or bound == _Bound()
         else Bound(bound.routes, bound.rules, bound.addresses, bound.certificates, bound.scopes),
     )
 
@@ -312,6 +324,8 @@ class TokenFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = ReplacedFile(path)
+        # What was read last, and what it was: it is looked at every gate.watch, and changes rarely.
+        self._read: tuple[bytes, IssuedTokens] | None = None
 
     def load(self) -> IssuedTokens:
         """Read the file as it is now.
@@ -327,10 +341,12 @@ class TokenFile:
             return IssuedTokens()
         except OSError as error:
             raise TokenFileError(f"{self.path}: {error.strerror}") from error
-        try:
-            return IssuedTokens.from_bytes(raw)
-        except TokenFileError as error:
-            raise TokenFileError(f"{self.path}: {error}") from None
+        if self._read is None or self._read[0] != raw:
+            try:
+                self._read = raw, IssuedTokens.from_bytes(raw)
+            except TokenFileError as error:
+                raise TokenFileError(f"{self.path}: {error}") from None
+        return self._read[1]
 
     def all(self) -> tuple[IssuedToken, ...]:
         """Every token in the file, also expired and revoked ones."""
