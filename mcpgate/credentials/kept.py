@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -31,6 +32,9 @@ SLOTS_MOST = 4096
 #: Questions of one worker that are on their way to one token endpoint. Each is a connection with a handshake
 #: of its own.
 FLIGHTS_MOST = 16
+#: Seconds for which an issuer's discovery document is waited for, and between two looks: a gate that has just
+#: begun has not read it yet.
+DISCOVERED_WITHIN, DISCOVERED_LOOK = 3.0, 0.1
 
 
 @define(eq=False)
@@ -175,15 +179,27 @@ class Kept:
 
     async def _answer(self, source: Source, subject: str | None) -> Granted | Fault:
         grant = source.grant
-        form, headers = grant.client.prove(grant.form(subject), grant.url, self._force.wall())
+        url = grant.url or await self._discovered(grant)
+        if url is None:
+            return Fault("the issuer's discovery document names none, or was not read yet", general=True)
+        form, headers = grant.client.prove(grant.form(subject), url, self._force.wall())
         try:
             reply = await source.provider.post(
-                grant.url, form, headers=headers, most=ANSWER_MOST, within=grant.timeout
+                url, form, headers=headers, most=ANSWER_MOST, within=grant.timeout
             )
         except ProviderError as error:
             return Fault(error.why, general=True)
         retry_after = reply.headers.get("retry-after")
         return read_answer(reply.status, retry_after, reply.body, grant.wish.requested_token_type)
+
+    async def _discovered(self, grant: GrantTerms) -> str | None:
+        until = monotonic() + DISCOVERED_WITHIN
+        while True:
+            issuers = self._force.accepts.issuers
+            found: str | None = issuers.endpoint(grant.issuer, "token_endpoint") if issuers else None
+            if found is not None or monotonic() >= until:
+                return found
+            await deferLater(self._reactor, DISCOVERED_LOOK)
 
     def _bug(self, failure: Failure) -> Fault:
         self.log.failure("a bug in the gate while a token was asked for", failure)

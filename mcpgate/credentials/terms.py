@@ -56,6 +56,7 @@ class GrantTerms:
     One way to tokens.
 
     @ivar peer: What the token endpoint is verified by.
+    @ivar url: Where it is; C{None}: where the discovery document of C{issuer} says.
     @ivar wish: What is asked for; C{exchange}: in exchange for the caller's own token.
     @ivar actor: A token that says who acts for the caller.
     @ivar fingerprint: Covers all of it: a token that was got in another way is not shown.
@@ -64,7 +65,8 @@ class GrantTerms:
     name: str
     upstream: str
     peer: PeerTerms
-    url: str
+    url: str | None
+    issuer: str | None = None
     client: Client
     wish: Wish
     exchange: bool

@@ -79,6 +79,13 @@ class CredentialTable(PeerTable):
         default=None,
         example='"https://login.example.com/oauth2/token"',
     )
+    issuer: str | None = option(
+        "Instead of token_url: the name of an issuer, whose discovery document names the token endpoint, and "
+        "whose TLS keys count for it.",
+        forms.name(),
+        default=None,
+        example='"okta"',
+    )
     client_id: str | None = option(
         "Who the gate is at the token endpoint.",
         forms.text("a client id"),
