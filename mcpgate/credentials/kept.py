@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from mcpgate.credentials.answer import ANSWER_MOST, Fault, Granted, read_answer
 from mcpgate.credentials.slot import Backoff, Slot, Waiter
-from mcpgate.credentials.terms import Choice, CredentialTerms, GrantTerms, Key, chosen
+from mcpgate.credentials.terms import Choice, CredentialTerms, GrantTerms, Key, chosen, subject_of
 from mcpgate.identity.principal import Principal
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
@@ -74,22 +74,25 @@ class Kept:
 
     # What exchanges ask.
 
-    def line(self, choice: Choice, subject: str | None) -> bytes | Refusal | None:
+    def line(self, choice: Choice, authorization: bytes | None) -> bytes | Refusal | None:
         """
         The header line to show, or why there is none; C{None}: it is being asked for, L{wait} for it.
 
-        @param subject: the caller's own token, where that is to be exchanged.
+        @param authorization: the caller's own, with the token that may have to be exchanged.
         """
         slot = self._slots.get(choice.key)
         if slot is not None and self._force.readiness.now < slot.fresh:
             return slot.line
         if choice.refusal is not None:
             return choice.refusal
-        return self._due(choice, slot, subject)
+        return self._due(choice, slot, authorization)
 
-    def _due(self, choice: Choice, slot: Slot | None, subject: str | None) -> bytes | Refusal | None:
+    def _due(
+        self, choice: Choice, slot: Slot | None, authorization: bytes | None
+    ) -> bytes | Refusal | None:
         grant, now = choice.grant, monotonic()
         assert grant is not None
+        subject = subject_of(authorization) if grant.exchange else None
         source = self._sources.get(grant.fingerprint)
         if source is None:
             return _none(choice, "it was reconfigured while the request arrived")

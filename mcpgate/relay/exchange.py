@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpgate.credentials.terms import Choice, subject_of
+from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
     batch_facts,
@@ -252,10 +252,7 @@ class Exchange:
         """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
         kept = self.inbound.force.credentials
         assert kept is not None, "nothing that has to be asked for is configured without"
-        subject = None
-        if choice.grant is not None and choice.grant.exchange:
-            subject = subject_of(admission.head.get(b"authorization"))
-        line = kept.line(choice, subject)
+        line = kept.line(choice, admission.head.get(b"authorization"))
         if type(line) is bytes:
             self._shown = line
             return True
