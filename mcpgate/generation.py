@@ -520,7 +520,13 @@ class Builder:
             peer=peer,
             url=table.token_url,
             issuer=table.issuer,
-            client=Client(table.client_id, secret, table.client_secret_in == "form", signer),
+            client=Client(
+                table.client_id,
+                secret,
+                table.client_secret_in == "form",
+                signer,
+                table.assertion_audience,
+            ),
             wish=Wish(
                 table.scope,
                 table.audience,

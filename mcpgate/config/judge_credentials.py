@@ -13,7 +13,7 @@ from mcpgate.config.tables.peer import PeerTable
 #: Keys that say how a token is asked for, and those of them that belong to an exchange alone.
 _ASKING = (
     *("token_url", "issuer", "client_id", "client_secret", "client_secret_in", "assertion_key"),
-    *("assertion_key_id", "scope", "audience", "resource", "answer_timeout"),
+    *("assertion_key_id", "assertion_audience", "scope", "audience", "resource", "answer_timeout"),
 )
 _EXCHANGE = ("subject_token_type", "requested_token_type", "actor", "actor_token_type")
 #: About the TLS connection to the token endpoint.
@@ -109,8 +109,9 @@ def _proves_itself(credential: Draft) -> None:
         credential.report("client_secret", what)
     if "client_secret_in" in credential.values and "client_secret" not in proofs:
         credential.report("client_secret_in", "has no effect without client_secret")
-    if credential.get("assertion_key_id") is not None and "assertion_key" not in proofs:
-        credential.report("assertion_key_id", "has no effect without assertion_key")
+    for key in ("assertion_key_id", "assertion_audience"):
+        if credential.get(key) is not None and "assertion_key" not in proofs:
+            credential.report(key, "has no effect without assertion_key")
 
 
 def _fixed(credential: Draft) -> set[str]:

@@ -31,17 +31,19 @@ class Client:
 
     @ivar secret: C{None} for one that proves itself by what it signs, or by its TLS certificate.
     @ivar in_form: Whether the secret stands in the form, not in a header.
+    @ivar audience: Who assertions are made out for, if not for the URL that they are sent to.
     """
 
     id: str
     secret: str | None = field(default=None, repr=False)
     in_form: bool = False
     signer: Signer | None = None
+    audience: str | None = None
 
     def prove(self, form: Form, url: str, now: float) -> tuple[Form, Form]:
         """The form with the proof, and the header lines that go with it. C{now}: Unix seconds."""
         if self.signer is not None:
-            return (*form, *signed(self.id, self.signer.assertion(self.id, url, now))), ()
+            return (*form, *signed(self.id, self.signer.assertion(self.id, self.audience or url, now))), ()
         if self.secret is None:
             # RFC 8705 section 2: the id says which client the certificate is for.
             return (*form, ("client_id", self.id)), ()

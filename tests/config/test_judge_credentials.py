@@ -54,6 +54,7 @@ def without(table: dict[str, object], key: str) -> dict[str, object]:
         ([{**GRANT, "assertion_key": "key.pem"}], ["credential[0].assertion_key"]),
         ([{**SIGNED, "client_secret_in": "form"}], ["credential[0].client_secret_in"]),
         ([{**GRANT, "assertion_key_id": "1"}], ["credential[0].assertion_key_id"]),
+        ([{**GRANT, "assertion_audience": "urn:a"}], ["credential[0].assertion_audience"]),
         ([{**GRANT, "client_key": "gate.key"}], ["credential[0].client_key"]),
         ([{**FIXED, "who": {"subject": "s"}}], ["credential[0].who.subject"]),
         ([FIXED, {**FIXED, "who": CI}], ["credential[1].name", "credential[1]"]),
