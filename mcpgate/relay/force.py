@@ -16,6 +16,7 @@ from mcpgate.holds.desk import Desk
 from mcpgate.holds.office import Office
 from mcpgate.identity.accepts import Accepts
 from mcpgate.relay.crowd import Crowd
+from mcpgate.relay.echoing import Alarm
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
@@ -66,6 +67,8 @@ class InForce:
         self.wall = wall
         #: Where calls wait for people.
         self.holds = holds if holds is not None else Desk(Office(), witness)
+        #: Tells of upstreams that show the gate's credential.
+        self.alarm = Alarm(witness, lambda: readiness.now)
         self.draining = False
 
     def pool(self, terms: UpstreamTerms) -> Pool | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from attrs import Factory, evolve, frozen
 from OpenSSL import SSL
 
 from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.upstream import UpstreamTable
+from mcpgate.policy.echo import Secrets
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
@@ -59,3 +62,8 @@ class UpstreamTerms(PeerTerms):
     target: bytes
     credential: tuple[tuple[bytes, bytes], ...]
     fingerprint: bytes
+
+    @cached_property
+    def secrets(self) -> Secrets | None:
+        """What of the credential may never be shown to a caller (C{policy.echo})."""
+        return Secrets.of(self.credential)
