@@ -93,14 +93,14 @@ def test_any_secret_is_found_in_any_form(secret: bytes, form: str, before: str, 
 
 
 @settings(max_examples=300, deadline=None)
-@given(_SECRET, st.data())
+@given(_SECRET.filter(lambda secret: b"\\" not in secret), st.data())
 def test_any_mix_of_escapes_is_seen_through(secret: bytes, data: st.DataObject) -> None:
+    """Backslashes of its own are another matter: nobody can tell to what they belong, in such a mix."""
     secrets = Secrets([secret])
     text = mixed(secret, lambda ways: data.draw(st.sampled_from(ways)))
     found = secrets.find(f"({text})")
     assert not secrets.clear(json.dumps(f"({text})").encode())
-    # Of a backslash at an end nobody can tell whether it belongs to an escape.
-    assert found and ("\\" in secret.decode() or (found[0].start <= 1 and found[-1].end >= len(text)))
+    assert found[0].start <= 1 and found[-1].end >= len(text)
 
 
 @settings(max_examples=300, deadline=None)
