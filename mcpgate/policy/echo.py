@@ -96,6 +96,7 @@ _TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _HIDDEN = Regex(r"\\u00[2-7]", captures=False)
 #: What the spelling of a line's end in JSON is made of.
 _ENDS = b"\\nr"
+_WITHOUT_ENDS = dict.fromkeys(_ENDS)
 _PERCENT = Regex(r"%[2-7][0-9A-Fa-f]", captures=False)
 
 
@@ -242,10 +243,10 @@ def _up(bits: int) -> int:
     return -(-bits // 6)
 
 
-def _piece(text: str, letters: re.Pattern[str]) -> bytes:
+def _piece(text: str, letters: re.Pattern[str]) -> str:
     """The last of the longest run of such letters: the end of a token says more than its beginning."""
     longest = max(letters.findall(text), key=len, default="")
-    return str(longest)[-PIECE_MOST:].encode("ascii")
+    return str(longest)[-PIECE_MOST:]
 
 
 def parts_of(name: bytes, value: bytes) -> tuple[bytes, ...]:
@@ -268,7 +269,7 @@ class Secrets:
     What an upstream was shown, ready to be looked for. It does not change, and shows nothing of itself.
     """
 
-    __slots__ = ("__dict__", "_always", "_flat", "_forms", "_letters", "_pieces")
+    __slots__ = ("__dict__", "_always", "_flat", "_forms", "_pieces", "_together")
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
         """
@@ -276,21 +277,18 @@ class Secrets:
         """
         wanted = sorted({one for one in secrets if len(one) >= SECRET_LEAST}, key=len, reverse=True)
         self._forms: tuple[_Form, ...] = tuple(form for one in wanted for form in _forms_of(one))
-        # Of each form what cannot be missing, also where lines end within it.
-        pieces: dict[bytes, None] = {}
-        letters: dict[bytes, None] = {}
-        for form in self._forms:
-            if form.folded:
-                letters[_piece(form.piece, _DIGITS)] = None
-            elif form.spaced:
-                letters[_piece(form.piece, _LETTERS)] = None
-            else:
-                pieces[_piece(form.piece, _UNRESERVED)] = None
+        # Of each form what cannot be missing.
+        together = [_piece(form.piece, _UNRESERVED) for form in self._forms if not form.spaced]
+        spaced = [
+            _piece(form.piece, _DIGITS if form.folded else _LETTERS) for form in self._forms if form.spaced
+        ]
+        # Where lines may end within it, and they have been taken away, with other letters of theirs.
+        flat = [piece.translate(_WITHOUT_ENDS) for piece in spaced]
         # What has no letters in a row is looked for in all that is said.
-        self._always = any(len(one) < PIECE_LEAST for one in (*pieces, *letters))
-        self._pieces = tuple(pieces)
-        self._letters = tuple(letters)
-        self._flat = tuple(piece.translate(None, _ENDS) for piece in letters)
+        self._always = any(len(piece) < PIECE_LEAST for piece in (*together, *flat))
+        self._together = tuple(dict.fromkeys(together))
+        self._flat = tuple(dict.fromkeys(flat))
+        self._pieces = tuple(dict.fromkeys((*together, *spaced)))
 
     @classmethod
     def of(cls, lines: Iterable[tuple[bytes, bytes]]) -> Secrets | None:
@@ -308,22 +306,28 @@ class Secrets:
 
     def clear(self, raw: bytes) -> bool:
         """Whether nothing is in the bytes of a message, of a head, or of anything else."""
-        hidden = self._always
-        flat = raw
-        if b"\\" in raw:
-            hidden = hidden or _HIDDEN.hits(raw)
-            # With other letters of theirs, as nothing else takes line ends away so fast.
-            flat = raw.translate(None, _ENDS)
-        for piece in self._pieces:
-            if piece in raw:
-                return False
-        for piece in self._letters if flat is raw else self._flat:
-            if piece in flat:
-                return False
-        if not hidden:
-            if (b"%" not in raw or not _PERCENT.hits(raw)) and (b"&" not in raw or b"&#" not in raw):
-                return True
-        return not self.holds(raw)
+        # Looking into text is faster than into bytes, by more than it takes to make it.
+        text = raw.decode("latin-1")
+        if "\\" in text:
+            hidden = _HIDDEN.hits(raw)
+            for piece in self._together:
+                if piece in text:
+                    return False
+            # Nothing else takes line ends away so fast.
+            flat = raw.translate(None, _ENDS).decode("latin-1")
+            for piece in self._flat:
+                if piece in flat:
+                    return False
+        else:
+            hidden = False
+            for piece in self._pieces:
+                if piece in text:
+                    return False
+        if "%" in text:
+            hidden = hidden or _PERCENT.hits(raw)
+        if "&" in text:
+            hidden = hidden or "&#" in text
+        return not (hidden or self._always) or not self.holds(raw)
 
     def holds(self, raw: bytes) -> bool:
         """Whether something is found in bytes, whatever they are; also if it would take too long to look."""

@@ -365,7 +365,7 @@ class Exchange:
                 and untouched(asking.method, message.result)
             ):
                 masks, secrets = asking.masks, self.secrets
-                if (secrets is None or (secrets.clear(emitted) and secrets.clear(payload))) and (
+                if (secrets is None or secrets.clear(emitted + payload)) and (
                     masks is None
                     or (
                         masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
