@@ -17,12 +17,16 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.issuers import Issuers
+from mcpgate.identity.once import Once
+from mcpgate.identity.uses import APART
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
 from mcpgate.relay.declining import Declining
@@ -63,12 +67,18 @@ class Serving:
         marks.begin()
         desk = Desk(office, witness) if office is not None else None
         sessions = Sessions(marks, wall)
-        self.force = InForce(readiness, witness, generation, Accepts(tokens), sessions, wall, desk)
+        self._issuers = Issuers(
+            reactor, readiness, witness, generation.config.gate.state / "issuers", wall, self._keys_changed
+        )
+        accepts = Accepts(tokens, self._issuers)
+        self.force = InForce(readiness, witness, generation, accepts, sessions, wall, desk)
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
+        self._credentials = self.force.credentials = Kept(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
+        self._noting = Watch(reactor, lambda: APART, self.note_uses)
         self._reactor = reactor
         self._drain: Drain | None = None
         # What is no longer configured, until the last of its exchanges is over.
@@ -76,7 +86,9 @@ class Serving:
         self._fading: list[Pool] = []
         self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
+        self.force.uses.begin(generation.config.gate.state)
         self._sweeps.start()
+        self._noting.start()
 
     def adopt(self, generation: Generation, sockets: Mapping[str, socket.socket]) -> None:
         """
@@ -106,9 +118,12 @@ class Serving:
             pool.terms = terms
             pools[key] = pool
         self._begin_to_count(generation)
+        self._begin_to_note(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        self._issuers.adopt(generation.issuers)
+        self._credentials.adopt(generation.upstreams.values())
         force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
@@ -124,6 +139,7 @@ class Serving:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
         self.force.guards.look()
+        self._credentials.forget_old()
         self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
@@ -136,12 +152,30 @@ class Serving:
             for listening in self._all():
                 listening.judge_streams()
 
+    def _keys_changed(self) -> None:
+        """What an issuer's keys are, or whether they count, is another matter now."""
+        self.force.accepts = evolve(self.force.accepts)
+        for listening in self._all():
+            listening.judge_streams()
+
+    def note_uses(self) -> None:
+        """Write down which tokens were used since the last time."""
+        for listening in self._all():
+            listening.note_uses()
+        self.force.uses.keep(self.force.wall(), self.force.readiness.now)
+
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
         if generation.policy.budgets and force.ledger is None:
             force.ledger = Ledger(generation.config.gate.state)
         if force.ledger is not None and any(budget.counts for budget in generation.policy.budgets):
             force.ledger.begin()
+
+    def _begin_to_note(self, generation: Generation) -> None:
+        force = self.force
+        if generation.config.samls and force.once is None:
+            force.once = Once(generation.config.gate.state / "once")
+            force.once.begin()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
@@ -163,8 +197,12 @@ class Serving:
         """Close everything, whatever is in flight."""
         force = self.force
         self._sweeps.stop()
+        self._noting.stop()
+        self.note_uses()
         self._idle.stop()
         self._declining.stop()
+        self._issuers.stop()
+        self._credentials.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():
@@ -174,9 +212,12 @@ class Serving:
         force.guards.close()
         if force.ledger is not None:
             force.ledger.close()
+        if force.once is not None:
+            force.once.stop()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""
+        self.note_uses()
         return describe(self.force, self.listenings.values(), problems, source)
 
     def _all(self) -> Iterator[Listening]:

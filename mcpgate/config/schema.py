@@ -12,20 +12,26 @@ from pathlib import Path
 from attrs import field, frozen
 
 from mcpgate.config.problem import Problem
+from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.config.tables.gate import GateTable, LimitsTable
+from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.policy import BudgetTable, DetectorTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.rule import RuleTable
+from mcpgate.config.tables.saml import SamlTable
 from mcpgate.config.tables.upstream import UpstreamTable
 
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {
     "listener": ListenerTable,
+    "issuer": IssuerTable,
     "upstream": UpstreamTable,
+    "credential": CredentialTable,
     "route": RouteTable,
     "rule": RuleTable,
+    "saml": SamlTable,
     "detector": DetectorTable,
     "budget": BudgetTable,
 }
@@ -52,8 +58,11 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
+    issuers: tuple[IssuerTable, ...] = ()
+    credentials: tuple[CredentialTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
+    samls: tuple[SamlTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

@@ -80,12 +80,18 @@ class Alarm:
 class Echoing:
     """What one answer may not show, and what becomes of it."""
 
-    __slots__ = ("_exchange", "_told", "secrets")
+    __slots__ = ("_exchange", "_secrets", "_told")
 
     def __init__(self, exchange: Exchange, secrets: Secrets) -> None:
         self._exchange = exchange
         self._told: set[tuple[str, str]] = set()
-        self.secrets = secrets
+        self._secrets = secrets
+
+    @property
+    def secrets(self) -> Secrets:
+        """What it is: a stream may be older than a token, and others be shown the next one meanwhile."""
+        self._secrets = self._exchange.secrets or self._secrets
+        return self._secrets
 
     def clear(self, raw: bytes) -> bool:
         """Whether nothing is in there."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.definitions.guards import Guards
 from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
@@ -15,8 +16,11 @@ from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk
 from mcpgate.holds.office import Office
 from mcpgate.identity.accepts import Accepts
+from mcpgate.identity.once import Once
+from mcpgate.identity.uses import Uses
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.echoing import Alarm
+from mcpgate.relay.throttle import Throttle
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
@@ -52,6 +56,8 @@ class InForce:
         self.generation = generation
         self.accepts = accepts
         self.pools: dict[tuple[str, bytes], Pool] = {}
+        #: Which tokens are in use.
+        self.uses = Uses()
         #: Everybody who is connected, and what was refused.
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
@@ -62,8 +68,14 @@ class InForce:
         self.declining: Declining | None = None
         #: Where budgets are counted, once there is one.
         self.ledger: Ledger | None = None
+        #: Which assertions were used; without it, none can be.
+        self.once: Once | None = None
+        #: How many assertions of all callers together were forged, as that costs us more than them.
+        self.forged = Throttle()
         #: Which tool made which task; without it, no task can be asked for.
         self.tasks: Tasks | None = None
+        #: The tokens that upstreams are shown; without it there are none.
+        self.credentials: Kept | None = None
         self.wall = wall
         #: Where calls wait for people.
         self.holds = holds if holds is not None else Desk(Office(), witness)

@@ -45,6 +45,8 @@ class Recorded:
     @ivar inbound: The caller's connection; C{None} where its record is not in the journal.
     @ivar outbound: The upstream's; C{None} also where none was needed.
     @ivar masked: The detectors that have masked something of it, or of its answer.
+    @ivar issuer: Who vouched for the caller, and C{subject}: what it is to that issuer.
+    @ivar vouched: Whether the record says so at all: those from before there were issuers do not.
     """
 
     id: str
@@ -62,6 +64,9 @@ class Recorded:
     inbound: Connection | None
     outbound: Connection | None
     masked: frozenset[str] = frozenset()
+    issuer: str | None = None
+    subject: str | None = None
+    vouched: bool = False
 
 
 class Reading:
@@ -130,6 +135,9 @@ class Reading:
             inbound=self._connections.get(str(record["inbound"])),
             outbound=self._connections.get(str(record["outbound"])),
             masked=_masked(call),
+            issuer=_text(record.get("issuer")),
+            subject=_text(record.get("subject")),
+            vouched="issuer" in record,
         )
 
 

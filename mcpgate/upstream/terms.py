@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from attrs import Factory, evolve, frozen
+from attrs import Factory, evolve, field, frozen
 from OpenSSL import SSL
 
 from mcpgate.config.tables.gate import LimitsTable
@@ -14,6 +15,10 @@ from mcpgate.policy.echo import Secrets
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
+from mcpgate.wire.http import Headers
+
+if TYPE_CHECKING:
+    from mcpgate.credentials.terms import CredentialTerms
 
 
 @frozen(eq=False, kw_only=True)
@@ -60,10 +65,13 @@ class UpstreamTerms(PeerTerms):
     authority: bytes
     #: The request target: the URL's path.
     target: bytes
-    credential: tuple[tuple[bytes, bytes], ...]
+    #: What it is shown where none of C{mapped} is for the caller.
+    credential: Headers = field(repr=False)
     fingerprint: bytes
+    #: What it is shown on behalf of whom; the first that is about the caller counts.
+    mapped: tuple[CredentialTerms, ...] = ()
 
     @cached_property
     def secrets(self) -> Secrets | None:
-        """What of the credential may never be shown to a caller (C{policy.echo})."""
+        """What of its own credential may never be shown to a caller (C{policy.echo})."""
         return Secrets.of(self.credential)

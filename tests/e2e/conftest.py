@@ -8,6 +8,7 @@ import pytest
 
 from mcpgate.testing import LocalCA
 from tests.e2e.lab import GateProcess, Lab, McpServer
+from tests.e2e.providers import Providers
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,13 @@ def weather(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA) -> Iterator[M
     """The MCP server of C{servers/weather.py} behind TLS; it keeps nothing between sessions."""
     with McpServer(tmp_path_factory.mktemp("weather"), ca) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
+    """Every OpenID provider of C{servers/providers}; they serve all tests, whose tokens are their own."""
+    with Providers(tmp_path_factory.mktemp("providers")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

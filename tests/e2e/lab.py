@@ -93,6 +93,7 @@ class Lab:
         rules: Sequence[Table] | None = None,
         gate: Table | None = None,
         limits: Table | None = None,
+        more: Mapping[str, Sequence[Table]] | None = None,
         file: str = "gate.toml",
     ) -> Path:
         """Write a configuration: one listener, upstream C{weather}, route C{/mcp}, and rules that
@@ -100,6 +101,8 @@ class Lab:
 
         A table changes keys of that default (C{None} takes one away); a sequence of tables is several,
         each made from the default. C{upstream} needs a C{url}, or a C{port} of this machine.
+
+        @param more: tables of other kinds, such as C{{"issuer": [...]}}.
         """
         tables: dict[str, list[Table]] = {
             "listener": _several(
@@ -116,6 +119,7 @@ class Lab:
             ],
             "route": _several(route, {"path": "/mcp", "upstream": "weather"}),
             "rule": list(EVERYTHING_BUT_DELETE if rules is None else rules),
+            **{kind: list(several) for kind, several in (more or {}).items()},
         }
         # Looking every 200 ms: tests change files and wait for it.
         head = {"gate": {"state": str(self.state), "watch": "200ms", "drain": "5s", **(gate or {})}}

@@ -209,6 +209,8 @@ def test_an_open_line_says_who_asked_for_what_and_what_was_decided() -> None:
         ("principal", "ci"),
         ("how", "token"),
         ("proof", "0123456789ab"),
+        ("issuer", None),
+        ("subject", None),
         ("listener", "public"),
         ("route", "github"),
         ("upstream", "github"),

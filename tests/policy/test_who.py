@@ -33,7 +33,8 @@ OKTA = Principal(
         "object": {"x": 1},
     },
 )
-MACHINE = Principal("spiffe://example.org/ci/build", "certificate", "ab" * 32, None)
+MACHINE_NAME = "spiffe://example.org/ci/build"
+MACHINE = Principal(MACHINE_NAME, "certificate", "ab" * 32, None, certificate=MACHINE_NAME)
 
 
 def who(**keys: Any) -> Who:
@@ -59,6 +60,10 @@ def claims(**named: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ({"certificate": ("spiffe://example.org/ops/*",)}, MACHINE, False),
         ({"certificate": ("*",)}, CI, False),
         ({"certificate": ("ab" * 32,)}, MACHINE, False),
+        ({"certificate": (MACHINE_NAME,), "token": ("ci",)}, evolve(CI, certificate=MACHINE_NAME), True),
+        ({"certificate": (MACHINE_NAME,), "token": ("eve",)}, evolve(CI, certificate=MACHINE_NAME), False),
+        ({"certificate": (MACHINE_NAME,), "token": ("ci",)}, CI, False),
+        ({"certificate": (MACHINE_NAME,), "token": ("*",)}, MACHINE, False),
         ({"issuer": ("okta",)}, OKTA, True),
         ({"issuer": ("*",)}, CI, False),
         ({"issuer": ("okta",), "subject": ("00u1",)}, OKTA, True),

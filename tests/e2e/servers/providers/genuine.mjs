@@ -1,0 +1,109 @@
+// A provider whose server is oidc-provider: client credentials for a resource (RFC 8707), JWT access tokens
+// (RFC 9068), certificate-bound ones (RFC 8705), private_key_jwt (RFC 7523), introspection (RFC 7662).
+
+import { X509Certificate } from "node:crypto";
+
+import { id } from "./shapes.mjs";
+
+const SCOPES = "mcp tools:read tools:write";
+
+export async function genuine(shape, packages, { clients }) {
+  const { default: Provider } = await packages("oidc-provider");
+  const { SignJWT, exportJWK, generateKeyPair, importJWK } = await packages("jose");
+
+  let keys = [];
+  let serve;
+
+  async function rotate(keep) {
+    const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+    const fresh = { ...(await exportJWK(privateKey)), kid: id(), alg: "RS256", use: "sig" };
+    keys = [fresh, ...(keep ? keys : [])];
+    serve = made().callback();
+    return fresh.kid;
+  }
+
+  function made() {
+    const provider = new Provider(shape.issuer, {
+      jwks: { keys },
+      clients,
+      scopes: ["openid", "offline_access", ...SCOPES.split(" ")],
+      routes: shape.paths,
+      cookies: { keys: [id()] },
+      features: {
+        devInteractions: { enabled: false },
+        clientCredentials: { enabled: true },
+        introspection: { enabled: true, allowedPolicy: () => true },
+        mTLS: {
+          enabled: true,
+          certificateBoundAccessTokens: true,
+          getCertificate: (ctx) => {
+            const { raw } = ctx.socket.getPeerCertificate();
+            return raw && new X509Certificate(raw);
+          },
+        },
+        resourceIndicators: {
+          enabled: true,
+          // A client that names none gets an opaque token, unless the shape has one audience for all.
+          defaultResource: () => shape.shape && "urn:default",
+          getResourceServerInfo: (ctx, resource) => ({
+            scope: SCOPES,
+            audience: resource,
+            accessTokenTTL: shape.lifetime,
+            accessTokenFormat: "jwt",
+            jwt: { sign: { alg: "RS256" } },
+          }),
+        },
+      },
+      ttl: { ClientCredentials: (ctx, token) => token.resourceServer?.accessTokenTTL ?? 600 },
+      formats: {
+        customizers: {
+          jwt: (ctx, token, parts) => {
+            if (!shape.shape) return;
+            parts.header = { typ: shape.header.typ };
+            const payload = shape.shape(parts.payload);
+            for (const name of Object.keys(parts.payload)) delete parts.payload[name];
+            Object.assign(parts.payload, payload);
+          },
+        },
+      },
+    });
+    provider.use(async (ctx, next) => {
+      await next();
+      if (ctx.oidc?.route === "jwks") ctx.body = { keys: ctx.body.keys.map((key) => tidy(shape.key(key))) };
+    });
+    provider.on("server_error", (ctx, error) => console.error(shape.issuer, error));
+    return provider;
+  }
+
+  await rotate(false);
+  return {
+    rotate,
+    serve(request, response) {
+      const moved = shape.moved?.[request.url];
+      if (moved) {
+        request.url = moved;
+      } else if (shape.mount && request.url.startsWith(`${shape.mount}/`)) {
+        // As Express does it, so that the provider's own URLs have the path in them.
+        request.originalUrl = request.url;
+        request.url = request.url.slice(shape.mount.length);
+      } else if (shape.mount) {
+        response.writeHead(404).end();
+        return;
+      }
+      serve(request, response);
+    },
+    async mint(claims, header) {
+      const key = keys.find(({ kid }) => !header.kid || kid === header.kid) ?? keys[0];
+      return new SignJWT(claims)
+        .setProtectedHeader({ alg: "RS256", kid: key.kid, ...header })
+        .sign(await importJWK(key, "RS256"));
+    },
+    async add() {
+      throw new Error("its keys are its own");
+    },
+  };
+}
+
+function tidy(key) {
+  return Object.fromEntries(Object.entries(key).filter(([, value]) => value !== undefined));
+}
