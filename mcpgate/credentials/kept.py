@@ -23,6 +23,7 @@ from mcpgate.credentials.answer import ANSWER_MOST, Fault, Granted, read_answer
 from mcpgate.credentials.slot import Backoff, Slot, Waiter
 from mcpgate.credentials.terms import Choice, CredentialTerms, GrantTerms, Key, chosen, subject_of
 from mcpgate.identity.principal import Principal
+from mcpgate.policy.echo import Secrets
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.upstream.terms import UpstreamTerms
@@ -132,6 +133,13 @@ class Kept:
         if slot is not None and source is not None and waiter in slot.waiting:
             slot.waiting.remove(waiter)
             source.waiting -= 1
+
+    def secrets(self, choice: Choice) -> Secrets | None:
+        """What of it may never be shown to a caller; C{None} where there is nothing (any more)."""
+        if choice.grant is None:
+            return choice.secrets
+        slot = self._slots.get(choice.key)
+        return slot.secrets(monotonic()) if slot is not None else None
 
     def refused(self, choice: Choice, line: bytes) -> None:
         """The upstream did not take what it was shown."""

@@ -31,6 +31,7 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import decide, reaches
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
@@ -430,10 +431,13 @@ class Exchange:
                 and not notable(message)
                 and untouched(asking.method, message.result)
             ):
-                masks = asking.masks
-                if masks is None or (
-                    masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
-                    and not masks.in_headers(head.headers)
+                masks, secrets = asking.masks, self.secrets
+                if (secrets is None or secrets.clear(emitted + payload)) and (
+                    masks is None
+                    or (
+                        masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
+                        and not masks.in_headers(head.headers)
+                    )
                 ):
                     self._pass(emitted, payload)
                     return self
@@ -441,6 +445,17 @@ class Exchange:
             self.leg = connection.handshake
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """What the upstream was shown, and may not show the caller."""
+        admission = self.admission
+        if admission is None:
+            return None
+        if admission.choice is None:
+            return admission.route.upstream.secrets
+        kept = self.inbound.force.credentials
+        return kept.secrets(admission.choice) if kept is not None else admission.choice.secrets
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""
