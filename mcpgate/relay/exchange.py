@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpgate.credentials.terms import Choice, subject_of
+from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
     batch_facts,
@@ -31,6 +31,7 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import decide, reaches
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
@@ -252,10 +253,7 @@ class Exchange:
         """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
         kept = self.inbound.force.credentials
         assert kept is not None, "nothing that has to be asked for is configured without"
-        subject = None
-        if choice.grant is not None and choice.grant.exchange:
-            subject = subject_of(admission.head.get(b"authorization"))
-        line = kept.line(choice, subject)
+        line = kept.line(choice, admission.head.get(b"authorization"))
         if type(line) is bytes:
             self._shown = line
             return True
@@ -433,10 +431,13 @@ class Exchange:
                 and not notable(message)
                 and untouched(asking.method, message.result)
             ):
-                masks = asking.masks
-                if masks is None or (
-                    masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
-                    and not masks.in_headers(head.headers)
+                masks, secrets = asking.masks, self.secrets
+                if (secrets is None or secrets.clear(emitted + payload)) and (
+                    masks is None
+                    or (
+                        masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
+                        and not masks.in_headers(head.headers)
+                    )
                 ):
                     self._pass(emitted, payload)
                     return self
@@ -444,6 +445,17 @@ class Exchange:
             self.leg = connection.handshake
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """What the upstream was shown, and may not show the caller."""
+        admission = self.admission
+        if admission is None:
+            return None
+        if admission.choice is None:
+            return admission.route.upstream.secrets
+        kept = self.inbound.force.credentials
+        return kept.secrets(admission.choice) if kept is not None else admission.choice.secrets
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""
