@@ -170,6 +170,7 @@ class KeySource:
             "issuer": self.issuer.terms.issuers[0],
             # Not a number, as they are the same in all workers.
             "keys": [key.kid or "-" for key in kept.keys.keys] if kept.keys is not None else [],
+            "left_out": list(kept.keys.left_out) if kept.keys is not None else [],
             "counting": self.keys is not None,
             "fetched": _when(kept.fetched),
             "count_until": _when(kept.fetched + self.issuer.terms.stale) if kept.fetched else None,
