@@ -15,30 +15,36 @@ from pathlib import Path
 from stat import S_IRWXO
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
+from mcpgate.config.tables.credential import CredentialTable, FixedTable
 from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
+from mcpgate.config.tables.rule import WhoTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
-from mcpgate.credentials.terms import Client
+from mcpgate.credentials.form import Wish
+from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
 from mcpgate.identity.granted import Granting, Grants
-from mcpgate.identity.issuer import Issuer, authorization_server
+from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.peer import known_names
 from mcpgate.identity.presets import terms_of
+from mcpgate.identity.servers import servers_of
 from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.patterns import Patterns
-from mcpgate.policy.rules import Callers, Policy, compile_rules
+from mcpgate.policy.rules import ALLOW, Callers, Policy, compile_rules
+from mcpgate.policy.who import Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -51,6 +57,7 @@ from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import PeerTerms, UpstreamTerms
+from mcpgate.wire.http import Headers
 from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.oauth import Guide, metadata_path
 from mcpgate.wire.origin import Origins
@@ -195,6 +202,15 @@ class Generation:
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
+    def strays(self, tokens: IssuedTokens, now: float) -> tuple[str, ...]:
+        """What good tokens are bound to and is not there."""
+        return tokens.strays(
+            {route.name for route in self.config.routes},
+            {rule.name for rule in self.policy.rules if rule.action is ALLOW},
+            any(table.client_certificates != "off" for table in self.config.listeners),
+            now,
+        )
+
     def route(self, host: str, path: bytes) -> RouteTerms | None:
         """The route for a host and an exact path; one that names the host comes first."""
         routes = self.routes
@@ -229,13 +245,19 @@ class Builder:
         known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
         listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
+        mapped = [self._mapped(table, upstreams.get(table.upstream)) for table in config.credentials]
         budgets = compile_budgets(config.budgets)
-        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
+        whos = [each.who for each in mapped if each is not None]
+        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)
         assert session_keys is not None and policy is not None
-        whole = {name: terms for name, terms in upstreams.items() if terms is not None}
+        whole = {
+            name: evolve(terms, mapped=tuple(each for each in mapped if each and each.table.upstream == name))
+            for name, terms in upstreams.items()
+            if terms is not None
+        }
         return Generation(
             number=self._number,
             config=config,
@@ -326,12 +348,12 @@ class Builder:
         if public is not None:
             hosts.add(public.host)
         accepted = [issuer for issuer in issuers.values() if table.accepts(issuer.name)]
-        servers = [authorization_server(issuer) for issuer in accepted]
+        servers = servers_of(accepted)
         grants = None
         if public is not None and self._grants is not None:
             grants = self._grants.at(table.accepts)
             if grants is not None:
-                servers.append(str(public))
+                servers = (*servers, str(public))
         return ListenerTerms(
             table=table,
             profile=profile,
@@ -346,7 +368,7 @@ class Builder:
             public=public,
             grants=grants,
             issuers=tuple(issuer.terms for issuer in accepted),
-            authorization_servers=tuple(dict.fromkeys(server for server in servers if server is not None)),
+            authorization_servers=servers,
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
@@ -439,17 +461,71 @@ class Builder:
         )
         return terms, trust
 
-    def _credential(self, table: UpstreamTable) -> tuple[tuple[bytes, bytes], ...] | None:
-        asked = table.credential
-        if asked is None:
+    def _credential(self, table: UpstreamTable) -> Headers | None:
+        if table.credential is None:
             return ()
-        at = f"upstream.{table.name}.credential"
+        return self._fixed(f"upstream.{table.name}.credential", table.credential)
+
+    def _fixed(self, at: str, asked: FixedTable | CredentialTable) -> Headers | None:
+        """A secret as it is, as header lines."""
         if asked.bearer is not None:
             token = self._attempt(f"{at}.bearer", partial(self._secret, asked.bearer))
             return None if token is None else ((b"authorization", b"Bearer " + token),)
         assert asked.header is not None and asked.value is not None
         value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
         return None if value is None else ((asked.header.lower().encode(), value),)
+
+    def _mapped(self, table: CredentialTable, upstream: UpstreamTerms | None) -> CredentialTerms | None:
+        at = f"credential.{table.name}"
+        who = self._attempt(f"{at}.who", lambda: Who.compile(table.who or WhoTable()))
+        if who is None:
+            return None
+        if table.grant is None:
+            lines = self._fixed(at, table)
+            return None if lines is None else CredentialTerms(table, who, lines)
+        grant = self._grant(at, table, upstream)
+        return None if grant is None else CredentialTerms(table, who, grant=grant)
+
+    def _grant(self, at: str, table: CredentialTable, upstream: UpstreamTerms | None) -> GrantTerms | None:
+        assert table.token_url is not None and table.client_id is not None
+        url = read_url(table.token_url)
+        loaded = self._peer("credential", table, url.host, url.port)
+        secret, actor, signer = (
+            self._text(f"{at}.client_secret", table.client_secret),
+            self._text(f"{at}.actor", table.actor),
+            self._signer(f"{at}.assertion_key", table.assertion_key, table.assertion_key_id),
+        )
+        proofs = (table.client_secret, table.actor, table.assertion_key)
+        whole = all(
+            one is not None or asked is None
+            for one, asked in zip((secret, actor, signer), proofs, strict=True)
+        )
+        if loaded is None or not whole:
+            return None
+        demanded = _fingerprint(*loaded)
+        form = evolve(table, name="", upstream="", who=None)
+        key = self._reading.read(table.assertion_key) if table.assertion_key is not None else b""
+        parts = (repr(form), secret, actor, hashlib.sha256(key).hexdigest())
+        return GrantTerms(
+            name=table.name,
+            upstream=table.upstream,
+            peer=loaded[0],
+            url=table.token_url,
+            client=Client(table.client_id, secret, table.client_secret_in == "form", signer),
+            wish=Wish(
+                table.scope,
+                table.audience,
+                table.resource,
+                table.subject_token_type,
+                table.requested_token_type,
+                table.actor_token_type,
+            ),
+            exchange=table.grant == "token_exchange",
+            actor=actor,
+            fingerprint=hashlib.sha256(repr((table.name, table.upstream, parts, demanded)).encode()).digest(),
+            timeout=table.answer_timeout,
+            queue=upstream.table.queue if upstream is not None else 1,
+        )
 
     def _text(self, at: str, reference: str | None) -> str | None:
         if reference is None:

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
@@ -25,6 +26,7 @@ from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuers import Issuers
 from mcpgate.identity.once import Once
+from mcpgate.identity.uses import APART
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
 from mcpgate.relay.declining import Declining
@@ -73,8 +75,10 @@ class Serving:
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
+        self._credentials = self.force.credentials = Kept(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
+        self._noting = Watch(reactor, lambda: APART, self.note_uses)
         self._reactor = reactor
         self._drain: Drain | None = None
         # What is no longer configured, until the last of its exchanges is over.
@@ -82,7 +86,9 @@ class Serving:
         self._fading: list[Pool] = []
         self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
+        self.force.uses.begin(generation.config.gate.state)
         self._sweeps.start()
+        self._noting.start()
 
     def adopt(self, generation: Generation, sockets: Mapping[str, socket.socket]) -> None:
         """
@@ -117,6 +123,7 @@ class Serving:
         force.pools = pools
         force.generation = generation
         self._issuers.adopt(generation.issuers)
+        self._credentials.adopt(generation.upstreams.values())
         force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
@@ -132,6 +139,7 @@ class Serving:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
         self.force.guards.look()
+        self._credentials.forget_old()
         self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
@@ -149,6 +157,12 @@ class Serving:
         self.force.accepts = evolve(self.force.accepts)
         for listening in self._all():
             listening.judge_streams()
+
+    def note_uses(self) -> None:
+        """Write down which tokens were used since the last time."""
+        for listening in self._all():
+            listening.note_uses()
+        self.force.uses.keep(self.force.wall(), self.force.readiness.now)
 
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
@@ -183,9 +197,12 @@ class Serving:
         """Close everything, whatever is in flight."""
         force = self.force
         self._sweeps.stop()
+        self._noting.stop()
+        self.note_uses()
         self._idle.stop()
         self._declining.stop()
         self._issuers.stop()
+        self._credentials.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():
@@ -200,6 +217,7 @@ class Serving:
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""
+        self.note_uses()
         return describe(self.force, self.listenings.values(), problems, source)
 
     def _all(self) -> Iterator[Listening]:

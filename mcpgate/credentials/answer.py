@@ -29,6 +29,12 @@ ERRORS = frozenset(
     "interaction_required".split()
 )
 
+#: Those of them that are about the client, or about what is asked for, and not about a caller.
+GENERAL = frozenset(
+    "invalid_client unauthorized_client unsupported_grant_type invalid_scope temporarily_unavailable "
+    "server_error slow_down".split()
+)
+
 # RFC 6750 section 2.1: b64token. Nothing else goes into a header line.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -46,13 +52,22 @@ class Granted:
 
 @frozen
 class Fault:
-    """There is none. C{why}: in words of ours; C{wait}: seconds for which the server wants to be left alone."""
+    """
+    There is none.
+
+    @ivar why: In words of ours.
+    @ivar wait: Seconds for which the server wants to be left alone.
+    @ivar general: Whether any other question would have had the same answer, whoever the caller is.
+    """
 
     why: str
     wait: float = 0.0
+    general: bool = False
 
 
-def read_answer(status: int, retry_after: str | None, body: bytes, wanted: str | None = None) -> Granted | Fault:
+def read_answer(
+    status: int, retry_after: str | None, body: bytes, wanted: str | None = None
+) -> Granted | Fault:
     """
     Read an answer.
 
@@ -60,7 +75,13 @@ def read_answer(status: int, retry_after: str | None, body: bytes, wanted: str |
     @param wanted: which type of token was asked for in an exchange, if that was said.
     """
     if status != 200:
-        return Fault(_refused(status, body), _seconds(retry_after))
+        # A client that is not known, or a server that has a fault or enough of us; the rest may be about
+        # the caller's token.
+        general = status in (401, 403, 404, 405, 429) or status >= 500 or status < 400
+        code = _error(body)
+        words = f"it answered {status} {code}" if code else f"it answered {status}"
+        general = general or code in GENERAL
+        return Fault(words, _seconds(retry_after), general)
     try:
         found = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -87,15 +108,14 @@ def read_answer(status: int, retry_after: str | None, body: bytes, wanted: str |
     return Granted(token, min(lifetime, LIFETIME_MOST))
 
 
-def _refused(status: int, body: bytes) -> str:
+def _error(body: bytes) -> str:
+    """The error code of a refusal, if it is one of those that are known."""
     try:
         found = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        found = None
+        return ""
     code = found.get("error") if isinstance(found, dict) else None
-    if isinstance(code, str) and code in ERRORS:
-        return f"it answered {status} {code}"
-    return f"it answered {status}"
+    return code if isinstance(code, str) and code in ERRORS else ""
 
 
 def _lifetime(given: object) -> float | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from secrets import token_urlsafe
 
-import josepy
 from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from josepy.jwa import ES256, ES384, RS256, JWASignature
+from josepy.jwk import JWK, JWKEC, JWKRSA
+from josepy.jws import JWS
+from josepy.util import ComparableECKey, ComparableRSAKey
 
 #: Seconds for which an assertion is good. It is sent at once; servers allow a few minutes at the most, and
 #: some have clocks that differ.
@@ -21,8 +24,8 @@ RSA_LEAST = 2048
 class Signer:
     """A key, and how it signs."""
 
-    _key: josepy.JWK = field(repr=False)
-    _algorithm: josepy.JWASignature
+    _key: JWK = field(repr=False)
+    _algorithm: JWASignature
     _kid: str | None = None
 
     @classmethod
@@ -40,11 +43,11 @@ class Signer:
         if isinstance(key, rsa.RSAPrivateKey):
             if key.key_size < RSA_LEAST:
                 raise ValueError(f"holds an RSA key of {key.key_size} bits; at least {RSA_LEAST} are needed")
-            return cls(josepy.JWKRSA(key=josepy.ComparableRSAKey(key)), josepy.RS256, kid)
+            return cls(JWKRSA(key=ComparableRSAKey(key)), RS256, kid)
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            algorithms = {"secp256r1": josepy.ES256, "secp384r1": josepy.ES384}
+            algorithms = {"secp256r1": ES256, "secp384r1": ES384}
             if key.curve.name in algorithms:
-                return cls(josepy.JWKEC(key=josepy.ComparableECKey(key)), algorithms[key.curve.name], kid)
+                return cls(JWKEC(key=ComparableECKey(key)), algorithms[key.curve.name], kid)
         raise ValueError("holds a key of a kind that is not used here: want RSA, P-256 or P-384")
 
     def assertion(self, client: str, audience: str, now: float) -> str:
@@ -63,7 +66,7 @@ class Signer:
         }
         # josepy writes the media type as RFC 7515 section 4.1.9 has it: JWT.
         header = {"typ": "application/JWT"} | ({"kid": self._kid} if self._kid is not None else {})
-        signed = josepy.JWS.sign(
+        signed = JWS.sign(
             json.dumps(claims).encode("ascii"),
             key=self._key,
             alg=self._algorithm,

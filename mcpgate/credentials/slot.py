@@ -30,31 +30,61 @@ REFUSED_APART = 30.0
 Waiter = Callable[[], None]
 
 
+class Backoff:
+    """Leaves a server alone that has failed. C{problem}: how, until there is a token again."""
+
+    __slots__ = ("again", "problem", "_failures")
+
+    def __init__(self) -> None:
+        self.again = 0.0
+        self.problem: str | None = None
+        self._failures = 0
+
+    def clear(self) -> None:
+        """There is a token."""
+        self.again = 0.0
+        self.problem = None
+        self._failures = 0
+
+    def failed(self, why: str, now: float, wait: float = 0.0) -> None:
+        """There is none. C{wait}: seconds for which the server wants to be left alone."""
+        self.problem = why
+        backoff = BACKOFF * 2 ** min(self._failures, 10)
+        self._failures += 1
+        self.again = now + min(max(backoff, wait), BACKOFF_MOST)
+
+    def refusal(self, name: str, now: float) -> Refusal | None:
+        """Why the server is not asked now, if so."""
+        if now >= self.again:
+            return None
+        retry_after = max(1, round(self.again - now))
+        return Refusal(Reason.UPSTREAM_CREDENTIAL, f"{name}: {self.problem}", retry_after)
+
+
 class Slot:
     """
     A place for one token.
 
     @ivar line: The header line that shows it. A secret.
     @ivar fresh: Until when it is shown without another look; C{until}: until when it is good.
-    @ivar again: When the server may be asked again; C{problem}: why not before, if it failed.
-    @ivar asking: Whether it is being asked, or will be as soon as there is room.
+    @ivar backoff: For faults that are of this token alone.
+    @ivar asking: Whether it is being asked for, or will be as soon as there is room.
+    @ivar obtained: Unix seconds, as C{expires}.
     """
 
     __slots__ = (
-        *("line", "token", "fresh", "until", "problem", "again", "asking", "waiting"),
-        *("obtained", "_failures", "_renewed"),
+        *("line", "token", "fresh", "until", "backoff", "asking", "waiting"),
+        *("obtained", "expires", "_renewed"),
     )
 
     def __init__(self) -> None:
         self.line = b""
         self.token = b""
-        self.fresh = self.until = self.again = 0.0
-        self.problem: str | None = None
+        self.fresh = self.until = 0.0
+        self.backoff = Backoff()
         self.asking = False
         self.waiting: list[Waiter] = []
-        #: Unix seconds.
-        self.obtained = 0.0
-        self._failures = 0
+        self.obtained = self.expires = 0.0
         self._renewed = -REFUSED_APART
 
     def granted(self, granted: Granted, now: float, wall: float) -> None:
@@ -64,17 +94,8 @@ class Slot:
         self.line = b"authorization: Bearer %b\r\n" % self.token
         self.until = now + lifetime - min(MARGIN, lifetime * MARGIN_SHARE)
         self.fresh = min(now + lifetime * AHEAD, self.until)
-        self.again = 0.0
-        self.problem = None
-        self.obtained = wall
-        self._failures = 0
-
-    def failed(self, why: str, now: float, wait: float = 0.0) -> None:
-        """There is none. C{wait}: seconds for which the server wants to be left alone."""
-        self.problem = why
-        self._failures += 1
-        backoff = BACKOFF * 2 ** min(self._failures - 1, 10)
-        self.again = now + min(max(backoff, wait), BACKOFF_MOST)
+        self.obtained, self.expires = wall, wall + lifetime
+        self.backoff.clear()
 
     def refused(self, line: bytes, now: float) -> None:
         """The upstream did not take it: the next call gets another one, but not every call."""
@@ -82,16 +103,9 @@ class Slot:
             self._renewed = now
             self.fresh = self.until = 0.0
 
-    def refusal(self, name: str, now: float) -> Refusal | None:
-        """Why the server is not asked now, if so."""
-        if now >= self.again:
-            return None
-        retry_after = max(1, round(self.again - now))
-        return Refusal(Reason.UPSTREAM_CREDENTIAL, f"{name}: {self.problem}", retry_after)
-
     def over(self, now: float) -> bool:
         """Whether nothing is lost with it."""
-        return now >= self.until and now >= self.again and not self.asking and not self.waiting
+        return now >= self.until and now >= self.backoff.again and not self.asking and not self.waiting
 
     def tell(self) -> None:
         """Whoever waits has an answer."""

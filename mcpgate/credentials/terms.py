@@ -123,6 +123,7 @@ class Choice:
     @ivar lines: Header lines that are known already.
     @ivar grant: How the rest is come by, and C{key} what it is kept by.
     @ivar refusal: Why there is nothing to show.
+    @ivar ready: Whether C{lines} is all of it.
     """
 
     name: str = ""
@@ -130,6 +131,11 @@ class Choice:
     grant: GrantTerms | None = None
     key: Key = ()
     refusal: Refusal | None = None
+    ready: bool = field(init=False)
+
+    @ready.default
+    def _is_ready(self) -> bool:
+        return self.grant is None and self.refusal is None
 
 
 def choose(upstream: UpstreamTerms, caller: Caller) -> Choice | None:

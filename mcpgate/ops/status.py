@@ -55,6 +55,7 @@ def describe(
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
         "upstreams": [_upstream(pool, force) for pool in force.pools.values()],
+        "credentials": force.credentials.facts() if force.credentials is not None else [],
     }
 
 

@@ -212,11 +212,13 @@ class Policy:
     """All rules of one generation, sorted by name. Equal rules make equal policies.
 
     @ivar detectors: Those that have tables of their own.
+    @ivar others: What else of a generation asks who a caller is: whatever it looks at has to be known.
     """
 
     rules: tuple[Rule, ...]
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[Budget, ...] = field(default=(), eq=False)
+    others: tuple[Who, ...] = field(default=(), eq=False)
     _known: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
     _alike: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
     _masks: dict[Hashable, Masks] = field(default=Factory(dict), init=False, eq=False, repr=False)
@@ -224,7 +226,7 @@ class Policy:
     @cached_property
     def regard(self) -> Regard:
         """What rules and budgets look at in callers."""
-        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets)]
+        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets), *self.others]
         scopes = frozenset(scope for rule in self.rules for scope in rule.scopes)
         handshake = any(rule.inbound is not None for rule in self.rules)
         return Regard.of(whos, handshake=handshake, scopes=scopes)
@@ -292,17 +294,22 @@ class Policy:
 
 
 def compile_rules(
-    rules: Sequence[RuleTable], detectors: Sequence[DetectorTable] = (), budgets: Sequence[Budget] = ()
+    rules: Sequence[RuleTable],
+    detectors: Sequence[DetectorTable] = (),
+    budgets: Sequence[Budget] = (),
+    others: Sequence[Who] = (),
 ) -> Policy:
     """Compile the C{[[rule]]} tables.
 
     @param detectors: the C{[[detector]]} tables.
     @param budgets: as from L{compile_budgets}, in their order.
+    @param others: what else asks who a caller is (C{Policy.others}).
     @raise ValueError: A verdict is none that there is, or a detector is no good. C{config.load} reports
         that with its key path long before; a guess here could only open the gate.
     """
     compiled = [_compile(table) for table in rules]
-    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors), tuple(budgets))
+    ordered = tuple(sorted(compiled, key=lambda rule: rule.name))
+    policy = Policy(ordered, tuple(detectors), tuple(budgets), tuple(others))
     for rule in policy.rules:
         # Now, and not when the first call comes: a detector may be no good, and takes its time.
         policy.masks([rule])

@@ -8,8 +8,9 @@ page may send (a preflight) is answered here, as it comes without a proof of who
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from mcpgate.credentials.terms import Choice, choose
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
@@ -74,7 +75,7 @@ class Admission:
     caller: Caller
     callers: Callers
     #: The head for the upstream without its Content-Length and its end.
-    forward: bytes
+    forward: bytes = field(repr=False)
     #: The caller's part of an C{open} line.
     facts: str
     #: Header lines for the answer, if the caller is a page in a browser (C{wire.origin}).
@@ -84,13 +85,15 @@ class Admission:
     refusal: Refusal | None
     #: The session that it belongs to, and the text by which the caller has it.
     session: Session | None
-    sealed: bytes
+    sealed: bytes = field(repr=False)
     #: Unix seconds after which the proof of who calls, or the session, is over.
     expires: float | None
     generation: Generation
     accepts: Accepts
     #: Whether something of the connection went into it that is no part of the head: an address.
     only_here: bool
+    #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
+    choice: Choice | None = None
 
     def still_good(
         self, generation: Generation, accepts: Accepts, sni: str | None, now: float
@@ -220,7 +223,9 @@ def admit(
             # Unknown, somebody else's, or over: nobody is told which.
             refusal = Refusal(Reason.SESSION_UNKNOWN)
     upstream = route.upstream
-    target, lines = upstream.target, upstream.credential
+    caller = Caller(principal, address, handshake)
+    choice = choose(upstream, caller)
+    target, lines = upstream.target, upstream.credential if choice is None else choice.lines
     if session is not None and session.kind == "endpoint":
         target = session.upstream_id
     elif session is not None:
@@ -228,7 +233,6 @@ def admit(
     forward = request_for_upstream(
         head, target=target, host=upstream.authority, credential=lines, length=None
     )
-    caller = Caller(principal, address, handshake)
     return Admission(
         head=head,
         host=host,
@@ -237,6 +241,7 @@ def admit(
         caller=caller,
         callers=generation.policy.callers(caller),
         forward=forward[:-2],
+        choice=choice,
         facts=caller_facts(
             principal,
             listener=terms.name,

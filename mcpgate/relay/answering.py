@@ -81,6 +81,7 @@ class Answering:
         if head.status in (401, 407) or (head.status == 403 and b"www-authenticate" in head.fields):
             # Its challenge is about our credential, not about the caller's: relaying it would
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
+            self._exchange.unauthorized()
             self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
             return self
         exchange, admission = self._exchange, self._admission

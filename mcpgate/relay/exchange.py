@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcpgate.credentials.terms import Choice, subject_of
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
     batch_facts,
@@ -80,6 +81,9 @@ class Exchange:
     _cors = b""
     _id: int | str | None = None
     _facts = NOTHING
+    #: What the upstream is shown, where that had to be asked for; and whether it is being asked for.
+    _shown = b""
+    _asks = False
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
     _sent = False
@@ -230,6 +234,9 @@ class Exchange:
         if inbound.ending and self.repeatable:
             # Its head was on its way when the drain ended the others; nobody would end this one.
             return self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))
+        choice = admission.choice
+        if choice is not None and not choice.ready and not self._have(admission, choice):
+            return
         upstream = admission.route.upstream
         pool = self._pool = inbound.force.pool(upstream)
         if pool is None:
@@ -241,6 +248,39 @@ class Exchange:
             wait = 2 * upstream.table.connect_timeout + upstream.table.handshake_timeout + 1
             inbound.stream.deadline = inbound.force.readiness.now + wait
 
+    def _have(self, admission: Admission, choice: Choice) -> bool:
+        """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
+        kept = self.inbound.force.credentials
+        assert kept is not None, "nothing that has to be asked for is configured without"
+        subject = None
+        if choice.grant is not None and choice.grant.exchange:
+            subject = subject_of(admission.head.get(b"authorization"))
+        line = kept.line(choice, subject)
+        if type(line) is bytes:
+            self._shown = line
+            return True
+        if line is None:
+            line = kept.wait(choice, self._told_to_lease)
+        if line is not None:
+            assert isinstance(line, Refusal)
+            self.refuse(line)
+            return False
+        self._asks = True
+        assert choice.grant is not None
+        # In a queue before it flies, and as long again on its way.
+        self.inbound.stream.deadline = self.inbound.force.readiness.now + 2 * choice.grant.timeout + 1
+        return False
+
+    def _told_to_lease(self) -> None:
+        self._asks = False
+        # Not inside whatever was waited for: a bug in this exchange is not for that to bear.
+        self.inbound.force.readiness.soon(self._lease_now, self.inbound.stream)
+
+    def _lease_now(self) -> None:
+        if not self.closed and self.admission is not None:
+            self.inbound.stream.deadline = NEVER
+            self._lease(self.admission)
+
     def overdue(self) -> None:
         """
         No connection in the time that one attempt may take; or it is the time of a held call, or of what
@@ -248,6 +288,9 @@ class Exchange:
         """
         if self.holding is not None and self.holding.waits:
             return self.holding.overdue()
+        if self._asks:
+            self._ask_no_more()
+            return self.refuse(Refusal(Reason.UPSTREAM_CREDENTIAL, "there was none in time"))
         if self._pool is not None:
             self._pool.withdraw(self)
             self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
@@ -293,10 +336,11 @@ class Exchange:
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
         if asking is None:
-            request = admission.forward + b"\r\n"
+            request = b"%b%b\r\n" % (admission.forward, self._shown)
         else:
             forward = asking.forward or admission.forward
-            request = b"%bcontent-length: %d\r\n\r\n%b" % (forward, len(asking.body), asking.body)
+            shown, body = self._shown, asking.body
+            request = b"%b%bcontent-length: %d\r\n\r\n%b" % (forward, shown, len(body), body)
         if admission.session is not None:
             self._take_part(admission)
         self._sent = connection.send(admission.head.method, request, self)
@@ -321,7 +365,9 @@ class Exchange:
         if self.live is not None:
             # An initialize that names a session of before, and opens another.
             self._leave(self.live)
-        live = self.inbound.force.sessions.live(session, sealed, self.admission.route.upstream)
+        choice, upstream = self.admission.choice, self.admission.route.upstream
+        credential = choice.name if choice is not None else ""
+        live = self.inbound.force.sessions.live(session, sealed, upstream, credential)
         live.streams += 1
         self.live = live
         return live
@@ -544,10 +590,24 @@ class Exchange:
         self._close(refusal)
         self.inbound.finished(close)
 
+    def _ask_no_more(self) -> None:
+        self._asks = False
+        kept, admission = self.inbound.force.credentials, self.admission
+        assert kept is not None and admission is not None and admission.choice is not None
+        kept.withdraw(admission.choice, self._told_to_lease)
+
+    def unauthorized(self) -> None:
+        """The upstream did not take what it was shown."""
+        kept, admission = self.inbound.force.credentials, self.admission
+        if self._shown and kept is not None and admission is not None and admission.choice is not None:
+            kept.refused(admission.choice, self._shown)
+
     def _let_go(self) -> None:
         """Give back, or end, what was had of the upstream, or was waited for."""
         if self.holding is not None:
             self.holding.abandon()
+        if self._asks:
+            self._ask_no_more()
         if self._pool is not None:
             self._pool.withdraw(self)
             self._pool = None

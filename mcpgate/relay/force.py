@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.definitions.guards import Guards
 from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
@@ -16,6 +17,7 @@ from mcpgate.holds.desk import Desk
 from mcpgate.holds.office import Office
 from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.once import Once
+from mcpgate.identity.uses import Uses
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.throttle import Throttle
 from mcpgate.sessions.live import Sessions
@@ -53,6 +55,8 @@ class InForce:
         self.generation = generation
         self.accepts = accepts
         self.pools: dict[tuple[str, bytes], Pool] = {}
+        #: Which tokens are in use.
+        self.uses = Uses()
         #: Everybody who is connected, and what was refused.
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
@@ -69,6 +73,8 @@ class InForce:
         self.forged = Throttle()
         #: Which tool made which task; without it, no task can be asked for.
         self.tasks: Tasks | None = None
+        #: The tokens that upstreams are shown; without it there are none.
+        self.credentials: Kept | None = None
         self.wall = wall
         #: Where calls wait for people.
         self.holds = holds if holds is not None else Desk(Office(), witness)

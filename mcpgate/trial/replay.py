@@ -1,8 +1,9 @@
 """What rules would say today of what a journal has on record.
 
-A record has no arguments, and of a caller only its name, its proof and who vouched for it. Where rules look at what is not there,
-the verdict is looked for twice: as if all of it spoke for the call, and as if all of it spoke against it.
-Only if both come out the same is it known; else it is undecidable, and never guessed.
+A record has no arguments, and of a caller only its name, its proof and who vouched for it. Where rules
+look at what is not there, the verdict is looked for twice: as if all of it spoke for the call, and as if
+all of it spoke against it. Only if both come out the same is it known; else it is undecidable, and never
+guessed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ REMEMBERED = 100_000
 TOOL = "tools/call"
 
 #: How callers prove themselves who have no scopes.
-SCOPELESS = frozenset({"token", "certificate", "anonymous"})
+SCOPELESS = frozenset({"certificate", "anonymous"})
 
 _ORDER = {ALLOW: 0, HOLD: 1, BLOCK: 2}
 

@@ -100,8 +100,9 @@ class Lab:
         allow everything but C{delete_*}.
 
         A table changes keys of that default (C{None} takes one away); a sequence of tables is several,
-        each made from the default. C{upstream} needs a C{url}, or a C{port} of this machine. C{more}: tables of
-        other kinds, such as C{{"issuer": [...]}}.
+        each made from the default. C{upstream} needs a C{url}, or a C{port} of this machine.
+
+        @param more: tables of other kinds, such as C{{"issuer": [...]}}.
         """
         tables: dict[str, list[Table]] = {
             "listener": _several(

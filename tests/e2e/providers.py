@@ -143,18 +143,22 @@ class Providers:
     def __getitem__(self, name: str) -> Provider:
         return self._all[name]
 
+    @property
+    def proxy(self) -> str:
+        """The URL of the proxy by which clients find them."""
+        return f"http://127.0.0.1:{self._proxy}"
+
     def env(self, *more: Path) -> dict[str, str]:
         """The environment by which an official client finds them, and trusts them and C{more}."""
         bundle = self.directory / "trusted.pem"
         files = [provider.ca_file for provider in self._all.values()] + list(more)
         bundle.write_bytes(b"".join(path.read_bytes() for path in files))
-        proxy = f"http://127.0.0.1:{self._proxy}"
         ours = "localhost,127.0.0.1"
         return {
             "SSL_CERT_FILE": str(bundle),
             "NODE_EXTRA_CA_CERTS": str(bundle),
             "NODE_USE_ENV_PROXY": "1",
-            **{name: proxy for name in ("HTTPS_PROXY", "https_proxy")},
+            **{name: self.proxy for name in ("HTTPS_PROXY", "https_proxy")},
             **{name: ours for name in ("NO_PROXY", "no_proxy")},
         }
 

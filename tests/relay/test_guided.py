@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.relay.foreign import LISTENER, accept_others
+from tests.relay.foreign import LISTENER, accept_others, issuer
 from tests.running import Request, World, call, modern
 
 METADATA = "https://localhost:8443/.well-known/oauth-protected-resource/mcp"
@@ -29,7 +29,7 @@ require = { scope = "tools:write" }
 
 
 def start(world: World, route: str = 'scopes = ["mcp"]') -> World:
-    config = world.config(listener=LISTENER, more=SCOPED)
+    config = world.config(listener=LISTENER, more=SCOPED + issuer())
     world.start(config.replace('path = "/mcp"', f'path = "/mcp"\n{route}'))
     accept_others(world)
     return world
@@ -200,7 +200,7 @@ def test_each_message_of_a_batch_is_judged_by_itself(world: World) -> None:
 def test_a_notification_that_lacks_a_scope_is_dropped(world: World) -> None:
     """It has no answer."""
     rule = '[[rule]]\nname = "x"\nverdict = "allow"\non = { method = "x/y" }\nrequire = { scope = "x" }\n'
-    world.start(world.config(listener=LISTENER, more=rule))
+    world.start(world.config(listener=LISTENER, more=rule + issuer()))
     accept_others(world)
     with world.caller() as caller:
         lines = "Authorization: Bearer mcp"

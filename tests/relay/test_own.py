@@ -12,7 +12,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, own
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.own import Own, Served
-from tests.relay.foreign import LISTENER, SERVER, accept_others
+from tests.relay.foreign import LISTENER, SERVER, issuer
 from tests.running import Caller, World
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -34,9 +34,7 @@ TWO = '[[route]]\npath = "/other"\nupstream = "server"\nname = "other"\nscopes =
 @pytest.fixture
 def guided(world: World) -> World:
     """A gate that accepts tokens of an issuer's."""
-    world.start(world.config(listener=LISTENER, more=SCOPED))
-    accept_others(world)
-    return world
+    return world.start(world.config(listener=LISTENER, more=SCOPED + issuer()))
 
 
 def ask(caller: Caller, path: str, *lines: str, method: str = "GET", host: str = "localhost") -> Any:
@@ -101,6 +99,15 @@ def test_other_methods_are_refused(guided: World, method: str) -> None:
     assert (status, headers[b"allow"]) == (405, b"GET, HEAD")
 
 
+def test_a_listener_names_only_whose_tokens_it_accepts(world: World) -> None:
+    """Of all issuers that there are, in their order."""
+    more = issuer().replace("login", "other") + issuer() + issuer().replace("login", "third")
+    world.start(world.config(listener=f'{LISTENER}\nissuers = ["third", "other"]', more=more))
+    with world.caller() as caller:
+        said = json.loads(ask(caller, f"{METADATA}/mcp")[2])
+    assert said["authorization_servers"] == [SERVER.replace("login", name) for name in ("other", "third")]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -122,17 +129,17 @@ def test_of_what_there_is_not_nothing_is_said(guided: World, path: str) -> None:
     assert json.loads(body)["error"]["data"]["reason"] == "route.unknown"
 
 
-def test_where_no_issuer_is_accepted_there_is_nothing_to_say(world: World) -> None:
+@pytest.mark.parametrize("listener", [LISTENER, f'{LISTENER}\nissuers = "none"'])
+def test_where_no_issuer_is_accepted_there_is_nothing_to_say(world: World, listener: str) -> None:
     """Nobody is sent anywhere."""
-    world.start(world.config(listener=LISTENER))
+    world.start(world.config(listener=listener, more=issuer() if "none" in listener else ""))
     with world.caller() as caller:
         assert ask(caller, f"{METADATA}/mcp")[0] == 404
 
 
 def test_with_two_routes_the_root_is_nobodys(world: World) -> None:
     """Each has its own metadata, with its own scopes."""
-    world.start(world.config(listener=LISTENER, more=TWO))
-    accept_others(world)
+    world.start(world.config(listener=LISTENER, more=TWO + issuer()))
     with world.caller() as caller:
         assert ask(caller, METADATA)[0] == 404
         said = json.loads(ask(caller, f"{METADATA}/other")[2])

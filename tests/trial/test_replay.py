@@ -84,9 +84,9 @@ def test_what_is_on_record_decides(
 SCOPED = ALL + 'require = { scope = "x" }\n'
 
 
-@pytest.mark.parametrize("how", ["token", "certificate", "anonymous"])
+@pytest.mark.parametrize("how", ["certificate", "anonymous"])
 def test_who_has_no_scopes_for_sure_lacks_them(tmp_path: Path, how: str) -> None:
-    """They are on no record, but only issuers give some."""
+    """They are on no record, but only tokens have some."""
     one = evolve(CALL, how=how)
     assert now(tmp_path, SCOPED, one) == Now("block", "all", Reason.AUTH_SCOPE)
     asked = evolve(subject(tmp_path, ALL), scopes={"files": frozenset({"x"})})
