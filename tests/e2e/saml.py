@@ -52,7 +52,9 @@ class IdentityProvider:
         """What it publishes of itself."""
         return self._get("/metadata", key=key)
 
-    def assertion(self, key: str, *, user: str, recipient: str, audience: str = "", groups: str = "") -> bytes:
+    def assertion(
+        self, key: str, *, user: str, recipient: str, audience: str = "", groups: str = ""
+    ) -> bytes:
         """Log in, and take the assertion out of the page that would carry it on, as such clients do."""
         asked = {"key": key, "user": user, "recipient": recipient, "audience": audience or recipient}
         page = self._get("/sso", groups=groups, **asked).decode()

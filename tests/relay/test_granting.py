@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -12,13 +15,15 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 
+from mcpgate.config.problem import ConfigError
 from mcpgate.identity.denied import Denied
 from mcpgate.identity.once import Once
 from mcpgate.reasons import Reason
 from mcpgate.relay import granting
 from mcpgate.wire.oauth import SAML_GRANT
-from tests.identity.saml.provider import assertion, metadata, signer
+from tests.identity.saml.provider import ENTITY, assertion, metadata, signer
 from tests.running import Caller, World
 
 URL = "https://localhost:8443"
@@ -405,3 +410,43 @@ def test_a_gate_without_saml_has_no_token_endpoint(world: World) -> None:
             caller.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             status, _, body = caller.answer()
             assert status == 404 and json.loads(body)["error"]["data"]["reason"] == Reason.ROUTE_UNKNOWN
+
+
+def test_a_gate_says_who_vouches_and_what_is_wrong_with_that(world: World) -> None:
+    """By status: the certificates that count, and what an operator should look at."""
+    start(world)
+    (shown,) = world.status()["saml"]
+    assert (shown["name"], shown["entity_id"], shown["warnings"]) == ("corp", ENTITY, [])
+    assert shown["certificates"][0]["sha256"] == signer().certificate.fingerprint(SHA256()).hex()
+    (world.directory / "corp.xml").write_bytes(metadata(signer("ended", ended=True)))
+    world.look()
+    (shown,) = world.status()["saml"]
+    assert "ended on 2020-12-31" in shown["warnings"][0]
+
+
+@pytest.mark.parametrize("lost", ["signxml", "lxml"])
+def test_a_gate_without_the_packages_for_saml_says_what_to_install(world: World, lost: str) -> None:
+    """It does not start with half of what it was told to do."""
+    path = world.directory / "corp.xml"
+    path.write_bytes(metadata(signer()))
+    config = world.directory / "gate.toml"
+    config.write_text(world.config(listener=LISTENER, more=SAML.format(metadata=path)))
+    program = f"import sys; sys.modules[{lost!r}] = None; from mcpgate.cli import main; main()"
+    command = [sys.executable, "-c", program, "check", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == os.EX_CONFIG and "pip install 'mcpgate[saml]'" in done.stderr
+
+
+def test_two_saml_tables_cannot_be_of_one_identity_provider(world: World) -> None:
+    """Nobody could say whose word an assertion is."""
+    path = world.directory / "corp.xml"
+    with pytest.raises(ConfigError, match="is of the same identity provider as saml.corp.metadata"):
+        start(world, more=f'[[saml]]\nname = "other"\nmetadata = "{path}"\n')
+
+
+def test_metadata_that_are_none_are_told_with_their_file(world: World) -> None:
+    """As any file of a configuration."""
+    path = world.directory / "broken.xml"
+    path.write_bytes(b"<html/>")
+    with pytest.raises(ConfigError, match="broken.xml: it begins with html; wanted is the EntityDescriptor"):
+        start(world, more=f'[[saml]]\nname = "other"\nmetadata = "{path}"\n')
