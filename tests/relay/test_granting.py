@@ -24,6 +24,7 @@ from mcpgate.reasons import Reason
 from mcpgate.relay import granting
 from mcpgate.wire.oauth import SAML_GRANT
 from tests.identity.saml.provider import ENTITY, assertion, metadata, signer
+from tests.relay.test_exchange import file_size_limit
 from tests.running import Caller, World
 
 URL = "https://localhost:8443"
@@ -445,3 +446,21 @@ def test_metadata_that_are_none_are_told_with_their_file(world: World) -> None:
     path.write_bytes(b"<html/>")
     with pytest.raises(ConfigError, match="broken.xml: it begins with html; wanted is the EntityDescriptor"):
         start(world, more=f'[[saml]]\nname = "other"\nmetadata = "{path}"\n')
+
+
+def test_no_token_is_granted_off_the_record(vouched: World) -> None:
+    """While the journal cannot be written nobody gets one; with the next assertion, after that, again."""
+    with vouched.caller() as caller:
+        assert ask(caller, form(good()))[0] == 200
+        vouched.closes(1)
+        (journal,) = (vouched.state / "journal").glob("*.jsonl")
+        raw = good()
+        with file_size_limit(journal.stat().st_size):
+            status, said = ask(caller, form(raw))
+            assert (status, said["error"]["data"]["reason"]) == (503, "gate.journal")
+            # By now the gate knows, so what comes is not used up.
+            later = good()
+            assert ask(caller, form(later))[0] == 503
+        assert ask(caller, form(later))[0] == 200
+    reasons = [line.get("reason") for line in vouched.closes(4)]
+    assert reasons == [None, "gate.journal", "gate.journal", None]
