@@ -137,16 +137,16 @@ class Exchange:
         if isinstance(served, Refusal):
             return self.refuse(served)
         self._principal = served.principal
+        if served.principal is not None:
+            # Somebody is given what opens routes: on the record before, or not at all.
+            witness = self.inbound.force.witness
+            self._open()
+            if not (witness.settle() and self._kept):
+                return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         if served.refusal is not None and served.refusal.reason in FAILURES:
             wait = self.inbound.failing()
             if wait:
                 return self.refuse(too_often(Denial(served.refusal), wait).refusal)
-        if served.principal is not None:
-            # What somebody is given is on record before it is out.
-            self._open()
-            witness = self.inbound.force.witness
-            if not (witness.settle() and self._kept):
-                return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         self._answer(served.raw, int(served.raw[9:12]), served.refusal)
 
     def judge(self, admission: Admission, body: bytes) -> None:

@@ -136,7 +136,9 @@ def identify(
     address: str | None = None,
 ) -> Principal | Refusal | Pending:
     where = ip_address(address) if address is not None else None
-    return admission.identify(authorization, terms, accepts, peer, now, route=ROUTE, address=where)
+    return admission.identify(
+        authorization, terms, accepts, peer, now, route=ROUTE, host="gate.test", address=where
+    )
 
 
 def reason(found: Admission | Denial | Preflight) -> Reason | None:
