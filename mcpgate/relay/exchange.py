@@ -138,6 +138,12 @@ class Exchange:
         if isinstance(served, Refusal):
             return self.refuse(served)
         self._principal = served.principal
+        if served.principal is not None:
+            # Somebody is given what opens routes: on the record before, or not at all.
+            witness = self.inbound.force.witness
+            self._open()
+            if not (witness.settle() and self._kept):
+                return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         if served.refusal is not None and served.refusal.reason in FAILURES:
             wait = self.inbound.failing()
             if wait:

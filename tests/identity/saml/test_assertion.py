@@ -210,6 +210,20 @@ def two_elements_of_one_id() -> bytes:
     return written(root)
 
 
+@attack("the signature has the ID of the assertion")
+def id_of_the_assertion_at_the_signature() -> bytes:
+    root = tree(assertion())
+    root.find(f"{{{DS}}}Signature").set("Id", "_a1")
+    return written(root)
+
+
+@attack("another element than the assertion has an ID")
+def id_at_the_key_info() -> bytes:
+    root = tree(assertion())
+    root.find(f".//{{{DS}}}KeyInfo").set("Id", "_k")
+    return written(root)
+
+
 @attack("the assertion has no ID, or several")
 def two_ids_of_one_element() -> bytes:
     root = tree(assertion())
@@ -628,6 +642,13 @@ def test_the_worst_forged_saml_assertion_costs_little() -> None:
     assert isinstance(refused, Refusal) and "no key" in refused.detail
     # Some 5 ms on the machine where this was written; limits.failures bounds how often.
     assert taken < 0.2, taken
+
+
+def test_a_signature_may_have_a_name_of_its_own() -> None:
+    """As pysaml2 gives it one; nothing refers to it."""
+    root = tree(assertion())
+    root.find(f"{{{DS}}}Signature").set("Id", "Signature1")
+    assert isinstance(judged(written(root)), Vouched)
 
 
 def test_base64_of_a_signature_is_read_by_nobody_but_the_library() -> None:
