@@ -1176,3 +1176,22 @@ def test_what_others_have_issued_ends_as_well_when_it_is_denied(world: World) ->
         status, said = second.json()
         assert (status, said["error"]["data"]["reason"]) == (401, "auth.revoked")
     assert {one["reason"] for one in world.closes(2)} == {"auth.revoked"}
+
+
+def test_a_caller_that_is_blocked_by_now_has_nothing_more_of_its_calls(world: World) -> None:
+    """By a rule about it that blocks whatever it asks for. Other rules are for what is asked next."""
+    world.upstream.behave = waits_for_answer
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        rule = '[[rule]]\nname = "out"\nverdict = "block"\nwho = {{ token = "{}" }}\n{}'
+        for who, on in (("eve", ""), ("ci", 'on = { name = "*" }'), ("ci", 'on = { method = "*/call" }')):
+            world.reload(world.config(more=rule.format(who, on)))
+            assert not world.records("close")
+        world.reload(world.config(more=rule.format("ci", "")))
+        status, said = caller.json()
+        assert (status, said["id"], said["error"]["data"]["reason"]) == (200, 1, "policy.blocked")
+    assert world.upstream.gone.wait(PATIENCE)
+    (closed,) = world.closes(1)
+    assert closed["detail"] == "the rule out blocks its caller since"
