@@ -221,7 +221,7 @@ class Exchange:
             if not self._may_resume(admission):
                 return self.refuse(Refusal(Reason.SESSION_EVENT))
             return self._lease(admission)
-        self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
+        self._answer(answer.no_stream_bytes(), 405, Refusal(verdict.reason or Reason.POLICY_UNLISTED))
 
     def _may_resume(self, admission: Admission) -> bool:
         """
