@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 
 from tests.credentials.test_assertion import pem
 from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
-from tests.running import Request, World, answer_json, call
+from tests.running import Request, World, answer_json, call, whole
 from tests.waiting import eventually
 
 OWN = 'who = { token = "nobody" }\nbearer = "env:HOME"'
@@ -513,3 +513,31 @@ def test_an_issuer_that_says_nothing_of_a_token_endpoint_is_no_use(
     exchanging(world, tokens, token_url="", trust="", issuer='"login"')
     assert ask(world, as_(tokens, "ann"), token=False)[0] == 502
     assert "the issuer's discovery document names none" in refused(world)["detail"]
+
+
+def test_what_was_shown_is_not_said_again_even_if_it_is_not_kept_any_more(
+    world: World, tokens: TokenServer
+) -> None:
+    """A token that was got for the caller, in the answer to a call that is older than the configuration."""
+    token = "t0ken-that-was-asked-for-and-is-a-secret"
+    tokens.members["access_token"] = token
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def leak(sock: Any, request: Request) -> None:
+        waiting.set()
+        go_on.wait(20)
+        shown = request.headers[b"authorization"].decode()
+        result = {"content": [{"type": "text", "text": f"you said {shown}"}]}
+        id = json.loads(request.body)["id"]
+        sock.sendall(whole(json.dumps({"jsonrpc": "2.0", "id": id, "result": result}).encode()))
+
+    world.upstream.behave = leak
+    world.start(world.config(more=grant(world, tokens)))
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        assert waiting.wait(20)
+        world.reload(world.config(more=grant(world, tokens, client_id='"another"')))
+        go_on.set()
+        status, body = caller.json()
+    assert status == 200 and "you said" in json.dumps(body)
+    assert token not in json.dumps(body) and token not in json.dumps(world.records())
