@@ -96,6 +96,21 @@ def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
     assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
 
 
+def test_where_a_caller_connects_from_may_decide(world: World) -> None:
+    """Also for one token on two connections, whose heads are the same to the byte."""
+    inside, outside = (f'"{secret(world, name, f"of-{name}")}"' for name in ("inside", "outside"))
+    world.start(
+        world.config(
+            more=table(world, "inside", who='{ address = "127.0.0.2" }', bearer=inside)
+            + table(world, "outside", bearer=outside)
+        )
+    )
+    for source in ("127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"):
+        with world.caller(source=source) as caller:
+            assert [caller.post(call("get_x")).json()[0] for _ in range(2)] == [200, 200]
+    assert shown(world) == 2 * (["Bearer of-inside"] * 2 + ["Bearer of-outside"] * 2)
+
+
 def test_secrets_rotate_without_a_restart(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,9 +337,13 @@ def test_a_token_endpoint_is_verified_like_an_upstream(world: World, tokens: Tok
 
 def test_a_token_endpoint_that_is_down_is_found_again(world: World, tokens: TokenServer) -> None:
     """A second later, without anybody's doing."""
-    tokens.behave(says(503, b""))
+    tokens.behave(says(503, b"", "Retry-After: 2"))
     world.start(world.config(more=grant(world, tokens)))
-    assert ask(world)[0] == 502
+    with world.caller() as caller:
+        for _ in range(2):
+            status, body = caller.post(call("get_x")).json()
+            assert status == 502
+        assert body["error"]["data"]["retry_after"] == 2
     tokens.behave(None)
     eventually(lambda: ask(world)[0] == 200, "there are tokens again")
     assert world.status()["credentials"][0]["problem"] is None
