@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 
 from tests.credentials.test_assertion import pem
 from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
-from tests.running import Request, World, answer_json, call, whole
+from tests.running import STREAM, Request, World, answer_json, call, chunked, last_event, whole
 from tests.waiting import eventually
 
 OWN = 'who = { token = "nobody" }\nbearer = "env:HOME"'
@@ -560,3 +560,22 @@ def test_what_was_shown_is_not_said_again_even_if_it_is_not_kept_any_more(
         status, body = caller.json()
     assert status == 200 and "you said" in json.dumps(body)
     assert token not in json.dumps(body) and token not in json.dumps(world.records())
+
+
+def test_what_is_answered_in_a_callers_place_shows_the_same(world: World, tokens: TokenServer) -> None:
+    """The upstream asks the caller what it may not ask; the gate says no, on behalf of that caller."""
+
+    def asks(sock: Any, request: Request) -> None:
+        message = json.loads(request.body)
+        if "error" in message:
+            return sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        question = b'data: {"jsonrpc":"2.0","id":7,"method":"roots/list"}\n\n'
+        sock.sendall(STREAM + chunked(question) + chunked(last_event(request)) + chunked(b""))
+
+    world.upstream.behave = asks
+    exchanging(world, tokens)
+    for name in ("ann", "ben"):
+        assert ask_message(world, call("get_x"), as_(tokens, name)) == 200
+    eventually(lambda: len(world.upstream.requests) == 4, "both questions are declined")
+    answers = [request for request in world.upstream.requests if b'"error"' in request.body]
+    assert [request.headers[b"authorization"] for request in answers] == [b"Bearer T1", b"Bearer T2"]
