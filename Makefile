@@ -26,6 +26,7 @@ help:
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 7 minutes; SECONDS=10 TARGETS='http json' for a quick look"
+	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"
 	@echo
@@ -73,6 +74,12 @@ fuzz: $(VENV)/.fuzz
 # Into tests/fuzz/corpus goes what the runs since `make clean` found, as far as it leads anywhere new.
 fuzz-merge: $(VENV)/.fuzz
 	@$(BIN)/python -m tests.fuzz --merge $(TARGETS)
+
+# By us and by joserfc, which was written apart from all that we use; the suite does 3,000.
+TOKENS = 100000
+SEED = 6
+tokens: $(VENV)/.test
+	@$(BIN)/python -m tests.identity.differential $(TOKENS) $(SEED)
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -158,4 +165,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams bench conformance lint fuzz fuzz-merge clean
+.PHONY: help install demo test e2e browser load streams bench conformance lint fuzz tokens fuzz-merge clean

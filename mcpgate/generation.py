@@ -12,23 +12,36 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
+from stat import S_IRWXO
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
+from mcpgate.config.tables.credential import CredentialTable, FixedTable
+from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
+from mcpgate.config.tables.rule import WhoTable
 from mcpgate.config.tables.upstream import UpstreamTable
-from mcpgate.config.url import HTTPS_PORT, read_authority, read_url
+from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
+from mcpgate.credentials.assertion import Signer
+from mcpgate.credentials.form import Wish
+from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
+from mcpgate.identity.issuer import Issuer, authorization_server
+from mcpgate.identity.peer import known_names
+from mcpgate.identity.presets import terms_of
+from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
+from mcpgate.policy.patterns import Patterns
 from mcpgate.policy.rules import Callers, Policy, compile_rules
+from mcpgate.policy.who import Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -41,7 +54,9 @@ from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from mcpgate.upstream.terms import PeerTerms, UpstreamTerms
+from mcpgate.wire.http import Headers
 from mcpgate.wire.mirrored import Mirrors
+from mcpgate.wire.oauth import Guide, metadata_path
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
@@ -61,12 +76,37 @@ class ListenerTerms:
     contexts: Mapping[Pair, SSL.Context]
     #: What client certificates must chain to; C{None} when none is asked for.
     clients: TrustStore | None
+    #: The names in client certificates that count.
+    client_names: Patterns
     #: The names this listener answers for: those of its certificates, of its public URL, and others
     #: that are configured. A wildcard is written as in certificates.
     hosts: frozenset[str]
     #: The pages it serves, beside those that come from the very address they call.
     origins: Origins
     generation: int
+    #: The URL by which callers reach it, if that is known.
+    public: Url | None = None
+    #: What is accepted here of the tokens of issuers.
+    issuers: tuple[IssuerTerms, ...] = ()
+    #: The issuers that clients are sent to for a token; they ask the first.
+    authorization_servers: tuple[str, ...] = ()
+
+    def resource(self, host: str, path: str) -> str:
+        """
+        The URL by which callers know a path here: what a token is for (RFC 8707), and what its metadata are
+        about (RFC 9728).
+
+        Of a Host header only the name counts, which was found to be ours: with its port, a token that was
+        made for another server on the same host would pass for one that is for us.
+        """
+        assert self.public is not None, "issuers are accepted only where there is a public_url"
+        return str(Url(host, self.public.port, path))
+
+    def guide(self, host: str, table: RouteTable) -> Guide | None:
+        """Where a caller of a route learns how to get a token, if any but ours are accepted."""
+        if not self.authorization_servers:
+            return None
+        return Guide(self.resource(host, metadata_path(table.path)), table.scopes)
 
     @property
     def name(self) -> str:
@@ -129,6 +169,11 @@ class RouteTerms:
     usable: dict[tuple[Callers, str, str], bool] = field(factory=dict, init=False)
 
     @cached_property
+    def scopes(self) -> frozenset[str]:
+        """What a caller's token must have for anything on it."""
+        return frozenset(self.table.scopes)
+
+    @cached_property
     def place(self) -> bytes:
         """What a session that was opened by it is bound to."""
         return place_of(self.name, self.upstream.authority, self.upstream.target)
@@ -142,6 +187,8 @@ class Generation:
     config: Config
     listeners: Mapping[str, ListenerTerms]
     upstreams: Mapping[str, UpstreamTerms]
+    #: Whose tokens are accepted anywhere.
+    issuers: Mapping[str, Issuer]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
@@ -176,21 +223,30 @@ class Builder:
         @raise ConfigError: with every problem found.
         """
         config = self._config
-        listeners = {table.name: self._listener(table) for table in config.listeners}
+        issuers = {table.name: self._issuer(table) for table in config.issuers}
+        known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
+        listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
+        mapped = [self._mapped(table, upstreams.get(table.upstream)) for table in config.credentials]
         session_keys = self._attempt("gate.state", self._session_keys)
         budgets = compile_budgets(config.budgets)
-        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets))
+        whos = [each.who for each in mapped if each is not None]
+        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
         self._attempt("gate", self._reading.confirm)
         if self._problems:
             raise ConfigError(self._problems, config.source)
         assert session_keys is not None and policy is not None
-        whole = {name: terms for name, terms in upstreams.items() if terms is not None}
+        whole = {
+            name: evolve(terms, mapped=tuple(each for each in mapped if each and each.table.upstream == name))
+            for name, terms in upstreams.items()
+            if terms is not None
+        }
         return Generation(
             number=self._number,
             config=config,
             listeners={name: terms for name, terms in listeners.items() if terms is not None},
             upstreams=whole,
+            issuers=known,
             routes={
                 (table.host, table.path.encode()): RouteTerms(table.name, table, whole[table.upstream])
                 for table in config.routes
@@ -223,7 +279,7 @@ class Builder:
             self._problems.append(self._config.problem(path, str(error) or "OpenSSL does not accept it"))
         return None
 
-    def _listener(self, table: ListenerTable) -> ListenerTerms | None:
+    def _listener(self, table: ListenerTable, issuers: Mapping[str, Issuer]) -> ListenerTerms | None:
         at = f"listener.{table.name}"
         profile = _profile(table.profile, table.require_pq)
         pairs = self._attempt(
@@ -245,19 +301,25 @@ class Builder:
             if context is not None:
                 made[pair] = context
         hosts = {*table.hosts, *(name for pair in pairs for name in pair.names)}
-        public = read_url(table.public_url).host if table.public_url else None
+        public = read_url(table.public_url) if table.public_url else None
         if public is not None:
-            hosts.add(public)
+            hosts.add(public.host)
+        accepted = [issuer for issuer in issuers.values() if table.accepts(issuer.name)]
+        servers = (authorization_server(issuer) for issuer in accepted)
         return ListenerTerms(
             table=table,
             profile=profile,
             pairs=pairs,
-            default=choose(pairs, public, pairs[0]),
+            default=choose(pairs, public.host if public is not None else None, pairs[0]),
             contexts=made,
             clients=clients,
+            client_names=known_names(table.client_names),
             hosts=frozenset(hosts),
             origins=_origins(table),
             generation=self._number,
+            public=public,
+            issuers=tuple(issuer.terms for issuer in accepted),
+            authorization_servers=tuple(dict.fromkeys(server for server in servers if server is not None)),
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
@@ -267,15 +329,6 @@ class Builder:
         if loaded is None or credential is None:
             return None
         peer, trust = loaded
-        demanded = repr(
-            (
-                (peer.dial_host, peer.dial_port),
-                url.host,
-                peer.pins,
-                peer.profile,
-                peer.own.sha256 if peer.own else None,
-            )
-        )
         return UpstreamTerms(
             table=table,
             host=peer.host,
@@ -289,9 +342,32 @@ class Builder:
             context=peer.context,
             own=peer.own,
             credential=credential,
-            fingerprint=hashlib.sha256(demanded.encode() + trust.digest).digest(),
+            fingerprint=_fingerprint(peer, trust),
             generation=peer.generation,
             limits=peer.limits,
+        )
+
+    def _issuer(self, table: IssuerTable) -> Issuer | None:
+        at = f"issuer.{table.name}"
+        terms = self._attempt(at, lambda: terms_of(table))
+        if terms is None:
+            return None
+        places = (terms.jwks,) if terms.jwks is not None else terms.discovery
+        first = read_url(places[0], query=True)
+        loaded = self._peer("issuer", table, first.host, first.port)
+        secret = self._text(f"{at}.client_secret", table.client_secret)
+        signer = self._signer(f"{at}.assertion_key", table.assertion_key)
+        if loaded is None:
+            return None
+        client = Client(table.client_id, secret, signer=signer) if table.client_id is not None else None
+        # Whatever else is demanded of its tokens, its keys are the same.
+        found_by = repr((table.name, terms.issuers, places, _fingerprint(*loaded)))
+        return Issuer(
+            table=table,
+            terms=terms,
+            peer=loaded[0],
+            client=client,
+            fingerprint=hashlib.sha256(found_by.encode()).digest(),
         )
 
     def _peer(self, kind: str, table: PeerTable, host: str, port: int) -> tuple[PeerTerms, TrustStore] | None:
@@ -336,17 +412,91 @@ class Builder:
         )
         return terms, trust
 
-    def _credential(self, table: UpstreamTable) -> tuple[tuple[bytes, bytes], ...] | None:
-        asked = table.credential
-        if asked is None:
+    def _credential(self, table: UpstreamTable) -> Headers | None:
+        if table.credential is None:
             return ()
-        at = f"upstream.{table.name}.credential"
+        return self._fixed(f"upstream.{table.name}.credential", table.credential)
+
+    def _fixed(self, at: str, asked: FixedTable | CredentialTable) -> Headers | None:
+        """A secret as it is, as header lines."""
         if asked.bearer is not None:
             token = self._attempt(f"{at}.bearer", partial(self._secret, asked.bearer))
             return None if token is None else ((b"authorization", b"Bearer " + token),)
         assert asked.header is not None and asked.value is not None
         value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
         return None if value is None else ((asked.header.lower().encode(), value),)
+
+    def _mapped(self, table: CredentialTable, upstream: UpstreamTerms | None) -> CredentialTerms | None:
+        at = f"credential.{table.name}"
+        who = self._attempt(f"{at}.who", lambda: Who.compile(table.who or WhoTable()))
+        if who is None:
+            return None
+        if table.grant is None:
+            lines = self._fixed(at, table)
+            return None if lines is None else CredentialTerms(table, who, lines)
+        grant = self._grant(at, table, upstream)
+        return None if grant is None else CredentialTerms(table, who, grant=grant)
+
+    def _grant(self, at: str, table: CredentialTable, upstream: UpstreamTerms | None) -> GrantTerms | None:
+        assert table.token_url is not None and table.client_id is not None
+        url = read_url(table.token_url)
+        loaded = self._peer("credential", table, url.host, url.port)
+        secret, actor, signer = (
+            self._text(f"{at}.client_secret", table.client_secret),
+            self._text(f"{at}.actor", table.actor),
+            self._signer(f"{at}.assertion_key", table.assertion_key, table.assertion_key_id),
+        )
+        proofs = (table.client_secret, table.actor, table.assertion_key)
+        whole = all(
+            one is not None or asked is None
+            for one, asked in zip((secret, actor, signer), proofs, strict=True)
+        )
+        if loaded is None or not whole:
+            return None
+        demanded = _fingerprint(*loaded)
+        form = evolve(table, name="", upstream="", who=None)
+        key = self._reading.read(table.assertion_key) if table.assertion_key is not None else b""
+        parts = (repr(form), secret, actor, hashlib.sha256(key).hexdigest())
+        return GrantTerms(
+            name=table.name,
+            upstream=table.upstream,
+            peer=loaded[0],
+            url=table.token_url,
+            client=Client(table.client_id, secret, table.client_secret_in == "form", signer),
+            wish=Wish(
+                table.scope,
+                table.audience,
+                table.resource,
+                table.subject_token_type,
+                table.requested_token_type,
+                table.actor_token_type,
+            ),
+            exchange=table.grant == "token_exchange",
+            actor=actor,
+            fingerprint=hashlib.sha256(repr((table.name, table.upstream, parts, demanded)).encode()).digest(),
+            timeout=table.answer_timeout,
+            queue=upstream.table.queue if upstream is not None else 1,
+        )
+
+    def _text(self, at: str, reference: str | None) -> str | None:
+        if reference is None:
+            return None
+        secret = self._attempt(at, partial(self._secret, reference))
+        return None if secret is None else secret.decode("ascii")
+
+    def _signer(self, at: str, path: Path | None, kid: str | None = None) -> Signer | None:
+        if path is None:
+            return None
+
+        def read() -> Signer:
+            if self._reading.mode(path) & S_IRWXO:
+                raise MaterialError(f"{path}: everybody on this machine may use it; chmod o= it")
+            try:
+                return Signer.read(self._reading.read(path), kid)
+            except ValueError as error:
+                raise MaterialError(f"{path}: {error}") from None
+
+        return self._attempt(at, read)
 
     def _secret(self, reference: str) -> bytes:
         # Read here first, so that a change between the two readings is noticed by confirm.
@@ -364,6 +514,20 @@ def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustS
     if refusal is not None:
         raise MaterialError(f"{pair.label}: a handshake with it fails: {refusal}")
     return context
+
+
+def _fingerprint(peer: PeerTerms, trust: TrustStore) -> bytes:
+    """Covers all that is verified when a connection is made."""
+    demanded = repr(
+        (
+            (peer.dial_host, peer.dial_port),
+            peer.host,
+            peer.pins,
+            peer.profile,
+            peer.own.sha256 if peer.own else None,
+        )
+    )
+    return hashlib.sha256(demanded.encode() + trust.digest).digest()
 
 
 def _origins(table: ListenerTable) -> Origins:

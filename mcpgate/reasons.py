@@ -253,7 +253,7 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.FRAME_BODY_RATE: Answer(408, INVALID_REQUEST, "The body arrived too slowly."),
     Reason.FRAME_TIMEOUT: Answer(408, INVALID_REQUEST, "The request took too long to arrive."),
     Reason.FRAME_EXPECT: Answer(417, INVALID_REQUEST, "Only Expect: 100-continue is understood."),
-    Reason.FRAME_METHOD: Answer(405, INVALID_REQUEST, "Only POST, GET and DELETE are served here."),
+    Reason.FRAME_METHOD: Answer(405, INVALID_REQUEST, "This HTTP method is not served here."),
     Reason.FRAME_CONTENT_TYPE: Answer(415, INVALID_REQUEST, "The body must be application/json in UTF-8."),
     Reason.FRAME_CONTENT_ENCODING: Answer(
         415, INVALID_REQUEST, "The body must not be compressed (Content-Encoding)."
@@ -347,7 +347,9 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     ),
     Reason.AUTH_REPLAYED: Answer(401, CODE_AUTH, "This proof was used before."),
     Reason.AUTH_SCOPE: Answer(
-        403, CODE_AUTH, "The bearer token's scope does not cover this; ask for the scopes in the challenge."
+        403,
+        CODE_AUTH,
+        "What you prove yourself by does not cover this; it takes a token with the scopes named here.",
     ),
     Reason.AUTH_UNAVAILABLE: Answer(
         503, CODE_AUTH, "The token's issuer cannot be reached to verify it; try again later."

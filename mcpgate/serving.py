@@ -17,12 +17,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.issuers import Issuers
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
 from mcpgate.relay.declining import Declining
@@ -63,10 +65,15 @@ class Serving:
         marks.begin()
         desk = Desk(office, witness) if office is not None else None
         sessions = Sessions(marks, wall)
-        self.force = InForce(readiness, witness, generation, Accepts(tokens), sessions, wall, desk)
+        self._issuers = Issuers(
+            reactor, readiness, witness, generation.config.gate.state / "issuers", wall, self._keys_changed
+        )
+        accepts = Accepts(tokens, self._issuers)
+        self.force = InForce(readiness, witness, generation, accepts, sessions, wall, desk)
         self.force.tasks = Tasks(generation.config.gate.state / "tasks", wall)
         self.force.tasks.begin()
         self._declining = self.force.declining = Declining(reactor, self.force)
+        self._credentials = self.force.credentials = Kept(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
         self._reactor = reactor
@@ -109,6 +116,8 @@ class Serving:
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        self._issuers.adopt(generation.issuers)
+        self._credentials.adopt(generation.upstreams.values())
         force.guards.adopt(generation.upstreams)
         for pool in retired:
             pool.close()
@@ -124,6 +133,7 @@ class Serving:
         """See whether the journal is still where it was, and whose proof or session is over by now."""
         self.force.witness.look()
         self.force.guards.look()
+        self._credentials.forget_old()
         self._begin_to_count(self.force.generation)
         for listening in self._all():
             listening.judge_streams()
@@ -135,6 +145,12 @@ class Serving:
             force.accepts = evolve(force.accepts, issued=tokens)
             for listening in self._all():
                 listening.judge_streams()
+
+    def _keys_changed(self) -> None:
+        """What an issuer's keys are, or whether they count, is another matter now."""
+        self.force.accepts = evolve(self.force.accepts)
+        for listening in self._all():
+            listening.judge_streams()
 
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
@@ -165,6 +181,8 @@ class Serving:
         self._sweeps.stop()
         self._idle.stop()
         self._declining.stop()
+        self._issuers.stop()
+        self._credentials.stop()
         for pool in (*force.pools.values(), *self._fading):
             pool.abort()
         for listening in self.listenings.values():

@@ -22,10 +22,13 @@ ELSEWHERE = {
     "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
+    "identity/terms.py": "identity/test_claims.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
+    "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
+    "config/tables/issuer.py": "config/test_schema.py",
     "config/tables/listener.py": "config/test_schema.py",
     "config/tables/option.py": "config/test_schema.py",
     "config/tables/peer.py": "config/test_schema.py",

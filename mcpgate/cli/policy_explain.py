@@ -42,6 +42,7 @@ _KINDS = ("token", "certificate", "subject")
 )
 @click.option("--issuer", help="Who vouches for the caller.")
 @click.option("--group", multiple=True, help="A group that the caller is in; may be given several times.")
+@click.option("--scope", multiple=True, help="A scope of the caller's token; may be given several times.")
 @click.option("--claim", multiple=True, metavar="NAME=VALUE", help="A claim of the caller's.")
 @click.option("--address", help="The address that the caller connects from.")
 @click.option("--route", help="The route's name.")
@@ -156,6 +157,8 @@ def _case(options: Mapping[str, Any]) -> CaseTable:
     who = {key: options[key] for key in ("issuer", "address") if options[key] is not None}
     if options["group"]:
         who["group"] = list(options["group"])
+    if options["scope"]:
+        who["scope"] = list(options["scope"])
     if options["claim"]:
         who["claims"] = dict(_pair(pair, "--claim") for pair in options["claim"])
     if options["who"] is not None:

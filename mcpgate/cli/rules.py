@@ -59,4 +59,5 @@ def subject_of(config: Path, policy: Path | None) -> Subject:
         config.absolute(),
         compile_rules(whole.rules, whole.detectors),
         frozenset(table.name for table in whole.routes),
+        {table.name: frozenset(table.scopes) for table in whole.routes if table.scopes},
     )

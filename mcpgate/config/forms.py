@@ -223,6 +223,23 @@ def pattern() -> Form:
     return text("text, exact, with * and ?, or ^regex$", read_pattern)
 
 
+#: A scope (RFC 6749 section 3.3): what a challenge can hold between its quotes.
+_SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
+
+
+def scope() -> Form:
+    """A scope, as an issuer grants it: compared as it is written, and never by a part of it."""
+
+    def read(given: str) -> str:
+        if " " in given:
+            raise ValueError("is several scopes; write them as a list")
+        if not _SCOPE.fullmatch(given):
+            raise ValueError("is no scope: up to 200 printable ASCII characters, without \" and \\")
+        return given
+
+    return text("a scope, such as tools:write", read)
+
+
 def expression() -> Form:
     """A regular expression that is looked for in texts (RE2)."""
 
@@ -278,6 +295,21 @@ def sentence() -> Form:
 def pin() -> Form:
     """An RFC 7469 pin."""
     return text('a pin, "sha256/" and 44 base64 characters', parse_pin)
+
+
+# RFC 3986 section 4.3: an absolute URI, which has no fragment.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
+
+
+def uri() -> Form:
+    """An absolute URI, which others compare letter by letter, so it is kept as it was written."""
+
+    def read(given: str) -> str:
+        if not _URI.fullmatch(given):
+            raise ValueError("is not an absolute URI, such as https://api.example.com/mcp or urn:example:api")
+        return given
+
+    return text("an absolute URI", read)
 
 
 def listen() -> Form:
@@ -371,6 +403,43 @@ def upstream_url() -> Form:
         return str(url.Url(found.host, found.port, found.path or "/"))
 
     return text("an https URL", read)
+
+
+def provider_url() -> Form:
+    """The https URL of somebody who is asked for documents or tokens; it may have a query."""
+
+    def read(given: str) -> str:
+        return str(url.read_url(given, query=True))
+
+    return text("an https URL", read)
+
+
+# Identifiers that are compared to the letter: nothing in them that looks like something else.
+_EXACT = re.compile(r"[!-~]{1,512}")
+
+
+def issuer() -> Form:
+    """What tokens say of who issued them. It is compared and not dialled, so it need not be a URL."""
+
+    def read(given: str) -> str:
+        if not _EXACT.fullmatch(given):
+            raise ValueError("is not what an issuer can be called: up to 512 printable ASCII characters")
+        if given.lower().startswith("http:"):
+            raise ValueError("is not an https URL: nobody is who a document in clear text says")
+        return given
+
+    return text("an issuer, such as https://login.example.com", read)
+
+
+def identifier(noun: str) -> Form:
+    """A word of somebody else's that is compared to the letter."""
+
+    def read(given: str) -> str:
+        if not _EXACT.fullmatch(given):
+            raise ValueError(f"is not a {noun}: up to 512 printable ASCII characters, without spaces")
+        return given
+
+    return text(f"a {noun}", read)
 
 
 # RFC 9110 5.6.2: token.

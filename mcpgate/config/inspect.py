@@ -15,6 +15,7 @@ from pathlib import Path
 from mcpgate.config.problem import Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, resolve
+from mcpgate.config.tables.peer import PeerTable
 
 # Older than this program. A machine without a battery clock starts in 1970 and would find every
 # certificate not yet valid, or an expired one fresh.
@@ -61,12 +62,24 @@ def _files(config: Config) -> Iterator[Problem]:
         yield from _readable(config, f"{path}.client_ca", listener.client_ca)
         yield from _readable(config, f"{path}.client_crl", listener.client_crl)
     for upstream in config.upstreams:
-        path = f"upstream.{upstream.name}"
-        if upstream.trust != "system":
-            yield from _readable(config, f"{path}.trust", Path(upstream.trust))
-        yield from _readable(config, f"{path}.crl", upstream.crl)
-        yield from _readable(config, f"{path}.client_certificate", upstream.client_certificate)
-        yield from _readable(config, f"{path}.client_key", upstream.client_key)
+        yield from _peer_files(config, f"upstream.{upstream.name}", upstream)
+    for credential in config.credentials:
+        path = f"credential.{credential.name}"
+        yield from _peer_files(config, path, credential)
+        yield from _readable(config, f"{path}.assertion_key", credential.assertion_key)
+    for issuer in config.issuers:
+        path = f"issuer.{issuer.name}"
+        yield from _peer_files(config, path, issuer)
+        yield from _readable(config, f"{path}.assertion_key", issuer.assertion_key)
+
+
+def _peer_files(config: Config, path: str, table: PeerTable) -> Iterator[Problem]:
+    """Those of the TLS connection to a server."""
+    if table.trust != "system":
+        yield from _readable(config, f"{path}.trust", Path(table.trust))
+    yield from _readable(config, f"{path}.crl", table.crl)
+    yield from _readable(config, f"{path}.client_certificate", table.client_certificate)
+    yield from _readable(config, f"{path}.client_key", table.client_key)
 
 
 def _readable(config: Config, path: str, file: Path | None, *, directory: bool = False) -> Iterator[Problem]:
@@ -86,14 +99,20 @@ def _readable(config: Config, path: str, file: Path | None, *, directory: bool =
 
 
 def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
+    found: list[tuple[str, str | None]] = []
     for upstream in config.upstreams:
-        if upstream.credential is None:
+        if upstream.credential is not None:
+            path = f"upstream.{upstream.name}.credential"
+            found += [(f"{path}.{key}", getattr(upstream.credential, key)) for key in ("bearer", "value")]
+    for credential in config.credentials:
+        path = f"credential.{credential.name}"
+        keys = ("bearer", "value", "client_secret", "actor")
+        found += [(f"{path}.{key}", getattr(credential, key)) for key in keys]
+    found += [(f"issuer.{issuer.name}.client_secret", issuer.client_secret) for issuer in config.issuers]
+    for path, reference in found:
+        if reference is None:
             continue
-        for key in ("bearer", "value"):
-            reference = getattr(upstream.credential, key)
-            if reference is None:
-                continue
-            try:
-                resolve(reference, environ)
-            except SecretError as error:
-                yield config.problem(f"upstream.{upstream.name}.credential.{key}", str(error))
+        try:
+            resolve(reference, environ)
+        except SecretError as error:
+            yield config.problem(path, str(error))

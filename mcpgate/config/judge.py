@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
+from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
+from mcpgate.config.judge_issuers import accepted, judge_issuers
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
+from mcpgate.wire.oauth import WELL_KNOWN
 
 Drafts = Mapping[str, Sequence[Draft]]
 
@@ -28,16 +31,28 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for listener in drafts["listener"]:
         _client_certificates(listener)
         _balancers(listener)
-        _somebody_is_asked(listener)
+        issuers = bool(accepted(listener, drafts["issuer"])) or "issuer" in sheet.unread
+        _somebody_is_asked(listener, issuers)
+        _both_are_asked(listener, issuers)
+    for issuer in drafts["issuer"]:
+        _client_key(issuer)
+    judge_issuers(drafts, all_read="issuer" not in sheet.unread)
     for upstream in drafts["upstream"]:
         _client_key(upstream)
         if "credential" in upstream.inner:
-            _credential(upstream.inner["credential"])
+            judge_fixed(upstream.inner["credential"])
     upstreams = [str(upstream.get("name") or "") for upstream in drafts["upstream"]]
     # Where a name could not be read, any name that is asked for may be that one.
     if all(upstreams) and "upstream" not in sheet.unread:
         for route in drafts["route"]:
             _leads_somewhere(route, upstreams)
+    judge_credentials(sheet, drafts)
+    for credential in drafts["credential"]:
+        _client_key(credential)
+        _who(credential)
+    for route in drafts["route"]:
+        if str(route.get("path") or "").startswith(WELL_KNOWN):
+            route.report("path", f"is below {WELL_KNOWN}, where the gate itself says what clients must know")
     routes = [route_name(route) for route in drafts["route"]]
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
@@ -104,6 +119,8 @@ def _client_certificates(listener: Draft) -> None:
             listener.report("client_certificates", f"{quoted(str(mode))} needs client_ca to check them by")
         elif mode == "off" and trust is not None:
             listener.report("client_ca", 'has no effect while client_certificates is "off"; require them')
+    if listener.sound("client_certificates") and mode == "off" and listener.get("client_names"):
+        listener.report("client_names", 'has no effect while client_certificates is "off"; require them')
     if listener.sound("client_crl", "client_ca") and listener.get("client_crl") is not None and trust is None:
         listener.report("client_crl", "has no effect without client_ca")
 
@@ -114,31 +131,44 @@ def _balancers(listener: Draft) -> None:
         listener.report("proxy_from", "has no effect on a unix socket: who connects there has no address")
 
 
-def _somebody_is_asked(listener: Draft) -> None:
-    """Off loopback a caller proves who it is, or the listener is not opened."""
-    if not listener.sound("tokens", "client_certificates") or listener.get("listen") is None:
+def _somebody_is_asked(listener: Draft, issuers: bool) -> None:
+    """A caller proves who it is, on loopback as anywhere, or somebody has said in so many words that on
+    loopback nobody needs to."""
+    if not listener.sound("tokens", "client_certificates", "unsafe_anonymous", "issuers"):
         return
-    if listener.get("tokens") is False and listener.get("client_certificates") == "off":
-        if not read_endpoint(str(listener.get("listen"))).loopback:
-            listener.report(
-                "tokens",
-                "is false and client_certificates is off, so anybody who reaches this listener could call; "
-                "ask for one of them, or listen on loopback only (tcp:PORT:interface=127.0.0.1)",
-            )
+    asked = bool(listener.get("tokens")) or issuers or listener.get("client_certificates") != "off"
+    if asked:
+        if listener.get("unsafe_anonymous"):
+            listener.report("unsafe_anonymous", "has no effect where callers can prove who they are")
+        return
+    if not listener.get("unsafe_anonymous"):
+        listener.report(
+            "tokens",
+            "is false and client_certificates is off, so anybody who reaches this listener could call; "
+            "ask for one of them, or say so on loopback (unsafe_anonymous = true)",
+        )
+    elif listener.get("listen") is not None and not read_endpoint(str(listener.get("listen"))).loopback:
+        listener.report(
+            "unsafe_anonymous",
+            "is only for listeners on loopback (tcp:PORT:interface=127.0.0.1): others are reached by anybody",
+        )
+
+
+def _both_are_asked(listener: Draft, issuers: bool) -> None:
+    if not listener.get("certificate_and_token") or not listener.sound("tokens", "client_certificates"):
+        return
+    if listener.get("client_certificates") != "required":
+        what = 'needs client_certificates = "required", or the handshake would let in whoever has none'
+        listener.report("certificate_and_token", what)
+    if not listener.get("tokens") and not issuers:
+        what = "can be met by nobody while tokens is false and tokens of no issuer are accepted"
+        listener.report("certificate_and_token", what)
 
 
 def _client_key(upstream: Draft) -> None:
     if upstream.sound("client_certificate", "client_key"):
         if upstream.get("client_key") is not None and upstream.get("client_certificate") is None:
             upstream.report("client_key", "has no effect without client_certificate")
-
-
-def _credential(credential: Draft) -> None:
-    if credential.unsound:
-        return
-    given = {key for key in ("bearer", "header", "value") if credential.get(key) is not None}
-    if given not in ({"bearer"}, {"header", "value"}):
-        credential.sheet.report(credential.place, "needs either bearer, or header and value")
 
 
 def _addressed(routes: Iterable[Draft]) -> Sequence[Draft]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from attrs import field, frozen
 
 from mcpgate.config.problem import Problem
+from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.config.tables.gate import GateTable, LimitsTable
+from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.policy import BudgetTable, DetectorTable
 from mcpgate.config.tables.route import RouteTable
@@ -23,7 +25,9 @@ from mcpgate.config.tables.upstream import UpstreamTable
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
 REPEATED: Mapping[str, type] = {
     "listener": ListenerTable,
+    "issuer": IssuerTable,
     "upstream": UpstreamTable,
+    "credential": CredentialTable,
     "route": RouteTable,
     "rule": RuleTable,
     "detector": DetectorTable,
@@ -52,6 +56,8 @@ class Config:
     upstreams: tuple[UpstreamTable, ...]
     routes: tuple[RouteTable, ...]
     rules: tuple[RuleTable, ...]
+    issuers: tuple[IssuerTable, ...] = ()
+    credentials: tuple[CredentialTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
     source: Path | None = None

@@ -28,16 +28,22 @@ _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::([0-9]{1,5}))?")
 # RFC 3986 3.3: pchar and "/".
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+# RFC 3986 3.4: the same and "?".
+_QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 _DOTS = re.compile(r"/(?:\.|%2[Ee]){1,2}(?:/|$)")
 
 
 @frozen
 class Url:
-    """An https URL: C{host} in lower case (an IPv6 address without brackets), its port and path."""
+    """
+    An https URL: C{host} in lower case (an IPv6 address without brackets), its port and path. C{query} is
+    what stands behind a question mark, with it.
+    """
 
     host: str
     port: int
     path: str
+    query: str = ""
 
     @property
     def authority(self) -> str:
@@ -46,7 +52,7 @@ class Url:
         return host if self.port == HTTPS_PORT else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"https://{self.authority}{self.path}"
+        return f"https://{self.authority}{self.path}{self.query}"
 
 
 def read_host(text: str) -> str:
@@ -91,21 +97,31 @@ def read_authority(text: str, default_port: int | None) -> tuple[str, int]:
     return host, port
 
 
-def read_url(text: str) -> Url:
-    """An https URL with nothing beside host, port and path; C{ValueError} says what is too much."""
+def read_url(text: str, *, query: bool = False) -> Url:
+    """
+    An https URL with nothing beside host, port and path; C{ValueError} says what is too much.
+
+    @param query: whether it may have one, as the addresses of other parties' documents do.
+    """
     scheme, separator, rest = text.partition("://")
     if not separator:
         raise ValueError("is not a URL, such as https://mcp.example.com/mcp")
     if scheme.lower() != "https":
         raise ValueError("is not an https URL")
-    for mark, meaning in (("?", "a query"), ("#", "a fragment")):
+    asked = ""
+    if query and "#" not in rest:
+        rest, mark, asked = rest.partition("?")
+        asked = mark + asked
+        if not _QUERY.fullmatch(asked[1:]):
+            raise ValueError("has a character that a query cannot hold; percent-encode it")
+    for mark, meaning in (("#", "a fragment"), ("?", "a query")):
         if mark in rest:
             raise ValueError(f"has {meaning}; only host, port and path belong here")
     authority, slash, path = rest.partition("/")
     if "@" in authority:
         raise ValueError("has a user name or password in it; use credential")
     host, port = read_authority(authority, HTTPS_PORT)
-    return Url(host, port, read_path(slash + path) if slash else "")
+    return Url(host, port, read_path(slash + path) if slash else "", asked)
 
 
 def read_origin(text: str) -> str:

@@ -33,7 +33,8 @@ VERSION = 1
 #: shorter; without a bound one call could fill the disk.
 TEXT_LENGTH = 1024
 
-Leg = Literal["inbound", "outbound"]
+#: A leg of an exchange, or a connection to somebody who is asked meanwhile: an issuer of tokens, say.
+Leg = Literal["inbound", "outbound", "provider"]
 
 
 @unique
@@ -178,6 +179,18 @@ class _DecisionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     why: str | None
 
 
+class _IssuerLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "issuer"
+    id: str
+    time: str
+    issuer: str
+    what: str
+    added: list[str | None]
+    removed: list[str | None]
+    detail: str | None
+
+
 class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "repair"
@@ -204,7 +217,7 @@ def handshake_line(
     """One leg's handshake, finished or refused.
 
     @param time: As L{timestamp} writes it, here as everywhere below.
-    @param where: The listener's name (inbound) or the upstream's (outbound).
+    @param where: The listener's name (inbound), the upstream's (outbound), or that of whoever is asked.
     @param peer: C{address:port}, like C{local}.
     @param offer: What the client offered; of a refused handshake often the only facts.
     @param extra: Further facts that JSON can say.
@@ -275,6 +288,11 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     if verdict is not None and verdict.shadow:
         return f'{_members(facts)},"shadow":{json.dumps(dict(verdict.shadow), separators=(",", ":"))}'
     return _members(facts)
+
+
+def own_facts(name: str) -> str:
+    """What an C{open} line says besides of a request for something of the gate's own."""
+    return f',"own":{json.dumps(name)}'
 
 
 def hold_facts(hold: str, decision: Decision | None) -> str:
@@ -444,6 +462,38 @@ def definition_line(
             renewed=renewed,
             detail=_bounded(detail),
             by=_bounded(by),
+        )
+    )
+
+
+def issuer_line(
+    id: str,
+    *,
+    time: str,
+    issuer: str,
+    what: str,
+    added: Sequence[str] = (),
+    removed: Sequence[str] = (),
+    detail: str | None = None,
+) -> bytes:
+    """What became of the keys of an issuer.
+
+    @param issuer: What the configuration calls it.
+    @param what: C{keys} (they can be had, and are others than before where some were added or removed),
+        C{unreachable} (it could not be asked for them), C{lapsed} (that was so for too long: its tokens
+        are refused).
+    @param added: Ids of keys; C{removed} likewise.
+    @param detail: Why it could not be asked.
+    """
+    return _encode(
+        _IssuerLine(
+            id=id,
+            time=time,
+            issuer=issuer,
+            what=what,
+            added=[_bounded(kid) for kid in added],
+            removed=[_bounded(kid) for kid in removed],
+            detail=_bounded(detail),
         )
     )
 

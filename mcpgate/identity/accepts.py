@@ -7,10 +7,14 @@ what it was judged to be is over.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import Factory, frozen
 
 from mcpgate.identity.issued import IssuedTokens
+
+if TYPE_CHECKING:
+    from mcpgate.identity.issuers import Issuers
 
 
 @frozen(eq=False)
@@ -18,6 +22,8 @@ class Accepts:
     """All that tokens are judged by."""
 
     issued: IssuedTokens = Factory(IssuedTokens)
+    #: What is known of issuers; C{None} where nobody could be asked.
+    issuers: Issuers | None = None
 
 
 @frozen(eq=False)

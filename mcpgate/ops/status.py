@@ -48,12 +48,14 @@ def describe(
         "tokens": len(force.accepts.issued.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
+        "issuers": force.accepts.issuers.facts() if force.accepts.issuers is not None else [],
         "budgets": _budgets(force),
         "ledger": _ledger(force),
         "callers": _callers(force),
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
         "upstreams": [_upstream(pool, force) for pool in force.pools.values()],
+        "credentials": force.credentials.facts() if force.credentials is not None else [],
     }
 
 

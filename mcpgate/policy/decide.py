@@ -5,11 +5,12 @@
  - Everything else needs a rule that allows it, a name that can be allowed, and no rule that blocks it.
    What is about several things needs that for each of them.
  - Of the rules about one thing, block beats hold beats allow, whatever their order, and masks add up.
+   An allow rule whose scopes the caller's token lacks allows nothing, and nobody is asked about it.
    Rules in the shadow say what they would have said, and change nothing.
 
 A caller that no rule lets use a thing cannot tell it from one that is not there: C{policy.unlisted} and
-C{policy.blocked} are answered alike. C{policy.arguments} and C{policy.transport} say that there is a way,
-so they are said only to callers whom a rule would let use it, in that way.
+C{policy.blocked} are answered alike. C{policy.arguments}, C{policy.transport} and C{auth.scope} say that
+there is a way, so they are said only to callers whom a rule would let use it, in that way.
 
 Blocks are looked at first, so that the record names the rule that blocks even where the name could
 never be allowed. Nothing is remembered here: C{relay.judged} does that, for each route.
@@ -134,7 +135,7 @@ class Open:
 
         verdict = _judge(self, self.matchings[0], holds)
         for matching in self.matchings[1:]:
-            if verdict.action is BLOCK:
+            if verdict.action is BLOCK and verdict.reason is not Reason.AUTH_SCOPE:
                 break
             verdict = _strictest(verdict, _judge(self, matching, holds))
         if verdict.action is BLOCK and not self.here.shadows:
@@ -144,8 +145,7 @@ class Open:
     def _completed(self, verdict: Verdict, holds: Holds) -> Verdict:
         """With its masks, and with what rules in the shadow say."""
         shadow = dict.fromkeys(rule for matching in self.matchings for rule in matching.shadows)
-        unmet = self.here.unmet
-        said = tuple((rule.name, rule.says) for rule in shadow if holds(rule) and rule.name not in unmet)
+        said = tuple((rule.name, rule.says) for rule in shadow if holds(rule) and self.here.grants(rule))
         if verdict.action is BLOCK:
             return evolve(verdict, shadow=said) if said else verdict
         if self.call.nature is Nature.OTHER or self.call.method == LISTEN:
@@ -203,34 +203,47 @@ def _judge(found: Open, matching: _Matching, holds: Holds) -> Verdict:
     fit = [rule for rule in matching.allows if holds(rule)]
     if not fit:
         return Verdict(BLOCK, matching.allows[0].name, Reason.POLICY_ARGUMENTS)
-    granting = [rule for rule in fit if rule.name not in found.here.unmet]
-    if not granting:
+    near = [rule for rule in fit if rule.name not in found.here.unmet]
+    if not near:
         return Verdict(BLOCK, fit[0].name, Reason.POLICY_TRANSPORT)
+    lacking = found.here.lacking
+    granting = [rule for rule in near if rule.name not in lacking]
+    if not granting:
+        nearest = min(near, key=lambda rule: len(lacking[rule.name]))
+        return Verdict(BLOCK, nearest.name, Reason.AUTH_SCOPE, scopes=nearest.scopes)
+    scopes = granting[0].scopes
     demands = [rule.outbound for rule in granting if rule.outbound is not None]
     outbound = tuple(demands) if len(demands) == len(granting) else ()
     holding = [] if found.call.nature is Nature.FOLLOWS else [rule for rule in matching.holds if holds(rule)]
     if holding:
         first = holding[0]
         wait = min(rule.wait for rule in holding)
-        return Verdict(HOLD, first.name, None, outbound=outbound, wait=wait, said=first.said)
-    return Verdict(ALLOW, granting[0].name, None, outbound=outbound)
+        return Verdict(HOLD, first.name, None, outbound=outbound, wait=wait, said=first.said, scopes=scopes)
+    return Verdict(ALLOW, granting[0].name, None, outbound=outbound, scopes=scopes)
 
 
 def _strictest(one: Verdict, other: Verdict) -> Verdict:
     """Of what two things of one message need: both must be allowed, on one connection."""
-    if other.action is BLOCK:
+    if other.action is BLOCK and other.reason is not Reason.AUTH_SCOPE:
         return other
+    scopes = one.scopes | other.scopes
+    for each in (one, other):
+        if each.action is BLOCK:
+            # A client asks once, for all that it needs.
+            return evolve(each, scopes=scopes)
     outbound = together(one.outbound, other.outbound)
     if outbound is None:
         return Verdict(BLOCK, one.rule, Reason.POLICY_TRANSPORT)
     first = other if other.action is HOLD and one.action is not HOLD else one
-    return evolve(first, outbound=outbound)
+    return evolve(first, outbound=outbound, scopes=scopes)
 
 
 def reaches(callers: Callers, route: str) -> Verdict:
     """The verdict on what names no method: a stream, its end, an answer to the upstream's question.
 
-    It needs a route on which anything at all is allowed, over connections like the caller's.
+    It needs a route on which anything at all is allowed, over connections like the caller's. For want of a
+    scope no stream ends: clients open theirs once, before they learn what they have to ask for, and what
+    comes by it is judged by itself.
     """
     here = callers.at(route)
     reached = any(rule.name not in here.unmet for rule in here.allows)
@@ -243,12 +256,15 @@ def strictest(callers: Callers, route: str) -> Verdict:
     A rule that blocks by method or name has kept its calls from the upstream already; there is no
     answer to them that could come.
     """
+    here = callers.at(route)
+    if not any(map(here.grants, here.allows)):
+        return UNLISTED
     return reaches(callers, route)
 
 
 def could_use(callers: Callers, route: str, method: str, name: str | None) -> bool:
-    """Whether these callers might use a thing, with some arguments, over some connection: whether they may
-    know of it."""
+    """Whether these callers might use a thing, with some arguments, over some connection, by a token with
+    more scopes: whether they may know of it."""
     here = callers.at(route)
     return (
         any(rule.matches(method, name) for rule in here.allows)
@@ -261,7 +277,7 @@ def could_ask(callers: Callers, route: str, method: str) -> bool:
     """Whether the upstream of a route might ask this of these callers, with some params."""
     here = callers.at(route)
     rules = [rule for rule in here.questions if rule.names_question(method) and rule.names.every]
-    return any(rule.action is ALLOW and rule.name not in here.unmet for rule in rules) and not any(
+    return any(rule.action is ALLOW and here.grants(rule) for rule in rules) and not any(
         rule.action in (BLOCK, HOLD) and rule.where is None for rule in rules
     )
 
@@ -287,7 +303,7 @@ def decide_question(
         and rule.names.every
         and (rule.where is None or rule.where.holds(params, widely=rule.action is not ALLOW))
     ]
-    shadow = tuple((rule.name, rule.says) for rule in about if rule.shadow and rule.name not in here.unmet)
+    shadow = tuple((rule.name, rule.says) for rule in about if rule.shadow and here.grants(rule))
     rules = [rule for rule in about if not rule.shadow]
     verdict = _answered(callers, here, method, rules, leg)
     return evolve(verdict, shadow=shadow) if shadow else verdict
@@ -304,7 +320,7 @@ def _answered(
         rule
         for rule in rules
         if rule.action is ALLOW
-        and rule.name not in here.unmet
+        and here.grants(rule)
         and (rule.outbound is None or (leg is not None and rule.outbound.met_by(leg)))
     ]
     if not granting:

@@ -126,7 +126,8 @@ def _of_callers(rule: Rule, config: Config) -> _Said:
     if not who.certificate.every and all(table.client_certificates == "off" for table in listeners):
         yield ".who.certificate", "never matches: no listener asks for client certificates"
     if not who.token.every and not who.certificate.every:
-        yield ".who.token", "never matches together with certificate: a caller proves itself by one of them"
+        if not any(table.tokens and table.client_certificates != "off" for table in listeners):
+            yield ".who.token", "never matches together with certificate: no listener accepts both"
     if not who.issuer.every:
         yield ".who.issuer", "never matches: the gate knows no issuers yet"
     if rule.inbound is not None and rule.inbound.certificate:

@@ -10,7 +10,7 @@ to be asked for a call is its method and name.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import Enum, unique
 from functools import cached_property
 
@@ -64,6 +64,7 @@ class Verdict:
     @ivar wait: Of C{HOLD}: seconds that people have to decide.
     @ivar said: Of C{HOLD}: why it waits, in words safe to show.
     @ivar shadow: Rules that only record, each with what it would have said (C{"block"}).
+    @ivar scopes: Those that what was asked for needs, as far as rules say.
     """
 
     action: Action
@@ -75,6 +76,7 @@ class Verdict:
     wait: float = 0.0
     said: str = ""
     shadow: tuple[tuple[str, str], ...] = ()
+    scopes: frozenset[str] = frozenset()
 
 
 @frozen
@@ -87,6 +89,7 @@ class Rule:
     @ivar requests: Whether it is about what callers send; C{answers}: about what upstreams send, which
         for a verdict is what they ask.
     @ivar inbound: What it demands of the caller's leg; C{outbound}: of the upstream's.
+    @ivar scopes: What it demands of the caller's token.
     @ivar mask: The detectors whose finds are masked; C{block}: those whose finds block the message.
     @ivar streams: Of masks: whether it names what upstreams send of themselves. That comes among answers,
         to whatever was asked, so the rule is about all of it.
@@ -104,6 +107,7 @@ class Rule:
     where: Where | None = None
     inbound: Demand | None = None
     outbound: Demand | None = None
+    scopes: frozenset[str] = frozenset()
     mask: frozenset[str] = frozenset()
     block: frozenset[str] = frozenset()
     wait: float = 0.0
@@ -147,7 +151,7 @@ class RouteRules:
     """The rules about one route and one class of callers.
 
     @ivar allows: All that might allow something, with C{unmet}: those of which the caller's connection
-        is not as they demand.
+        is not as they demand, and C{lacking}: which scopes the caller's token lacks for which of them.
     @ivar questions: Those about what the upstream asks.
     @ivar shadows: Those that only record.
     """
@@ -159,20 +163,28 @@ class RouteRules:
     questions: tuple[Rule, ...]
     shadows: tuple[Rule, ...]
     unmet: frozenset[str]
+    lacking: Mapping[str, frozenset[str]]
+
+    def grants(self, rule: Rule) -> bool:
+        """Whether a rule has all that it demands of the caller's leg and token."""
+        return rule.name not in self.unmet and rule.name not in self.lacking
 
 
 @define(eq=False)
 class Callers:
     """A class of callers: all to whom the same rules of a policy apply.
 
-    @ivar rules: Those about them, sorted by name; C{budgets} likewise.
+    @ivar rules: Those about them, sorted by name; C{budgets} likewise. Of those that allow only the ones
+        that their proof is for, if it says so.
     @ivar unmet: The names of those whose inbound demands their connections do not meet.
+    @ivar lacking: The scopes that their tokens lack, by the name of the rule that demands them.
     """
 
     policy: Policy
     rules: tuple[Rule, ...]
     unmet: frozenset[str]
     budgets: tuple[Budget, ...] = ()
+    lacking: Mapping[str, frozenset[str]] = field(factory=dict)
     _routes: dict[str, RouteRules] = field(factory=dict, init=False, repr=False)
 
     def at(self, route: str) -> RouteRules:
@@ -190,6 +202,7 @@ class Callers:
                 questions=tuple(rule for rule in firm if rule.answers and rule.questions is not None),
                 shadows=tuple(rule for rule in here if rule.shadow),
                 unmet=self.unmet,
+                lacking=self.lacking,
             )
         return known
 
@@ -199,11 +212,13 @@ class Policy:
     """All rules of one generation, sorted by name. Equal rules make equal policies.
 
     @ivar detectors: Those that have tables of their own.
+    @ivar others: What else of a generation asks who a caller is: whatever it looks at has to be known.
     """
 
     rules: tuple[Rule, ...]
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[Budget, ...] = field(default=(), eq=False)
+    others: tuple[Who, ...] = field(default=(), eq=False)
     _known: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
     _alike: dict[Hashable, Callers] = field(default=Factory(dict), init=False, eq=False, repr=False)
     _masks: dict[Hashable, Masks] = field(default=Factory(dict), init=False, eq=False, repr=False)
@@ -212,6 +227,15 @@ class Policy:
     def regard(self) -> Regard:
         """What rules and budgets look at in callers."""
         whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets)]
+        scopes = frozenset(scope for rule in self.rules for scope in rule.scopes)
+        handshake = any(rule.inbound is not None for rule in self.rules)
+        return Regard.of(whos, handshake=handshake, scopes=scopes)
+
+    def scopes_at(self, route: str) -> frozenset[str]:
+        """The scopes that rules about a route demand."""
+        firm = (rule for rule in self.rules if rule.covers(route) and not rule.shadow)
+        return frozenset(scope for rule in firm for scope in rule.scopes)
+        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets), *self.others]
         return Regard.of(whos, handshake=any(rule.inbound is not None for rule in self.rules))
 
     def callers(self, caller: Caller) -> Callers:
@@ -226,16 +250,24 @@ class Policy:
         return known
 
     def _found(self, caller: Caller) -> Callers:
-        about = tuple(rule for rule in self.rules if rule.who.matches(caller))
+        only = caller.principal.rules
+        about = tuple(
+            rule
+            for rule in self.rules
+            if rule.who.matches(caller) and (only is None or rule.action is not ALLOW or rule.name in only)
+        )
         unmet = frozenset(
             rule.name
             for rule in about
             if rule.inbound is not None
             and (caller.handshake is None or not rule.inbound.met_by(caller.handshake))
         )
+        had = caller.principal.scopes
+        lacking = {rule.name: rule.scopes - had for rule in about if not rule.scopes <= had}
         budgets = tuple(budget for budget in self.budgets if budget.who.matches(caller))
-        key = tuple(rule.name for rule in about), tuple(budget.name for budget in budgets), unmet
-        return self._alike.setdefault(key, Callers(self, about, unmet, budgets))
+        names = tuple(rule.name for rule in about), tuple(budget.name for budget in budgets)
+        key = (*names, unmet, frozenset(lacking.items()))
+        return self._alike.setdefault(key, Callers(self, about, unmet, budgets, lacking))
 
     def masks(self, rules: Iterable[Rule], *, gently: bool = False) -> Masks | None:
         """What these rules together subject a message to.
@@ -264,17 +296,22 @@ class Policy:
 
 
 def compile_rules(
-    rules: Sequence[RuleTable], detectors: Sequence[DetectorTable] = (), budgets: Sequence[Budget] = ()
+    rules: Sequence[RuleTable],
+    detectors: Sequence[DetectorTable] = (),
+    budgets: Sequence[Budget] = (),
+    others: Sequence[Who] = (),
 ) -> Policy:
     """Compile the C{[[rule]]} tables.
 
     @param detectors: the C{[[detector]]} tables.
     @param budgets: as from L{compile_budgets}, in their order.
+    @param others: what else asks who a caller is (C{Policy.others}).
     @raise ValueError: A verdict is none that there is, or a detector is no good. C{config.load} reports
         that with its key path long before; a guess here could only open the gate.
     """
     compiled = [_compile(table) for table in rules]
-    policy = Policy(tuple(sorted(compiled, key=lambda rule: rule.name)), tuple(detectors), tuple(budgets))
+    ordered = tuple(sorted(compiled, key=lambda rule: rule.name))
+    policy = Policy(ordered, tuple(detectors), tuple(budgets), tuple(others))
     for rule in policy.rules:
         # Now, and not when the first call comes: a detector may be no good, and takes its time.
         policy.masks([rule])
@@ -308,6 +345,7 @@ def _compile(table: RuleTable) -> Rule:
         where=Where.compile(table.where),
         inbound=demand_inbound(table.name, table.require),
         outbound=demand_outbound(table.name, table.require),
+        scopes=frozenset(table.require.scope),
         mask=frozenset(table.mask),
         block=frozenset(table.block),
         wait=table.wait,

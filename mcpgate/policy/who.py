@@ -88,8 +88,8 @@ class Who:
             _meets(self.issuer, principal.issuer)
             and _meets(self.subject, principal.subject)
             and (self.group.every or any(map(self.group.match, principal.groups)))
-            and (self.certificate.every or _proved(principal, "certificate", self.certificate))
-            and (self.token.every or _proved(principal, "token", self.token))
+            and _meets(self.certificate, principal.certificate)
+            and (self.token.every or _by_token(principal, self.token))
             and (not self.address or self._connects_from(caller.address))
             and all(
                 any(map(patterns.match, texts_at(principal.claims, steps)))
@@ -113,11 +113,9 @@ def _meets(patterns: Patterns, fact: str | None) -> bool:
     return patterns.every or (fact is not None and patterns.match(fact))
 
 
-def _proved(principal: Principal, how: str, patterns: Patterns) -> bool:
-    if principal.how != how:
-        return False
-    # A token's id is never the name of one, and a certificate's is its hash, which nobody writes.
-    return patterns.match(principal.name) or (how == "token" and principal.id in patterns.exact)
+def _by_token(principal: Principal, patterns: Patterns) -> bool:
+    # A token's id is never the name of one.
+    return principal.how == "token" and (patterns.match(principal.name) or principal.id in patterns.exact)
 
 
 def texts_at(claims: Mapping[str, object], steps: Sequence[str]) -> list[str]:
@@ -146,12 +144,17 @@ class Regard:
     principal: bool
     address: bool
     handshake: bool
+    scopes: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, whos: Sequence[Who], *, handshake: bool) -> Regard:
-        """What these conditions look at. C{handshake}: whether the caller's leg is looked at, too."""
+    def of(cls, whos: Sequence[Who], *, handshake: bool, scopes: frozenset[str] = frozenset()) -> Regard:
+        """
+        What these conditions look at.
+
+        @param handshake: whether the caller's leg is looked at, too; C{scopes}: the scopes that are.
+        """
         named = any(evolve(who, address=(), steps=()) != EVERYBODY for who in whos)
-        return cls(named, any(who.address for who in whos), handshake)
+        return cls(named, any(who.address for who in whos), handshake, scopes)
 
     @property
     def connection(self) -> bool:
@@ -162,9 +165,12 @@ class Regard:
         """What a caller may be remembered by."""
         shaken = caller.handshake if self.handshake else None
         return (
+            # Which rules count for it at all is no matter of what they look at.
+            caller.principal.rules,
             _facts(caller.principal) if self.principal else None,
             caller.address if self.address else None,
             _leg(shaken) if shaken is not None else None,
+            caller.principal.scopes & self.scopes,
         )
 
 
@@ -174,5 +180,14 @@ def _leg(handshake: Handshake) -> Hashable:
 
 
 def _facts(principal: Principal) -> Hashable:
-    # Claims cannot be hashed. A proof's id stands for them: what it proves never changes.
-    return principal.how, principal.name, principal.id, principal.issuer, principal.subject, principal.groups
+    # Claims cannot be hashed. A proof's id stands for them: what it proves never changes. Over which
+    # connection it comes does, and so what certificate is shown beside it.
+    return (
+        principal.how,
+        principal.name,
+        principal.id,
+        principal.issuer,
+        principal.subject,
+        principal.groups,
+        principal.certificate,
+    )

@@ -8,17 +8,23 @@ page may send (a preflight) is answered here, as it comes without a proof of who
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from mcpgate.credentials.terms import Choice, choose
 from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
+from mcpgate.identity.bound import Presented
+from mcpgate.identity.issued import NOT_FOREIGN, foreign_token
+from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
+from mcpgate.policy.scopes import lacking
 from mcpgate.policy.who import Address, Caller
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.own import Own, place_at
 from mcpgate.sessions.sealed import Kind, Session
-from mcpgate.tls.handshake import Handshake
+from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.wire.forward import request_for_upstream
 from mcpgate.wire.http import RequestHead, judge_content
 from mcpgate.wire.origin import preflight
@@ -51,7 +57,7 @@ FAILURES = frozenset(
     }
 )
 
-#: A caller on a loopback listener that asks for no proof.
+#: A caller on a loopback listener that asks for no proof (C{unsafe_anonymous}).
 ANONYMOUS = Principal(name="anonymous", how="anonymous", id="", expires=None)
 
 
@@ -67,7 +73,7 @@ class Admission:
     caller: Caller
     callers: Callers
     #: The head for the upstream without its Content-Length and its end.
-    forward: bytes
+    forward: bytes = field(repr=False)
     #: The caller's part of an C{open} line.
     facts: str
     #: Header lines for the answer, if the caller is a page in a browser (C{wire.origin}).
@@ -77,11 +83,15 @@ class Admission:
     refusal: Refusal | None
     #: The session that it belongs to, and the text by which the caller has it.
     session: Session | None
-    sealed: bytes
+    sealed: bytes = field(repr=False)
     #: Unix seconds after which the proof of who calls, or the session, is over.
     expires: float | None
     generation: Generation
     accepts: Accepts
+    #: Whether something of the connection went into it that is no part of the head: an address.
+    only_here: bool
+    #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
+    choice: Choice | None = None
 
     def still_good(
         self, generation: Generation, accepts: Accepts, sni: str | None, now: float
@@ -152,17 +162,17 @@ def admit(
     generation: Generation,
     accepts: Accepts,
     sni: str | None,
-    certificate: Principal | Refusal | None,
+    peer: Certificate | None,
     now: float,
     address: Address | None = None,
     handshake: Handshake | None = None,
-) -> Admission | Denial | Preflight | Pending:
+) -> Admission | Denial | Preflight | Own | Pending:
     """
     Judge a head.
 
-    @param certificate: who the client certificate names, C{None} without one.
-    @param address: where the caller connects from, and C{handshake} what its leg negotiated: asked for
-        only if rules do (C{Regard.connection}). What is admitted is then good for this connection alone.
+    @param peer: the client's certificate, whose chain was verified; C{None} without one.
+    @param address: where the caller connects from: asked for only if rules do, or tokens are bound to
+        addresses. C{handshake}: what its leg negotiated; only if rules do (C{Regard.connection}).
     @param now: Unix seconds.
     """
     host = head.host.decode("latin-1")
@@ -178,13 +188,23 @@ def admit(
         # Also where there is no route: its page can read the 404 to the request itself, but of a
         # refused preflight nothing.
         return Preflight(asked, route)
+    place = place_at(head, host, terms, generation)
+    if isinstance(place, Refusal):
+        return Denial(place, cors=cors)
+    if place is not None:
+        return Own(head, host, place, cors, terms, generation)
     if route is None:
         return Denial(Refusal(Reason.ROUTE_UNKNOWN), cors=cors)
-    principal = identify(head.get(b"authorization"), terms, accepts, certificate, now)
+    bearer = head.get(b"authorization")
+    principal = identify(bearer, terms, accepts, peer, now, route=route, host=host, address=address)
     if isinstance(principal, Pending):
         return principal
     if isinstance(principal, Refusal):
         return Denial(principal, route, cors=cors)
+    if route.table.scopes:
+        scarce = lacking(route.scopes, principal.scopes, f"the route {route.name}")
+        if scarce is not None:
+            return Denial(scarce, route, principal, cors)
     refusal = _judge_body(head, generation)
     if refusal is not None:
         return Denial(refusal, route, principal, cors)
@@ -201,7 +221,9 @@ def admit(
             # Unknown, somebody else's, or over: nobody is told which.
             refusal = Refusal(Reason.SESSION_UNKNOWN)
     upstream = route.upstream
-    target, lines = upstream.target, upstream.credential
+    caller = Caller(principal, address, handshake)
+    choice = choose(upstream, caller)
+    target, lines = upstream.target, upstream.credential if choice is None else choice.lines
     if session is not None and session.kind == "endpoint":
         target = session.upstream_id
     elif session is not None:
@@ -209,7 +231,6 @@ def admit(
     forward = request_for_upstream(
         head, target=target, host=upstream.authority, credential=lines, length=None
     )
-    caller = Caller(principal, address, handshake)
     return Admission(
         head=head,
         host=host,
@@ -218,6 +239,7 @@ def admit(
         caller=caller,
         callers=generation.policy.callers(caller),
         forward=forward[:-2],
+        choice=choice,
         facts=caller_facts(
             principal,
             listener=terms.name,
@@ -237,6 +259,7 @@ def admit(
         ),
         generation=generation,
         accepts=accepts,
+        only_here=generation.policy.regard.connection or accepts.issued.is_by_address(principal),
     )
 
 
@@ -257,26 +280,90 @@ def identify(
     authorization: bytes | None,
     terms: ListenerTerms,
     accepts: Accepts,
-    certificate: Principal | Refusal | None,
+    peer: Certificate | None,
     now: float,
+    *,
+    route: RouteTerms,
+    host: str,
+    address: Address | None = None,
 ) -> Principal | Refusal | Pending:
-    """Who the caller proved to be. A token that was presented must be good: there is no falling back."""
+    """
+    Who the caller proved to be. What was presented must be good: there is no falling back.
+
+    @param host: the name by which the route was asked for, one of ours.
+    """
+    if terms.table.client_certificates == "off":
+        # A connection that is older than the configuration may have one that nobody asks for any more.
+        peer = None
+    shown = _certified(terms, peer, now) if peer is not None else None
+    if isinstance(shown, Refusal) and _matters(shown, terms, authorization):
+        return shown
+    holder = shown.name if isinstance(shown, Principal) else None
+    presented = Presented(route.name, address, peer, holder)
+    principal = _proved(authorization, terms, accepts, shown, now, presented, route, host)
+    if not isinstance(principal, Principal):
+        return principal
+    if isinstance(shown, Principal) and principal is not shown:
+        # Rules may ask for both, so it holds for as long as both do.
+        expires = _sooner(principal.expires, shown.expires)
+        principal = evolve(principal, certificate=shown.name, expires=expires)
+    return accepts.issued.denies(principal, now) or principal
+
+
+def _certified(terms: ListenerTerms, peer: Certificate, now: float) -> Principal | Refusal:
+    """Who the client certificate names."""
+    shown = principal_of(peer, terms.client_names)
+    if isinstance(shown, Principal) and shown.expires is not None and now >= shown.expires:
+        return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
+    return shown
+
+
+def _matters(refusal: Refusal, terms: ListenerTerms, authorization: bytes | None) -> bool:
+    """Whether a certificate that is no proof is one too much. Where nobody has said whose certificates
+    are known here, one that names nobody may come beside a good token."""
+    return (
+        authorization is None
+        or refusal.reason is not Reason.AUTH_CERTIFICATE
+        or terms.table.certificate_and_token
+        or not terms.client_names.every
+    )
+
+
+def _proved(
+    authorization: bytes | None,
+    terms: ListenerTerms,
+    accepts: Accepts,
+    shown: Principal | Refusal | None,
+    now: float,
+    presented: Presented,
+    route: RouteTerms,
+    host: str,
+) -> Principal | Refusal | Pending:
+    both = terms.table.certificate_and_token
+    if both and shown is None:
+        # Those who came before it was demanded; the handshake lets in nobody without one.
+        return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
+    if authorization is not None and terms.issuers and accepts.issuers is not None:
+        bearer = foreign_token(authorization)
+        if bearer is not None:
+            return accepts.issuers.judge(
+                bearer,
+                terms.issuers,
+                resource=terms.resource(host, route.table.path),
+                certificate=presented.certificate,
+                now=now,
+                bound=route.table.bound,
+            )
     if authorization is not None and terms.table.tokens:
-        return accepts.issued.judge(authorization, now)
-    asked = terms.table.client_certificates != "off"
-    # A connection that is older than the configuration may have one that nobody asks for any more.
-    if certificate is not None and asked:
-        if (
-            isinstance(certificate, Principal)
-            and certificate.expires is not None
-            and now >= certificate.expires
-        ):
-            return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
-        return certificate
-    if terms.table.tokens or asked:
-        return Refusal(Reason.AUTH_MISSING)
-    # Only a loopback listener may be configured so; config.load refuses it elsewhere.
-    return ANONYMOUS
+        return accepts.issued.judge(authorization, now, presented)
+    if authorization is not None and terms.issuers:
+        return NOT_FOREIGN
+    if shown is not None and not both:
+        return shown
+    if terms.table.unsafe_anonymous and not terms.table.tokens and terms.table.client_certificates == "off":
+        # Only a loopback listener may be configured so; config.load refuses it elsewhere.
+        return ANONYMOUS
+    return Refusal(Reason.AUTH_MISSING, "a token is demanded beside the certificate" if both else "")
 
 
 def _judge_body(head: RequestHead, generation: Generation) -> Refusal | None:

@@ -7,14 +7,17 @@ what a caller sent, but for the name or version that the protocol itself repeats
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
+from attrs import evolve
 
 from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
 from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import Kind, Message, id_json
 from mcpgate.wire.mcp import Nature
+from mcpgate.wire.oauth import Guide, challenge
 from mcpgate.wire.revision import Revision
 
 #: Resource not found, up to 2025-11-25; 2026-07-28 must not emit it (its schema, "Error Codes").
@@ -30,22 +33,37 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_CHALLENGE = {
-    Reason.AUTH_MISSING: b'Bearer realm="mcpgate"',
-    Reason.AUTH_INVALID: b'Bearer realm="mcpgate", error="invalid_token"',
-    Reason.AUTH_EXPIRED: b'Bearer realm="mcpgate", error="invalid_token", error_description="expired"',
-    Reason.AUTH_REVOKED: b'Bearer realm="mcpgate", error="invalid_token", error_description="revoked"',
+#: What a challenge says of a token that was shown, where the reason alone does not say it.
+_DESCRIPTION = {
+    Reason.AUTH_INVALID: "",
+    Reason.AUTH_EXPIRED: "expired",
+    Reason.AUTH_REVOKED: "revoked",
+}
+
+#: What is said instead where a client can get a token by itself.
+_SERVERS = "one of the authorization servers that the resource metadata of this URL name"
+_GUIDED = {
+    Reason.AUTH_MISSING: f"This gate needs a proof of who you are: a bearer token of {_SERVERS}.",
+    Reason.AUTH_INVALID: f"The bearer token is not one that this gate accepts. Get one of {_SERVERS}.",
+    Reason.AUTH_EXPIRED: "The bearer token or client certificate has expired. Get a new one.",
+    Reason.AUTH_REVOKED: "The bearer token was revoked.",
 }
 
 
-def refusal_bytes(refusal: Refusal, *, id_json: bytes | None, exchange: str, close: bool) -> bytes:
+def refusal_bytes(
+    refusal: Refusal, *, id_json: bytes | None, exchange: str, close: bool, guide: Guide | None = None
+) -> bytes:
     """
     The whole answer to a refused request.
 
     @param id_json: the request's id as JSON; C{None} when it is not known.
     @param exchange: the exchange's id, by which an operator finds the record.
+    @param guide: where the caller learns how to get a token, if it can.
     """
-    return _refusal(ANSWERS[refusal.reason], refusal, id_json, exchange, close)
+    told = ANSWERS[refusal.reason]
+    if guide is not None and refusal.reason in _GUIDED:
+        told = evolve(told, words=_GUIDED[refusal.reason])
+    return _refusal(told, refusal, id_json, exchange, close, guide)
 
 
 def blocked_bytes(message: Message, call: Call, revision: Revision) -> bytes:
@@ -110,7 +128,8 @@ def denied_json(id: int | str, method: str, refusal: Refusal, *, revision: Revis
     The same as JSON-RPC alone. A tool answers with a result that says why, so that a model can read it
     (MCP server/tools, "Error Handling"); all else with an error.
     """
-    if method != "tools/call":
+    if method != "tools/call" or refusal.reason is Reason.AUTH_SCOPE:
+        # A scope is no matter of the model's, but of its client's.
         return _envelope(id_json(id), _error(ANSWERS[refusal.reason], refusal, exchange))
     said = ANSWERS[refusal.reason].words
     if refusal.retry_after:
@@ -135,6 +154,15 @@ def json_bytes(body: bytes) -> bytes:
     return _response(200, body, [], False)
 
 
+def own_bytes(status: int, members: Mapping[str, object], kept: bytes) -> bytes:
+    """
+    Something of the gate's own, as JSON.
+
+    @param kept: for how long clients may keep it (C{Cache-Control}).
+    """
+    return _response(status, _json(members), [], False, kept)
+
+
 def no_stream_bytes() -> bytes:
     """GET or DELETE where policy lets the caller use nothing: as from a server without streams."""
     error: dict[str, object] = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
@@ -146,17 +174,36 @@ def plaintext_bytes() -> bytes:
     return _refusal(PLAINTEXT, Refusal(Reason.TLS_PLAINTEXT), None, "", True)
 
 
-def _refusal(answer: Answer, refusal: Refusal, id_json: bytes | None, exchange: str, close: bool) -> bytes:
+def _refusal(
+    answer: Answer,
+    refusal: Refusal,
+    id_json: bytes | None,
+    exchange: str,
+    close: bool,
+    guide: Guide | None = None,
+) -> bytes:
     more: list[bytes] = []
-    if answer.status == 401:
-        more = [b"www-authenticate: " + _CHALLENGE.get(refusal.reason, _CHALLENGE[Reason.AUTH_INVALID])]
+    if answer.status == 401 or refusal.reason is Reason.AUTH_SCOPE:
+        more = [b"www-authenticate: " + _challenge(answer, refusal, guide)]
     elif refusal.reason is Reason.MCP_STATELESS:
         more = [b"allow: POST"]
     elif answer.status == 405:
-        more = [b"allow: POST, GET, DELETE"]
+        allow = (refusal.told or {}).get("allow", "POST, GET, DELETE")
+        more = [b"allow: " + str(allow).encode()]
     elif answer.status in (429, 503):
         more = [b"retry-after: %d" % (refusal.retry_after or 1)]
     return _response(answer.status, _envelope(id_json, _error(answer, refusal, exchange)), more, close)
+
+
+def _challenge(answer: Answer, refusal: Refusal, guide: Guide | None) -> bytes:
+    if refusal.reason is Reason.AUTH_MISSING:
+        # RFC 6750 section 3.1: no error where nothing was shown.
+        return challenge(guide).encode("ascii")
+    if refusal.reason is Reason.AUTH_SCOPE:
+        needed = str((refusal.told or {}).get("scope", ""))
+        return challenge(guide, error="insufficient_scope", scope=needed).encode("ascii")
+    description = _DESCRIPTION.get(refusal.reason, answer.words)
+    return challenge(guide, error="invalid_token", description=description).encode("ascii")
 
 
 def _error(answer: Answer, refusal: Refusal, exchange: str) -> dict[str, object]:
@@ -174,11 +221,13 @@ def _envelope(id_json: bytes | None, error: dict[str, object]) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id_json or b"null", _json(error))
 
 
-def _response(status: int, body: bytes, more: list[bytes], close: bool) -> bytes:
+def _response(
+    status: int, body: bytes, more: list[bytes], close: bool, kept: bytes = b"no-store"
+) -> bytes:
     lines = [
         b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
         b"content-type: application/json",
-        b"cache-control: no-store",
+        b"cache-control: " + kept,
         b"content-length: %d" % len(body),
         *more,
     ]

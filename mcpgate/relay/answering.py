@@ -78,9 +78,10 @@ class Answering:
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Answering:
         """The answer's head, C{emitted} as it may be passed on, and what of the body came with it."""
-        if head.status in (401, 407):
+        if head.status in (401, 407) or (head.status == 403 and b"www-authenticate" in head.fields):
             # Its challenge is about our credential, not about the caller's: relaying it would
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
+            self._exchange.unauthorized()
             self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
             return self
         exchange, admission = self._exchange, self._admission
@@ -235,6 +236,15 @@ class Answering:
         if type(reply) is Events:
             self.abandon()
             self._end(self._last_events(), refusal, close=True)
+
+    def revoke(self, refusal: Refusal) -> None:
+        """End a stream between two events, and say why to whoever waits for an answer on it."""
+        if type(self._reply) is not Events:
+            return
+        self.abandon()
+        if self.answered:
+            return self._end(self._last_events(), refusal)
+        self._give_up(refusal)
 
     def _last_events(self) -> bytes:
         """What must still pass before anything else of ours, or the end: what waits, or half a line's end."""

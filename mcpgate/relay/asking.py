@@ -17,6 +17,7 @@ from mcpgate.policy.demand import Demand
 from mcpgate.policy.lists import LISTS, cursor_of
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Verdict
+from mcpgate.policy.scopes import insufficient
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import Admission
@@ -155,7 +156,10 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     if verdict.action is not ALLOW:
         held = verdict.action is HOLD and message.kind is REQUEST
         if not held:
-            refusal = _why(verdict)
+            refusal = _why(verdict, admission)
+            if refusal.reason is Reason.AUTH_SCOPE and message.kind is REQUEST:
+                # With a challenge, which leads its client to a token that will do.
+                return Turned(refusal, judged.facts, id=id)
             raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
             return Turned(refusal, judged.facts, raw, id)
     suspended = _suspended(admission, call, force)
@@ -245,7 +249,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if judged.call.nature is TASK:
             judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
-        why = _why(verdict)
+        why = _why(verdict, admission)
         if verdict.action is ALLOW:
             suspended = _suspended(admission, call, force)
             if suspended is None and message.kind is not REQUEST:
@@ -354,8 +358,11 @@ def _answering(admission: Admission) -> tuple[str, Verdict]:
     return call_facts(None, None, verdict), verdict
 
 
-def _why(verdict: Verdict) -> Refusal:
+def _why(verdict: Verdict, admission: Admission) -> Refusal:
     """Why a verdict does not let a message pass."""
+    if verdict.reason is Reason.AUTH_SCOPE:
+        needed = verdict.scopes | admission.route.scopes
+        return insufficient(needed, admission.principal.scopes, f"the rule {verdict.rule}")
     if verdict.action is HOLD:
         # A notification has no answer that could wait, and a batch one for all of its messages.
         return Refusal(Reason.POLICY_UNDECIDED, "only a request that comes alone can wait for a person")

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
+from mcpgate.credentials.terms import subject_of
 from mcpgate.evidence.record import call_facts, caller_facts
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import INVALID_PARAMS, METHOD_NOT_FOUND, Reason
@@ -59,6 +60,7 @@ class Declining:
             return False
         code = INVALID_PARAMS if verdict.reason is Reason.POLICY_ARGUMENTS else METHOD_NOT_FOUND
         body = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (message.id_json(), _ERRORS[code])
+        choice = admission.choice
         target, lines = terms.target, [
             (b"content-type", b"application/json"),
             (b"accept", b"application/json, text/event-stream"),
@@ -74,7 +76,7 @@ class Declining:
             b"POST",
             target=target,
             host=terms.authority,
-            credential=terms.credential,
+            credential=terms.credential if choice is None else choice.lines,
             headers=tuple(lines),
             body=body,
         )
@@ -87,7 +89,8 @@ class Declining:
             session=session.digest if session is not None else None,
         )
         call = call_facts(message.method, None, verdict)
-        ask = Ask(b"POST", request, len(body), caller, call, DECLINE_MOST, "while a question was declined")
+        meanwhile, subject = "while a question was declined", subject_of(admission.head.get(b"authorization"))
+        ask = Ask(b"POST", request, len(body), caller, call, DECLINE_MOST, meanwhile, choice, subject)
         errand = Errand(self._reactor, self._force, terms, ask)
         errands.add(errand)
 

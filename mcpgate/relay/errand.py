@@ -9,9 +9,10 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
+from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import close_line, open_line, outcome_of
 from mcpgate.reasons import Reason, Refusal
@@ -31,15 +32,19 @@ class Ask:
     @ivar caller: On whose behalf, as a part of an C{open} line; C{call}: what it is about, likewise.
     @ivar most: Seconds from the wish for a connection to the end of the answer.
     @ivar meanwhile: What is going on, for the record of one that was broken off.
+    @ivar choice: What the upstream is shown beside what stands in the request, if that has to be asked for;
+        C{subject}: the token of the caller on whose behalf that is.
     """
 
     method: bytes
-    request: bytes
+    request: bytes = field(repr=False)
     size: int
     caller: str
     call: str
     most: float
     meanwhile: str
+    choice: Choice | None = None
+    subject: str | None = field(default=None, repr=False)
 
 
 @frozen
@@ -49,10 +54,12 @@ class Ended:
 
     @ivar status: What the upstream answered; C{None} if it did not.
     @ivar sent: Whether it got the request.
+    @ivar shown: Whether there was something to show it.
     """
 
     status: int | None
     sent: bool
+    shown: bool = True
 
 
 class Errand:
@@ -70,19 +77,47 @@ class Errand:
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
         self._outbound: str | None = None
-        self._opened = self._kept = self._sent = self._over = False
+        self._opened = self._kept = self._sent = self._over = self._asks = False
+        self._shown: bytes | None = None
         self._status: int | None = None
         self._began = monotonic()
         self._late = reactor.callLater(ask.most, self._overdue)
 
     def begin(self) -> Deferred[Ended]:
         """Send it as soon as there is a connection."""
+        choice = self._ask.choice
+        if choice is not None and not choice.ready and not self._have(choice):
+            return self.done
         pool = self._pool = self._force.pool(self._terms)
         if pool is None:
             self._end(Refusal(Reason.UPSTREAM_UNREACHABLE, "the upstream was reconfigured"))
         else:
             pool.lease(self)
         return self.done
+
+    def _have(self, choice: Choice) -> bool:
+        """Whether there is what the upstream has to be shown."""
+        kept = self._force.credentials
+        assert kept is not None
+        line = kept.line(choice, self._ask.subject)
+        if type(line) is bytes:
+            self._shown = line
+            return True
+        if line is None:
+            line = kept.wait(choice, self._told)
+        self._asks = line is None
+        if isinstance(line, Refusal):
+            self._end(line, shown=False)
+        return False
+
+    def _told(self) -> None:
+        self._asks = False
+        # Not inside whatever was waited for.
+        self._force.readiness.soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._over:
+            self.begin()
 
     # What the pool calls.
 
@@ -108,7 +143,11 @@ class Errand:
             connection.unused()
             return self._end(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         self._sent = True
-        if not connection.send(self._ask.method, self._ask.request, self):
+        request = self._ask.request
+        if self._shown is not None:
+            head, _, body = request.partition(b"\r\n\r\n")
+            request = b"%b\r\n%b\r\n%b" % (head, self._shown, body)
+        if not connection.send(self._ask.method, request, self):
             self._sent = False
             self._connection = None
             self.begin()
@@ -117,6 +156,9 @@ class Errand:
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Errand:
         self._status = head.status
+        kept, choice = self._force.credentials, self._ask.choice
+        if head.status == 401 and self._shown is not None and kept is not None and choice is not None:
+            kept.refused(choice, self._shown)
         self.more(payload, finished)
         return self
 
@@ -141,6 +183,9 @@ class Errand:
         self._close(Refusal(Reason.GATE_DRAINING, self._ask.meanwhile))
 
     def _let_go(self) -> None:
+        if self._asks and self._force.credentials is not None and self._ask.choice is not None:
+            self._asks = False
+            self._force.credentials.withdraw(self._ask.choice, self._told)
         if self._pool is not None:
             self._pool.withdraw(self)
             self._pool = None
@@ -148,11 +193,11 @@ class Errand:
         if connection is not None:
             connection.abandon()
 
-    def _end(self, refusal: Refusal | None) -> None:
+    def _end(self, refusal: Refusal | None, *, shown: bool = True) -> None:
         if self._over:
             return
         self._close(refusal)
-        self.done.callback(Ended(self._status, self._sent))
+        self.done.callback(Ended(self._status, self._sent, shown))
 
     # Evidence.
 

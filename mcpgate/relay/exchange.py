@@ -16,8 +16,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcpgate.credentials.terms import Choice, subject_of
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import batch_facts, call_facts, caller_facts, close_line, open_line, outcome_of
+from mcpgate.evidence.record import (
+    batch_facts,
+    call_facts,
+    caller_facts,
+    close_line,
+    open_line,
+    outcome_of,
+    own_facts,
+)
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
@@ -26,11 +35,12 @@ from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial, Preflight
+from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, too_often
 from mcpgate.relay.answering import Answering, with_lines
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, unmet
 from mcpgate.relay.holding import Holding, cancel
 from mcpgate.relay.judged import Judged
+from mcpgate.relay.own import Own
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
@@ -42,6 +52,7 @@ from mcpgate.wire.forward import LAST_CHUNK, chunk
 from mcpgate.wire.http import JSON, LENGTH, RequestHead, ResponseHead
 from mcpgate.wire.jsonrpc import RESPONSE, Message, id_json, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.oauth import Guide
 from mcpgate.wire.questions import notable
 from mcpgate.wire.sse import event_of
 
@@ -70,6 +81,9 @@ class Exchange:
     _cors = b""
     _id: int | str | None = None
     _facts = NOTHING
+    #: What the upstream is shown, where that had to be asked for; and whether it is being asked for.
+    _shown = b""
+    _asks = False
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
     _sent = False
@@ -114,6 +128,20 @@ class Exchange:
         """A browser asked what a page may send."""
         self._route = preflight.route
         self._answer(preflight.answer, 204, None)
+
+    def serve(self, own: Own, body: bytes) -> None:
+        """Something of the gate's own is asked for."""
+        self._route, self._cors, self._size_in = own.place.route, own.cors, len(body)
+        self._facts += own_facts(own.place.name)
+        served = own.place.serve(own, body, self)
+        if isinstance(served, Refusal):
+            return self.refuse(served)
+        self._principal = served.principal
+        if served.refusal is not None and served.refusal.reason in FAILURES:
+            wait = self.inbound.failing()
+            if wait:
+                return self.refuse(too_often(Denial(served.refusal), wait).refusal)
+        self._answer(served.raw, int(served.raw[9:12]), served.refusal)
 
     def judge(self, admission: Admission, body: bytes) -> None:
         """The request is here, whole."""
@@ -206,6 +234,9 @@ class Exchange:
         if inbound.ending and self.repeatable:
             # Its head was on its way when the drain ended the others; nobody would end this one.
             return self.refuse(Refusal(Reason.GATE_DRAINING, "before the stream began"))
+        choice = admission.choice
+        if choice is not None and not choice.ready and not self._have(admission, choice):
+            return
         upstream = admission.route.upstream
         pool = self._pool = inbound.force.pool(upstream)
         if pool is None:
@@ -217,6 +248,39 @@ class Exchange:
             wait = 2 * upstream.table.connect_timeout + upstream.table.handshake_timeout + 1
             inbound.stream.deadline = inbound.force.readiness.now + wait
 
+    def _have(self, admission: Admission, choice: Choice) -> bool:
+        """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
+        kept = self.inbound.force.credentials
+        assert kept is not None, "nothing that has to be asked for is configured without"
+        subject = None
+        if choice.grant is not None and choice.grant.exchange:
+            subject = subject_of(admission.head.get(b"authorization"))
+        line = kept.line(choice, subject)
+        if type(line) is bytes:
+            self._shown = line
+            return True
+        if line is None:
+            line = kept.wait(choice, self._told_to_lease)
+        if line is not None:
+            assert isinstance(line, Refusal)
+            self.refuse(line)
+            return False
+        self._asks = True
+        assert choice.grant is not None
+        # In a queue before it flies, and as long again on its way.
+        self.inbound.stream.deadline = self.inbound.force.readiness.now + 2 * choice.grant.timeout + 1
+        return False
+
+    def _told_to_lease(self) -> None:
+        self._asks = False
+        # Not inside whatever was waited for: a bug in this exchange is not for that to bear.
+        self.inbound.force.readiness.soon(self._lease_now, self.inbound.stream)
+
+    def _lease_now(self) -> None:
+        if not self.closed and self.admission is not None:
+            self.inbound.stream.deadline = NEVER
+            self._lease(self.admission)
+
     def overdue(self) -> None:
         """
         No connection in the time that one attempt may take; or it is the time of a held call, or of what
@@ -224,6 +288,9 @@ class Exchange:
         """
         if self.holding is not None and self.holding.waits:
             return self.holding.overdue()
+        if self._asks:
+            self._ask_no_more()
+            return self.refuse(Refusal(Reason.UPSTREAM_CREDENTIAL, "there was none in time"))
         if self._pool is not None:
             self._pool.withdraw(self)
             self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
@@ -238,7 +305,7 @@ class Exchange:
         admission = self.admission
         if admission is not None and admission.accepts is not inbound.force.accepts:
             # A connection may have been waited for, and a revoked token is good nowhere.
-            judged = inbound.admit(admission.head)
+            judged = inbound.admit_again(admission.head)
             if isinstance(judged, Pending):
                 # What is known of its proof is over by now; whoever tries again is told.
                 judged.begin(_nobody)
@@ -269,10 +336,11 @@ class Exchange:
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
         if asking is None:
-            request = admission.forward + b"\r\n"
+            request = b"%b%b\r\n" % (admission.forward, self._shown)
         else:
             forward = asking.forward or admission.forward
-            request = b"%bcontent-length: %d\r\n\r\n%b" % (forward, len(asking.body), asking.body)
+            shown, body = self._shown, asking.body
+            request = b"%b%bcontent-length: %d\r\n\r\n%b" % (forward, shown, len(body), body)
         if admission.session is not None:
             self._take_part(admission)
         self._sent = connection.send(admission.head.method, request, self)
@@ -297,7 +365,9 @@ class Exchange:
         if self.live is not None:
             # An initialize that names a session of before, and opens another.
             self._leave(self.live)
-        live = self.inbound.force.sessions.live(session, sealed, self.admission.route.upstream)
+        choice, upstream = self.admission.choice, self.admission.route.upstream
+        credential = choice.name if choice is not None else ""
+        live = self.inbound.force.sessions.live(session, sealed, upstream, credential)
         live.streams += 1
         self.live = live
         return live
@@ -438,6 +508,19 @@ class Exchange:
         self._let_go()
         self.refuse(refusal)
 
+    def revoke(self, refusal: Refusal) -> None:
+        """
+        End it, whatever it is: its caller is to have nothing more, nor to have anything done.
+
+        Where an event stream has begun the refusal is its last event, in the place of the answer.
+        """
+        if self.closed:
+            return
+        if self.status is not None and self._answering is not None:
+            return self._answering.revoke(refusal)
+        self._let_go()
+        self.refuse(refusal)
+
     def judge_again(self, admission: Admission) -> None:
         """
         End a stream that the rules of today would not let begin, or would subject to other masks: it may be
@@ -473,8 +556,17 @@ class Exchange:
         """Answer with a refusal. C{close}: the request's end is unknown, so nothing may follow it."""
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
-        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close)
-        self._answer(raw, ANSWERS[refusal.reason].status, refusal, close=close)
+        status = ANSWERS[refusal.reason].status
+        guide = self._guide() if status in (401, 403) else None
+        raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
+        self._answer(raw, status, refusal, close=close)
+
+    def _guide(self) -> Guide | None:
+        """Where its caller learns how to get a token, if it can."""
+        route = self.admission.route if self.admission is not None else self._route
+        if route is None or self._head is None:
+            return None
+        return self.inbound.terms.guide(self._head.host.decode("ascii"), route.table)
 
     def abandon(self, refusal: Refusal) -> None:
         """The caller is gone, or the gate is going: carry it on to the upstream."""
@@ -498,10 +590,24 @@ class Exchange:
         self._close(refusal)
         self.inbound.finished(close)
 
+    def _ask_no_more(self) -> None:
+        self._asks = False
+        kept, admission = self.inbound.force.credentials, self.admission
+        assert kept is not None and admission is not None and admission.choice is not None
+        kept.withdraw(admission.choice, self._told_to_lease)
+
+    def unauthorized(self) -> None:
+        """The upstream did not take what it was shown."""
+        kept, admission = self.inbound.force.credentials, self.admission
+        if self._shown and kept is not None and admission is not None and admission.choice is not None:
+            kept.refused(admission.choice, self._shown)
+
     def _let_go(self) -> None:
         """Give back, or end, what was had of the upstream, or was waited for."""
         if self.holding is not None:
             self.holding.abandon()
+        if self._asks:
+            self._ask_no_more()
         if self._pool is not None:
             self._pool.withdraw(self)
             self._pool = None

@@ -44,11 +44,22 @@ class Farewell:
     cancelled."""
 
     def __init__(
-        self, reactor: Any, force: InForce, session: Session, principal: Principal, terms: UpstreamTerms
+        self,
+        reactor: Any,
+        force: InForce,
+        session: Session,
+        principal: Principal,
+        terms: UpstreamTerms,
+        credential: str = "",
     ) -> None:
         """
         @param terms: of the generation in force.
+        @param credential: the name of the one that the upstream was shown; "" for the upstream's own.
         """
+        choice = None
+        if credential:
+            assert force.credentials is not None
+            choice = force.credentials.again(terms, credential, principal)
         caller = caller_facts(
             principal,
             listener=None,
@@ -61,11 +72,12 @@ class Farewell:
             b"DELETE",
             target=terms.target,
             host=terms.authority,
-            credential=terms.credential,
+            credential=terms.credential if choice is None else choice.lines,
             headers=((b"mcp-session-id", session.upstream_id),),
         )
         call = call_facts(None, None, None)
-        ask = Ask(b"DELETE", request, 0, caller, call, FAREWELL_MOST, "while a session was being ended")
+        meanwhile = "while a session was being ended"
+        ask = Ask(b"DELETE", request, 0, caller, call, FAREWELL_MOST, meanwhile, choice)
         self._errand = Errand(reactor, force, terms, ask)
         self.done: Deferred[Parted] = self._errand.done.addCallback(_parted)
 
@@ -77,6 +89,9 @@ class Farewell:
 
 def _parted(ended: Ended) -> Parted:
     status = ended.status
+    if not ended.shown:
+        # As if it did not let us in: the sessions of others can be ended.
+        return Parted.DECLINED
     if status is None:
         return Parted.SILENT if ended.sent else Parted.UNREACHED
     return Parted.ENDED if status // 100 == 2 or status in _AS_GOOD else Parted.DECLINED

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mcpgate.budgets.ledger import Ledger
+from mcpgate.credentials.kept import Kept
 from mcpgate.definitions.guards import Guards
 from mcpgate.definitions.telling import tell
 from mcpgate.evidence.witness import Witness
@@ -63,6 +64,8 @@ class InForce:
         self.ledger: Ledger | None = None
         #: Which tool made which task; without it, no task can be asked for.
         self.tasks: Tasks | None = None
+        #: The tokens that upstreams are shown; without it there are none.
+        self.credentials: Kept | None = None
         self.wall = wall
         #: Where calls wait for people.
         self.holds = holds if holds is not None else Desk(Office(), witness)

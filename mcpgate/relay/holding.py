@@ -31,7 +31,7 @@ from mcpgate.identity.accepts import Pending
 from mcpgate.policy.rules import HOLD
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import Admission, Denial, Preflight
+from mcpgate.relay.admission import Admission, Denial
 from mcpgate.relay.asking import NOTHING, Asking, Turned, ask
 from mcpgate.tls.readiness import NEVER
 from mcpgate.wire.forward import chunk
@@ -316,8 +316,7 @@ class Holding:
         if exchange.closed:
             # Its caller left while somebody was asked.
             return
-        admission = exchange.inbound.admit(self._admission.head)
-        assert not isinstance(admission, Preflight)
+        admission = exchange.inbound.admit_again(self._admission.head)
         if isinstance(admission, Pending):
             if not last:
                 return admission.begin(partial(self._judge_again, last=True))

@@ -41,6 +41,7 @@ class _Idle:
     sealed: bytes
     session: Session
     principal: Principal
+    credential: str
 
 
 class Idle:
@@ -151,7 +152,10 @@ class Idle:
             return None
         sealed = mark.sealed.encode()
         session = generation.session_keys.opened(sealed, mark.principal, place)
-        return None if session is None else (terms, _Idle(name, used, sealed, session, mark.principal))
+        if session is None:
+            return None
+        one = _Idle(name, used, sealed, session, mark.principal, mark.credential)
+        return (terms, one)
 
     async def _end(self, terms: UpstreamTerms, idle: list[_Idle]) -> None:
         """End them one after the other, as long as the upstream answers."""
@@ -163,7 +167,10 @@ class Idle:
                 return
             if marks.used(one.name) != one.used:
                 continue  # it was used since, or has ended
-            parted = await Farewell(self._reactor, force, one.session, one.principal, terms).begin()
+            farewell = Farewell(
+                self._reactor, force, one.session, one.principal, terms, one.credential
+            )
+            parted = await farewell.begin()
             now = force.wall()
             # One that is over cannot be used any more, so nothing is lost by giving it up.
             if parted is Parted.ENDED or now - one.session.opened >= limits.session_lifetime:

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from mcpgate.evidence.record import where
+from mcpgate.generation import ListenerTerms
 from mcpgate.identity.accepts import Pending
-from mcpgate.identity.peer import principal_of
-from mcpgate.identity.principal import Principal
 from mcpgate.policy.who import address_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admit, too_often
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import HEADS_OF_ONE, Heads, Known
+from mcpgate.relay.own import Own
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
 from mcpgate.tls.readiness import NEVER
@@ -76,7 +76,6 @@ class Inbound:
         "_awaiting",
         "_began",
         "_buffer",
-        "_certificate",
         "_chunks",
         "_exchange",
         "_heads",
@@ -117,12 +116,11 @@ class Inbound:
         #: Who its failures count for (C{relay.crowd}).
         self.source = source
         self._listening = listening
-        self._certificate: Principal | Refusal | None = None
         self._buffer = b""
         self._judged = 0
         self._began = 0.0
         self._exchange: Exchange | None = None
-        self._awaiting: Admission | None = None
+        self._awaiting: Admission | Own | None = None
         self._chunks: ChunkedReader | None = None
         self._payload: list[bytes] = _NOTHING
         self._size = 0
@@ -141,7 +139,6 @@ class Inbound:
         self.record = record
         self.shaken = handshake
         if handshake.peer is not None:
-            self._certificate = principal_of(handshake.peer)
             self._heads = Heads(HEADS_OF_ONE)
             self.chain = tuple(verified_chain(self.stream.connection))
         self.stream.owner = self
@@ -206,7 +203,7 @@ class Inbound:
         if admission is not None and self.force.readiness.now < self._since + limits.body_timeout:
             detail = f"less than {limits.body_rate} bytes a second"
             refusal = Refusal(Reason.FRAME_BODY_RATE, detail)
-        exchange.deny(admission.denied(refusal) if admission else refusal, close=True)
+        exchange.deny(_denied(admission, refusal) if admission else refusal, close=True)
 
     def lost(self, error: Exception | None) -> None:
         self._listening.gone(self)
@@ -247,24 +244,37 @@ class Inbound:
 
     def judge_again(self) -> None:
         """End a stream whose caller may not open it any more, or not like that: the token, say, or the
-        session is over, or the rules are others."""
+        session is over, or the rules are others. A call goes on, but for one whose caller was revoked."""
         exchange = self._exchange
-        if exchange is None or not exchange.repeatable or exchange.admission is None:
+        if exchange is None or exchange.admission is None:
             return
+        if not exchange.repeatable:
+            return self._judge_caller(exchange, exchange.admission)
         admission, force, now = exchange.admission, self.force, self.force.wall()
         by = force.generation, force.accepts
         known = exchange.judged_by or (admission.generation, admission.accepts)
         if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
             return
         exchange.judged_by = by
-        judged = self.admit(admission.head)
+        judged = self.admit_again(admission.head)
         if isinstance(judged, Pending):
             exchange.judged_by = None
             judged.begin(self.judge_again)
         elif isinstance(judged, Admission):
             exchange.judge_again(judged)
-        elif isinstance(judged, Denial):
+        else:
             exchange.end_stream(judged.refusal)
+
+    def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
+        """End a call that was let in, if its caller's proof was revoked since."""
+        accepts = self.force.accepts
+        known = exchange.judged_by or (admission.generation, admission.accepts)
+        if known[1] is accepts:
+            return
+        exchange.judged_by = known[0], accepts
+        refusal = accepts.issued.revokes(admission.principal, self.force.wall())
+        if refusal is not None:
+            exchange.revoke(refusal)
 
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""
@@ -354,7 +364,6 @@ class Inbound:
         if end > limit:
             self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
             return False
-        force = self.force
         match = _LENGTH(buffer, 0, end)
         if match is not None:
             begin, after = match.span(1)
@@ -382,11 +391,13 @@ class Inbound:
             exchange.told(admission)
             self._next_begins()
             return True
+        if isinstance(admission, Own):
+            return self._expect(admission, head.length)
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
         if match is not None and lasting:
-            if self._heads is self._listening.heads and force.generation.policy.regard.connection:
+            if admission.only_here and self._heads is self._listening.heads:
                 # What is good for one caller's connection is not for another's.
                 self._heads = Heads(HEADS_OF_ONE)
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
@@ -412,7 +423,7 @@ class Inbound:
                 self.stream.resume()
             self._advance()
 
-    def admit(self, head: RequestHead) -> Admission | Denial | Preflight | Pending:
+    def admit(self, head: RequestHead) -> Admission | Denial | Preflight | Own | Pending:
         """Judge a head, by what there is to know of this connection."""
         force = self.force
         asked = force.generation.policy.regard
@@ -422,13 +433,29 @@ class Inbound:
             generation=force.generation,
             accepts=force.accepts,
             sni=self.sni,
-            certificate=self._certificate,
+            peer=self.shaken.peer if self.shaken is not None else None,
             now=force.wall(),
-            address=address_of(self.peer) if asked.address else None,
+            address=address_of(self.peer) if asked.address or force.accepts.issued.by_address else None,
             handshake=self.shaken if asked.handshake else None,
         )
 
-    def _still_good(self, known: Admission) -> bool:
+    def admit_again(self, head: RequestHead) -> Admission | Denial | Pending:
+        """Judge a head anew by which something was asked of a route."""
+        judged = self.admit(head)
+        if isinstance(judged, Preflight | Own):
+            return Denial(Refusal(Reason.ROUTE_UNKNOWN, "its path has become the gate's own"))
+        return judged
+
+    @property
+    def terms(self) -> ListenerTerms:
+        """What its listener demands now."""
+        return self._listening.terms
+
+    def failing(self) -> int:
+        """Its caller failed to prove something: 0, or how many seconds it is too much for."""
+        return self._listening.failing(self.source)
+
+    def _still_good(self, known: Admission | Own) -> bool:
         force = self.force
         return known.still_good(force.generation, force.accepts, self.sni, force.wall())
 
@@ -440,7 +467,7 @@ class Inbound:
         self._buffer = rest
         return self._expect(known, length)
 
-    def _expect(self, admission: Admission, length: int) -> bool:
+    def _expect(self, admission: Admission | Own, length: int) -> bool:
         framing = admission.head.framing
         buffer = self._buffer
         if framing is LENGTH and len(buffer) == length:
@@ -469,7 +496,7 @@ class Inbound:
         allowed = min(limits.body_timeout, limits.body_grace + self._arrived / limits.body_rate)
         self.stream.deadline = self._since + allowed
 
-    def _read_body(self, admission: Admission) -> bool:
+    def _read_body(self, admission: Admission | Own) -> bool:
         """Take the body off the buffer; C{False} when it is not complete."""
         buffer, self._buffer = self._buffer, b""
         chunks = self._chunks
@@ -486,16 +513,16 @@ class Inbound:
             decoded = chunks.feed(buffer)
             if isinstance(decoded, Refusal):
                 self._awaiting = None
-                self._refuse_head(admission.head, admission.denied(decoded))
+                self._refuse_head(admission.head, _denied(admission, decoded))
                 return False
             self._payload.append(decoded)
             self._arrived += len(decoded)
-            limit = self._listening.limits.body_size
+            limit = admission.place.most if type(admission) is Own else self._listening.limits.body_size
             # As with a Content-Length: what will be too large need not come first.
             if chunks.announced > limit:
                 self._awaiting = None
                 too_large = Refusal(Reason.FRAME_BODY_SIZE, f"more than {limit} bytes")
-                self._refuse_head(admission.head, admission.denied(too_large))
+                self._refuse_head(admission.head, _denied(admission, too_large))
                 return False
             if not chunks.finished:
                 self._expect_more()
@@ -508,11 +535,13 @@ class Inbound:
         if not self._still_good(admission):
             # The body took its time, and who calls, or what the rules say, may be another matter by now.
             judged = self.admit(admission.head)
-            assert not isinstance(judged, Preflight)
             if isinstance(judged, Pending):
                 # What is known of its proof is over by now; whoever tries again is told.
                 judged.begin(_nobody)
-                judged = admission.denied(Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew"))
+                refusal = Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew")
+                judged = _denied(admission, refusal)
+            elif not isinstance(judged, type(admission) | Denial):
+                judged = Denial(Refusal(Reason.ROUTE_UNKNOWN, "its path leads elsewhere since it was sent"))
             if isinstance(judged, Denial):
                 exchange = self._exchange = Exchange(self, self._began, admission.head)
                 exchange.deny(judged, close=False)
@@ -521,9 +550,12 @@ class Inbound:
             admission = judged
         return self._judge(admission, body)
 
-    def _judge(self, admission: Admission, body: bytes) -> bool:
+    def _judge(self, admission: Admission | Own, body: bytes) -> bool:
         exchange = self._exchange = Exchange(self, self._began, admission.head)
-        exchange.judge(admission, body)
+        if type(admission) is Own:
+            exchange.serve(admission, body)
+        else:
+            exchange.judge(admission, body)  # type: ignore[arg-type]
         self._next_begins()
         return True
 
@@ -535,7 +567,7 @@ class Inbound:
     def _refuse_head(self, head: RequestHead | None, refusal: Refusal | Denial) -> None:
         """Refuse before the body. What follows is only read on when it is known where it ends."""
         if isinstance(refusal, Denial) and refusal.refusal.reason in FAILURES:
-            wait = self._listening.failing(self.source)
+            wait = self.failing()
             if wait:
                 refusal = too_often(refusal, wait)
         exchange = self._exchange = Exchange(self, self._began, head)
@@ -560,6 +592,13 @@ class Inbound:
         if wanted and head.framing is LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None
+
+
+def _denied(admission: Admission | Own, refusal: Refusal) -> Denial:
+    """What becomes of a head whose body is refused before it is whole."""
+    if isinstance(admission, Own):
+        return Denial(refusal, admission.place.route, cors=admission.cors)
+    return admission.denied(refusal)
 
 
 def _nobody() -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from twisted.logger import Logger
 
 from mcpgate.policy.asked import Asked
-from mcpgate.sessions.marks import Marks, mark_of
+from mcpgate.sessions.marks import Mark, Marks, mark_of
 from mcpgate.sessions.sealed import Session, digest_of
 from mcpgate.upstream.terms import UpstreamTerms
 
@@ -83,11 +83,12 @@ class Live:
         its own, and anything else on a resumed stream is somebody else's.
     @ivar streams: How many exchanges are open; while there are any the session is in use.
     @ivar used: Unix seconds of its last request here.
+    @ivar credential: The name of the credential that its upstream is shown for it; "" for the upstream's own.
     """
 
     __slots__ = (
         *("session", "sealed", "terms", "outstanding", "requests", "asked", "events", "whole"),
-        *("streams", "used", "touched", "unmarked"),
+        *("streams", "used", "touched", "unmarked", "credential"),
     )
 
     def __init__(self, session: Session, sealed: bytes, terms: UpstreamTerms) -> None:
@@ -101,6 +102,7 @@ class Live:
         self.whole = False
         self.streams = 0
         self.used = 0.0
+        self.credential = ""
         #: When its mark was last moved on from here, and whether that could not be done.
         self.touched: float | None = None
         self.unmarked = False
@@ -123,11 +125,12 @@ class Sessions:
         self._wall = wall
         self._lives: OrderedDict[bytes, Live] = OrderedDict()
 
-    def live(self, session: Session, sealed: bytes, terms: UpstreamTerms) -> Live:
+    def live(self, session: Session, sealed: bytes, terms: UpstreamTerms, credential: str = "") -> Live:
         """
         A session that is being used; the same object as long as it is known.
 
         @param session: what C{sealed} holds, as the keys in force have opened it.
+        @param credential: what its upstream is shown, by name.
         """
         live = self._lives.get(sealed)
         if live is None:
@@ -136,6 +139,7 @@ class Sessions:
         else:
             self._lives.move_to_end(sealed)
             live.terms = terms
+        live.credential = credential
         live.used = now = self._wall()
         if live.touched is None or not 0 <= now - live.touched < TOUCH:
             self._touch(live, now)
@@ -183,9 +187,13 @@ class Sessions:
             # The old HTTP+SSE transport: the session is its stream, and over when that ends.
             return
         failure = self.marks.failure
-        marked = self.marks.touch(mark_of(live.session, live.sealed, live.terms.name), now)
+        marked = self.marks.touch(_mark_of(live), now)
         if not marked and not live.unmarked:
             live.unmarked = True
             self.unmarked += 1
         if self.marks.failure is not None and self.marks.failure != failure:
             self.log.warn("idle sessions may not be ended: {why}", why=self.marks.failure)
+
+
+def _mark_of(live: Live) -> Mark:
+    return mark_of(live.session, live.sealed, live.terms.name, live.credential)

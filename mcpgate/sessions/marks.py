@@ -39,6 +39,8 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: str
     how: str
     name: str
+    #: By which credential of its upstream it was opened; "" for the upstream's own.
+    credential: str = ""
 
     @property
     def principal(self) -> Principal:
@@ -46,10 +48,10 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Principal(self.name, self.how, "", None)
 
 
-def mark_of(session: Session, sealed: bytes, upstream: str) -> Mark:
-    """The mark of a session of that upstream."""
+def mark_of(session: Session, sealed: bytes, upstream: str, credential: str = "") -> Mark:
+    """The mark of a session of that upstream, which was shown that credential."""
     how, name = session.principal
-    return Mark(sealed.decode("ascii"), upstream, session.place.decode("latin-1"), how, name)
+    return Mark(sealed.decode("ascii"), upstream, session.place.decode("latin-1"), how, name, credential)
 
 
 class Marks:

@@ -85,6 +85,7 @@ class WhoTable:
     issuer: str | None = option("The issuer of a token.", forms.text("an issuer"), default=None)
     subject: str | None = option("Its subject.", forms.text("a subject"), default=None)
     group: tuple[str, ...] = option("Its groups.", _TEXTS, default=())
+    scope: tuple[str, ...] = option("Its scopes.", _TEXTS, default=())
     claims: Mapping[str, object] = option("Its other claims.", _mapping("a table of claims"), default={})
     address: str | None = option("The caller's address.", forms.text("an IP address"), default=None)
 
@@ -286,6 +287,5 @@ def _judge(draft: Draft) -> None:
                 expect.report(key, "says something of an answer, and the case has none")
     who = draft.inner.get("who")
     if who is not None:
-        proofs = [key for key in ("token", "certificate", "subject") if who.get(key) is not None]
-        if len(proofs) > 1:
-            who.report(proofs[1], f"is there, and {proofs[0]} as well: a caller has one proof")
+        if who.get("token") is not None and who.get("subject") is not None:
+            who.report("subject", "is there, and token as well: a caller has one token")

@@ -144,6 +144,8 @@ def _on(rule: Rule, route: str, call: Call) -> Iterator[str]:
 
 
 def _require(rule: Rule, caller: Caller, outbound: Handshake | None) -> Iterator[str]:
+    if not rule.scopes <= caller.principal.scopes:
+        yield "require.scope"
     if rule.inbound is not None:
         yield from _unmet("inbound", rule.inbound, caller.handshake)
     if rule.outbound is not None:

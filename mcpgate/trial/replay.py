@@ -29,6 +29,9 @@ REMEMBERED = 100_000
 
 TOOL = "tools/call"
 
+#: How callers prove themselves who have no scopes.
+SCOPELESS = frozenset({"token", "certificate", "anonymous"})
+
 _ORDER = {ALLOW: 0, HOLD: 1, BLOCK: 2}
 
 
@@ -157,8 +160,8 @@ def judged_again(subject: Subject, one: Recorded) -> Now:
     if not calls:
         return Now(None, unknown=("name",))
     unknown: dict[str, None] = {}
-    kindly = [_verdict(subject.policy, one, call, _Doubt(lenient=True), unknown) for call in calls]
-    harshly = [_verdict(subject.policy, one, call, _Doubt(lenient=False), unknown) for call in calls]
+    kindly = [_verdict(subject, one, call, _Doubt(lenient=True), unknown) for call in calls]
+    harshly = [_verdict(subject, one, call, _Doubt(lenient=False), unknown) for call in calls]
     lenient, strict = min(kindly, key=_order), max(harshly, key=_order)
     if lenient.action is BLOCK:
         return Now("block", strict.rule, strict.reason)
@@ -166,7 +169,7 @@ def judged_again(subject: Subject, one: Recorded) -> Now:
     unmasked: tuple[str, ...] = ()
     if one.masked.difference(masks):
         doubt = _Doubt(lenient=True, masked=True)
-        widely = [_verdict(subject.policy, one, call, doubt, unknown) for call in calls]
+        widely = [_verdict(subject, one, call, doubt, unknown) for call in calls]
         unmasked = tuple(sorted(one.masked.difference(*map(_detectors, widely))))
     if lenient.action is strict.action:
         return Now(strict.action.value, strict.rule, strict.reason, (), masks, unmasked)
@@ -222,7 +225,13 @@ def _followed(call: Call, one: Recorded) -> Call:
 def caller_of(one: Recorded) -> Caller:
     """The caller, as far as the record tells."""
     principal = Principal(
-        one.principal or "", one.how or "", one.proof or "", None, issuer=one.issuer, subject=one.subject
+        one.principal or "",
+        one.how or "",
+        one.proof or "",
+        None,
+        issuer=one.issuer,
+        subject=one.subject,
+        certificate=one.principal if one.how == "certificate" else None,
     )
     if one.inbound is None:
         return Caller(principal)
@@ -247,15 +256,18 @@ class _Doubt:
         return self.masked if rule.action is None else (rule.action is ALLOW) is self.lenient
 
 
-def _verdict(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Verdict:
+def _verdict(subject: Subject, one: Recorded, call: Call, doubt: _Doubt, unknown: dict[str, None]) -> Verdict:
     """The verdict, in one way to settle what is in doubt. C{unknown}: gets what that is."""
     assert one.route is not None
+    policy = subject.policy
     itself = call_of(Message(REQUEST, 1, call.method, {}))
     if isinstance(itself, Call) and itself.nature is Nature.TASK and call.nature is not Nature.TASK:
         # A rule that blocks the method of tasks does so whatever the tool.
         blocked = _judged(_callers(policy, one, itself, doubt, unknown), one.route, itself, doubt, unknown)
         if blocked.action is BLOCK and blocked.rule is not None:
             return blocked
+    if subject.scopes.get(one.route) and not _has_scopes(one, doubt, unknown):
+        return Verdict(BLOCK, None, Reason.AUTH_SCOPE)
     verdict = _judged(_callers(policy, one, call, doubt, unknown), one.route, call, doubt, unknown)
     if verdict.action is not BLOCK and verdict.outbound:
         leg = one.outbound
@@ -282,6 +294,7 @@ def _callers(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: 
     caller = caller_of(one)
     about: list[Rule] = []
     unmet: set[str] = set()
+    lacking: dict[str, frozenset[str]] = {}
     for rule in policy.rules:
         sure = _is_about(rule, one, caller)
         relevant = any(rule.matches(method, name) for method, name in call.judged_as)
@@ -301,7 +314,17 @@ def _callers(policy: Policy, one: Recorded, call: Call, doubt: _Doubt, unknown: 
                 met = rule.inbound.met_by(caller.handshake)
             if not met:
                 unmet.add(rule.name)
-    return Callers(policy, tuple(about), frozenset(unmet))
+        if rule.scopes and not _has_scopes(one, doubt, unknown if relevant else {}):
+            lacking[rule.name] = rule.scopes
+    return Callers(policy, tuple(about), frozenset(unmet), lacking=lacking)
+
+
+def _has_scopes(one: Recorded, doubt: _Doubt, unknown: dict[str, None]) -> bool:
+    """Whether a caller's token had the scopes that are demanded. No record says which it had."""
+    if one.how in SCOPELESS:
+        return False
+    unknown["scopes"] = None
+    return doubt.lenient
 
 
 def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
@@ -312,6 +335,9 @@ def _is_about(rule: Rule, one: Recorded, caller: Caller) -> bool | None:
         told = evolve(told, issuer=EVERYBODY.issuer, subject=EVERYBODY.subject)
     if one.inbound is None:
         told = evolve(told, address=())
+    if one.how != "certificate" and (one.inbound is None or one.inbound.handshake.peer is not None):
+        # Who a certificate named that was shown beside another proof is not on record.
+        told = evolve(told, certificate=EVERYBODY.certificate)
     if not told.matches(caller):
         return False
     return True if told == who else None

@@ -19,6 +19,7 @@ from mcpgate.policy.lists import Pages, cursor_of, filtered, news
 from mcpgate.policy.masks import Masked, Masks
 from mcpgate.policy.questions import askable_in, decide_question
 from mcpgate.policy.rules import ALLOW, BLOCK, HOLD, Callers, Verdict
+from mcpgate.policy.scopes import insufficient, lacking
 from mcpgate.policy.who import Caller, address_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.answer import policy_json
@@ -62,6 +63,10 @@ def tried(subject: Subject, case: CaseTable) -> Outcome:
     message = parse(raw)
     if isinstance(message, Refusal):
         return Outcome("block", None, message.reason, message.detail)
+    needed = subject.scopes.get(case.route, frozenset())
+    refusal = lacking(needed, frozenset(case.who.scope), f"the route {case.route}")
+    if refusal is not None:
+        return Outcome("block", None, refusal.reason, refusal.detail)
     return _Trial(subject, case).ask(message, raw)
 
 
@@ -95,13 +100,15 @@ def caller_of(who: WhoTable, transport: TransportTable) -> Caller:
         "subject": who.subject,
         "groups": who.group,
         "claims": who.claims,
+        "scopes": frozenset(who.scope),
+        "certificate": who.certificate,
     }
-    if who.certificate is not None:
-        principal = Principal(who.certificate, "certificate", "", None, **proof)  # type: ignore[arg-type]
-    elif who.token is not None:
+    if who.token is not None:
         principal = Principal(who.token, "token", "", None, **proof)  # type: ignore[arg-type]
-    elif who.issuer is not None or who.subject is not None:
+    elif who.issuer is not None or who.subject is not None or who.scope:
         principal = Principal(who.subject or "", "jwt", "", None, **proof)  # type: ignore[arg-type]
+    elif who.certificate is not None:
+        principal = Principal(who.certificate, "certificate", "", None, **proof)  # type: ignore[arg-type]
     else:
         principal = ANONYMOUS
     shown = who.certificate is not None or transport.inbound.client_certificate
@@ -164,7 +171,11 @@ class _Trial:
         verdict = decide(self.callers, self.case.route, call, message.params)
         if verdict.action is BLOCK:
             assert verdict.reason is not None
-            return self._refused(message, call, verdict, Refusal(verdict.reason))
+            why = Refusal(verdict.reason)
+            if verdict.reason is Reason.AUTH_SCOPE:
+                needed = verdict.scopes | self.subject.scopes.get(self.case.route, frozenset())
+                why = insufficient(needed, frozenset(self.case.who.scope), f"the rule {verdict.rule}")
+            return self._refused(message, call, verdict, why)
         if verdict.action is HOLD and message.kind is not REQUEST:
             # It has no answer that could wait.
             return self._refused(message, call, verdict, Refusal(Reason.POLICY_UNDECIDED))

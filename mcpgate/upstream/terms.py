@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import Factory, evolve, frozen
+from typing import TYPE_CHECKING
+
+from attrs import Factory, evolve, field, frozen
 from OpenSSL import SSL
 
 from mcpgate.config.tables.gate import LimitsTable
@@ -11,6 +13,10 @@ from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
+from mcpgate.wire.http import Headers
+
+if TYPE_CHECKING:
+    from mcpgate.credentials.terms import CredentialTerms
 
 
 @frozen(eq=False, kw_only=True)
@@ -57,5 +63,8 @@ class UpstreamTerms(PeerTerms):
     authority: bytes
     #: The request target: the URL's path.
     target: bytes
-    credential: tuple[tuple[bytes, bytes], ...]
+    #: What it is shown where none of C{mapped} is for the caller.
+    credential: Headers = field(repr=False)
     fingerprint: bytes
+    #: What it is shown on behalf of whom; the first that is about the caller counts.
+    mapped: tuple[CredentialTerms, ...] = ()

@@ -28,6 +28,8 @@ from mcpgate.config.load import parse_config
 from mcpgate.evidence import record
 from mcpgate.evidence.journal import new_id
 from mcpgate.generation import RouteTerms
+from mcpgate.identity import jose
+from mcpgate.identity.principal import Principal
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.rules import Callers, compile_rules
@@ -42,6 +44,7 @@ from mcpgate.wire.jsonrpc import Message, parse
 from mcpgate.wire.mcp import SERVER
 from tests import pki
 from tests.bench.policies import DETECTORS, POLICIES, clean, hits
+from tests.identity.judging import KEYS, MINTER, judged
 from tests.policy.calling import CI, callers
 from tests.running import Loop, World, call
 from tests.waiting import eventually
@@ -222,6 +225,22 @@ def of_policy(directory: Path) -> list[tuple[str, float]]:
     return costs
 
 
+def of_tokens() -> list[tuple[str, float]]:
+    """
+    What a token of an issuer costs when it is seen for the first time, from its bytes to a principal. What is
+    remembered of it afterwards costs as much as an issued token.
+    """
+    costs = []
+    for kid, alg in (("k1", "RS256"), ("e1", "ES256")):
+        token = MINTER.mint(kid, alg, scope="mcp", groups=["developers"])
+        found, keys = jose.read(token), KEYS.find(alg, kid)
+        assert isinstance(judged(token), Principal)
+        assert isinstance(found, jose.Unverified) and isinstance(keys, tuple)
+        for what, doing in (("", partial(judged, token)), (": signature", partial(jose.verify, found, keys))):
+            costs.append((f"a token seen first, {alg}{what}", microseconds(doing, 50)))
+    return costs
+
+
 def _place(policy: str) -> tuple[RouteTerms, Callers]:
     """A route, and the class of its callers."""
     text = f"""
@@ -260,7 +279,7 @@ def main() -> None:
             (pool,) = world.gate.force.pools.values()
             eventually(lambda: pool._idle, "the upstream's connection is back")
             parts = [*wire, *loop.call(of_the_gate, world)]
-        more = of_policy(Path(directory) / "state")
+        more = [*of_policy(Path(directory) / "state"), *of_tokens()]
         # Its streams have been tampered with, so they are not asked to end.
         for name, cost in (*parts, ("together", sum(cost for _, cost in parts)), *more):
             print(f"{name:<58} {cost:8.1f} us")

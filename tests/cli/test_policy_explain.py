@@ -63,6 +63,16 @@ def test_each_rule_has_its_say(run: Run, rules: Path) -> None:
     assert "reads         allow  no           who.token, where.arguments.path" in done.stdout
 
 
+def test_scopes_are_told_by_the_command_line(run: Run, tmp_path: Path) -> None:
+    """What a token lacks for a rule is not fulfilled; what its route asks for comes before all rules."""
+    file = tmp_path / "scoped.toml"
+    file.write_text('[[rule]]\nname = "w"\nverdict = "allow"\nrequire = { scope = "x" }\n', encoding="utf-8")
+    call = ("--policy", file, "--route", "files", "--name", "put", "--as", "subject:kim", "--issuer", "okta")
+    assert run("policy", "explain", *call, "--scope", "x").stdout.startswith("allow by w\n")
+    done = run("policy", "explain", *call, "--scope", "y", "--scope", "z")
+    assert done.stdout.startswith("block by w (auth.scope)\n") and "require.scope" in done.stdout
+
+
 def test_a_program_gets_facts(run: Run, rules: Path, tmp_path: Path) -> None:
     """And arguments may stand in a file."""
     arguments = tmp_path / "arguments.json"

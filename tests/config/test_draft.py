@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from mcpgate.config.draft import Draft, Place, Sheet
+from mcpgate.config.tables.credential import FixedTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.rule import RequireTable, RuleTable, WhoTable
-from mcpgate.config.tables.upstream import CredentialTable, UpstreamTable
+from mcpgate.config.tables.upstream import UpstreamTable
 
 PLACE = Place(("upstream", 0), "upstream.git", "upstream")
 
@@ -41,7 +42,7 @@ def test_reading_goes_on_behind_a_bad_value() -> None:
 
 def test_a_misspelt_key_makes_the_meant_one_unsound() -> None:
     """So that nobody judges by its default."""
-    table = draft(CredentialTable, {"baerer": "env:A"})
+    table = draft(FixedTable, {"baerer": "env:A"})
     assert not table.sound("bearer")
     assert said(table) == [
         'upstream.git.baerer (line 7): no key is named "baerer" here; did you mean "bearer"?'

@@ -52,6 +52,8 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"route": [{**ROUTE, "name": "b"}, {**ROUTE, "name": "b"}]}, ["route[1].path", "route[1].name"]),
         ({"route": [ROUTE, {**ROUTE, "name": "b", "host": "h"}]}, []),
         ({"route": [{**ROUTE, "upstream": "hub"}]}, ["route[0].upstream"]),
+        ({"route": [{**ROUTE, "path": "/.well-known/mcp"}]}, ["route[0].path"]),
+        ({"rule": [{"name": "a", "mask": "email", "require": {"scope": "x"}}]}, ["rule[0].require"]),
         ({"rule": [{**RULE, "on": {"route": "hub"}}]}, ["rule[0].on.route"]),
         ({"rule": [{**RULE, "on": {"route": ["git", "hub"]}}]}, ["rule[0].on.route[1]"]),
         ({"rule": [{"name": "a"}]}, ["rule[0].verdict"]),
@@ -81,7 +83,8 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"budget": [{"name": "b", "calls": 1, "on": {"direction": "answer"}}]}, ["budget[0].on.direction"]),
         ({"budget": [{"name": "b", "calls": 1, "who": {"subject": "x"}}]}, ["budget[0].who.subject"]),
         ({"listener": [{**LISTENER, "tokens": False}]}, ["listener[0].tokens"]),
-        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, []),
+        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g"}]}, ["listener[0].tokens"]),
+        ({"listener": [{**LISTENER, "tokens": False, "listen": "unix:/g", "unsafe_anonymous": True}]}, []),
         (
             {"listener": [{**LISTENER, "client_certificates": "optional"}]},
             ["listener[0].client_certificates"],

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mcpgate.config.load import ConfigError, ConfigUnreadable, load_config, load_policy, parse_config
 from mcpgate.config.schema import REPEATED, SINGLE
+from mcpgate.config.tables.credential import FixedTable
 from mcpgate.config.tables.rule import OnTable
-from mcpgate.config.tables.upstream import CredentialTable
 
 SOURCE = Path("/etc/mcpgate/mcpgate.toml")
 
@@ -72,7 +72,7 @@ def test_relative_paths_start_from_the_directory_of_the_file() -> None:
     assert config.gate.state == Path("/etc/mcpgate/state")
     assert config.listeners[0].certificates == Path("/etc/mcpgate/tls")
     assert config.upstreams[0].trust == "/etc/mcpgate/ca.pem"
-    assert config.upstreams[0].credential == CredentialTable(bearer="file:/etc/mcpgate/token")
+    assert config.upstreams[0].credential == FixedTable(bearer="file:/etc/mcpgate/token")
 
 
 def test_quantities_are_numbers_inside() -> None:
@@ -126,7 +126,8 @@ BAD = [
     (
         'path = "/git"',
         'path = "/git"\n"x y" = 1',
-        'route.git."x y" (line 18): no key is named "x y" here; there are path, upstream, name, host',
+        'route.git."x y" (line 18): no key is named "x y" here; '
+        "there are path, upstream, name, bound, host, scopes",
     ),
     (
         'verdict = "allow"\non',
@@ -476,8 +477,46 @@ BAD = [
         'listen = "tcp:8443"',
         'listen = "tcp:8443"\ntokens = false',
         "listener.public.tokens (line 7): is false and client_certificates is off, so anybody who "
-        "reaches this listener could call; ask for one of them, or listen on loopback only "
-        "(tcp:PORT:interface=127.0.0.1)",
+        "reaches this listener could call; ask for one of them, or say so on loopback "
+        "(unsafe_anonymous = true)",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:1:interface=127.0.0.1"\ntokens = false',
+        "listener.public.tokens (line 7): is false and client_certificates is off, so anybody who "
+        "reaches this listener could call; ask for one of them, or say so on loopback "
+        "(unsafe_anonymous = true)",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\ntokens = false\nunsafe_anonymous = true',
+        "listener.public.unsafe_anonymous (line 8): is only for listeners on loopback "
+        "(tcp:PORT:interface=127.0.0.1): others are reached by anybody",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:1:interface=127.0.0.1"\nunsafe_anonymous = true',
+        "listener.public.unsafe_anonymous (line 7): has no effect where callers can prove who they are",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\nclient_names = "ci.example.com"',
+        'listener.public.client_names (line 7): has no effect while client_certificates is "off"; '
+        "require them",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\ncertificate_and_token = true\nclient_certificates = "optional"\n'
+        'client_ca = "ca.pem"',
+        'listener.public.certificate_and_token (line 7): needs client_certificates = "required", or the '
+        "handshake would let in whoever has none",
+    ),
+    (
+        'listen = "tcp:8443"',
+        'listen = "tcp:8443"\ncertificate_and_token = true\nclient_certificates = "required"\n'
+        'client_ca = "ca.pem"\ntokens = false',
+        "listener.public.certificate_and_token (line 7): can be met by nobody while tokens is false and "
+        "tokens of no issuer are accepted",
     ),
     (
         'listen = "tcp:8443"',
@@ -569,9 +608,10 @@ def test_an_empty_file_is_told_what_a_gate_needs() -> None:
 @pytest.mark.parametrize(
     "listen", ["tcp:1:interface=127.0.0.1", r"tcp:1:interface=\\:\\:1", "unix:/run/gate.sock"]
 )
-def test_on_loopback_nobody_needs_to_be_asked(listen: str) -> None:
-    """Off loopback a listener without any proof is refused; where only this machine calls, it may do."""
-    assert problems(GOOD.replace('listen = "tcp:8443"', f'listen = "{listen}"\ntokens = false')) == []
+def test_on_loopback_nobody_needs_to_be_asked_if_somebody_says_so(listen: str) -> None:
+    """A listener without any proof is refused; where only this machine calls, it may do, once it is said."""
+    lines = f'listen = "{listen}"\ntokens = false\nunsafe_anonymous = true'
+    assert problems(GOOD.replace('listen = "tcp:8443"', lines)) == []
 
 
 def test_a_single_word_may_stand_for_a_list_in_a_rule() -> None:

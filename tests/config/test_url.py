@@ -24,6 +24,17 @@ def test_a_url_is_taken_apart(text: str, url: Url) -> None:
     assert read_url(text) == url
 
 
+def test_a_query_is_taken_where_it_may_be() -> None:
+    """Documents of other parties have such addresses."""
+    text = "https://h:8443/keys?p=a/b?&v=2.0%20"
+    assert read_url(text, query=True) == Url("h", 8443, "/keys", "?p=a/b?&v=2.0%20")
+    assert str(read_url(text, query=True)) == text
+    assert read_url("https://h/keys", query=True) == Url("h", 443, "/keys")
+    for wrong, words in (("https://h/?a b", "a query cannot hold"), ("https://h/?a#b", "has a fragment")):
+        with pytest.raises(ValueError, match=words):
+            read_url(wrong, query=True)
+
+
 @pytest.mark.parametrize(
     ("text", "authority"),
     [("https://h:443/x", "h"), ("https://h:8443/x", "h:8443"), ("https://[::1]/x", "[::1]")],

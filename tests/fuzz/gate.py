@@ -43,6 +43,7 @@ name = "open"
 listen = "tcp:0:interface=127.0.0.2"
 certificates = "{pem}"
 tokens = false
+unsafe_anonymous = true
 [[upstream]]
 name = "one"
 url = "https://one.test/up"

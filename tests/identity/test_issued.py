@@ -175,7 +175,7 @@ def broken() -> dict[str, object]:
     return {
         "no version": {"tokens": []},
         "no tokens": {"version": 1},
-        "another version": good() | {"version": 2},
+        "another version": good() | {"version": 3},
         "another key": good() | {"more": 1},
         "a list": [],
         "twice the same id": {"version": 1, "tokens": [*good()["tokens"]] * 2},  # type: ignore[misc]

@@ -115,7 +115,9 @@ def test_what_listeners_and_upstreams_have_is_looked_at() -> None:
     (only,) = said(ALLOW + 'who = { token = "ci" }', listener=CERTIFICATES + "tokens = false\n")
     assert only.startswith("rule.r0.who.token: never matches: no listener accepts")
     both = ALLOW + 'who = { token = "ci", certificate = "x" }'
-    (only,) = said(both, listener=CERTIFICATES)
+    assert said(both, listener=CERTIFICATES) == []
+    elsewhere = '\n[[listener]]\nname = "two"\nlisten = "tcp:8444"\ncertificates = "tls"\n'
+    (only,) = said(both, listener=CERTIFICATES + "tokens = false\n" + elsewhere)
     assert "together with certificate" in only
 
 

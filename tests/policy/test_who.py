@@ -33,7 +33,8 @@ OKTA = Principal(
         "object": {"x": 1},
     },
 )
-MACHINE = Principal("spiffe://example.org/ci/build", "certificate", "ab" * 32, None)
+MACHINE_NAME = "spiffe://example.org/ci/build"
+MACHINE = Principal(MACHINE_NAME, "certificate", "ab" * 32, None, certificate=MACHINE_NAME)
 
 
 def who(**keys: Any) -> Who:

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from attrs import evolve
 
 from mcpgate.config.load import parse_config
-from mcpgate.generation import Builder, Generation
-from mcpgate.identity.accepts import Accepts
+from mcpgate.generation import Builder, Generation, ListenerTerms
+from mcpgate.identity.accepts import Accepts, Pending
+from mcpgate.identity.bound import Bound
+from mcpgate.identity.denied import Denied
 from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, identify, too_often
+from mcpgate.relay import admission
+from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, too_often
+from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.wire.http import RequestHead, read_request_head
 
-CERTIFIED = Principal("ci.example", "certificate", "00", None)
+ENDS = 1_000.0
+
+
+def certificate(*names: str, uris: tuple[str, ...] = ()) -> Certificate:
+    """A client's certificate, good until L{ENDS}."""
+    moment = datetime.fromtimestamp(ENDS, UTC)
+    return Certificate("", "", "01", "ab" * 32, "", moment, moment, "", dns_names=names, uris=uris)
+
+
+CERTIFIED = certificate("ci.example")
+#: As much of a route as matters to who calls.
+ROUTE: Any = SimpleNamespace(name="one")
+CERTIFIED_PRINCIPAL = Principal("ci.example", "certificate", "ab" * 32, ENDS, certificate="ci.example")
+NAMELESS = certificate()
 
 
 @pytest.fixture
@@ -48,6 +68,21 @@ name = "open"
 listen = "tcp:0:interface=127.0.0.2"
 certificates = "{pem}"
 tokens = false
+unsafe_anonymous = true
+[[listener]]
+name = "known"
+listen = "tcp:0:interface=127.0.0.3"
+certificates = "{pem}"
+client_certificates = "optional"
+client_ca = "{tmp_path}/ca.pem"
+client_names = ["CI.example", "spiffe://example.org/*"]
+[[listener]]
+name = "both"
+listen = "tcp:0:interface=127.0.0.4"
+certificates = "{pem}"
+client_certificates = "required"
+client_ca = "{tmp_path}/ca.pem"
+certificate_and_token = true
 [[upstream]]
 name = "one"
 url = "https://one.test/mcp"
@@ -78,7 +113,7 @@ def judged(
     *,
     accepts: Accepts | None = None,
     sni: str | None = None,
-    certificate: Principal | Refusal | None = CERTIFIED,
+    certificate: Certificate | None = CERTIFIED,
     listener: str = "public",
 ) -> Admission | Denial | Preflight:
     return admit(
@@ -87,8 +122,22 @@ def judged(
         generation=generation,
         accepts=accepts or Accepts(),
         sni=sni,
-        certificate=certificate,
+        peer=certificate,
         now=0.0,
+    )
+
+
+def identify(
+    authorization: bytes | None,
+    terms: ListenerTerms,
+    accepts: Accepts,
+    peer: Certificate | None,
+    now: float,
+    address: str | None = None,
+) -> Principal | Refusal | Pending:
+    where = ip_address(address) if address is not None else None
+    return admission.identify(
+        authorization, terms, accepts, peer, now, route=ROUTE, host="gate.test", address=where
     )
 
 
@@ -157,34 +206,130 @@ def test_who_the_caller_is(generation: Generation, tmp_path: Path) -> None:
     accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
     public, open_to_all = generation.listeners["public"], generation.listeners["open"]
     good, bad = f"Bearer {text}".encode(), b"Bearer nonsense"
-    nameless = Refusal(Reason.AUTH_CERTIFICATE)
 
     found = identify(good, public, accepts, CERTIFIED, 1.0)
     assert isinstance(found, Principal) and (found.name, found.how) == ("ci", "token")
-    assert identify(None, public, accepts, CERTIFIED, 1.0) is CERTIFIED
-    assert identify(None, public, accepts, nameless, 1.0) is nameless
+    assert (found.certificate, found.expires) == ("ci.example", 60.0)
+    found = identify(good, public, accepts, NAMELESS, 1.0)
+    assert isinstance(found, Principal) and (found.name, found.certificate) == ("ci", None)
+    assert identify(None, public, accepts, CERTIFIED, 1.0) == CERTIFIED_PRINCIPAL
     assert identify(None, open_to_all, accepts, None, 1.0) is ANONYMOUS
-    for authorization, certificate, expected in (
+    for authorization, peer, expected in (
         (bad, CERTIFIED, Reason.AUTH_INVALID),
+        (None, NAMELESS, Reason.AUTH_CERTIFICATE),
         (None, None, Reason.AUTH_MISSING),
     ):
-        refused = identify(authorization, public, accepts, certificate, 1.0)
+        refused = identify(authorization, public, accepts, peer, 1.0)
         assert isinstance(refused, Refusal) and refused.reason is expected
     late = identify(good, public, accepts, CERTIFIED, 61.0)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
 
 
+def test_a_certificate_must_be_for_a_name_that_is_known_where_names_are_listed(
+    generation: Generation, tmp_path: Path
+) -> None:
+    """Also beside a good token: the list is about certificates, whatever else there is."""
+    _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 60, 0.0)
+    accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
+    known, good = generation.listeners["known"], f"Bearer {text}".encode()
+    for peer, name in (
+        (certificate("other.example", "ci.example"), "ci.example"),
+        (certificate("x.example", uris=("spiffe://example.org/a",)), "spiffe://example.org/a"),
+    ):
+        found = identify(None, known, accepts, peer, 1.0)
+        assert isinstance(found, Principal) and (found.name, found.certificate) == (name, name)
+        found = identify(good, known, accepts, peer, 1.0)
+        assert isinstance(found, Principal) and (found.name, found.certificate) == ("ci", name)
+    for peer in (certificate("x.example"), NAMELESS, certificate(uris=("spiffe://other/a",))):
+        for authorization in (None, good):
+            refused = identify(authorization, known, accepts, peer, 1.0)
+            assert isinstance(refused, Refusal) and refused.reason is Reason.AUTH_CERTIFICATE
+    found = identify(good, known, accepts, None, 1.0)
+    assert isinstance(found, Principal) and found.certificate is None
+
+
+def test_both_proofs_may_be_demanded(generation: Generation, tmp_path: Path) -> None:
+    """Then neither is one without the other, and what is proved ends with the first of them."""
+    _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 2_000, 0.0)
+    accepts = Accepts(TokenFile(tmp_path / "tokens.json").load())
+    both, good = generation.listeners["both"], f"Bearer {text}".encode()
+    found = identify(good, both, accepts, CERTIFIED, 1.0)
+    assert isinstance(found, Principal)
+    assert (found.name, found.how, found.certificate, found.expires) == ("ci", "token", "ci.example", ENDS)
+    for authorization, peer, now, expected in (
+        (None, CERTIFIED, 1.0, Reason.AUTH_MISSING),
+        (good, None, 1.0, Reason.AUTH_MISSING),
+        (None, None, 1.0, Reason.AUTH_MISSING),
+        (good, NAMELESS, 1.0, Reason.AUTH_CERTIFICATE),
+        (b"Bearer nonsense", CERTIFIED, 1.0, Reason.AUTH_INVALID),
+        (good, CERTIFIED, ENDS, Reason.AUTH_EXPIRED),
+    ):
+        refused = identify(authorization, both, accepts, peer, now)
+        assert isinstance(refused, Refusal) and refused.reason is expected
+
+
+def test_a_bound_token_is_good_where_it_is_bound_to(generation: Generation, tmp_path: Path) -> None:
+    """One from an address makes its admission good for that connection alone; others share theirs."""
+    file = TokenFile(tmp_path / "tokens.json")
+    near = Bound.to(addresses=["10.1.0.0/16"], rules=["some"], scopes=["mcp"])
+    _, text = file.issue("near", 60, 0.0, bound=near)
+    _, there = file.issue("there", 60, 0.0, bound=Bound.to(routes=["by-host"]))
+    _, held = file.issue("held", 60, 0.0, bound=Bound.to(certificates=["ci.example"]))
+    accepts, public = Accepts(file.load()), generation.listeners["public"]
+
+    def found(text: str, peer: Certificate | None = None, address: str | None = None) -> object:
+        said = identify(f"Bearer {text}".encode(), public, accepts, peer, 1.0, address)
+        return said.reason if isinstance(said, Refusal) else said
+
+    principal = found(text, address="10.1.2.3")
+    assert isinstance(principal, Principal)
+    assert (principal.rules, principal.scopes) == ({"some"}, {"mcp"})
+    assert found(text, address="10.2.2.3") is Reason.AUTH_PLACE
+    assert found(text) is Reason.AUTH_PLACE
+    assert found(there) is Reason.AUTH_PLACE
+    assert found(held) is Reason.AUTH_BINDING
+    assert found(held, certificate("other.example")) is Reason.AUTH_BINDING
+    assert isinstance(found(held, CERTIFIED), Principal)
+    for name, token, host, alone in (
+        ("near", text, "gate.test", True),
+        ("there", there, "alias.test", False),
+        ("held", held, "gate.test", False),
+    ):
+        one = admit(
+            head(f"Authorization: Bearer {token}", host=host),
+            terms=public,
+            generation=generation,
+            accepts=accepts,
+            sni=None,
+            peer=CERTIFIED,
+            now=1.0,
+            address=ip_address("10.1.2.3"),
+        )
+        assert isinstance(one, Admission)
+        assert (one.principal.name, one.only_here) == (name, alone)
+
+
+def test_what_others_have_issued_may_be_denied(generation: Generation, tmp_path: Path) -> None:
+    """By the id that records show, whatever it is a proof of; and only until it is over by itself."""
+    file = TokenFile(tmp_path / "tokens.json")
+    file.deny(Denied(0.0, 50.0, id="ab" * 32))
+    accepts, public = Accepts(file.load()), generation.listeners["public"]
+    refused = identify(None, public, accepts, CERTIFIED, 49.0)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.AUTH_REVOKED
+    assert identify(None, public, accepts, CERTIFIED, 50.0) == CERTIFIED_PRINCIPAL
+    assert identify(None, public, Accepts(), CERTIFIED, 1.0) == CERTIFIED_PRINCIPAL
+
+
 def test_an_admission_holds_only_while_nothing_changed(generation: Generation) -> None:
     """Another generation, other tokens or the end of the proof: it is judged again."""
     accepts = Accepts()
-    short = Principal("ci", "token", "0", expires=10.0)
-    found = judged(generation, head(), accepts=accepts, certificate=short)
+    found = judged(generation, head(), accepts=accepts)
     assert isinstance(found, Admission)
-    assert found.still_good(generation, accepts, None, 9.9)
-    assert not found.still_good(generation, accepts, None, 10.0)
-    assert not found.still_good(generation, Accepts(), None, 9.9)
-    assert found.still_good(generation, accepts, found.host, 9.9)
-    assert not found.still_good(generation, accepts, "other.test", 9.9)
+    assert found.still_good(generation, accepts, None, ENDS - 0.1)
+    assert not found.still_good(generation, accepts, None, ENDS)
+    assert not found.still_good(generation, Accepts(), None, ENDS - 0.1)
+    assert found.still_good(generation, accepts, found.host, ENDS - 0.1)
+    assert not found.still_good(generation, accepts, "other.test", ENDS - 0.1)
     assert found.forward.endswith(b"\r\n") and not found.forward.endswith(b"\r\n\r\n")
     assert b"content-length" not in found.forward.lower()
 
@@ -196,7 +341,7 @@ def test_what_was_found_before_a_denial_is_kept_for_the_record(generation: Gener
     assert stranger.route is not None and stranger.route.name == "one"
     assert stranger.principal is None
     known = judged(generation, head(method="OPTIONS"))
-    assert isinstance(known, Denial) and known.principal is CERTIFIED
+    assert isinstance(known, Denial) and known.principal == CERTIFIED_PRINCIPAL
 
 
 def test_a_failure_too_many_keeps_what_was_found_and_says_what_it_was(generation: Generation) -> None:
@@ -211,10 +356,9 @@ def test_a_failure_too_many_keeps_what_was_found_and_says_what_it_was(generation
 
 def test_a_client_certificate_counts_until_it_expires(generation: Generation) -> None:
     """Also on a connection whose handshake was made before."""
-    short = Principal("ci.example", "certificate", "00", expires=10.0)
-    public = generation.listeners["public"]
-    assert identify(None, public, Accepts(), short, 9.9) is short
-    late = identify(None, public, Accepts(), short, 10.0)
+    found = judged(generation, head())
+    assert isinstance(found, Admission) and found.principal == CERTIFIED_PRINCIPAL
+    late = identify(None, generation.listeners["public"], Accepts(), CERTIFIED, ENDS)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
 
 
@@ -311,4 +455,4 @@ def test_a_body_that_is_refused_later_is_refused_to_the_same_page(generation: Ge
     found = judged(generation, head(PAGE))
     assert isinstance(found, Admission)
     denial = found.denied(Refusal(Reason.FRAME_CHUNK))
-    assert (denial.route, denial.principal, denial.cors) == (found.route, CERTIFIED, found.cors)
+    assert (denial.route, denial.principal, denial.cors) == (found.route, CERTIFIED_PRINCIPAL, found.cors)

@@ -23,6 +23,7 @@ from mcpgate.relay.reply import Document, Events
 from mcpgate.tls import stream
 from tests.running import (
     STREAM,
+    Behaviour,
     Request,
     World,
     answer_json,
@@ -1069,3 +1070,76 @@ def test_a_page_is_told_once_that_a_refusal_is_the_last(world: World) -> None:
         lines = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
         assert lines.count(b"access-control-allow-origin: https://app.test") == 1
         assert lines.count(b"connection: close") == 1
+
+
+def revoked(world: World) -> None:
+    """The token of all callers is revoked, as C{mcpgate token revoke} does it."""
+    world.issued_file.revoke(world.issued.id, time.time())
+    assert world.gate is not None
+    world.loop.call(world.gate.take_up_tokens)
+
+
+def waits_for_answer(sock: ssl.SSLSocket, request: Request) -> None:
+    """Nothing comes, until the gate leaves."""
+    sock.settimeout(PATIENCE)
+    sock.recv(1)
+
+
+def sends_half(sock: ssl.SSLSocket, request: Request) -> None:
+    """Half a document."""
+    raw = reply(request)
+    sock.sendall(sized(len(raw)) + raw[:9])
+    sock.recv(1)
+
+
+@pytest.mark.parametrize("behave", [waits_for_answer, sends_half])
+def test_a_revoked_callers_call_is_refused_and_its_upstream_let_go(world: World, behave: Behaviour) -> None:
+    """It waits for no answer any more; nothing of what has come by then goes on to it."""
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        revoked(world)
+        status, said = caller.json()
+        assert (status, said["id"], said["error"]["data"]["reason"]) == (401, 1, "auth.revoked")
+        assert world.upstream.gone.wait(PATIENCE)
+        assert caller.post(call("get_x")).json()[0] == 401
+    assert {one["reason"] for one in world.closes(2)} == {"auth.revoked"}
+
+
+def test_a_revoked_callers_stream_ends_with_a_word_in_the_place_of_its_answer(world: World) -> None:
+    """Between two events; the upstream goes on for nobody."""
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(event()) + chunked(event(1)[:9]))
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x", id="a")).read_head()
+        assert caller.read_chunk() == event()
+        revoked(world)
+        last = json.loads(caller.read_chunk().partition(b"data: ")[2])
+        assert (last["id"], last["error"]["data"]["reason"]) == ("a", "auth.revoked")
+        assert caller.read_chunk() == b""
+    assert world.upstream.gone.wait(PATIENCE)
+    (closed,) = world.closes(1)
+    assert (closed["outcome"], closed["reason"], closed["status"]) == ("refused", "auth.revoked", 200)
+
+
+def test_a_token_that_only_expires_lets_its_calls_finish(world: World) -> None:
+    """So do changes of other tokens: it was good when the call was made."""
+    world.issued, world.token = world.issued_file.issue("brief", 2.0, time.time())
+    with held(world.upstream) as release:
+        world.start()
+        with world.caller() as caller:
+            caller.post(call("get_x"))
+            world.wait_for(lambda: world.upstream.requests)
+            world.wait_for(lambda: time.time() > world.issued.expires)
+            world.issued_file.issue("other", 60.0, time.time())
+            world.look()
+            release()
+            assert caller.json()[1]["result"] == {}
+            assert caller.post(call("get_x")).json()[0] == 401

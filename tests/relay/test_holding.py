@@ -332,7 +332,6 @@ def test_an_approved_call_is_judged_by_what_is_in_force_then(gate: World) -> Non
         hold = the_one(gate)
         gate.issued_file.revoke(gate.issued.id, 0)
         verb(gate, "tokens")
-        verb(gate, "approve", id=hold)
         assert answered(caller)[1]["error"]["data"]["reason"] == "auth.revoked"
     assert gate.upstream.requests == []
 

@@ -104,9 +104,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             "says something of an answer, and the case has none",
         ),
         (
-            '[[case]]\nname = "x"\ncall = { method = "ping" }\nwho = { token = "a", certificate = "b" }\n'
+            '[[case]]\nname = "x"\ncall = { method = "ping" }\nwho = { token = "a", subject = "b" }\n'
             'expect = { verdict = "allow" }',
-            "a caller has one proof",
+            "a caller has one token",
         ),
         (
             '[[case]]\nname = "x"\ncall = { method = "ping" }\n'

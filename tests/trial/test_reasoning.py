@@ -84,6 +84,14 @@ def test_what_an_allow_rule_demands_of_connections_is_told_apart(tmp_path: Path)
     assert alone.missing == ("require.outbound.version", "require.outbound.pinned")
 
 
+def test_what_an_allow_rule_demands_of_a_token_is_told_apart(tmp_path: Path) -> None:
+    """It is about the call, and does not allow it by this one."""
+    rule = ALLOW + 'require = { scope = ["x", "y"] }'
+    poor = said(tmp_path, rule, READ + 'who = { scope = "x" }')
+    assert (poor.matches, poor.missing) == (True, ("require.scope",))
+    assert said(tmp_path, rule, READ + 'who = { scope = ["y", "x", "z"] }').missing == ()
+
+
 def test_conditions_are_read_as_the_rule_reads_them(tmp_path: Path) -> None:
     """What cannot be judged, a number where a text belongs, opens nothing."""
     odd = READ.replace('"/srv/x"', "5")

@@ -81,6 +81,29 @@ def test_what_is_on_record_decides(
     assert now(tmp_path, rules) == Now(verdict, rule, reason)
 
 
+SCOPED = ALL + 'require = { scope = "x" }\n'
+
+
+@pytest.mark.parametrize("how", ["token", "certificate", "anonymous"])
+def test_who_has_no_scopes_for_sure_lacks_them(tmp_path: Path, how: str) -> None:
+    """They are on no record, but only issuers give some."""
+    one = evolve(CALL, how=how)
+    assert now(tmp_path, SCOPED, one) == Now("block", "all", Reason.AUTH_SCOPE)
+    asked = evolve(subject(tmp_path, ALL), scopes={"files": frozenset({"x"})})
+    assert judged_again(asked, one) == Now("block", None, Reason.AUTH_SCOPE)
+
+
+def test_what_scopes_somebody_had_is_not_guessed(tmp_path: Path) -> None:
+    """Unless it makes no difference."""
+    one = evolve(CALL, how="jwt", issuer="okta", subject="kim", vouched=True)
+    assert now(tmp_path, SCOPED, one) == Now(None, unknown=("scopes",))
+    asked = evolve(subject(tmp_path, ALL), scopes={"files": frozenset({"x"})})
+    assert judged_again(asked, one) == Now(None, unknown=("scopes",))
+    assert now(tmp_path, SCOPED + READS, one).verdict == "allow"
+    never = '[[rule]]\nname = "no"\nverdict = "block"\n'
+    assert now(tmp_path, SCOPED + never, one).verdict == "block"
+
+
 @pytest.mark.parametrize(("subject", "verdict"), [("kim", "allow"), ("eve", "block")])
 def test_who_vouched_for_a_caller_is_on_record(tmp_path: Path, subject: str, verdict: str) -> None:
     """So rules about an issuer's subjects can be told, in journals since there are issuers."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from attrs import evolve
 
 from mcpgate.config.load import parse_config
 from mcpgate.policy.rules import compile_rules
@@ -115,6 +116,25 @@ def test_what_a_caller_gets_in_place_of_an_answer(tmp_path: Path) -> None:
     denied = come(tmp_path, CI + READ.replace("/srv/x", "/etc/x"))
     assert json.loads(denied.answer or b"")["result"]["isError"] is True
     assert unlisted.asked is None and denied.asked is None
+
+
+def test_scopes_are_those_of_the_case(tmp_path: Path) -> None:
+    """What a rule demands, what a route does, and what a caller is told who lacks it."""
+    rules = '[[rule]]\nname = "w"\nverdict = "allow"\nrequire = { scope = ["x", "y"] }\n'
+    there = evolve(subject(tmp_path, rules), scopes={"files": frozenset({"z"})})
+
+    def with_scopes(*scopes: str) -> Outcome:
+        had = json.dumps(list(scopes))
+        who = f'who = {{ issuer = "okta", subject = "kim", scope = {had} }}\n' if scopes else ""
+        return tried(there, case(f'route = "files"\n{who}{READ}'))
+
+    assert summary(with_scopes("x", "y", "z")) == ("allow", "w", None)
+    poor = with_scopes("z", "x")
+    assert summary(poor) == ("block", "w", "auth.scope")
+    assert poor.detail == "the rule w demands more scopes: y"
+    assert json.loads(poor.answer or b"")["error"]["data"]["scope"] == "x y z"
+    for scopes in ((), ("x", "y")):
+        assert summary(with_scopes(*scopes)) == ("block", None, "auth.scope")
 
 
 def test_lists_are_filtered(tmp_path: Path) -> None:

@@ -69,8 +69,34 @@ class ListenerTable:
         default=None,
         example='"/etc/mcpgate/clients.crl"',
     )
+    client_names: tuple[str, ...] = option(
+        "The SPIFFE IDs and DNS names that client certificates may be for; any, if left out.",
+        forms.many(forms.pattern(), lone=True),
+        default=(),
+        example='["spiffe://example.org/ci/*", "ci.example.com"]',
+    )
+    certificate_and_token: bool = option(
+        "Demand both of a caller: a client certificate, and a token beside it.",
+        forms.switch(),
+        default=False,
+        example="true",
+    )
     tokens: bool = option(
         "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
+    )
+    issuers: tuple[str, ...] | None = option(
+        "The issuers whose tokens are accepted here, by their names; all that there are, if left out. "
+        "\"none\" accepts none.",
+        forms.many(forms.name(), lone=True),
+        default=None,
+        example='["okta", "github-actions"]',
+    )
+    unsafe_anonymous: bool = option(
+        "Serve callers who prove nothing, in the name of nobody; only where no proof is accepted, and on "
+        "loopback.",
+        forms.switch(),
+        default=False,
+        example="true",
     )
     proxy_from: tuple[IPv4Network | IPv6Network, ...] = option(
         "Balancers whose connections begin with a PROXY protocol header (version 2) that says who the "
@@ -79,3 +105,7 @@ class ListenerTable:
         default=(),
         example='["10.0.0.5", "10.1.0.0/24"]',
     )
+
+    def accepts(self, issuer: str) -> bool:
+        """Whether tokens of an issuer are accepted here."""
+        return self.issuers is None or issuer in self.issuers

@@ -20,6 +20,18 @@ class RouteTable:
         default=Factory(lambda self: self.upstream, takes_self=True),
         example='"github-read"',
     )
+    bound: bool = option(
+        "Accept only tokens that are bound to the caller's client certificate (RFC 8705).",
+        forms.switch(),
+        default=False,
+        example="true",
+    )
     host: str | None = option(
         "Only requests for this host name.", forms.host(), default=None, example='"mcp.example.com"'
+    )
+    scopes: tuple[str, ...] = option(
+        "Scopes that a caller's token must have for anything on the route; clients ask for these first.",
+        forms.many(forms.scope(), lone=True),
+        default=(),
+        example='["mcp"]',
     )

@@ -123,7 +123,15 @@ _PROFILE = forms.word("profile", sorted(PROFILES))
 
 @frozen
 class RequireTable:
-    """C{require}: what must hold of the connections themselves for an allow rule to allow."""
+    """C{require}: what must hold besides for an allow rule to allow: of the connections, and of what the
+    caller's token may be used for."""
+
+    scope: tuple[str, ...] = option(
+        "Scopes that the caller's token must have, all of them; a client is told which, to ask for them.",
+        forms.many(forms.scope(), lone=True),
+        default=(),
+        example='"tools:write"',
+    )
 
     inbound_version: tuple[str, ...] = _demands(
         "inbound", "version", help="TLS versions of the caller's leg.", form=_VERSIONS, example='"TLSv1.3"'
@@ -248,7 +256,7 @@ class RuleTable:
         example='{ "arguments.path" = "/srv/*", "arguments.limit" = { min = 1, max = 100 } }',
     )
     require: RequireTable = table(
-        "What the connections must be for an allow rule to allow.",
+        "What the connections and the token's scopes must be for an allow rule to allow.",
         RequireTable,
         default=Factory(RequireTable),
         example='{ "inbound.version" = "TLSv1.3", "outbound.pinned" = true }',

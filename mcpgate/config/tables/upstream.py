@@ -5,29 +5,9 @@ from __future__ import annotations
 from attrs import frozen
 
 from mcpgate.config import forms
+from mcpgate.config.tables.credential import FixedTable
 from mcpgate.config.tables.option import SHORTEST, option, table
 from mcpgate.config.tables.peer import PeerTable
-
-
-@frozen
-class CredentialTable:
-    """C{credential}: what the gate shows the upstream. The value is a reference, never the secret."""
-
-    bearer: str | None = option(
-        "Reference to a bearer token: file:PATH, env:NAME or credential:NAME.",
-        forms.reference(),
-        default=None,
-        example='"file:/etc/mcpgate/secrets/github"',
-    )
-    header: str | None = option(
-        "Name of a header to set instead of Authorization.",
-        forms.header(),
-        default=None,
-        example='"X-Api-Key"',
-    )
-    value: str | None = option(
-        "Reference to that header's value.", forms.reference(), default=None, example='"credential:github"'
-    )
 
 
 @frozen
@@ -42,9 +22,9 @@ class UpstreamTable(PeerTable):
         forms.upstream_url(),
         example='"https://mcp.github.internal/mcp"',
     )
-    credential: CredentialTable | None = table(
-        "What the gate shows the upstream.",
-        CredentialTable,
+    credential: FixedTable | None = table(
+        "What the gate shows the upstream, where no [[credential]] is for the caller.",
+        FixedTable,
         default=None,
         example='{ bearer = "file:/etc/mcpgate/secrets/github" }',
     )

@@ -1,0 +1,114 @@
+"""One token that is shown to an upstream: until when, when the next one is due, and who waits for it.
+
+Arithmetic on times that it is given, in seconds of a clock that nobody sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mcpgate.credentials.answer import Granted
+from mcpgate.reasons import Reason, Refusal
+
+#: When the next token is asked for, as a part of the time that this one is good for: so that a server may
+#: be away for a while and nobody notices.
+AHEAD = 0.75
+#: Seconds before its end in which a token is not shown any more: it has to reach its server, whose clock may
+#: be ahead. Of a short-lived one it is a part, C{MARGIN_SHARE}.
+MARGIN = 10.0
+MARGIN_SHARE = 0.1
+
+#: Seconds for which a server that has failed is left alone: twice as long each time, up to a minute, so
+#: that a mended one is soon found.
+BACKOFF = 1.0
+BACKOFF_MOST = 60.0
+
+#: Seconds between two tokens that an upstream has refused: one that refuses all must not have its token
+#: endpoint asked for each call.
+REFUSED_APART = 30.0
+
+Waiter = Callable[[], None]
+
+
+class Backoff:
+    """Leaves a server alone that has failed. C{problem}: how, until there is a token again."""
+
+    __slots__ = ("again", "problem", "_failures")
+
+    def __init__(self) -> None:
+        self.again = 0.0
+        self.problem: str | None = None
+        self._failures = 0
+
+    def clear(self) -> None:
+        """There is a token."""
+        self.again = 0.0
+        self.problem = None
+        self._failures = 0
+
+    def failed(self, why: str, now: float, wait: float = 0.0) -> None:
+        """There is none. C{wait}: seconds for which the server wants to be left alone."""
+        self.problem = why
+        backoff = BACKOFF * 2 ** min(self._failures, 10)
+        self._failures += 1
+        self.again = now + min(max(backoff, wait), BACKOFF_MOST)
+
+    def refusal(self, name: str, now: float) -> Refusal | None:
+        """Why the server is not asked now, if so."""
+        if now >= self.again:
+            return None
+        retry_after = max(1, round(self.again - now))
+        return Refusal(Reason.UPSTREAM_CREDENTIAL, f"{name}: {self.problem}", retry_after)
+
+
+class Slot:
+    """
+    A place for one token.
+
+    @ivar line: The header line that shows it. A secret.
+    @ivar fresh: Until when it is shown without another look; C{until}: until when it is good.
+    @ivar backoff: For faults that are of this token alone.
+    @ivar asking: Whether it is being asked for, or will be as soon as there is room.
+    @ivar obtained: Unix seconds, as C{expires}.
+    """
+
+    __slots__ = (
+        *("line", "token", "fresh", "until", "backoff", "asking", "waiting"),
+        *("obtained", "expires", "_renewed"),
+    )
+
+    def __init__(self) -> None:
+        self.line = b""
+        self.token = b""
+        self.fresh = self.until = 0.0
+        self.backoff = Backoff()
+        self.asking = False
+        self.waiting: list[Waiter] = []
+        self.obtained = self.expires = 0.0
+        self._renewed = -REFUSED_APART
+
+    def granted(self, granted: Granted, now: float, wall: float) -> None:
+        """There is a token."""
+        lifetime = granted.lifetime
+        self.token = granted.token.encode("ascii")
+        self.line = b"authorization: Bearer %b\r\n" % self.token
+        self.until = now + lifetime - min(MARGIN, lifetime * MARGIN_SHARE)
+        self.fresh = min(now + lifetime * AHEAD, self.until)
+        self.obtained, self.expires = wall, wall + lifetime
+        self.backoff.clear()
+
+    def refused(self, line: bytes, now: float) -> None:
+        """The upstream did not take it: the next call gets another one, but not every call."""
+        if line == self.line and now - self._renewed >= REFUSED_APART:
+            self._renewed = now
+            self.fresh = self.until = 0.0
+
+    def over(self, now: float) -> bool:
+        """Whether nothing is lost with it."""
+        return now >= self.until and now >= self.backoff.again and not self.asking and not self.waiting
+
+    def tell(self) -> None:
+        """Whoever waits has an answer."""
+        waiting, self.waiting = self.waiting, []
+        for waiter in waiting:
+            waiter()

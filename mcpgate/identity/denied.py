@@ -1,0 +1,87 @@
+"""What others have issued and is not good here any more, whatever its issuer says (pure).
+
+The gate cannot revoke a token of somebody else's; it can refuse it. That is kept for as long as such a
+token could be good by itself, and then it is forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from attrs import field, frozen
+
+from mcpgate.identity.principal import Principal
+from mcpgate.reasons import Reason, Refusal
+
+# How principals have the id of a proof that somebody else issued: a hash, in hexadecimal.
+PROOF_ID = re.compile(r"[0-9a-f]{32,128}")
+#: What a subject may be, in characters: those of issuers are names and numbers.
+SUBJECT_LENGTH = 1024
+
+
+@frozen
+class Denied:
+    """
+    One proof, by its id as records show it; or all of a subject's, as its issuer calls it. Times are Unix
+    seconds.
+
+    @ivar until: when it is forgotten.
+    """
+
+    since: float
+    until: float
+    id: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether it says one of the two."""
+        if self.id is not None:
+            return PROOF_ID.fullmatch(self.id) is not None and self.issuer is None and self.subject is None
+        return bool(self.issuer) and bool(self.subject) and len(self.subject or "") <= SUBJECT_LENGTH
+
+    @property
+    def told(self) -> str:
+        """What it is about, for people."""
+        return f"the proof {self.id}" if self.id is not None else f"{self.subject!r} of {self.issuer}"
+
+    def same(self, other: Denied) -> bool:
+        """Whether both are about the same."""
+        return (self.id, self.issuer, self.subject) == (other.id, other.issuer, other.subject)
+
+
+@frozen
+class Denials:
+    """All of them."""
+
+    all: tuple[Denied, ...] = ()
+    _by: dict[object, float] = field(init=False, eq=False, repr=False)
+
+    @_by.default
+    def _found(self) -> dict[object, float]:
+        return {_key(one.id, one.issuer, one.subject): one.until for one in self.all}
+
+    def __iter__(self) -> Iterator[Denied]:
+        return iter(self.all)
+
+    def denies(self, principal: Principal, now: float) -> Refusal | None:
+        """Whether what proved a principal is not good here."""
+        by = self._by
+        if not by:
+            return None
+        for key in (principal.id, (principal.issuer, principal.subject)):
+            until = by.get(key)
+            # A clock that says nothing lets nobody in.
+            if until is not None and not now >= until:
+                return Refusal(Reason.AUTH_REVOKED, f"the proof of {principal.name} was revoked at this gate")
+        return None
+
+    def after(self, now: float) -> Denials:
+        """Those that are not to be forgotten yet."""
+        return Denials(tuple(one for one in self.all if now < one.until))
+
+
+def _key(id: str | None, issuer: str | None, subject: str | None) -> object:
+    return id if id is not None else (issuer, subject)

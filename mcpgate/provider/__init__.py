@@ -1,0 +1,1 @@
+"""Asking others than MCP servers, over verified TLS: issuers for keys, token endpoints for tokens."""

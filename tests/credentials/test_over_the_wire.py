@@ -1,0 +1,490 @@
+"""A running gate with a token endpoint on TLS: what the upstream is shown, and what callers and records
+are told when there is nothing to show."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from attrs import evolve
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from mcpgate.identity.principal import Principal
+from mcpgate.reasons import Reason, Refusal
+from tests.credentials.test_assertion import pem
+from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
+from tests.running import Request, World, answer_json, call
+from tests.waiting import eventually
+
+OWN = 'who = { token = "nobody" }\nbearer = "env:HOME"'
+
+
+@pytest.fixture
+def tokens(world: World) -> Iterator[TokenServer]:
+    server = TokenServer(world.directory / "upstream.crt", world.directory / "upstream.key")
+    yield server
+    server.close()
+
+
+def secret(world: World, name: str, text: str) -> str:
+    """A reference to a secret in a file of its own."""
+    path = world.directory / name
+    path.write_text(text)
+    path.chmod(0o600)
+    return f"file:{path}"
+
+
+def table(world: World, name: str = "login", **keys: str) -> str:
+    """A C{[[credential]]} table; strings stand as they are, so quoted."""
+    lines = "\n".join(f"{key} = {value}" for key, value in keys.items())
+    return f'[[credential]]\nname = "{name}"\nupstream = "server"\n{lines}\n'
+
+
+def grant(world: World, tokens: TokenServer, **keys: str) -> str:
+    """One that asks for tokens."""
+    given = {
+        "grant": '"client_credentials"',
+        "token_url": f'"{tokens.url}"',
+        "trust": f'"{world.authority}"',
+        "client_id": '"ga:te"',
+        "client_secret": f'"{secret(world, "client-secret", SECRET)}"',
+        **keys,
+    }
+    return table(world, **{key: value for key, value in given.items() if value})
+
+
+def shown(world: World) -> list[str]:
+    """What the upstream was shown so far."""
+    return [request.headers.get(b"authorization", b"").decode() for request in world.upstream.requests]
+
+
+def ask(world: World, *lines: str, token: bool = True) -> tuple[int, Any]:
+    """Call a tool on a connection of its own."""
+    with world.caller() as caller:
+        return caller.post(call("get_x"), *lines, token=token).json()
+
+
+def refused(world: World, count: int = 1) -> dict[str, Any]:
+    """The last close line, once there are so many."""
+    return world.closes(count)[-1]
+
+
+def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
+    """By name of its token, by group; in a header of whatever name; never the caller's own."""
+    now = time.time()
+    _, ops = world.issued_file.issue("ann", 3600, now, groups=("ops",))
+    _, other = world.issued_file.issue("ben", 3600, now)
+    of_ops, of_ci = (f'"{secret(world, name, f"of-{name}")}"' for name in ("ops", "ci"))
+    world.start(
+        world.config(
+            more=table(world, "ops", who='{ group = "ops" }', bearer=of_ops)
+            + table(world, "ci", who='{ token = "ci" }', header='"X-Key"', value=of_ci)
+        )
+    )
+    assert ask(world, f"Authorization: Bearer {ops}", token=False)[0] == 200
+    assert ask(world, "X-Key: mine")[0] == 200
+    status, body = ask(world, f"Authorization: Bearer {other}", token=False)
+    assert status == 502 and body["error"]["message"].startswith("The gate has no credential")
+    assert shown(world) == ["Bearer of-ops", ""]
+    assert world.upstream.requests[1].headers[b"x-key"] == b"of-ci"
+    close = refused(world, 3)
+    assert close["reason"] == "upstream.credential"
+    assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
+
+
+def test_secrets_rotate_without_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the upstream and of single callers, in files and as a credential of systemd's; a broken one leaves
+    what was."""
+    (world.directory / "credentials").mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(world.directory / "credentials"))
+    _, ops = world.issued_file.issue("ann", 3600, time.time(), groups=("ops",))
+    secret(world, "credentials/server", "old-1")
+    world.start(
+        world.config(
+            upstream='credential = { bearer = "credential:server" }',
+            more=table(world, "ops", who='{ group = "ops" }', bearer=f'"{secret(world, "a", "old-2")}"'),
+        )
+    )
+    header = f"Authorization: Bearer {ops}"
+    with world.caller() as one, world.caller() as two:
+        assert one.post(call("get_x")).json()[0] == 200
+        assert two.post(call("get_x"), header, token=False).json()[0] == 200
+        secret(world, "credentials/server", "new-1")
+        secret(world, "a", "new-2")
+        world.look()
+        assert one.post(call("get_x")).json()[0] == 200
+        assert two.post(call("get_x"), header, token=False).json()[0] == 200
+        secret(world, "a", "new\n3")
+        world.look()
+        assert two.post(call("get_x"), header, token=False).json()[0] == 200
+    assert shown(world) == [f"Bearer {each}" for each in ("old-1", "old-2", "new-1", "new-2", "new-2")]
+    assert "credential.ops.bearer" in world.status()["problem"]
+    assert not any(text in json.dumps(world.status()) for text in ("new", "old-"))
+
+
+@pytest.mark.parametrize("place", ["header", "form"])
+def test_a_token_is_asked_for_once_and_shown_to_the_upstream(
+    world: World, tokens: TokenServer, place: str
+) -> None:
+    """By client credentials; the caller waits for the first one, and knows nothing of it."""
+    more = grant(
+        world,
+        tokens,
+        client_secret_in=f'"{place}"',
+        scope='["read", "call"]',
+        audience='"mcp"',
+        resource='"https://up.test/mcp"',
+    )
+    world.start(world.config(more=more))
+    for _ in range(2):
+        assert ask(world)[0] == 200
+    assert shown(world) == ["Bearer T1", "Bearer T1"]
+    (form,) = tokens.forms
+    if place == "header":
+        assert client_of(tokens.requests[0]) == ("ga:te", SECRET)
+    else:
+        assert b"authorization" not in tokens.requests[0].headers
+        assert (form.pop("client_id"), form.pop("client_secret")) == ("ga:te", SECRET)
+    assert form == {
+        "grant_type": "client_credentials",
+        "scope": "read call",
+        "audience": "mcp",
+        "resource": "https://up.test/mcp",
+    }
+    assert tokens.requests[0].line == b"POST /oauth/token HTTP/1.1"
+    (row,) = world.status()["credentials"]
+    assert (row["kind"], row["held"], row["problem"]) == ("client_credentials", 1, None)
+    (shake,) = [line for line in world.records("handshake") if line["leg"] == "provider"]
+    assert shake["where"] == "login"
+
+
+def test_the_gate_signs_where_it_has_a_key(world: World, tokens: TokenServer) -> None:
+    """private_key_jwt: for the token endpoint's URL, and no secret goes anywhere."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    path = world.directory / "assertion.key"
+    path.write_bytes(pem(key))
+    path.chmod(0o600)
+    world.start(
+        world.config(
+            more=grant(world, tokens, client_secret="", assertion_key=f'"{path}"', assertion_key_id='"k1"')
+        )
+    )
+    assert ask(world)[0] == 200
+    (form,) = tokens.forms
+    public = ECKey.import_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    token = jwt.decode(form["client_assertion"], public, algorithms=["ES256"])
+    assert token.header["kid"] == "k1"
+    assert (token.claims["iss"], token.claims["aud"]) == ("ga:te", tokens.url)
+    assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def test_a_key_that_everybody_may_read_is_not_used(world: World, tokens: TokenServer) -> None:
+    path = world.directory / "assertion.key"
+    path.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+    path.chmod(0o644)
+    with pytest.raises(Exception, match="everybody on this machine may use it"):
+        world.start(world.config(more=grant(world, tokens, client_secret="", assertion_key=f'"{path}"')))
+
+
+def test_fifty_callers_at_once_ask_once(world: World, tokens: TokenServer) -> None:
+    """Single flight, and nobody is left waiting."""
+    tokens.open.clear()
+    world.start(world.config(more=grant(world, tokens)))
+    callers = [world.caller() for _ in range(50)]
+    for caller in callers:
+        caller.post(call("get_x"))
+    eventually(lambda: world.status()["credentials"][0]["waiting"] == 50, "all wait")
+    assert world.upstream.requests == []
+    tokens.open.set()
+    assert [caller.json()[0] for caller in callers] == [200] * 50
+    assert len(tokens.requests) == 1 and set(shown(world)) == {"Bearer T1"}
+    for caller in callers:
+        caller.sock.close()
+
+
+def test_a_caller_that_leaves_waits_no_more(world: World, tokens: TokenServer) -> None:
+    """And its call is not made for nobody."""
+    tokens.open.clear()
+    world.start(world.config(more=grant(world, tokens)))
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        eventually(lambda: world.status()["credentials"][0]["waiting"] == 1, "it waits")
+    eventually(lambda: world.status()["credentials"][0]["waiting"] == 0, "it is gone")
+    tokens.open.set()
+    assert ask(world)[0] == 200
+    assert len(world.upstream.requests) == 1 and len(tokens.requests) == 1
+
+
+def test_a_gate_that_stops_leaves_nobody_waiting(world: World, tokens: TokenServer) -> None:
+    """Those that wait for a token are ended like others."""
+    tokens.open.clear()
+    world.start(world.config(more=grant(world, tokens)))
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        eventually(lambda: world.status()["credentials"][0]["waiting"] == 1, "it waits")
+        world.stop_gate()
+        with pytest.raises((EOFError, OSError)):
+            caller.answer()
+
+
+def _slow(sock: Any, request: Request) -> None:
+    threading.Event().wait(1.5)
+    sock.sendall(answered(200, b"{}"))
+
+
+def _cut(sock: Any, request: Request) -> None:
+    sock.sendall(answered(200, b'{"access_token":"T","token_type":"Bearer"}')[:-9])
+    sock.unwrap()
+
+
+GOOD = {"access_token": "T1", "token_type": "Bearer", "expires_in": 60}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "detail"),
+    [
+        (says(400, {"error": "invalid_client", "error_description": SECRET}), "400 invalid_client"),
+        (says(401, {"error": "invalid_client"}), "401 invalid_client"),
+        (says(500, b"Traceback: " + SECRET.encode()), "it answered 500"),
+        (says(302, b"", "Location: https://elsewhere.test/"), "it answered 302"),
+        (says(200, b"<html>"), "not a JSON object"),
+        (says(200, b"x" * 70_000), "more than 65536 bytes"),
+        (says(200, GOOD | {"expires_in": 0}), "has expired already"),
+        (says(200, GOOD | {"access_token": "a\r\nx: y"}), "no header can carry"),
+        (lambda sock, request: sock.sendall(b"garbage\r\n\r\n"), "not HTTP"),
+        (_cut, ""),
+        (_slow, "within 0.3 s"),
+        (lambda sock, request: sock.close(), ""),
+    ],
+    ids=[
+        *("invalid_client", "unauthorized", "fault", "redirect", "html", "large", "expired", "injection"),
+        *("garbage", "cut", "slow", "closed"),
+    ],
+)
+def test_what_is_wrong_with_a_token_endpoint_is_in_the_record_alone(
+    world: World, tokens: TokenServer, behaviour: Callable[..., None], detail: str
+) -> None:
+    """Callers are told which leg it is, all in the same words; the next one is refused without asking."""
+    tokens.behave(behaviour)
+    slow = '"300ms"' if behaviour is _slow else '"5s"'
+    world.start(world.config(more=grant(world, tokens, answer_timeout=slow)))
+    for _ in range(2):
+        status, body = ask(world)
+        assert status == 502
+        told = json.dumps(body)
+        assert body["error"]["message"] == (
+            "The gate has no credential for the upstream now, so nothing was sent to it."
+        )
+        assert SECRET not in told and "token" not in told and "login" not in told
+    close = refused(world, 2)
+    assert close["reason"] == "upstream.credential" and detail in close["detail"]
+    assert close["detail"].startswith("login: the token endpoint: ")
+    assert world.upstream.requests == [] and len(tokens.requests) == 1
+    seen = json.dumps(world.records()) + json.dumps(world.status())
+    assert SECRET not in seen and "elsewhere" not in seen
+    assert world.status()["credentials"][0]["problem"]
+
+
+def test_a_token_endpoint_is_verified_like_an_upstream(world: World, tokens: TokenServer) -> None:
+    """By CA, name and pins of its own: what is not it gets no secret, and the handshake is recorded."""
+    pin = "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    for keys, reason in (
+        ({"trust": '"system"'}, "tls.unknown_ca"),
+        ({"pins": f'["{pin}"]'}, "tls.pin"),
+        ({"token_url": '"https://other.test/token"', "address": f'"localhost:{tokens.port}"'}, "tls.name"),
+    ):
+        text = world.config(more=grant(world, tokens, **keys))
+        world.reload(text) if world.gate is not None else world.start(text)
+        status, body = ask(world)
+        assert status == 502 and reason not in json.dumps(body)
+        shakes = [line for line in world.records("handshake") if line["leg"] == "provider"]
+        assert shakes[-1]["reason"] == reason
+        assert reason in world.records("close")[-1]["detail"]
+    assert tokens.requests == [] and world.upstream.requests == []
+
+
+def test_a_token_endpoint_that_is_down_is_found_again(world: World, tokens: TokenServer) -> None:
+    """A second later, without anybody's doing."""
+    tokens.behave(says(503, b""))
+    world.start(world.config(more=grant(world, tokens)))
+    assert ask(world)[0] == 502
+    tokens.behave(None)
+    eventually(lambda: ask(world)[0] == 200, "there are tokens again")
+    assert world.status()["credentials"][0]["problem"] is None
+
+
+def test_what_the_upstream_does_not_take_is_replaced(world: World, tokens: TokenServer) -> None:
+    """The caller whose call showed it is told which leg it was; the next one is served with a fresh token;
+    an upstream that takes none has not the token endpoint asked each time."""
+
+    def picky(sock: Any, request: Request) -> None:
+        if request.headers[b"authorization"] == b"Bearer T1":
+            sock.sendall(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer\r\n\r\n")
+        else:
+            answer_json(sock, request)
+
+    world.upstream.behave = picky
+    world.start(world.config(more=grant(world, tokens)))
+    status, body = ask(world)
+    assert status == 502 and "did not accept the gate's own credential" in body["error"]["message"]
+    assert ask(world)[0] == 200
+    assert len(tokens.requests) == 2
+    world.upstream.behave = lambda sock, request: sock.sendall(
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    )
+    for _ in range(5):
+        assert ask(world)[0] == 502
+    assert len(tokens.requests) == 2
+
+
+class Passports:
+    """Stands in for what judges the tokens of issuers: C{jwt-NAME} is who it says."""
+
+    def all(self) -> tuple[()]:
+        """None was issued here."""
+        return ()
+
+    def judge(self, authorization: bytes, now: float) -> Principal | Refusal:
+        """As issued tokens are judged."""
+        token = authorization.removeprefix(b"Bearer ").decode()
+        if not token.startswith("jwt-"):
+            return Refusal(Reason.AUTH_INVALID)
+        subject = token.removeprefix("jwt-")
+        return Principal(f"okta/{subject}", "jwt", f"id-of-{subject}", None, "okta", subject)
+
+
+def exchanging(world: World, tokens: TokenServer, **keys: str) -> None:
+    """A gate that exchanges its callers' tokens."""
+    world.start(world.config(more=grant(world, tokens, grant='"token_exchange"', **keys)))
+    assert world.gate is not None and world.gate.serving is not None
+    force = world.gate.serving.force
+    force.accepts = evolve(force.accepts, issued=Passports())
+
+
+def as_(name: str) -> str:
+    """The header of one of these callers."""
+    return f"Authorization: Bearer jwt-{name}"
+
+
+def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
+    world: World, tokens: TokenServer
+) -> None:
+    """Each for its own, on connections that all share; the caller's own goes to the token endpoint alone."""
+    actor = secret(world, "actor", "actor-of-the-gate")
+    exchanging(world, tokens, actor=f'"{actor}"', audience='"mcp"', requested_token_type='"urn:x:access"')
+    for name in ("ann", "ben", "ann", "ben"):
+        assert ask(world, as_(name), token=False)[0] == 200
+    assert shown(world) == ["Bearer T1", "Bearer T2", "Bearer T1", "Bearer T2"]
+    assert [form["subject_token"] for form in tokens.forms] == ["jwt-ann", "jwt-ben"]
+    assert tokens.forms[0] | {"subject_token": ""} == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": "",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "actor_token": "actor-of-the-gate",
+        "actor_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "requested_token_type": "urn:x:access",
+        "audience": "mcp",
+    }
+    assert world.upstream.connections < 4
+    assert not any(b"jwt-" in request.head + request.body for request in world.upstream.requests)
+    seen = json.dumps(world.records()) + json.dumps(world.status())
+    assert "jwt-ann" not in seen and "T1" not in seen
+
+
+def test_pipelined_calls_of_two_callers_never_show_each_others(world: World, tokens: TokenServer) -> None:
+    """Also where many come at once, while tokens are being asked for."""
+    exchanging(world, tokens)
+    names = [f"caller{number}" for number in range(12)]
+    callers = [(name, world.caller()) for name in names * 2]
+    for name, caller in callers:
+        message = call("get_x", id=name)
+        caller.send(world.post(message, as_(name), token=False) * 2)
+    for name, caller in callers:
+        assert [caller.json()[1]["id"] for _ in range(2)] == [name, name]
+        caller.sock.close()
+    given = {form["subject_token"]: f"T{number}" for number, form in enumerate(tokens.forms, 1)}
+    assert len(given) == 12
+    owners: dict[str, set[str]] = {}
+    for request in world.upstream.requests:
+        name = json.loads(request.body)["id"]
+        owners.setdefault(request.headers[b"authorization"].decode(), set()).add(name)
+    assert len(owners) == 12 and all(len(names) == 1 for names in owners.values())
+
+
+def test_what_one_callers_exchange_is_refused_for_is_no_others(world: World, tokens: TokenServer) -> None:
+    """A caller whose token is not taken there; and one that has none to exchange."""
+
+    def picky(sock: Any, request: Request) -> None:
+        if b"jwt-ben" in request.body:
+            return says(400, {"error": "invalid_grant"})(sock, request)
+        tokens.grant(sock, request)
+
+    tokens.behave(picky)
+    exchanging(world, tokens)
+    assert ask(world, as_("ann"), token=False)[0] == 200
+    assert ask(world, as_("ben"), token=False)[0] == 502
+    assert refused(world, 2)["detail"] == "login: the token endpoint: it answered 400 invalid_grant"
+    assert ask(world, as_("ann"), token=False)[0] == 200
+
+
+def test_a_caller_without_a_token_to_exchange_is_told_so_in_the_record(
+    world: World, tokens: TokenServer
+) -> None:
+    """A token that this gate issued goes to nobody else."""
+    world.start(world.config(more=grant(world, tokens, grant='"token_exchange"')))
+    assert ask(world)[0] == 502
+    assert "no token that could be exchanged" in refused(world)["detail"]
+    assert tokens.requests == []
+
+
+def test_a_session_is_ended_with_what_it_was_opened_with(world: World, tokens: TokenServer) -> None:
+    """Also by the gate itself, when nobody is there any more."""
+    opened = b'{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{},'
+    opened += b'"serverInfo":{"name":"s","version":"1"}}}'
+
+    def stateful(sock: Any, request: Request) -> None:
+        if request.line.startswith(b"POST"):
+            line = b"Mcp-Session-Id: s1\r\nContent-Length: %d\r\n\r\n" % len(opened)
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + line + opened)
+        else:
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    world.upstream.behave = stateful
+    exchanging(world, tokens)
+    initialize = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "c", "version": "1"},
+        },
+    }
+    assert ask_message(world, initialize, as_("ann")) == 200
+    assert world.gate is not None and world.gate.serving is not None
+    serving = world.gate.serving
+    mark = next((world.state / "sessions").glob("[0-9a-f]*"))
+    assert json.loads(mark.read_bytes())["credential"] == "login"
+    long_ago = time.time() - 2 * 86400
+    serving.force.sessions.marks.put_off(mark.name, long_ago)
+    world.loop.call(serving._idle.sweep)
+    eventually(lambda: len(world.upstream.requests) == 2, "it is ended")
+    assert shown(world) == ["Bearer T1", "Bearer T1"]
+    assert world.upstream.requests[1].line.startswith(b"DELETE")
+
+
+def ask_message(world: World, message: dict[str, Any], *lines: str) -> int:
+    """Send any message on a connection of its own."""
+    with world.caller() as caller:
+        status: int = caller.post(message, *lines, token=False).answer()[0]
+    return status

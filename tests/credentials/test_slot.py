@@ -1,0 +1,89 @@
+"""When a token is shown, when the next one is asked for, and for how long a server is left alone."""
+
+import pytest
+
+from mcpgate.credentials.answer import Granted
+from mcpgate.credentials.slot import BACKOFF_MOST, REFUSED_APART, Backoff, Slot
+from mcpgate.reasons import Reason
+
+NOW, WALL = 1000.0, 1_800_000_000.0
+
+
+def slot(lifetime: float = 3600.0) -> Slot:
+    """One with a token."""
+    slot = Slot()
+    slot.granted(Granted("T1", lifetime), NOW, WALL)
+    return slot
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "fresh", "until"), [(3600.0, 2700.0, 3590.0), (60.0, 45.0, 54.0), (1.0, 0.75, 0.9)]
+)
+def test_the_next_one_is_due_before_this_one_ends(lifetime: float, fresh: float, until: float) -> None:
+    """And it is not shown in its last moments: it has to reach a server, whose clock may be ahead."""
+    one = slot(lifetime)
+    assert (one.fresh - NOW, one.until - NOW) == pytest.approx((fresh, until))
+    assert one.line == b"authorization: Bearer T1\r\n"
+    assert (one.obtained, one.expires) == (WALL, WALL + lifetime)
+
+
+def test_a_refused_token_is_not_shown_again_but_not_each_time() -> None:
+    """An upstream that refuses all of them must not have the token endpoint asked for each call."""
+    one = slot()
+    one.refused(b"authorization: Bearer T0\r\n", NOW)
+    assert one.until > NOW, "that was another one"
+    one.refused(one.line, NOW)
+    assert one.fresh == one.until == 0.0
+    one.granted(Granted("T2", 3600.0), NOW + 1, WALL + 1)
+    one.refused(one.line, NOW + 2)
+    assert one.until > NOW
+    one.refused(one.line, NOW + REFUSED_APART)
+    assert one.until == 0.0
+
+
+def test_a_server_that_fails_is_asked_less_and_less_often() -> None:
+    """Up to once a minute, and as before as soon as it gives a token."""
+    backoff, waits = Backoff(), []
+    for _ in range(9):
+        backoff.failed("it is down", NOW)
+        waits.append(backoff.again - NOW)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    refusal = backoff.refusal("jira", NOW + 0.4)
+    assert refusal is not None
+    assert (refusal.reason, refusal.detail) == (Reason.UPSTREAM_CREDENTIAL, "jira: it is down")
+    assert refusal.retry_after == 60
+    assert backoff.refusal("jira", NOW + 60) is None
+    backoff.clear()
+    assert backoff.refusal("jira", NOW) is None and backoff.problem is None
+    backoff.failed("again", NOW)
+    assert backoff.again == NOW + 1.0
+
+
+@pytest.mark.parametrize(("wanted", "wait"), [(30.0, 30.0), (0.0, 1.0), (86400.0, BACKOFF_MOST)])
+def test_it_may_say_for_how_long_it_wants_to_be_left_alone(wanted: float, wait: float) -> None:
+    """But not for a day."""
+    backoff = Backoff()
+    backoff.failed("busy", NOW, wanted)
+    assert backoff.again == NOW + wait
+
+
+def test_whoever_waits_is_told_once() -> None:
+    """And nobody is kept."""
+    one, told = Slot(), []
+    one.waiting += [lambda: told.append("a"), lambda: told.append("b")]
+    one.tell()
+    one.tell()
+    assert told == ["a", "b"] and not one.waiting
+
+
+def test_it_is_over_when_nothing_is_lost_with_it() -> None:
+    """A token that is good, a failure that counts, a question that is on its way: each is kept."""
+    assert Slot().over(NOW) and not slot().over(NOW) and slot().over(NOW + 3600)
+    one = Slot()
+    one.backoff.failed("no", NOW)
+    assert not one.over(NOW) and one.over(NOW + 1)
+    one.asking = True
+    assert not one.over(NOW + 1)
+    one.asking = False
+    one.waiting.append(lambda: None)
+    assert not one.over(NOW + 1)

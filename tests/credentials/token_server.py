@@ -1,0 +1,88 @@
+"""A token endpoint on TLS: as good or as bad as a test needs."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
+
+from tests.running import Behaviour, Request, ScriptedUpstream
+from tests.waiting import PATIENCE
+
+SECRET = "s3cret of+the:gate%"
+
+
+def answered(status: int, body: bytes, *lines: str) -> bytes:
+    """A whole answer; its connection ends with it."""
+    head = [f"HTTP/1.1 {status} X", "Content-Type: application/json", "Connection: close", *lines]
+    head.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def says(status: int, answer: object, *lines: str) -> Behaviour:
+    """A server that says this to everybody."""
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    return lambda sock, request: sock.sendall(answered(status, body, *lines))
+
+
+class TokenServer:
+    """
+    Gives out tokens T1, T2 and so on, each for C{lifetime} seconds; C{members} are added to its answers.
+
+    What it was asked is in C{forms}. While it is held it answers nobody.
+    """
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self.lifetime: Any = 3600
+        self.members: dict[str, Any] = {}
+        self.open = threading.Event()
+        self.open.set()
+        self._lock = threading.Lock()
+        self._given = 0
+        self._server = ScriptedUpstream(certificate, key, self.grant)
+        self.port = self._server.port
+
+    @property
+    def url(self) -> str:
+        """Where tokens are asked for."""
+        return f"https://localhost:{self.port}/oauth/token"
+
+    @property
+    def requests(self) -> list[Request]:
+        """All that came."""
+        return self._server.requests
+
+    @property
+    def forms(self) -> list[dict[str, str]]:
+        """What was asked."""
+        return [dict(parse_qsl(request.body.decode(), strict_parsing=True)) for request in self.requests]
+
+    def behave(self, behaviour: Behaviour | None) -> None:
+        """Be another server, or this one again."""
+        self._server.behave = behaviour or self.grant
+
+    def close(self) -> None:
+        """Accept no more."""
+        self.open.set()
+        self._server.close()
+
+    def grant(self, sock: ssl.SSLSocket, request: Request) -> None:
+        """What a token endpoint does."""
+        self.open.wait(PATIENCE)
+        with self._lock:
+            self._given += 1
+            token = f"T{self._given}"
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime, **self.members}
+        sock.sendall(answered(200, json.dumps(answer).encode()))
+
+
+def client_of(request: Request) -> tuple[str, str]:
+    """Who a request says that it is, by its header (RFC 6749 section 2.3.1)."""
+    kind, _, value = request.headers[b"authorization"].partition(b" ")
+    assert kind == b"Basic"
+    id, _, secret = b64decode(value).decode().partition(":")
+    return unquote_plus(id), unquote_plus(secret)
