@@ -98,9 +98,6 @@ export async function genuine(shape, packages, { clients }) {
         .setProtectedHeader({ alg: "RS256", kid: key.kid, ...header })
         .sign(await importJWK(key, "RS256"));
     },
-    async add() {
-      throw new Error("its keys are its own");
-    },
   };
 }
 
