@@ -124,9 +124,8 @@ class Gate(Service):
         problem = self.standing.look_at_tokens()
         if problem is not None:
             return {"problem": problem}
-        tokens = self.standing.tokens
-        self.serving.take_tokens(tokens)
-        return {"tokens": len(tokens.all())}
+        self.serving.take_tokens(self.standing.tokens)
+        return self.standing.tokens_taken_up()
 
     def take_up_files(self) -> dict[str, Any]:
         """Look at all files now, instead of at the next C{gate.watch}."""
@@ -190,7 +189,8 @@ class Gate(Service):
         """What is true now, as values that JSON can say."""
         if self.serving is None:
             return {"running": False}
-        return self.serving.status(self.standing.told(), self.config.source)
+        facts = self.serving.status(self.standing.told(), self.config.source)
+        return {**facts, **self.standing.of_tokens()}
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

@@ -33,14 +33,17 @@ from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
-from mcpgate.identity.issuer import Issuer, authorization_server
+from mcpgate.identity.granted import Granting, Grants
+from mcpgate.identity.issued import IssuedTokens
+from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.peer import known_names
 from mcpgate.identity.presets import terms_of
+from mcpgate.identity.servers import servers_of
 from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.patterns import Patterns
-from mcpgate.policy.rules import Callers, Policy, compile_rules
+from mcpgate.policy.rules import ALLOW, Callers, Policy, compile_rules
 from mcpgate.policy.who import Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
@@ -60,6 +63,7 @@ from mcpgate.wire.oauth import Guide, metadata_path
 from mcpgate.wire.origin import Origins
 
 if TYPE_CHECKING:
+    from mcpgate.identity.saml.assertion import SamlTerms
     from mcpgate.relay.judged import Judged, Undecided
 
 T = TypeVar("T")
@@ -90,6 +94,8 @@ class ListenerTerms:
     issuers: tuple[IssuerTerms, ...] = ()
     #: The issuers that clients are sent to for a token; they ask the first.
     authorization_servers: tuple[str, ...] = ()
+    #: Who vouches for its callers by assertions, and what they get for it; C{None}: nobody.
+    grants: Grants | None = None
 
     def resource(self, host: str, path: str) -> str:
         """
@@ -196,6 +202,15 @@ class Generation:
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
+    def strays(self, tokens: IssuedTokens, now: float) -> tuple[str, ...]:
+        """What good tokens are bound to and is not there."""
+        return tokens.strays(
+            {route.name for route in self.config.routes},
+            {rule.name for rule in self.policy.rules if rule.action is ALLOW},
+            any(table.client_certificates != "off" for table in self.config.listeners),
+            now,
+        )
+
     def route(self, host: str, path: bytes) -> RouteTerms | None:
         """The route for a host and an exact path; one that names the host comes first."""
         routes = self.routes
@@ -217,18 +232,20 @@ class Builder:
         self._now = now
         self._reading = Reading()
         self._problems: list[Problem] = []
+        self._grants: Grants | None = None
 
     def build(self) -> Generation:
         """
         @raise ConfigError: with every problem found.
         """
         config = self._config
+        session_keys = self._attempt("gate.state", self._session_keys)
+        self._grants = self._granting(session_keys or SessionKeys())
         issuers = {table.name: self._issuer(table) for table in config.issuers}
         known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
         listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         mapped = [self._mapped(table, upstreams.get(table.upstream)) for table in config.credentials]
-        session_keys = self._attempt("gate.state", self._session_keys)
         budgets = compile_budgets(config.budgets)
         whos = [each.who for each in mapped if each is not None]
         policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
@@ -272,6 +289,32 @@ class Builder:
         except KeyFileError as error:
             raise MaterialError(f"{path}: {error}") from None
 
+    def _granting(self, keys: SessionKeys) -> Grants | None:
+        tables = self._config.samls
+        if not tables:
+            return None
+        try:
+            from mcpgate.identity.saml.terms import Assertions, load_saml
+        except ImportError:
+            missing = "needs signxml and lxml, which are not installed: pip install 'mcpgate[saml]'"
+            self._problems.append(self._config.problem(f"saml.{tables[0].name}.metadata", missing))
+            return None
+        known: dict[str, SamlTerms] = {}
+        for table in tables:
+            at = f"saml.{table.name}.metadata"
+            terms = self._attempt(at, partial(load_saml, self._reading, table))
+            if terms is None:
+                continue
+            other = known.setdefault(terms.provider.entity_id, terms)
+            if other is not terms:
+                twice = f"is of the same identity provider as saml.{other.name}.metadata"
+                self._problems.append(self._config.problem(at, twice))
+        granting = (
+            Granting(table.name, frozenset(table.routes) or None, table.scopes, table.lifetime)
+            for table in tables
+        )
+        return Grants(keys, {one.name: one for one in granting}, Assertions(tuple(known.values())))
+
     def _attempt(self, path: str, step: Callable[[], T]) -> T | None:
         try:
             return step()
@@ -305,7 +348,12 @@ class Builder:
         if public is not None:
             hosts.add(public.host)
         accepted = [issuer for issuer in issuers.values() if table.accepts(issuer.name)]
-        servers = (authorization_server(issuer) for issuer in accepted)
+        servers = servers_of(accepted)
+        grants = None
+        if public is not None and self._grants is not None:
+            grants = self._grants.at(table.accepts)
+            if grants is not None:
+                servers = (*servers, str(public))
         return ListenerTerms(
             table=table,
             profile=profile,
@@ -318,8 +366,9 @@ class Builder:
             origins=_origins(table),
             generation=self._number,
             public=public,
+            grants=grants,
             issuers=tuple(issuer.terms for issuer in accepted),
-            authorization_servers=tuple(dict.fromkeys(server for server in servers if server is not None)),
+            authorization_servers=servers,
         )
 
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:

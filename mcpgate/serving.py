@@ -25,6 +25,8 @@ from mcpgate.holds.desk import Desk, Offices
 from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuers import Issuers
+from mcpgate.identity.once import Once
+from mcpgate.identity.uses import APART
 from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
 from mcpgate.relay.declining import Declining
@@ -76,6 +78,7 @@ class Serving:
         self._credentials = self.force.credentials = Kept(reactor, self.force)
         self._idle = Idle(reactor, self.force)
         self._sweeps = Watch(reactor, self._idle.interval, self._idle.sweep)
+        self._noting = Watch(reactor, lambda: APART, self.note_uses)
         self._reactor = reactor
         self._drain: Drain | None = None
         # What is no longer configured, until the last of its exchanges is over.
@@ -83,7 +86,9 @@ class Serving:
         self._fading: list[Pool] = []
         self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
+        self.force.uses.begin(generation.config.gate.state)
         self._sweeps.start()
+        self._noting.start()
 
     def adopt(self, generation: Generation, sockets: Mapping[str, socket.socket]) -> None:
         """
@@ -113,6 +118,7 @@ class Serving:
             pool.terms = terms
             pools[key] = pool
         self._begin_to_count(generation)
+        self._begin_to_note(generation)
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
@@ -152,12 +158,24 @@ class Serving:
         for listening in self._all():
             listening.judge_streams()
 
+    def note_uses(self) -> None:
+        """Write down which tokens were used since the last time."""
+        for listening in self._all():
+            listening.note_uses()
+        self.force.uses.keep(self.force.wall(), self.force.readiness.now)
+
     def _begin_to_count(self, generation: Generation) -> None:
         force = self.force
         if generation.policy.budgets and force.ledger is None:
             force.ledger = Ledger(generation.config.gate.state)
         if force.ledger is not None and any(budget.counts for budget in generation.policy.budgets):
             force.ledger.begin()
+
+    def _begin_to_note(self, generation: Generation) -> None:
+        force = self.force
+        if generation.config.samls and force.once is None:
+            force.once = Once(generation.config.gate.state / "once")
+            force.once.begin()
 
     def reopen(self) -> None:
         """Go on in a new journal file, after the old one was moved away."""
@@ -179,6 +197,8 @@ class Serving:
         """Close everything, whatever is in flight."""
         force = self.force
         self._sweeps.stop()
+        self._noting.stop()
+        self.note_uses()
         self._idle.stop()
         self._declining.stop()
         self._issuers.stop()
@@ -192,9 +212,12 @@ class Serving:
         force.guards.close()
         if force.ledger is not None:
             force.ledger.close()
+        if force.once is not None:
+            force.once.stop()
 
     def status(self, problems: Iterable[str], source: Path | None) -> dict[str, Any]:
         """What is true now, as values that JSON can say."""
+        self.note_uses()
         return describe(self.force, self.listenings.values(), problems, source)
 
     def _all(self) -> Iterator[Listening]:

@@ -22,6 +22,7 @@ from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
+from mcpgate.identity.uses import last_uses, stamp
 from mcpgate.policy.doubts import doubts
 from mcpgate.relay.bound import Addresses, Bound, ListenError
 from mcpgate.sessions.keyfile import KeyFile, KeyFileError
@@ -29,6 +30,9 @@ from mcpgate.tls.selftest import self_test
 
 #: What became of a change that is no good.
 KEPT = "What was in force stays in force."
+
+#: Tokens whose last use C{status} shows, the latest first; C{mcpgate token list} has all.
+USES_SHOWN = 20
 
 #: Locked in the state directory by whoever decides about it; the journals have locks of their own.
 LOCK = "gate.lock"
@@ -189,6 +193,29 @@ class Standing:
             return str(error)
         self.problems.pop("tokens", None)
         return None
+
+    def tokens_taken_up(self) -> dict[str, Any]:
+        """That the tokens are in force, for whoever has changed them, and what is odd about them."""
+        facts: dict[str, Any] = {"tokens": len(self.tokens.all())}
+        strays = self.generation.strays(self.tokens, self._wall())
+        return {**facts, "token_doubts": list(strays)} if strays else facts
+
+    def of_tokens(self) -> dict[str, Any]:
+        """What C{status} shows of tokens: when they were used, and which are bound to what is not there."""
+        uses = last_uses(self.config.gate.state)
+        used = sorted(
+            ((uses[token.id], token) for token in self.tokens.all() if token.id in uses),
+            key=lambda each: each[0],
+            reverse=True,
+        )
+        return {
+            "tokens": len(self.tokens.all()),
+            "token_uses": [
+                {"name": token.name, "id": token.id, "used": stamp(seconds)}
+                for seconds, token in used[:USES_SHOWN]
+            ],
+            "token_doubts": list(self.generation.strays(self.tokens, self._wall())),
+        }
 
     def taken_up(self) -> dict[str, Any]:
         """Whether the files are in force as they are, for whoever has changed one of them."""

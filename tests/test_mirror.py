@@ -22,6 +22,9 @@ ELSEWHERE = {
     "holds/held.py": "holds/test_docket.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
+    # Every attack on assertions is one on their signatures.
+    "identity/saml/signature.py": "identity/saml/test_assertion.py",
+    "identity/saml/terms.py": "relay/test_granting.py",
     "identity/terms.py": "identity/test_claims.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
@@ -35,6 +38,7 @@ ELSEWHERE = {
     "config/tables/policy.py": "config/test_schema.py",
     "config/tables/route.py": "config/test_schema.py",
     "config/tables/rule.py": "config/test_schema.py",
+    "config/tables/saml.py": "config/test_schema.py",
     "config/tables/upstream.py": "config/test_schema.py",
     # What is sent by it.
     "relay/errand.py": "relay/test_farewell.py",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from mcpgate.cli.judged import judged
 from mcpgate.cli.online import visit
 from mcpgate.cli.text import cell, config_option, format_option, outline, show
 from mcpgate.generation import Generation
+from mcpgate.identity.issued import TokenFile, TokenFileError
 from mcpgate.policy.doubts import doubts
 
 
@@ -34,8 +37,19 @@ def command(config: Path, form: str, online: bool) -> None:
         complain(sentence)
     for doubt in doubts(generation.config, generation.policy):
         complain(f"warning: {doubt}")
+    for sentence in _of_tokens(generation):
+        complain(f"warning: {sentence}")
     if any(one.tried.refusal for one in visits):
         raise SystemExit(os.EX_UNAVAILABLE)
+
+
+def _of_tokens(generation: Generation) -> Sequence[str]:
+    """What is odd about issued tokens, if this gate has any and whoever asks may read them."""
+    try:
+        tokens = TokenFile(generation.config.gate.state / "tokens.json").load()
+    except TokenFileError as error:
+        return [] if isinstance(error.__cause__, PermissionError) else [str(error)]
+    return generation.strays(tokens, time.time())
 
 
 def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
@@ -51,6 +65,8 @@ def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
                 "require_pq": terms.profile.require_pq,
                 "client_certificates": terms.table.client_certificates,
                 "tokens": terms.table.tokens,
+                "certificate_and_token": terms.table.certificate_and_token,
+                "unsafe_anonymous": terms.table.unsafe_anonymous,
             }
             for terms in generation.listeners.values()
         ],

@@ -4,17 +4,42 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from mcpgate.cli.exits import Stop
+from mcpgate.cli.exits import Stop, complain
 from mcpgate.cli.state import state_options
 from mcpgate.cli.text import Written, format_option, show, table
 from mcpgate.config.units import read_duration
+from mcpgate.identity.bound import Bound
+from mcpgate.identity.denied import PROOF_ID, Denied
 from mcpgate.identity.issued import IssuedToken, TokenFile, TokenFileError
+from mcpgate.identity.uses import last_uses, stamp
 from mcpgate.ops.control import SOCKET, ControlError, ask
+
+_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+
+#: How long a token is good for: a day of work, or of a job that gets one in the morning. Whoever needs more
+#: says so, and 30 days (C{LIFETIME_MOST}) is the most there is.
+LIFETIME = "24h"
+#: For how long one proof of somebody else's is refused, whose end nobody here knows.
+PROOF_DENIED = "30d"
+#: For how long a subject is, new proofs and old: access tokens are good for an hour or a day.
+SUBJECT_DENIED = "24h"
+
+
+def _several(flag: str, name: str, what: str, help: str) -> Callable[[_Verb], _Verb]:
+    return click.option(flag, name, metavar=what, multiple=True, help=help)
+
+
+def _of_others(verb: _Verb) -> _Verb:
+    """Give a verb the options by which a subject of another issuer's is named."""
+    subject = click.option("--subject", metavar="SUBJECT", help="Somebody, as the issuer calls them.")
+    issuer = click.option("--issuer", metavar="NAME", help="Which issuer, by its name in the configuration.")
+    return issuer(subject(verb))
 
 
 @click.group("token", short_help="Issue, list and revoke bearer tokens for callers.")
@@ -27,10 +52,9 @@ def command() -> None:
 @click.option(
     "--lifetime",
     type=Written("DURATION", read_duration),
-    # A month: long enough to renew by habit, short enough for a leak to end by itself.
-    default="30d",
+    default=LIFETIME,
     show_default=True,
-    help="How long it is good for.",
+    help="How long it is good for, 30d at the most.",
 )
 @click.option(
     "--group",
@@ -39,11 +63,37 @@ def command() -> None:
     multiple=True,
     help="A group for rules to name (who = { group = ... }); may be given several times.",
 )
+@_several("--route", "routes", "ROUTE", "A route that it is good on, and no other.")
+@_several("--rule", "rules", "RULE", "A rule that may allow it something, and no other.")
+@_several("--address", "addresses", "NETWORK", "Where its caller connects from: an address or a network.")
+@_several("--certificate", "certificates", "NAME|SHA256", "The client certificate to be shown with it.")
+@_several("--scope", "scopes", "SCOPE", "What it may be used for, where a route or a rule demands that.")
 @state_options
 @format_option
-def issue(name: str, lifetime: float, groups: tuple[str, ...], state: Path, form: str) -> None:
-    """Issue a token to NAME and print it, this once."""
+def issue(
+    name: str,
+    lifetime: float,
+    groups: tuple[str, ...],
+    routes: tuple[str, ...],
+    rules: tuple[str, ...],
+    addresses: tuple[str, ...],
+    certificates: tuple[str, ...],
+    scopes: tuple[str, ...],
+    state: Path,
+    form: str,
+) -> None:
+    """Issue a token to NAME and print it, this once.
+
+    Bound to routes, rules, addresses or a client certificate (each option may be given several times) it is
+    of little use to whoever steals it.
+    """
     file = _opened(state)
+    try:
+        bound = Bound.to(
+            routes=routes, rules=rules, addresses=addresses, certificates=certificates, scopes=scopes
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     try:
         # Before the gate's first start there is no directory yet; it is made as the gate would.
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,7 +101,7 @@ def issue(name: str, lifetime: float, groups: tuple[str, ...], state: Path, form
         code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_CANTCREAT
         raise Stop(f"{state}: {error.strerror}", code) from error
     try:
-        token, text = file.issue(name, lifetime, time.time(), groups)
+        token, text = file.issue(name, lifetime, time.time(), groups, bound)
     except TokenFileError as error:
         raise _not_changed(error) from error
     _nudge(state)
@@ -59,11 +109,12 @@ def issue(name: str, lifetime: float, groups: tuple[str, ...], state: Path, form
         "id": token.id,
         "name": token.name,
         "groups": list(token.groups),
-        "expires": _day(token.expires),
+        "bound": _bound(token.bound),
+        "expires": stamp(token.expires),
         "token": text,
     }
     within = f", in {', '.join(token.groups)}" if token.groups else ""
-    click.echo(f"Token {token.id} for {token.name}{within}, good until {_day(token.expires)}.", err=True)
+    click.echo(f"Token {token.id} for {token.name}{within}, good until {stamp(token.expires)}.", err=True)
     click.echo("It is not kept and cannot be shown again:", err=True)
     show(facts, form, lambda: text)
 
@@ -72,38 +123,92 @@ def issue(name: str, lifetime: float, groups: tuple[str, ...], state: Path, form
 @state_options
 @format_option
 def list_tokens(state: Path, form: str) -> None:
-    """List what was issued; the tokens themselves are not kept."""
-    file = _opened(state)
-    now, tokens = time.time(), file.all()
-    facts = [
-        {
-            "id": token.id,
-            "name": token.name,
-            "groups": list(token.groups),
-            "created": _day(token.created),
-            "expires": _day(token.expires),
-            "state": _state(token, now),
-        }
-        for token in tokens
-    ]
-    heads = ("id", "name", "groups", "created", "expires", "state")
-    rows = [{**fact, "groups": " ".join(fact["groups"])}.values() for fact in facts]
+    """List what was issued, and what is denied of other issuers; the tokens themselves are not kept.
+
+    When a token was last used is up to a minute old.
+    """
+    known = _opened(state).load()
+    try:
+        uses = last_uses(state)
+    except OSError as error:
+        raise Stop(f"{state}: {error.strerror}", os.EX_NOPERM) from error
+    now = time.time()
+    facts = [_facts(token, uses, now) for token in known.all()]
+    facts += [_denied(one) for one in known.denied if now < one.until]
+    heads = ("id", "name", "groups", "bound", "created", "expires", "used", "state")
+    rows = [[_cell(fact[head]) for head in heads] for fact in facts]
     show(facts, form, lambda: table(rows, heads=heads) if facts else "No token was issued yet.")
 
 
 @command.command("revoke")
-@click.argument("id_or_name")
+@click.argument("id_or_name", required=False)
+@_of_others
+@click.option(
+    "--for",
+    "seconds",
+    type=Written("DURATION", read_duration),
+    help=f"How long what another issuer has issued is refused: as long as it could be good. "
+    f"[default: {PROOF_DENIED} for a proof, {SUBJECT_DENIED} for a subject]",
+)
 @state_options
-def revoke(id_or_name: str, state: Path) -> None:
-    """Revoke one token by its id, or all of a name's."""
-    file = _opened(state)
+def revoke(
+    id_or_name: str | None, issuer: str | None, subject: str | None, seconds: float | None, state: Path
+) -> None:
+    """Revoke one token by its id, or all of a name's. What is under way of it ends.
+
+    What another issuer has issued is refused from now on: one token, assertion or certificate by its id, as
+    "proof" of a record shows it, or all of a subject's with --issuer and --subject.
+    """
+    file, now = _opened(state), time.time()
+    denied = _meant(id_or_name, issuer, subject, now, seconds)
     try:
-        revoked = file.revoke(id_or_name, time.time())
+        ours = any(id_or_name in (token.id, token.name) for token in file.all())
+        if denied is not None and not ours:
+            file.deny(denied)
+            said = [f"Refused until {stamp(denied.until)}: {denied.told}."]
+        elif seconds is not None:
+            raise click.UsageError("--for is about what other issuers have issued: ours stays revoked")
+        else:
+            revoked = file.revoke(id_or_name or "", now)
+            said = [f"Token {token.id} for {token.name} is revoked." for token in revoked]
     except TokenFileError as error:
         raise _not_changed(error) from error
     _nudge(state)
-    for token in revoked:
-        click.echo(f"Token {token.id} for {token.name} is revoked.", err=True)
+    for sentence in said:
+        click.echo(sentence, err=True)
+
+
+@command.command("readmit")
+@click.argument("id", required=False)
+@_of_others
+@state_options
+def readmit(id: str | None, issuer: str | None, subject: str | None, state: Path) -> None:
+    """Take back that what another issuer has issued is refused. A token of the gate's own stays revoked."""
+    file = _opened(state)
+    denied = _meant(id, issuer, subject, time.time(), None)
+    if denied is None:
+        raise click.UsageError(f"{id!r} is no id of another issuer's proof")
+    try:
+        file.readmit(denied)
+    except TokenFileError as error:
+        raise _not_changed(error) from error
+    _nudge(state)
+    click.echo(f"Not refused any more: {denied.told}.", err=True)
+
+
+def _meant(
+    id: str | None, issuer: str | None, subject: str | None, now: float, seconds: float | None
+) -> Denied | None:
+    """What of another issuer's is meant, if it is."""
+    if (id is None) == (issuer is None) or (issuer is None) != (subject is None):
+        raise click.UsageError("name either an id (or a token's name), or --issuer and --subject")
+    if id is None:
+        kept = read_duration(SUBJECT_DENIED) if seconds is None else seconds
+        return Denied(now, now + kept, issuer=issuer, subject=subject)
+    if not PROOF_ID.fullmatch(id.lower()):
+        return None
+    kept = read_duration(PROOF_DENIED) if seconds is None else seconds
+    return Denied(now, now + kept, id=id.lower())
 
 
 def _opened(state: Path) -> TokenFile:
@@ -128,9 +233,14 @@ def _cause(error: Exception, otherwise: int) -> int:
 def _nudge(state: Path) -> None:
     """Have a running gate read the file at once; it looks by itself every C{gate.watch} otherwise."""
     try:
-        ask(state / SOCKET, "tokens")
+        answered = ask(state / SOCKET, "tokens")
     except ControlError:
-        pass
+        return
+    if "problem" in answered:
+        complain(f"warning: the running gate has not taken it up: {answered['problem']}")
+    doubts = answered.get("token_doubts")
+    for sentence in doubts if isinstance(doubts, list) else ():
+        complain(f"warning: {sentence}")
 
 
 def _state(token: IssuedToken, now: float) -> str:
@@ -139,5 +249,41 @@ def _state(token: IssuedToken, now: float) -> str:
     return "good" if now < token.expires else "expired"
 
 
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _facts(token: IssuedToken, uses: Mapping[str, float], now: float) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "groups": list(token.groups),
+        "bound": _bound(token.bound),
+        "created": stamp(token.created),
+        "expires": stamp(token.expires),
+        "used": stamp(uses[token.id]) if token.id in uses else None,
+        "state": _state(token, now),
+    }
+
+
+def _denied(one: Denied) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        # As the principal is called that it would be.
+        "name": None if one.id is not None else f"{one.issuer}/{one.subject}",
+        "issuer": one.issuer,
+        "subject": one.subject,
+        "groups": [],
+        "bound": {},
+        "created": stamp(one.since),
+        "expires": stamp(one.until),
+        "used": None,
+        "state": "denied",
+    }
+
+
+def _bound(bound: Bound) -> dict[str, list[str]]:
+    kinds = ("routes", "rules", "addresses", "certificates", "scopes")
+    return {kind: list(getattr(bound, kind)) for kind in kinds if getattr(bound, kind)}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{kind}={','.join(values)}" for kind, values in value.items())
+    return " ".join(value) if isinstance(value, list) else str(value or "")

@@ -67,6 +67,8 @@ def _files(config: Config) -> Iterator[Problem]:
         path = f"credential.{credential.name}"
         yield from _peer_files(config, path, credential)
         yield from _readable(config, f"{path}.assertion_key", credential.assertion_key)
+    for saml in config.samls:
+        yield from _readable(config, f"saml.{saml.name}.metadata", saml.metadata)
     for issuer in config.issuers:
         path = f"issuer.{issuer.name}"
         yield from _peer_files(config, path, issuer)

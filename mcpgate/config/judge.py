@@ -11,6 +11,7 @@ from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
 from mcpgate.config.judge_issuers import accepted, judge_issuers
+from mcpgate.config.judge_saml import judge_saml
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.policy.sought import NAMES
 from mcpgate.wire.oauth import WELL_KNOWN
@@ -31,12 +32,15 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for listener in drafts["listener"]:
         _client_certificates(listener)
         _balancers(listener)
-        issuers = bool(accepted(listener, drafts["issuer"])) or "issuer" in sheet.unread
+        # Assertions are for the URL of a token endpoint, and without a public_url there is none.
+        vouching = drafts["saml"] if listener.get("public_url") is not None else ()
+        issuers = bool(accepted(listener, [*drafts["issuer"], *vouching]))
+        issuers = issuers or not sheet.unread.isdisjoint(("issuer", "saml"))
         _somebody_is_asked(listener, issuers)
         _both_are_asked(listener, issuers)
     for issuer in drafts["issuer"]:
         _client_key(issuer)
-    judge_issuers(drafts, all_read="issuer" not in sheet.unread)
+    judge_issuers(drafts, all_read=sheet.unread.isdisjoint(("issuer", "saml")))
     for upstream in drafts["upstream"]:
         _client_key(upstream)
         if "credential" in upstream.inner:
@@ -57,6 +61,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     if all(routes) and "route" not in sheet.unread:
         for rule in (*drafts["rule"], *drafts["budget"]):
             _is_about_routes(rule, routes)
+    judge_saml(sheet, drafts, routes if all(routes) and "route" not in sheet.unread else ())
     detectors = [*sorted(NAMES), *(str(detector.get("name") or "") for detector in drafts["detector"])]
     for detector in drafts["detector"]:
         _detector(detector)

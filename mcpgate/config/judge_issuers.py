@@ -36,7 +36,8 @@ def judge_issuers(drafts: Mapping[str, Sequence[Draft]], *, all_read: bool) -> N
         _asked_about_tokens(issuer)
         if not issuer.unsound:
             _whole(issuer)
-    names = [str(issuer.get("name") or "") for issuer in drafts["issuer"]]
+    # Whoever vouches by assertions is an issuer to rules and listeners.
+    names = [str(one.get("name") or "") for one in (*drafts["issuer"], *drafts["saml"])]
     for listener in drafts["listener"]:
         if all_read and all(names):
             _named(listener, names)

@@ -19,6 +19,7 @@ from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.policy import BudgetTable, DetectorTable
 from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.rule import RuleTable
+from mcpgate.config.tables.saml import SamlTable
 from mcpgate.config.tables.upstream import UpstreamTable
 
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
@@ -30,6 +31,7 @@ REPEATED: Mapping[str, type] = {
     "credential": CredentialTable,
     "route": RouteTable,
     "rule": RuleTable,
+    "saml": SamlTable,
     "detector": DetectorTable,
     "budget": BudgetTable,
 }
@@ -60,6 +62,7 @@ class Config:
     credentials: tuple[CredentialTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
+    samls: tuple[SamlTable, ...] = ()
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

@@ -226,7 +226,7 @@ class Policy:
     @cached_property
     def regard(self) -> Regard:
         """What rules and budgets look at in callers."""
-        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets)]
+        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets), *self.others]
         scopes = frozenset(scope for rule in self.rules for scope in rule.scopes)
         handshake = any(rule.inbound is not None for rule in self.rules)
         return Regard.of(whos, handshake=handshake, scopes=scopes)
@@ -235,8 +235,6 @@ class Policy:
         """The scopes that rules about a route demand."""
         firm = (rule for rule in self.rules if rule.covers(route) and not rule.shadow)
         return frozenset(scope for rule in firm for scope in rule.scopes)
-        whos = [*(rule.who for rule in self.rules), *(budget.who for budget in self.budgets), *self.others]
-        return Regard.of(whos, handshake=any(rule.inbound is not None for rule in self.rules))
 
     def callers(self, caller: Caller) -> Callers:
         """The class of a caller."""

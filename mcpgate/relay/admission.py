@@ -15,6 +15,7 @@ from mcpgate.evidence.record import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Presented
+from mcpgate.identity.granted import granted_token
 from mcpgate.identity.issued import NOT_FOREIGN, foreign_token
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
@@ -54,6 +55,7 @@ FAILURES = frozenset(
         Reason.AUTH_BINDING,
         Reason.AUTH_PLACE,
         Reason.AUTH_REPLAYED,
+        Reason.AUTH_ASSERTION,
     }
 )
 
@@ -343,6 +345,10 @@ def _proved(
     if both and shown is None:
         # Those who came before it was demanded; the handshake lets in nobody without one.
         return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
+    if authorization is not None and terms.grants is not None:
+        granted = granted_token(authorization)
+        if granted is not None:
+            return terms.grants.judge(granted, presented.route, now)
     if authorization is not None and terms.issuers and accepts.issuers is not None:
         bearer = foreign_token(authorization)
         if bearer is not None:

@@ -16,7 +16,10 @@ from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk
 from mcpgate.holds.office import Office
 from mcpgate.identity.accepts import Accepts
+from mcpgate.identity.once import Once
+from mcpgate.identity.uses import Uses
 from mcpgate.relay.crowd import Crowd
+from mcpgate.relay.throttle import Throttle
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.tasks import Tasks
 from mcpgate.tls.readiness import Readiness
@@ -52,6 +55,8 @@ class InForce:
         self.generation = generation
         self.accepts = accepts
         self.pools: dict[tuple[str, bytes], Pool] = {}
+        #: Which tokens are in use.
+        self.uses = Uses()
         #: Everybody who is connected, and what was refused.
         self.crowd = Crowd()
         #: The sessions that we know, of callers up to 2025-11-25.
@@ -62,6 +67,10 @@ class InForce:
         self.declining: Declining | None = None
         #: Where budgets are counted, once there is one.
         self.ledger: Ledger | None = None
+        #: Which assertions were used; without it, none can be.
+        self.once: Once | None = None
+        #: How many assertions of all callers together were forged, as that costs us more than them.
+        self.forged = Throttle()
         #: Which tool made which task; without it, no task can be asked for.
         self.tasks: Tasks | None = None
         #: The tokens that upstreams are shown; without it there are none.

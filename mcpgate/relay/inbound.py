@@ -276,6 +276,14 @@ class Inbound:
         if refusal is not None:
             exchange.revoke(refusal)
 
+    def note_use(self) -> None:
+        """Have it known who uses the connection, or has since that was last asked of all."""
+        exchange, uses = self._exchange, self.force.uses
+        if exchange is not None and exchange.admission is not None:
+            uses.note(exchange.admission.principal)
+        if self._last is not None and self._began > uses.since:
+            uses.note(self._last[2].principal)
+
     def cut(self) -> None:
         """End the connection so that the caller sees a truncated answer."""
         self._exchange = None
@@ -371,6 +379,7 @@ class Inbound:
             found = self._heads.get(buffer[:begin] + buffer[after:end]) if size else None
             if found is not None and size <= limits.body_size and self._still_good(found[2]):
                 self._last = found
+                self.force.uses.note(found[2].principal)
                 return self._admitted(found[2], size, buffer[end:])
         head = read_request_head(buffer[:end])
         if isinstance(head, Refusal):
@@ -384,6 +393,8 @@ class Inbound:
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
+            # Whoever was let in before may be who is refused now, and no use is to be made of that.
+            self._last = None
             self._refuse_head(head, admission)
             return True
         if isinstance(admission, Preflight):
@@ -393,6 +404,7 @@ class Inbound:
             return True
         if isinstance(admission, Own):
             return self._expect(admission, head.length)
+        self.force.uses.note(admission.principal)
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
@@ -454,6 +466,10 @@ class Inbound:
     def failing(self) -> int:
         """Its caller failed to prove something: 0, or how many seconds it is too much for."""
         return self._listening.failing(self.source)
+
+    def spent(self) -> bool:
+        """Whether its caller has failed as often as it may."""
+        return self._listening.spent(self.source)
 
     def _still_good(self, known: Admission | Own) -> bool:
         force = self.force

@@ -137,6 +137,11 @@ class Listening:
         for connection in list(self.connections):
             connection.judge_again()
 
+    def note_uses(self) -> None:
+        """Have it known who uses connections."""
+        for connection in self.connections:
+            connection.note_use()
+
     def retire(self) -> None:
         """This listener is no longer configured: its connections end with what is in flight."""
         self.retired = True
@@ -157,6 +162,7 @@ class Listening:
 
     def gone(self, connection: Inbound) -> None:
         """A connection is over, but for what its caller has not read yet."""
+        connection.note_use()
         self.connections.discard(connection)
         if connection.stream.unsent:
             self._leaving = {connection.stream, *(stream for stream in self._leaving if stream.unsent)}
@@ -247,6 +253,12 @@ class Listening:
         limits = self.limits
         throttle = self.force.crowd.throttle
         return throttle.fail(source, monotonic(), limits.failures, limits.failures_period)
+
+    def spent(self, source: str) -> bool:
+        """Whether the next failure of a caller would be too much."""
+        limits = self.limits
+        throttle = self.force.crowd.throttle
+        return throttle.spent(source, monotonic(), limits.failures, limits.failures_period)
 
     def writable(self) -> None:
         """Never asked for."""

@@ -15,8 +15,9 @@ from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
+from mcpgate.relay.granting import FORM_MOST, grant
 from mcpgate.wire.http import RequestHead
-from mcpgate.wire.oauth import resource_metadata, resource_paths
+from mcpgate.wire.oauth import SERVER, resource_metadata, resource_paths, server_metadata
 
 if TYPE_CHECKING:
     from mcpgate.relay.exchange import Exchange
@@ -97,6 +98,11 @@ def place_at(
 
 
 def _find(path: bytes, host: str, terms: ListenerTerms, generation: Generation) -> Place | None:
+    if terms.grants is not None:
+        if path == terms.table.token_endpoint.encode():
+            return TokenEndpoint()
+        if path == SERVER.encode():
+            return ServerMetadata()
     paths = resource_paths(path.decode("ascii"))
     if paths is not None and terms.authorization_servers:
         route = _about(paths, host, generation)
@@ -135,3 +141,42 @@ class ResourceMetadata:
             bound=table.bound,
         )
         return Served(answer.own_bytes(200, said, b"max-age=%d" % KEPT))
+
+
+@frozen(eq=False)
+class ServerMetadata:
+    """What clients must know of the gate as the authorization server that it is for SAML (RFC 8414)."""
+
+    route: RouteTerms | None = None
+    name = "server-metadata"
+    methods = (b"GET", b"HEAD")
+    most = 0
+
+    def serve(self, own: Own, body: bytes, exchange: Exchange) -> Served:
+        """The document."""
+        assert own.terms.grants is not None
+        scopes = {scope for one in own.terms.grants.granting.values() for scope in one.scopes}
+        said = server_metadata(
+            str(own.terms.public), own.terms.resource(own.host, own.terms.table.token_endpoint), scopes
+        )
+        return Served(answer.own_bytes(200, said, b"max-age=%d" % KEPT))
+
+
+@frozen(eq=False)
+class TokenEndpoint:
+    """Where an assertion becomes a token (C{relay.granting})."""
+
+    route: RouteTerms | None = None
+    name = "token"
+    methods = (b"POST",)
+    most = FORM_MOST
+
+    def serve(self, own: Own, body: bytes, exchange: Exchange) -> Served | Refusal:
+        """Judge it, and answer as RFC 6749 says."""
+        inbound = exchange.inbound
+        if inbound.spent():
+            # Before anything is computed: whoever fails so often must not keep us busy.
+            detail = "too many failures of this address came before it"
+            return Refusal(Reason.LIMIT_FAILURES, detail, inbound.failing() or 1)
+        found = grant(own.head, body, own.host, own.terms, own.generation, inbound.force)
+        return Served(answer.own_bytes(found.status, found.said, b"no-store"), found.refusal, found.principal)

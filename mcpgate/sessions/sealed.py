@@ -95,6 +95,10 @@ class SessionKeys:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def all(self) -> tuple[SessionKey, ...]:
+        """The keys in the order of their creation, to derive others from."""
+        return self._keys
+
     def seals(self, now: float) -> SessionKey:
         """The key that seals now: the newest one that is ripe, else the one known longest.
 
@@ -117,7 +121,7 @@ class SessionKeys:
         inside = _SECONDS.pack(now) + upstream_id
         bound = _bound(kind, principal.how, principal.name, place)
         sealed = self._ciphers[key.id].encrypt(nonce, inside, bound)
-        return _encoded(key.id + nonce + sealed)
+        return encoded(key.id + nonce + sealed)
 
     def unseal(
         self, sealed: bytes, principal: Principal, place: bytes, now: float, *, kind: Kind = "session"
@@ -135,7 +139,7 @@ class SessionKeys:
         self, sealed: bytes, principal: Principal, place: bytes, *, kind: Kind = "session"
     ) -> Session | None:
         """As L{unseal}, but also when the session is over: to end it at the upstream, and nothing else."""
-        raw = _decoded(sealed)
+        raw = decoded(sealed, _SEALED_MOST)
         cipher = self._ciphers.get(raw[:KEY_ID_SIZE])
         if cipher is None or len(raw) < _LEAST:
             return None
@@ -188,9 +192,9 @@ def _bound(kind: Kind, how: str, name: str, place: bytes) -> bytes:
     return b"".join(b"%d:%b" % (len(part), part) for part in parts)
 
 
-def _decoded(sealed: bytes) -> bytes:
-    """The bytes of a sealed text; none if it is not written exactly as we write one."""
-    if len(sealed) > _SEALED_MOST:
+def decoded(sealed: bytes, most: int) -> bytes:
+    """The bytes of a sealed text; none if it is not written exactly as we write one, or is longer."""
+    if len(sealed) > most:
         return b""
     try:
         raw = a2b_base64(sealed.translate(_FROM_URL) + b"=" * (-len(sealed) % 4))
@@ -198,8 +202,9 @@ def _decoded(sealed: bytes) -> bytes:
         return b""
     # Readers of base64 pass over what is none of it, and the last character has spare bits: a session
     # would have many names.
-    return raw if _encoded(raw) == sealed else b""
+    return raw if encoded(raw) == sealed else b""
 
 
-def _encoded(raw: bytes) -> bytes:
+def encoded(raw: bytes) -> bytes:
+    """Base64url without padding."""
     return b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL)

@@ -46,7 +46,7 @@ class Recorded:
     @ivar outbound: The upstream's; C{None} also where none was needed.
     @ivar masked: The detectors that have masked something of it, or of its answer.
     @ivar issuer: Who vouched for the caller, and C{subject}: what it is to that issuer.
-    @ivar vouched: Whether the record says so at all: those that were written before there were issuers do not.
+    @ivar vouched: Whether the record says so at all: those from before there were issuers do not.
     """
 
     id: str

@@ -1,8 +1,9 @@
 """What rules would say today of what a journal has on record.
 
-A record has no arguments, and of a caller only its name, its proof and who vouched for it. Where rules look at what is not there,
-the verdict is looked for twice: as if all of it spoke for the call, and as if all of it spoke against it.
-Only if both come out the same is it known; else it is undecidable, and never guessed.
+A record has no arguments, and of a caller only its name, its proof and who vouched for it. Where rules
+look at what is not there, the verdict is looked for twice: as if all of it spoke for the call, and as if
+all of it spoke against it. Only if both come out the same is it known; else it is undecidable, and never
+guessed.
 """
 
 from __future__ import annotations

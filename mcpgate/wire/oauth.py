@@ -14,6 +14,10 @@ from attrs import frozen
 #: All that stands here is the gate's own (RFC 8615), and no route can.
 WELL_KNOWN = "/.well-known/"
 RESOURCE = "/.well-known/oauth-protected-resource"
+#: Of a server that is called by the origin of its URL, as a gate is (RFC 8414 section 3).
+SERVER = "/.well-known/oauth-authorization-server"
+#: RFC 7522 section 2.1.
+SAML_GRANT = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 
 
 #: The scheme of challenges where there is no metadata to lead to.
@@ -89,4 +93,22 @@ def resource_metadata(
         said["scopes_supported"] = known
     if bound:
         said["tls_client_certificate_bound_access_tokens"] = True
+    return said
+
+
+def server_metadata(issuer: str, token_endpoint: str, scopes: Iterable[str]) -> dict[str, object]:
+    """
+    The metadata of an authorization server that exchanges assertions and does nothing else (RFC 8414
+    section 2). Clients need not prove themselves: the assertion speaks for its subject.
+    """
+    said: dict[str, object] = {
+        "issuer": issuer,
+        "token_endpoint": token_endpoint,
+        "grant_types_supported": [SAML_GRANT],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "response_types_supported": [],
+    }
+    known = sorted(set(scopes))
+    if known:
+        said["scopes_supported"] = known
     return said

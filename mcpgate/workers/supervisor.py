@@ -246,7 +246,7 @@ class Supervisor(Service):
             if tokens != self._told:
                 self._told = tokens
                 await gatherResults([Deferred.fromCoroutine(seat.tokens()) for seat in self.seats])
-            return {"tokens": len(tokens.all())}
+            return self.standing.tokens_taken_up()
         finally:
             self._telling.release()
 
@@ -394,7 +394,7 @@ class Supervisor(Service):
             "generation": standing.generation.number,
             "problem": "\n".join((*standing.told(), *_told(self.seats))) or None,
             "configuration": str(self.config.source),
-            "tokens": len(standing.tokens.all()),
+            **standing.of_tokens(),
         }
         nothing = {"limits": asdict(self.config.limits), "listeners": [], "upstreams": []}
         spare = self._spare.pid if self._spare is not None and self._spare.ready else None

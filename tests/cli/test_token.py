@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
+from mcpgate.identity.uses import stamp
 from mcpgate.ops.control import ask
 from mcpgate.reasons import Reason, Refusal
 from tests.cli.conftest import Run, Start, control
@@ -32,7 +33,7 @@ def test_a_token_for_programs_is_one_document(run: Run, config: Path) -> None:
     """C{--format json} has what is needed to store it and to revoke it."""
     said = run("token", "issue", "ci", "--format", "json", "--config", config)
     facts = json.loads(said.stdout)
-    assert set(facts) == {"id", "name", "groups", "expires", "token"}
+    assert set(facts) == {"id", "name", "groups", "bound", "expires", "token"}
     (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
     assert {key: listed[key] for key in ("id", "name", "expires")} == {
         key: facts[key] for key in ("id", "name", "expires")
@@ -100,9 +101,96 @@ def test_a_revoked_token_is_refused(run: Run, config: Path) -> None:
     assert "revoked" in run("token", "list", "--config", config).stdout
 
 
+def test_a_token_is_good_for_a_day_unless_it_is_said_and_for_a_month_at_the_most(
+    run: Run, config: Path
+) -> None:
+    """It has an end in any case."""
+    said = run("token", "issue", "ci", "--format", "json", "--config", config)
+    (token,) = tokens(config).all()
+    assert token.expires - token.created == 86400.0
+    assert json.loads(said.stdout)["expires"] == stamp(token.expires)
+    assert run("token", "issue", "ci", "--lifetime", "30d", "--config", config).returncode == os.EX_OK
+    said = run("token", "issue", "ci", "--lifetime", "31d", "--config", config)
+    assert said.returncode == os.EX_USAGE and "30 days" in said.stderr
+
+
+def test_a_token_may_be_bound(run: Run, config: Path) -> None:
+    """To several of each kind; the list shows it, for people and for programs."""
+    words = ["--route", "git", "--route", "hub", "--rule", "read", "--address", "10.1.0.0/16"]
+    words += ["--certificate", "CI.example", "--certificate", "AB:" * 31 + "AB", "--scope", "mcp"]
+    said = run("token", "issue", "ci", *words, "--format", "json", "--config", config)
+    bound = {
+        "routes": ["git", "hub"],
+        "rules": ["read"],
+        "addresses": ["10.1.0.0/16"],
+        "certificates": ["ab" * 32, "ci.example"],
+        "scopes": ["mcp"],
+    }
+    assert json.loads(said.stdout)["bound"] == bound
+    (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    assert (listed["bound"], listed["used"]) == (bound, None)
+    assert "routes=git,hub rules=read" in run("token", "list", "--config", config).stdout
+    for bad in (["--address", "10.1.0.1/16"], ["--certificate", "*.example"], ["--route", "a b"]):
+        said = run("token", "issue", "ci", *bad, "--config", config)
+        assert (said.returncode, said.stdout) == (os.EX_USAGE, "")
+
+
+def test_what_a_token_is_bound_to_and_is_not_there_is_told(run: Run, config: Path) -> None:
+    """By C{check}; such a token is still bound."""
+    run("token", "issue", "ci", "--route", "nowhere", "--config", config)
+    said = run("check", "--config", config)
+    assert said.returncode == os.EX_OK
+    assert "of ci is bound to the route nowhere, which there is not" in said.stderr
+
+
+def test_what_another_issuer_has_issued_can_be_revoked_too(run: Run, config: Path) -> None:
+    """By the id that records show, or all of a subject's; and readmitted."""
+    proof = "ab" * 32
+    assert run("token", "revoke", proof.upper(), "--config", config).returncode == os.EX_OK
+    subject = ("--issuer", "okta", "--subject", "00u1")
+    said = run("token", "revoke", *subject, "--for", "2h", "--config", config)
+    assert said.returncode == os.EX_OK and "'00u1' of okta" in said.stderr
+    known = tokens(config).load()
+    ada = Principal("okta/00u1", "jwt", "cd" * 32, None, issuer="okta", subject="00u1")
+    other = Principal("okta/x", "jwt", proof, None, issuer="okta", subject="x")
+    now = time.time()
+    assert known.denies(ada, now) is not None and known.denies(other, now) is not None
+    assert known.denies(ada, now + 7201) is None and known.denies(other, now + 29 * 86400) is not None
+    listed = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    assert [(one["id"], one["name"], one["state"]) for one in listed] == [
+        (proof, None, "denied"),
+        (None, "okta/00u1", "denied"),
+    ]
+    assert run("token", "readmit", *subject, "--config", config).returncode == os.EX_OK
+    assert run("token", "readmit", proof, "--config", config).returncode == os.EX_OK
+    assert list(tokens(config).load().denied) == []
+
+
+def test_the_list_shows_when_a_token_was_last_used(run: Run, config: Path) -> None:
+    """As the workers of the gate have written it down."""
+    run("token", "issue", "ci", "--config", config)
+    state = config.parent / "state"
+    (token,) = tokens(config).all()
+    (state / "uses").mkdir()
+    (state / "uses" / token.id).touch()
+    os.utime(state / "uses" / token.id, (86400.0, 86400.0))
+    (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    assert listed["used"] == "1970-01-02T00:00:00Z"
+    assert "1970-01-02T00:00:00Z" in run("token", "list", "--config", config).stdout
+
+
 def test_requests_that_make_no_sense_are_usage_errors(run: Run, config: Path) -> None:
     """A bad name, a bad lifetime and an unknown token each end with 64."""
-    for words in (("issue", "two words"), ("issue", "ci", "--lifetime", "30"), ("revoke", "nobody")):
+    for words in (
+        ("issue", "two words"),
+        ("issue", "ci", "--lifetime", "30"),
+        ("revoke", "nobody"),
+        ("revoke",),
+        ("revoke", "--issuer", "okta"),
+        ("revoke", "ab" * 32, "--issuer", "okta", "--subject", "x"),
+        ("readmit", "nobody"),
+        ("readmit", "ab" * 32),
+    ):
         said = run("token", *words, "--config", config)
         assert (said.returncode, said.stdout) == (os.EX_USAGE, "")
 

@@ -13,7 +13,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcpgate.identity.issued import IssuedToken, IssuedTokens, TokenFile, TokenFileError
+from mcpgate.identity.bound import UNBOUND, Bound, Presented
+from mcpgate.identity.denied import Denied
+from mcpgate.identity.issued import (
+    DENIED_MOST,
+    LIFETIME_MOST,
+    IssuedToken,
+    IssuedTokens,
+    TokenFile,
+    TokenFileError,
+)
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 
@@ -157,6 +166,16 @@ def test_a_token_without_an_end_cannot_be_issued(tmp_path: Path, lifetime: float
         file(tmp_path).issue("ci", lifetime, NOW)
 
 
+def test_a_token_is_good_for_a_month_at_the_most(tmp_path: Path) -> None:
+    """One that was issued for longer before there was a bound keeps what it was given."""
+    with pytest.raises(TokenFileError, match="30 days at the most"):
+        file(tmp_path).issue("ci", LIFETIME_MOST + 1, NOW)
+    token, _ = file(tmp_path).issue("ci", LIFETIME_MOST, NOW)
+    assert token.expires == NOW + LIFETIME_MOST
+    old = IssuedTokens({ID: IssuedToken(ID, "ci", HASH, NOW, NOW + 10 * LIFETIME_MOST)})
+    assert reason(b"Bearer " + TEXT, IssuedTokens.from_bytes(old.to_bytes()), NOW + 2 * LIFETIME_MOST) is None
+
+
 def test_no_file_means_no_tokens(tmp_path: Path) -> None:
     assert file(tmp_path).all() == ()
 
@@ -177,6 +196,12 @@ def broken() -> dict[str, object]:
         "no tokens": {"version": 1},
         "another version": good() | {"version": 3},
         "another key": good() | {"more": 1},
+        "another key of a token": with_token(route="git"),
+        "a binding that we do not know": with_token(bound={"route": ["git"]}),
+        "a malformed binding": with_token(bound={"addresses": ["10.0.0.1/8"]}),
+        "a denial of nothing": good() | {"denied": [{"since": 0, "until": 1}]},
+        "a denial of both": good()
+        | {"denied": [{"since": 0, "until": 1, "id": HASH, "issuer": "x", "subject": "y"}]},
         "a list": [],
         "twice the same id": {"version": 1, "tokens": [*good()["tokens"]] * 2},  # type: ignore[misc]
         "an upper-case hash": with_token(sha256=HASH.upper()),
@@ -293,3 +318,114 @@ def test_groups_that_cannot_stand_in_records_are_refused(tmp_path: Path, groups:
         broken = TOKENS.to_bytes().replace(b'"groups": []', b'"groups": ' + json.dumps(groups).encode())
         with pytest.raises(TokenFileError, match="group is malformed"):
             IssuedTokens.from_bytes(broken)
+
+
+# What tokens are bound to.
+
+
+def test_a_bound_token_is_for_where_it_is_bound_to(tmp_path: Path) -> None:
+    """Which is told only to who knows its secret; its rules and scopes go with its principal."""
+    bound = Bound.to(routes=["git"], rules=["read"], scopes=["mcp"])
+    _, text = file(tmp_path).issue("ci", 60, NOW, bound=bound)
+    tokens = file(tmp_path).load()
+    good = f"Bearer {text}".encode()
+    found = tokens.judge(good, NOW, Presented("git"))
+    assert isinstance(found, Principal) and (found.rules, found.scopes) == ({"read"}, {"mcp"})
+    for presented in (Presented("hub"), Presented()):
+        refusal = tokens.judge(good, NOW, presented)
+        assert isinstance(refusal, Refusal) and refusal.reason is Reason.AUTH_PLACE
+        assert text[-43:] not in refusal.detail
+    assert reason(good[:-1] + (b"A" if good[-1:] != b"A" else b"E"), tokens) is Reason.AUTH_INVALID
+
+
+def test_only_tokens_that_are_bound_to_addresses_ask_for_one(tmp_path: Path) -> None:
+    """What is good from anywhere is remembered for all connections."""
+    file(tmp_path).issue("ci", 60, NOW, bound=Bound.to(routes=["git"]))
+    tokens = file(tmp_path).load()
+    assert not tokens.by_address
+    near, _ = file(tmp_path).issue("near", 60, NOW, bound=Bound.to(addresses=["10.0.0.0/8"]))
+    tokens = file(tmp_path).load()
+    assert tokens.by_address
+    for token in tokens.all():
+        by_address = tokens.is_by_address(Principal(token.name, "token", token.id, None))
+        assert by_address is (token.name == "near")
+    assert not tokens.is_by_address(Principal("near", "jwt", near.id, None))
+
+
+def test_a_file_is_of_the_first_form_wherever_that_says_it_all(tmp_path: Path) -> None:
+    """A gate of before reads it then, and no other: it would take a bound token for an unbound one."""
+    file(tmp_path).issue("ci", 60, NOW)
+    raw = json.loads((tmp_path / "tokens.json").read_bytes())
+    assert raw["version"] == 1 and set(raw) == {"version", "tokens"}
+    assert set(raw["tokens"][0]) == {"id", "name", "sha256", "created", "expires", "revoked", "groups"}
+    file(tmp_path).issue("git", 60, NOW, bound=Bound.to(routes=["git"]))
+    raw = json.loads((tmp_path / "tokens.json").read_bytes())
+    assert (raw["version"], raw["tokens"][1]["bound"]) == (2, {"routes": ["git"]})
+    assert "bound" not in raw["tokens"][0]
+    tokens = file(tmp_path).load()
+    assert tokens == IssuedTokens.from_bytes(tokens.to_bytes())
+    assert [token.bound for token in tokens.all()] == [UNBOUND, Bound(routes=("git",))]
+
+
+def test_what_good_tokens_are_bound_to_and_is_not_there_is_told(tmp_path: Path) -> None:
+    """Of those that are over nobody wants to hear."""
+    for name in ("ci", "gone"):
+        file(tmp_path).issue(name, 60, NOW, bound=Bound.to(routes=["old"]))
+    file(tmp_path).revoke("gone", NOW)
+    tokens = file(tmp_path).load()
+    (said,) = tokens.strays({"git"}, set(), False, NOW)
+    assert said.endswith("of ci is bound to the route old, which there is not")
+    assert tokens.strays({"old"}, set(), False, NOW) == ()
+    assert tokens.strays({"git"}, set(), False, NOW + 60) == ()
+
+
+# What others have issued.
+
+PROOF = "ab" * 32
+ADA = Principal("okta/ada", "jwt", PROOF, None, issuer="okta", subject="ada")
+
+
+def test_what_others_have_issued_is_denied_until_it_is_over(tmp_path: Path) -> None:
+    """And forgotten at the next change after that."""
+    file(tmp_path).deny(Denied(NOW, NOW + 10, id=PROOF))
+    file(tmp_path).deny(Denied(NOW, NOW + 99, issuer="okta", subject="bob"))
+    file(tmp_path).deny(Denied(NOW + 1, NOW + 20, id=PROOF))
+    tokens = file(tmp_path).load()
+    assert json.loads(tokens.to_bytes())["version"] == 2
+    assert [one.until for one in tokens.denied] == [NOW + 99, NOW + 20]
+    assert tokens.denies(ADA, NOW + 15) is not None and tokens.revokes(ADA, NOW + 15) is not None
+    assert tokens.denies(ADA, NOW + 20) is None
+    file(tmp_path).issue("ci", 60, NOW + 30)
+    assert [one.subject for one in file(tmp_path).load().denied] == ["bob"]
+    file(tmp_path).readmit(Denied(NOW + 30, NOW + 31, issuer="okta", subject="bob"))
+    assert list(file(tmp_path).load().denied) == []
+    with pytest.raises(TokenFileError, match="is not revoked here"):
+        file(tmp_path).readmit(Denied(NOW, NOW + 1, id=PROOF))
+
+
+@pytest.mark.parametrize(
+    "denied",
+    [
+        Denied(NOW, NOW + 1),
+        Denied(NOW, NOW + 1, id="x"),
+        Denied(NOW, NOW, id=PROOF),
+        Denied(NOW, NOW + DENIED_MOST + 1, id=PROOF),
+        Denied(NOW, float("nan"), id=PROOF),
+    ],
+)
+def test_a_denial_of_nothing_or_for_ever_is_an_error(tmp_path: Path, denied: Denied) -> None:
+    with pytest.raises(TokenFileError, match=r"cannot be revoked|at the most"):
+        file(tmp_path).deny(denied)
+    assert not (tmp_path / "tokens.json").exists()
+
+
+def test_what_was_revoked_is_told_from_what_is_over(tmp_path: Path) -> None:
+    """A token that is not in the file any more is as good as revoked."""
+    ci, _ = file(tmp_path).issue("ci", 60, NOW)
+    principal = Principal("ci", "token", ci.id, ci.expires)
+    assert file(tmp_path).load().revokes(principal, NOW + 61) is None
+    file(tmp_path).revoke("ci", NOW)
+    refusal = file(tmp_path).load().revokes(principal, NOW)
+    assert refusal is not None and refusal.reason is Reason.AUTH_REVOKED
+    assert IssuedTokens().revokes(principal, NOW) is not None
+    assert IssuedTokens().revokes(ADA, NOW) is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from mcpgate.identity.bound import Bound
 from mcpgate.identity.issued import TokenFile
 from mcpgate.relay import inbound
 from mcpgate.relay.heads import HEAD_MOST, Heads
@@ -64,6 +66,30 @@ def test_a_head_is_not_good_for_a_connection_that_was_opened_for_another_name(wo
         assert caller.post(call("get_x")).json()[0] == 421
     with world.caller() as caller:
         assert caller.post(call("get_x")).json()[0] == 200
+
+
+def test_a_token_that_is_bound_to_addresses_is_judged_for_each_connection(world: World) -> None:
+    """From another address the same head is refused, also right after it was good; others share as ever."""
+    bound = Bound.to(addresses=["127.0.0.1"])
+    ours, theirs = world.token, world.issued_file.issue("near", 60.0, time.time(), bound=bound)[1]
+    world.start()
+    shared = world.listening.heads
+
+    def status(source: str) -> int:
+        with world.caller(source=source) as caller:
+            first = int(caller.post(call("get_x")).json()[0])
+            # What is refused ends the connection.
+            assert first == 401 or caller.post(call("get_x", id=22)).json()[0] == first
+            return first
+
+    world.token = theirs
+    assert [status(source) for source in ("127.0.0.1", "127.0.0.2", "127.0.0.1")] == [200, 401, 200]
+    assert not shared
+    world.token = ours
+    assert [status(source) for source in ("127.0.0.1", "127.0.0.2")] == [200, 200]
+    assert len(shared) == 1
+    refused = [record for record in world.records("close") if record["reason"] == "auth.place"]
+    assert len(refused) == 1
 
 
 def test_a_token_that_is_revoked_is_not_remembered_as_good(world: World) -> None:

@@ -85,7 +85,8 @@ class ListenerTable:
         "Accept bearer tokens that this gate issued.", forms.switch(), default=True, example="false"
     )
     issuers: tuple[str, ...] | None = option(
-        "The issuers whose tokens are accepted here, by their names; all that there are, if left out. "
+        "The issuers whose tokens are accepted here, and the [[saml]] tables for whose assertions tokens are "
+        "granted, by their names; all that there are, if left out. "
         "\"none\" accepts none.",
         forms.many(forms.name(), lone=True),
         default=None,
@@ -97,6 +98,12 @@ class ListenerTable:
         forms.switch(),
         default=False,
         example="true",
+    )
+    token_endpoint: str = option(
+        "Path at which SAML assertions are exchanged for tokens, where a [[saml]] is configured.",
+        forms.path(),
+        default="/token",
+        example='"/oauth/token"',
     )
     proxy_from: tuple[IPv4Network | IPv6Network, ...] = option(
         "Balancers whose connections begin with a PROXY protocol header (version 2) that says who the "
