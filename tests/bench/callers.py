@@ -38,20 +38,16 @@ trust = "{authority}"
 
 
 class Vouching:
-    """The issuers of the gates that are measured; each gate has its own."""
+    """The issuers of the gates that are measured; each gate has its own. They sign with RSA, as most do."""
 
-    def __init__(self, *, long_key: bool) -> None:
-        """
-        @param long_key: RSA, which most issuers sign with; else ECDSA.
-        """
-        self._long_key = long_key
+    def __init__(self) -> None:
         self._issuers: dict[Path, Issuer] = {}
 
     def table(self, directory: Path, *, chain: Path, key: Path, authority: Path) -> str:
         """Start an issuer with that certificate for the gate of that directory; what has the gate know it."""
         certificates = pem.certificates(chain.read_bytes(), chain)
         pair = pair_of(tuple(certificates), pem.private_key(key.read_bytes(), key), label="issuer")
-        issuer = Issuer(pair, long_key=self._long_key).start()
+        issuer = Issuer(pair, long_key=True).start()
         self._issuers[directory] = issuer
         return TABLE.format(issuer=issuer, authority=authority)
 

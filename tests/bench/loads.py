@@ -62,9 +62,9 @@ LOADS = (
     # of 2 KB in which nothing is found; and on one of 200 KB in which twenty values are.
     Load("policy", "closed", 32, 2.0, "cpu_us", slices=8, rounds=9, group="gates"),
     Load("clean-2k", "closed", 32, 2.0, "cpu_us", slices=8, rounds=9, group="gates", answer="clean"),
-    Load("hits-200k", "closed", 4, 2.0, "cpu_us", slices=8, rounds=9, group="gates", answer="hits"),
+    Load("hits-200k", "closed", 4, 1.5, "cpu_us", slices=8, rounds=9, group="gates", answer="hits"),
     # And by what its callers prove who they are with.
-    Load("identity", "closed", 32, 2.0, "cpu_us", slices=8, rounds=9, group="callers"),
+    Load("identity", "closed", 32, 1.0, "cpu_us", slices=8, rounds=9, group="callers"),
 )
 
 

@@ -139,8 +139,8 @@ def _gate_with(policy: str) -> Callable[[Site], list[str]]:
 class _Vouched:
     """The gate, whose callers have a token of an issuer."""
 
-    def __init__(self, *, long_key: bool) -> None:
-        self._vouching = Vouching(long_key=long_key)
+    def __init__(self) -> None:
+        self._vouching = Vouching()
 
     def command(self, site: Site) -> list[str]:
         started = _mcpgate(site)
@@ -153,7 +153,7 @@ class _Vouched:
         return self._vouching.token(site.directory, f"https://localhost:{site.port}/mcp")
 
 
-_RS256, _ES256 = _Vouched(long_key=True), _Vouched(long_key=False)
+_VOUCHED = _Vouched()
 
 
 def _gate_token(site: Site) -> str:
@@ -250,8 +250,7 @@ PEERS = {
         ),
         # By how callers are known; the last, once more as the first, says how far chance goes.
         Peer("issued", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="callers"),
-        Peer("jwt-rs256", _RS256.command, _gate_version, _RS256.token, _gate_tidy, group="callers"),
-        Peer("jwt-es256", _ES256.command, _gate_version, _ES256.token, _gate_tidy, group="callers"),
+        Peer("jwt", _VOUCHED.command, _gate_version, _VOUCHED.token, _gate_tidy, group="callers"),
         Peer("issued-again", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="callers"),
     )
 }

@@ -32,16 +32,15 @@ def site(tmp_path: Path) -> Iterator[Site]:
     )
 
 
-@pytest.mark.parametrize(("name", "algorithm"), [("jwt-rs256", "RS256"), ("jwt-es256", "ES256")])
-def test_a_gate_knows_the_issuer_of_its_callers(site: Site, name: str, algorithm: str) -> None:
-    """The token is for the gate's URL, lasts longer than a bench, and is signed as the peer's name says."""
-    peer = PEERS[name]
+def test_a_gate_knows_the_issuer_of_its_callers(site: Site) -> None:
+    """The token is for the gate's URL, lasts longer than a bench, and is signed as most are."""
+    peer = PEERS["jwt"]
     peer.command(site)
     config = parse_config((site.directory / "mcpgate.toml").read_bytes(), site.directory / "mcpgate.toml")
     (issuer,) = config.issuers
     token = peer.token(site)
     header, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
-    assert header["alg"] == algorithm
+    assert header["alg"] == "RS256"
     assert (claims["iss"], claims["aud"]) == (issuer.issuer, f"{config.listeners[0].public_url}/mcp")
     assert claims["exp"] - claims["iat"] == LIFE > 20 * 60
     assert 600 < len(token) < 1200
@@ -50,6 +49,6 @@ def test_a_gate_knows_the_issuer_of_its_callers(site: Site, name: str, algorithm
 def test_the_others_have_tokens_of_the_gates_own() -> None:
     """And nothing else is between them: what they are compared with is the same gate."""
     callers = [peer for peer in PEERS.values() if peer.group == "callers"]
-    assert [peer.name for peer in callers] == ["issued", "jwt-rs256", "jwt-es256", "issued-again"]
+    assert [peer.name for peer in callers] == ["issued", "jwt", "issued-again"]
     first, *_, last = callers
     assert (first.command, first.token) == (last.command, last.token)
