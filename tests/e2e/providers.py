@@ -21,21 +21,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from josepy.jwk import JWKEC
-
 from mcpgate.testing import LocalCA, certificate_pem, write_pair
 from tests.e2e.lab import SERVERS, Table
 from tests.e2e.node import PACKAGES, node
-from tests.pki import key_pem
 
 PROGRAM = SERVERS / "providers" / "main.mjs"
 
-#: Clients that the genuine ones know: with a secret; one whose tokens are bound to its certificate; and one
-#: that proves itself with a key, C{keyed.key} of the directory.
+#: Clients that the genuine ones know: with a secret, and one whose tokens are bound to its certificate.
 CI = {"client_id": "ci", "client_secret": "a-secret-of-the-ci-that-nobody-else-knows"}
 BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-certificate"}
-KEYED = "keyed"
 
 #: Entra's: ours, one that we work with, somebody else's, and the application.
 TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01"
@@ -144,17 +138,7 @@ class Providers:
             "response_types": [],
             "token_endpoint_auth_method": "client_secret_basic",
         }
-        key = ec.generate_private_key(ec.SECP256R1())
-        (directory / "keyed.key").touch(0o600)
-        (directory / "keyed.key").write_bytes(key_pem(key))
-        keyed = {
-            "client_id": KEYED,
-            "token_endpoint_auth_method": "private_key_jwt",
-            "token_endpoint_auth_signing_alg": "ES256",
-            "jwks": {"keys": [{**JWKEC(key=key).public_key().to_json(), "alg": "ES256", "use": "sig"}]},
-        }
-        bound = {**BOUND, "tls_client_certificate_bound_access_tokens": True}
-        clients = [{**client, **one} for one in (CI, bound, keyed)]
+        clients = [{**client, **CI}, {**client, **BOUND, "tls_client_certificate_bound_access_tokens": True}]
         (directory / "clients.json").write_text(json.dumps(clients), encoding="utf-8")
 
     def __getitem__(self, name: str) -> Provider:

@@ -19,14 +19,13 @@ from mcpgate.testing import LocalCA
 from tests.e2e.identified import identified
 from tests.e2e.lab import QUESTIONS, GateProcess, Lab, McpServer, Table
 from tests.e2e.node import PACKAGES, node
-from tests.e2e.providers import APPLICATION, CI, Providers
+from tests.e2e.providers import CI, Providers
 from tests.e2e.typescript import CLIENTS, PATIENCE
 
 #: By which name each knows its client, and what it calls the scopes that it was given.
 ISSUERS: dict[str, tuple[Table, str]] = {
     "standard": ({}, "standard/ci"),
     "okta": ({"preset": "okta", "audience": ["api://mcp"]}, "okta/ci"),
-    "entra-v2": ({"preset": "entra", "audience": [APPLICATION]}, "entra-v2/"),
 }
 
 RULES: list[Table] = [
