@@ -27,9 +27,11 @@ from tests.e2e.node import PACKAGES, node
 
 PROGRAM = SERVERS / "providers" / "main.mjs"
 
-#: Clients that the genuine ones know: with a secret, and one whose tokens are bound to its certificate.
+#: Clients that the genuine ones know: with a secret, one whose tokens are bound to its certificate, and one
+#: whose tokens are opaque.
 CI = {"client_id": "ci", "client_secret": "a-secret-of-the-ci-that-nobody-else-knows"}
 BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-certificate"}
+OPAQUE = {"client_id": "opaque", "client_secret": "the-secret-of-one-whose-tokens-say-nothing"}
 
 #: Entra's: ours, one that we work with, somebody else's, and the application.
 TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01"
@@ -139,6 +141,7 @@ class Providers:
             "token_endpoint_auth_method": "client_secret_basic",
         }
         clients = [{**client, **CI}, {**client, **BOUND, "tls_client_certificate_bound_access_tokens": True}]
+        clients.append({**client, **OPAQUE})
         (directory / "clients.json").write_text(json.dumps(clients), encoding="utf-8")
 
     def __getitem__(self, name: str) -> Provider:

@@ -18,7 +18,16 @@ from mcpgate.testing import LocalCA, write_pair
 from tests.e2e.caller import call, headers_of
 from tests.e2e.identified import identified, save_ca, shown
 from tests.e2e.lab import QUESTIONS, GateProcess, Lab, McpServer, Table
-from tests.e2e.providers import APPLICATION, BOUND, OTHER_TENANT, PARTNER_TENANT, TENANT, Providers
+from tests.e2e.providers import (
+    APPLICATION,
+    BOUND,
+    CI,
+    OPAQUE,
+    OTHER_TENANT,
+    PARTNER_TENANT,
+    TENANT,
+    Providers,
+)
 
 OBJECT_ID = "d3b0c1a2-4e5f-4a6b-8c7d-9e0f1a2b3c04"
 
@@ -95,7 +104,18 @@ def gate(
 ) -> Iterator[GateProcess]:
     """One gate that accepts all of them, and client certificates."""
     lab = Lab(tmp_path_factory.mktemp("issuers"), ca)
-    issuers = [providers[name].table(**one.table) for name, one in ISSUED.items()]
+    secret = lab.directory / "ci.secret"
+    secret.touch(0o600)
+    secret.write_text(CI["client_secret"], encoding="ascii")
+    asking = {
+        "introspection": f"{providers['standard'].issuer}/token/introspection",
+        "client_id": CI["client_id"],
+        "client_secret": f"file:{secret}",
+    }
+    issuers = [
+        providers[name].table(**one.table, **(asking if name == "standard" else {}))
+        for name, one in ISSUED.items()
+    ]
     listener = {"client_certificates": "optional", "client_ca": str(save_ca(lab))}
     with identified(lab, weather, issuers, rules=RULES, listener=listener) as running:
         yield running
@@ -195,22 +215,46 @@ def test_a_token_that_is_bound_to_a_certificate_needs_it(
     for name in ("own", "another"):
         pairs[name] = (directory / f"{name}.crt", directory / f"{name}.key")
         write_pair(lab.ca.client(f"{name}.example.org", lab.now), *pairs[name])
-    token = bound_token(providers, gate.url, pairs["own"])
+    token = obtained(providers, gate.url, BOUND, pairs["own"])
 
     assert bearing(gate, token, pairs["own"]) == (200, None)
     assert bearing(gate, token, pairs["another"]) == (401, "auth.binding")
     assert bearing(gate, token, None) == (401, "auth.binding")
 
 
-def bound_token(providers: Providers, resource: str, pair: tuple[Any, Any]) -> str:
+def test_an_opaque_token_is_asked_about_once(gate: GateProcess, providers: Providers) -> None:
+    """Of the provider that has issued it; who makes one up is nobody there (RFC 7662)."""
+    token = obtained(providers, gate.url, OPAQUE)
+    assert "." not in token
+    for _ in range(3):
+        seen = shown(gate, token)
+        assert (seen.status, seen.text) == (200, "sunny in Oslo")
+    record = seen.record
+    assert (record["principal"], record["issuer"], record["how"]) == ("standard/opaque", "standard", "opaque")
+    assert providers["standard"].asked()["/token/introspection"] == 1
+    seen = shown(gate, "made-up-" + token)
+    assert (seen.status, seen.record["reason"]) == (401, "auth.inactive")
+    assert token not in str(gate.journal()) + gate.log()
+
+
+def test_an_opaque_token_for_another_place_is_refused(gate: GateProcess, providers: Providers) -> None:
+    """Also of those that say nothing by themselves it is known for whom they are."""
+    seen = shown(gate, obtained(providers, "https://other.example/mcp", OPAQUE))
+    assert (seen.status, seen.record["reason"]) == (401, "auth.audience")
+
+
+def obtained(
+    providers: Providers, resource: str, client: Mapping[str, str], pair: tuple[Any, Any] | None = None
+) -> str:
     """A token for that resource, from the provider's token endpoint."""
     provider = providers["standard"]
     context = ssl.create_default_context(cafile=str(provider.ca_file))
-    context.load_cert_chain(*pair)
+    if pair is not None:
+        context.load_cert_chain(*pair)
     form = {"grant_type": "client_credentials", "resource": resource, "scope": "mcp"}
-    with httpx2.Client(verify=context, proxy=providers.proxy) as client:
+    with httpx2.Client(verify=context, proxy=providers.proxy) as http:
         url = f"{provider.issuer}/token"
-        answer = client.post(url, data=form, auth=(BOUND["client_id"], BOUND["client_secret"]))
+        answer = http.post(url, data=form, auth=(client["client_id"], client["client_secret"]))
     assert answer.status_code == 200, answer.text
     text = answer.json()["access_token"]
     assert isinstance(text, str)
