@@ -155,6 +155,14 @@ def test_revoking_nothing_is_an_error_and_changes_nothing(tmp_path: Path) -> Non
     assert (tmp_path / "tokens.json").read_bytes() == before
 
 
+def test_a_token_instead_of_its_id_is_not_quoted(tmp_path: Path) -> None:
+    """Who pastes the whole of it is told what to give, and no error shows a token."""
+    _, text = file(tmp_path).issue("ci", 60, NOW)
+    with pytest.raises(TokenFileError, match="by its id") as caught:
+        file(tmp_path).revoke(text, NOW)
+    assert text[20:] not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["", " ", "a b", "x" * 65, "a\n", "-x", "é", ID])
 def test_a_name_that_records_could_not_hold_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TokenFileError, match="cannot be a token's name"):
