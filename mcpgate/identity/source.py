@@ -34,6 +34,8 @@ from mcpgate.reasons import Reason, Refusal
 # When new keys are asked for, as a part of the time for which the old ones count: an outage of a quarter of
 # it is noticed by nobody.
 AHEAD = 0.75
+# The same of the time for which they count at all: half of it is left for an issuer that is asked in vain.
+IN_TIME = 0.5
 # Seconds between two questions for keys that nobody knows, for all workers together. Providers publish a
 # key long before they sign with it; whoever cannot wait for this makes keys up.
 DAMPER = 30.0
@@ -168,6 +170,7 @@ class KeySource:
             "issuer": self.issuer.terms.issuers[0],
             # Not a number, as they are the same in all workers.
             "keys": [key.kid or "-" for key in kept.keys.keys] if kept.keys is not None else [],
+            "left_out": list(kept.keys.left_out) if kept.keys is not None else [],
             "counting": self.keys is not None,
             "fetched": _when(kept.fetched),
             "count_until": _when(kept.fetched + self.issuer.terms.stale) if kept.fetched else None,
@@ -208,7 +211,7 @@ class KeySource:
         if self._pause(now):
             return False
         kept = self._kept
-        good_for = min(kept.fresh, self.issuer.terms.stale) * AHEAD
+        good_for = min(kept.fresh * AHEAD, self.issuer.terms.stale * IN_TIME)
         return kept.keys is None or not -FUTURE <= now - kept.fetched < good_for
 
     def _damped(self, now: float) -> bool:

@@ -33,7 +33,7 @@ class Ask:
     @ivar most: Seconds from the wish for a connection to the end of the answer.
     @ivar meanwhile: What is going on, for the record of one that was broken off.
     @ivar choice: What the upstream is shown beside what stands in the request, if that has to be asked for;
-        C{subject}: the token of the caller on whose behalf that is.
+        C{authorization}: that of the caller on whose behalf that is.
     """
 
     method: bytes
@@ -44,7 +44,7 @@ class Ask:
     most: float
     meanwhile: str
     choice: Choice | None = None
-    subject: str | None = field(default=None, repr=False)
+    authorization: bytes | None = field(default=None, repr=False)
 
 
 @frozen
@@ -99,7 +99,7 @@ class Errand:
         """Whether there is what the upstream has to be shown."""
         kept = self._force.credentials
         assert kept is not None
-        line = kept.line(choice, self._ask.subject)
+        line = kept.line(choice, self._ask.authorization)
         if type(line) is bytes:
             self._shown = line
             return True

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpgate.credentials.terms import Choice, subject_of
+from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
     batch_facts,
@@ -31,6 +31,7 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import decide, reaches
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
@@ -258,10 +259,7 @@ class Exchange:
         """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
         kept = self.inbound.force.credentials
         assert kept is not None, "nothing that has to be asked for is configured without"
-        subject = None
-        if choice.grant is not None and choice.grant.exchange:
-            subject = subject_of(admission.head.get(b"authorization"))
-        line = kept.line(choice, subject)
+        line = kept.line(choice, admission.head.get(b"authorization"))
         if type(line) is bytes:
             self._shown = line
             return True
@@ -439,10 +437,13 @@ class Exchange:
                 and not notable(message)
                 and untouched(asking.method, message.result)
             ):
-                masks = asking.masks
-                if masks is None or (
-                    masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
-                    and not masks.in_headers(head.headers)
+                masks, secrets = asking.masks, self.secrets
+                if (secrets is None or secrets.clear(emitted + payload)) and (
+                    masks is None
+                    or (
+                        masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
+                        and not masks.in_headers(head.headers)
+                    )
                 ):
                     self._pass(emitted, payload)
                     return self
@@ -450,6 +451,17 @@ class Exchange:
             self.leg = connection.handshake
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """What the upstream was shown, and may not show the caller."""
+        admission = self.admission
+        if admission is None:
+            return None
+        if admission.choice is None:
+            return admission.route.upstream.secrets
+        kept = self.inbound.force.credentials
+        return kept.secrets(admission.choice) if kept is not None else admission.choice.secrets
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""
@@ -563,7 +575,7 @@ class Exchange:
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
         status = ANSWERS[refusal.reason].status
-        guide = self._guide() if status in (401, 403) else None
+        guide = self._guide() if answer.challenges(refusal.reason) else None
         raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
         self._answer(raw, status, refusal, close=close)
 

@@ -604,7 +604,7 @@ class Inbound:
             return 0
         # Only for somebody who will come back with a proof of who he is. Whoever sends a body that
         # is not for us may well be wrong about its length, too.
-        wanted = reason is Reason.AUTH_MISSING or reason is Reason.AUTH_EXPIRED
+        wanted = reason in (Reason.AUTH_MISSING, Reason.AUTH_EXPIRED, Reason.AUTH_SCOPE)
         if wanted and head.framing is LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None

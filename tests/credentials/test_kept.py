@@ -65,7 +65,7 @@ class Bench:
 
     def line(self, who: Principal = ANN, grant: int = 0) -> bytes | Refusal | None:
         """What there is for a caller now."""
-        line = self.kept.line(self.choice(who, grant), f"token of {who.subject}")
+        line = self.kept.line(self.choice(who, grant), b"Bearer token of %b" % (who.subject or "").encode())
         self.clock.advance(0)
         return line
 

@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from mcpgate.identity.principal import Principal
-from mcpgate.reasons import Reason, Refusal
 from tests.credentials.test_assertion import pem
 from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
 from tests.running import Request, World, answer_json, call
@@ -187,6 +184,17 @@ def test_the_gate_signs_where_it_has_a_key(world: World, tokens: TokenServer) ->
     assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
+def test_another_secret_of_the_clients_is_taken_up(world: World, tokens: TokenServer) -> None:
+    """As other files are, without a restart; a token that was got with the old one is not shown any more."""
+    world.start(world.config(more=grant(world, tokens)))
+    assert ask(world)[0] == 200
+    secret(world, "client-secret", "the-next-one")
+    world.look()
+    assert ask(world)[0] == 200
+    assert [client_of(request)[1] for request in tokens.requests] == [SECRET, "the-next-one"]
+    assert shown(world) == ["Bearer T1", "Bearer T2"]
+
+
 def test_a_key_that_everybody_may_read_is_not_used(world: World, tokens: TokenServer) -> None:
     path = world.directory / "assertion.key"
     path.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
@@ -346,33 +354,17 @@ def test_what_the_upstream_does_not_take_is_replaced(world: World, tokens: Token
     assert len(tokens.requests) == 2
 
 
-class Passports:
-    """Stands in for what judges the tokens of issuers: C{jwt-NAME} is who it says."""
-
-    def all(self) -> tuple[()]:
-        """None was issued here."""
-        return ()
-
-    def judge(self, authorization: bytes, now: float) -> Principal | Refusal:
-        """As issued tokens are judged."""
-        token = authorization.removeprefix(b"Bearer ").decode()
-        if not token.startswith("jwt-"):
-            return Refusal(Reason.AUTH_INVALID)
-        subject = token.removeprefix("jwt-")
-        return Principal(f"okta/{subject}", "jwt", f"id-of-{subject}", None, "okta", subject)
-
-
 def exchanging(world: World, tokens: TokenServer, **keys: str) -> None:
     """A gate that exchanges its callers' tokens."""
-    world.start(world.config(more=grant(world, tokens, grant='"token_exchange"', **keys)))
-    assert world.gate is not None and world.gate.serving is not None
-    force = world.gate.serving.force
-    force.accepts = evolve(force.accepts, issued=Passports())
-
-
-def as_(name: str) -> str:
-    """The header of one of these callers."""
-    return f"Authorization: Bearer jwt-{name}"
+    issuer = f'''
+[[issuer]]
+name = "login"
+issuer = "{tokens.issuer}"
+audience = "api://gate"
+trust = "{world.authority}"
+'''
+    more = grant(world, tokens, grant='"token_exchange"', **keys) + issuer
+    world.start(world.config(listener='public_url = "https://localhost"', more=more))
 
 
 def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
@@ -382,9 +374,10 @@ def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
     actor = secret(world, "actor", "actor-of-the-gate")
     exchanging(world, tokens, actor=f'"{actor}"', audience='"mcp"', requested_token_type='"urn:x:access"')
     for name in ("ann", "ben", "ann", "ben"):
-        assert ask(world, as_(name), token=False)[0] == 200
+        assert ask(world, as_(tokens, name), token=False)[0] == 200
     assert shown(world) == ["Bearer T1", "Bearer T2", "Bearer T1", "Bearer T2"]
-    assert [form["subject_token"] for form in tokens.forms] == ["jwt-ann", "jwt-ben"]
+    subjects = [form["subject_token"] for form in tokens.forms]
+    assert subjects == [tokens.token_of("ann"), tokens.token_of("ben")]
     assert tokens.forms[0] | {"subject_token": ""} == {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token": "",
@@ -395,9 +388,10 @@ def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
         "audience": "mcp",
     }
     assert world.upstream.connections < 4
-    assert not any(b"jwt-" in request.head + request.body for request in world.upstream.requests)
+    theirs = tokens.token_of("ann").encode()
+    assert not any(theirs in request.head + request.body for request in world.upstream.requests)
     seen = json.dumps(world.records()) + json.dumps(world.status())
-    assert "jwt-ann" not in seen and "T1" not in seen
+    assert theirs.decode() not in seen and "T1" not in seen
 
 
 def test_pipelined_calls_of_two_callers_never_show_each_others(world: World, tokens: TokenServer) -> None:
@@ -407,7 +401,7 @@ def test_pipelined_calls_of_two_callers_never_show_each_others(world: World, tok
     callers = [(name, world.caller()) for name in names * 2]
     for name, caller in callers:
         message = call("get_x", id=name)
-        caller.send(world.post(message, as_(name), token=False) * 2)
+        caller.send(world.post(message, as_(tokens, name), token=False) * 2)
     for name, caller in callers:
         assert [caller.json()[1]["id"] for _ in range(2)] == [name, name]
         caller.sock.close()
@@ -424,16 +418,16 @@ def test_what_one_callers_exchange_is_refused_for_is_no_others(world: World, tok
     """A caller whose token is not taken there; and one that has none to exchange."""
 
     def picky(sock: Any, request: Request) -> None:
-        if b"jwt-ben" in request.body:
+        if tokens.token_of("ben").encode() in request.body:
             return says(400, {"error": "invalid_grant"})(sock, request)
         tokens.grant(sock, request)
 
     tokens.behave(picky)
     exchanging(world, tokens)
-    assert ask(world, as_("ann"), token=False)[0] == 200
-    assert ask(world, as_("ben"), token=False)[0] == 502
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 200
+    assert ask(world, as_(tokens, "ben"), token=False)[0] == 502
     assert refused(world, 2)["detail"] == "login: the token endpoint: it answered 400 invalid_grant"
-    assert ask(world, as_("ann"), token=False)[0] == 200
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 200
 
 
 def test_a_caller_without_a_token_to_exchange_is_told_so_in_the_record(
@@ -470,7 +464,7 @@ def test_a_session_is_ended_with_what_it_was_opened_with(world: World, tokens: T
             "clientInfo": {"name": "c", "version": "1"},
         },
     }
-    assert ask_message(world, initialize, as_("ann")) == 200
+    assert ask_message(world, initialize, as_(tokens, "ann")) == 200
     assert world.gate is not None and world.gate.serving is not None
     serving = world.gate.serving
     mark = next((world.state / "sessions").glob("[0-9a-f]*"))
@@ -483,8 +477,39 @@ def test_a_session_is_ended_with_what_it_was_opened_with(world: World, tokens: T
     assert world.upstream.requests[1].line.startswith(b"DELETE")
 
 
+def as_(tokens: TokenServer, name: str) -> str:
+    """The header of a caller whose token that server has issued."""
+    return f"Authorization: Bearer {tokens.token_of(name)}"
+
+
 def ask_message(world: World, message: dict[str, Any], *lines: str) -> int:
     """Send any message on a connection of its own."""
     with world.caller() as caller:
         status: int = caller.post(message, *lines, token=False).answer()[0]
     return status
+
+
+def test_an_issuer_may_say_itself_where_tokens_are_asked_for(world: World, tokens: TokenServer) -> None:
+    """Then its own keys for TLS count."""
+    exchanging(world, tokens, token_url="", trust="", issuer='"login"')
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 200
+    assert shown(world) == ["Bearer T1"]
+    (form,) = tokens.forms
+    assert form["subject_token"] == tokens.token_of("ann")
+
+
+def test_an_issuer_that_says_nothing_of_a_token_endpoint_is_no_use(
+    world: World, tokens: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers are not kept waiting for long."""
+    monkeypatch.setattr("mcpgate.credentials.kept.DISCOVERED_WITHIN", 0.2)
+
+    def silent(sock: Any, request: Request) -> None:
+        if b"openid-configuration" in request.line:
+            return says(200, {"issuer": tokens.issuer, "jwks_uri": f"{tokens.issuer}/jwks"})(sock, request)
+        tokens.grant(sock, request)
+
+    tokens.behave(silent)
+    exchanging(world, tokens, token_url="", trust="", issuer='"login"')
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 502
+    assert "the issuer's discovery document names none" in refused(world)["detail"]

@@ -58,8 +58,9 @@ class Server:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 asked = parse_qs(body)
                 outer.requests.append(asked)
-                token = asked["scope"][0].replace(" ", "+")
-                self._answer(200, {"access_token": token, "token_type": "Bearer", "scope": asked["scope"][0]})
+                (scope,) = asked["scope"]
+                token = scope.replace(" ", "+").replace(":", ".")
+                self._answer(200, {"access_token": token, "token_type": "Bearer", "scope": scope})
 
             def _answer(self, status: int, said: object) -> None:
                 raw = json.dumps(said).encode()

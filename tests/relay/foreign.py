@@ -18,8 +18,8 @@ LISTENER = 'public_url = "https://localhost:8443"\norigins = ["https://app.test"
 
 class Scoped:
     """
-    In the place of C{identity.issuers}: C{Bearer a+b} is somebody's whose token has the scopes a and b,
-    C{Bearer -} one without any, and C{Bearer !} is for another resource. C{resources}: what was asked for.
+    In the place of C{identity.issuers}: C{Bearer a+b.c} is somebody's whose token has the scopes a and b:c,
+    C{Bearer -} one without any, and C{Bearer ~} is for another resource. C{resources}: what was asked for.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class Scoped:
         assert [terms.name for terms in accepted] == ["login"]
         self.resources.append(resource)
         token = bearer.decode()
-        if token == "!":
+        if token == "~":
             return Refusal(Reason.AUTH_AUDIENCE, "made for somebody else")
-        scopes = frozenset(token.split("+")) - {"-"}
+        scopes = frozenset(token.replace(".", ":").split("+")) - {"-"}
         return Principal("login/joe", "jwt", token, None, issuer="login", subject="joe", scopes=scopes)
 
     def facts(self) -> list[Any]:
