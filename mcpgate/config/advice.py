@@ -336,7 +336,8 @@ ADVICE: Mapping[Reason, str] = {
     Reason.AUTH_UNAVAILABLE: (
         "The issuer's keys could not be fetched for longer than issuer.stale, or it could not be asked "
         "about an opaque token. mcpgate status shows each issuer's last error; its legs are in the "
-        "journal."
+        "journal. At the token endpoint: the use of an assertion could not be noted in the state "
+        "directory, as the detail says."
     ),
     Reason.AUTH_REQUEST: (
         "What came to the token endpoint is no request for a token: form-encoded, each parameter once, "

@@ -8,7 +8,7 @@ for each token, a few for each credential, and a server that has failed is left 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -23,7 +23,6 @@ from mcpgate.credentials.answer import ANSWER_MOST, Fault, Granted, read_answer
 from mcpgate.credentials.slot import Backoff, Slot, Waiter
 from mcpgate.credentials.terms import Choice, CredentialTerms, GrantTerms, Key, chosen, subject_of
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.echo import Secrets
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.upstream.terms import UpstreamTerms
@@ -75,22 +74,22 @@ class Kept:
 
     # What exchanges ask.
 
-    def line(self, choice: Choice, authorization: bytes | None) -> bytes | Refusal | None:
+    def slot(self, choice: Choice, authorization: bytes | None) -> Slot | Refusal | None:
         """
-        The header line to show, or why there is none; C{None}: it is being asked for, L{wait} for it.
+        What holds the header line to show, or why there is none; C{None}: it is being asked for, L{wait}.
 
         @param authorization: the caller's own, with the token that may have to be exchanged.
         """
         slot = self._slots.get(choice.key)
         if slot is not None and self._force.readiness.now < slot.fresh:
-            return slot.line
+            return slot
         if choice.refusal is not None:
             return choice.refusal
         return self._due(choice, slot, authorization)
 
     def _due(
         self, choice: Choice, slot: Slot | None, authorization: bytes | None
-    ) -> bytes | Refusal | None:
+    ) -> Slot | Refusal | None:
         grant, now = choice.grant, monotonic()
         assert grant is not None
         subject = subject_of(authorization) if grant.exchange else None
@@ -107,7 +106,7 @@ class Kept:
             source.queue.append((slot, subject))
             self._next(source)
         if now < slot.until:
-            return slot.line
+            return slot
         if slot.asking:
             return None
         return refusal or _none(choice, "there is no caller with whose token it could be asked for")
@@ -133,19 +132,6 @@ class Kept:
         if slot is not None and source is not None and waiter in slot.waiting:
             slot.waiting.remove(waiter)
             source.waiting -= 1
-
-    def secrets(self, choice: Choice) -> Secrets | None:
-        """What of it may never be shown to a caller; C{None} where there is nothing (any more)."""
-        if choice.grant is None:
-            return choice.secrets
-        slot = self._slots.get(choice.key)
-        return slot.secrets(monotonic()) if slot is not None else None
-
-    def refused(self, choice: Choice, line: bytes) -> None:
-        """The upstream did not take what it was shown."""
-        slot = self._slots.get(choice.key)
-        if slot is not None:
-            slot.refused(line, monotonic())
 
     def again(self, upstream: UpstreamTerms, name: str, principal: Principal) -> Choice:
         """
@@ -342,13 +328,6 @@ class Kept:
                 }
             )
         return rows
-
-    def tokens(self, grant: GrantTerms) -> Iterator[Slot]:
-        """The slots of one grant that hold a token which is good."""
-        now = monotonic()
-        for key, slot in self._slots.items():
-            if key[0] == grant.fingerprint and now < slot.until:
-                yield slot
 
 
 def _none(choice: Choice, why: str) -> Refusal:

@@ -403,6 +403,11 @@ class TokenFile:
                 if id_or_name in (token.id, token.name) and token.revoked is None:
                     tokens[index] = evolve(token, revoked=now)
                     revoked.append(tokens[index])
+            if not revoked and id_or_name.startswith("mcpgate_"):
+                # Perhaps one that is good somewhere, and errors are kept in logs.
+                raise TokenFileError(
+                    f"{self.path}: a token is revoked by its name or by its id, the 12 digits behind mcpgate_"
+                )
             if not revoked:
                 raise TokenFileError(f"{self.path}: no token that could be revoked is named {id_or_name!r}")
         return tuple(revoked)

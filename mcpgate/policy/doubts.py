@@ -146,8 +146,11 @@ def _of_callers(rule: Rule, config: Config) -> _Said:
 
 def _vouching(config: Config) -> list[str]:
     """Who vouches for callers anywhere, as rules name it."""
-    names = [*(issuer.name for issuer in config.issuers), *(saml.name for saml in config.samls)]
-    return [name for name in names if any(table.accepts(name) for table in config.listeners)]
+    tokens = {one.name for one in config.issuers for table in config.listeners if table.accepts(one.name)}
+    # Assertions are for the URL of a token endpoint, and without a public_url there is none.
+    granting = [table for table in config.listeners if table.public_url is not None]
+    granted = {one.name for one in config.samls for table in granting if table.accepts(one.name)}
+    return sorted(tokens | granted)
 
 
 def _of_others(rule: Rule, rules: Sequence[Rule]) -> _Said:

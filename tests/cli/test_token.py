@@ -232,5 +232,6 @@ def test_a_running_gate_knows_at_once(run: Run, config: Path, start: Start) -> N
     """The gate has been told by the time that the command ends; it need not be waited for."""
     config.write_text(config.read_text().replace("[gate]", '[gate]\nwatch = "1h"'))
     start()
-    run("token", "issue", "ci", "--config", config)
+    said = run("token", "issue", "ci", "--route", "nowhere", "--config", config)
     assert ask(control(config), "status")["tokens"] == 1
+    assert "bound to the route nowhere" in said.stderr and said.returncode == os.EX_OK

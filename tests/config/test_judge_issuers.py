@@ -29,6 +29,8 @@ path = "/git"
 upstream = "git"
 """
 ISSUER = 'issuer = "https://login.test"'
+ENTRA = 'preset = "entra"\ntenants = ["8a9c1d2e-0000-4000-8000-1234567890ab"]'
+PARTNER = ENTRA.replace("8a9c1d2e", "4c1f9e77")
 OPAQUE = f'{ISSUER}\nintrospection = "https://login.test/i"\nclient_id = "gate"\nclient_secret = "env:S"'
 
 
@@ -52,7 +54,9 @@ def problems(text: str) -> list[str]:
         GOOD.replace(ISSUER, OPAQUE),
         GOOD.replace(ISSUER, 'issuer = "our-own-signer"\njwks = "https://login.test/keys?v=2"'),
         GOOD.replace(ISSUER, 'preset = "google"\n"claim.hd" = "acme.com"'),
-        GOOD.replace(ISSUER, 'preset = "entra"\ntenants = ["8a9c1d2e-0000-4000-8000-1234567890ab"]'),
+        GOOD.replace(ISSUER, ENTRA),
+        # The same issuer, but the tenants tell their tokens apart.
+        GOOD.replace(ISSUER, f'{ENTRA}\n[[issuer]]\nname = "partner"\n{PARTNER}'),
         GOOD.replace('public_url = "https://gate.test:8443"', 'issuers = "none"'),
         GOOD.replace('certificates = "tls"', 'certificates = "tls"\ntokens = false\nissuers = ["login"]'),
     ],
@@ -134,6 +138,11 @@ def test_a_good_one_passes(text: str) -> None:
             f'{ISSUER}\n[[issuer]]\nname = "again"\n{ISSUER}',
             'issuer.again.issuer (line 14): "login" has the same iss, and listener "public" could not tell '
             "their tokens apart",
+        ),
+        (
+            ISSUER,
+            f'{ENTRA}\n[[issuer]]\nname = "again"\n{ENTRA}',
+            'issuer.again.issuer (line 13): "login" has the same iss',
         ),
         (
             ISSUER,

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 
 from tests.credentials.test_assertion import pem
 from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
-from tests.running import Request, World, answer_json, call
+from tests.running import STREAM, Request, World, answer_json, call, chunked, last_event, whole
 from tests.waiting import eventually
 
 OWN = 'who = { token = "nobody" }\nbearer = "env:HOME"'
@@ -94,6 +94,21 @@ def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
     close = refused(world, 3)
     assert close["reason"] == "upstream.credential"
     assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
+
+
+def test_where_a_caller_connects_from_may_decide(world: World) -> None:
+    """Also for one token on two connections, whose heads are the same to the byte."""
+    inside, outside = (f'"{secret(world, name, f"of-{name}")}"' for name in ("inside", "outside"))
+    world.start(
+        world.config(
+            more=table(world, "inside", who='{ address = "127.0.0.2" }', bearer=inside)
+            + table(world, "outside", bearer=outside)
+        )
+    )
+    for source in ("127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"):
+        with world.caller(source=source) as caller:
+            assert [caller.post(call("get_x")).json()[0] for _ in range(2)] == [200, 200]
+    assert shown(world) == 2 * (["Bearer of-inside"] * 2 + ["Bearer of-outside"] * 2)
 
 
 def test_secrets_rotate_without_a_restart(
@@ -322,9 +337,13 @@ def test_a_token_endpoint_is_verified_like_an_upstream(world: World, tokens: Tok
 
 def test_a_token_endpoint_that_is_down_is_found_again(world: World, tokens: TokenServer) -> None:
     """A second later, without anybody's doing."""
-    tokens.behave(says(503, b""))
+    tokens.behave(says(503, b"", "Retry-After: 2"))
     world.start(world.config(more=grant(world, tokens)))
-    assert ask(world)[0] == 502
+    with world.caller() as caller:
+        for _ in range(2):
+            status, body = caller.post(call("get_x")).json()
+            assert status == 502
+        assert body["error"]["data"]["retry_after"] == 2
     tokens.behave(None)
     eventually(lambda: ask(world)[0] == 200, "there are tokens again")
     assert world.status()["credentials"][0]["problem"] is None
@@ -513,3 +532,50 @@ def test_an_issuer_that_says_nothing_of_a_token_endpoint_is_no_use(
     exchanging(world, tokens, token_url="", trust="", issuer='"login"')
     assert ask(world, as_(tokens, "ann"), token=False)[0] == 502
     assert "the issuer's discovery document names none" in refused(world)["detail"]
+
+
+def test_what_was_shown_is_not_said_again_even_if_it_is_not_kept_any_more(
+    world: World, tokens: TokenServer
+) -> None:
+    """A token that was got for the caller, in the answer to a call that is older than the configuration."""
+    token = "t0ken-that-was-asked-for-and-is-a-secret"
+    tokens.members["access_token"] = token
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def leak(sock: Any, request: Request) -> None:
+        waiting.set()
+        go_on.wait(20)
+        shown = request.headers[b"authorization"].decode()
+        result = {"content": [{"type": "text", "text": f"you said {shown}"}]}
+        id = json.loads(request.body)["id"]
+        sock.sendall(whole(json.dumps({"jsonrpc": "2.0", "id": id, "result": result}).encode()))
+
+    world.upstream.behave = leak
+    world.start(world.config(more=grant(world, tokens)))
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        assert waiting.wait(20)
+        world.reload(world.config(more=grant(world, tokens, client_id='"another"')))
+        go_on.set()
+        status, body = caller.json()
+    assert status == 200 and "you said" in json.dumps(body)
+    assert token not in json.dumps(body) and token not in json.dumps(world.records())
+
+
+def test_what_is_answered_in_a_callers_place_shows_the_same(world: World, tokens: TokenServer) -> None:
+    """The upstream asks the caller what it may not ask; the gate says no, on behalf of that caller."""
+
+    def asks(sock: Any, request: Request) -> None:
+        message = json.loads(request.body)
+        if "error" in message:
+            return sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        question = b'data: {"jsonrpc":"2.0","id":7,"method":"roots/list"}\n\n'
+        sock.sendall(STREAM + chunked(question) + chunked(last_event(request)) + chunked(b""))
+
+    world.upstream.behave = asks
+    exchanging(world, tokens)
+    for name in ("ann", "ben"):
+        assert ask_message(world, call("get_x"), as_(tokens, name)) == 200
+    eventually(lambda: len(world.upstream.requests) == 4, "both questions are declined")
+    answers = [request for request in world.upstream.requests if b'"error"' in request.body]
+    assert [request.headers[b"authorization"] for request in answers] == [b"Bearer T1", b"Bearer T2"]

@@ -130,6 +130,10 @@ def test_who_vouches_for_callers_must_be_accepted_somewhere() -> None:
     assert only.endswith("no listener accepts tokens of an issuer of that name")
     (only,) = said(ALLOW + 'who = { issuer = "okta" }', listener='issuers = "none"\n' + okta)
     assert only.endswith("no listener accepts tokens of issuers")
+    corp = '\n[[saml]]\nname = "corp"\nmetadata = "corp.xml"\n'
+    assert said(ALLOW + 'who = { issuer = "corp" }', listener=public + corp) == []
+    (only,) = said(ALLOW + 'who = { issuer = "corp" }', listener='issuers = "none"\n' + public + corp)
+    assert only.endswith("no listener accepts tokens of issuers")
     scoped, closed = ALLOW + 'require = { scope = "x" }', CERTIFICATES + "tokens = false\n"
     assert said(scoped) == []
     assert said(scoped, listener=closed + public + okta) == []

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from mcpgate.evidence.journal import JournalError
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
+from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, own
 from mcpgate.relay.exchange import Exchange
@@ -162,6 +164,8 @@ def test_pages_may_read_it_as_they_may_call(guided: World) -> None:
 
 # Places with a body.
 
+JOE = Principal("login/joe", "saml", "01", None, issuer="login", subject="joe")
+
 
 class Form:
     """A place that takes a short body, and says what it was."""
@@ -176,7 +180,7 @@ class Form:
         if body == b"refuse":
             return Refusal(Reason.AUTH_UNAVAILABLE)
         raw = answer.own_bytes(400 if self.refusing else 200, {"body": body.decode()}, b"no-store")
-        return Served(raw, self.refusing)
+        return Served(raw, self.refusing, JOE if body == b"give" else None)
 
 
 FORM = Form()
@@ -238,6 +242,26 @@ def test_what_a_place_refuses_is_told_counted_and_on_record(formed: World) -> No
     assert told[0][1] == {"body": "x"}
     reasons = [record["reason"] for record in formed.closes(4)]
     assert reasons == ["auth.unavailable", "auth.replayed", "auth.replayed", "limit.failures"]
+
+
+def test_what_somebody_is_given_is_on_record_first(formed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With who it is; while nothing can be written, nothing is given."""
+    assert formed.gate is not None and formed.gate.force is not None
+    with formed.caller() as caller:
+        assert caller.send(post(b"give", "Content-Length: 4")).json()[0] == 200
+        formed.closes(1)
+        assert formed.records("open")[0]["principal"] == "login/joe"
+        journal = formed.gate.force.witness._journal
+        append = journal.append
+
+        def fail(lines: bytes) -> None:
+            raise JournalError("the disk is full")
+
+        monkeypatch.setattr(journal, "append", fail)
+        status, said = caller.send(post(b"give", "Content-Length: 4")).json()
+        assert (status, said["error"]["data"]["reason"]) == (503, "gate.journal")
+        monkeypatch.setattr(journal, "append", append)
+        assert caller.send(post(b"give", "Content-Length: 4")).json()[0] == 200
 
 
 def test_a_path_that_becomes_the_gates_own_while_a_body_comes_is_no_route(
