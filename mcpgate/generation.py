@@ -201,6 +201,8 @@ class Generation:
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
+    #: Who vouches for callers by assertions anywhere.
+    grants: Grants | None
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
@@ -274,6 +276,7 @@ class Builder:
             },
             policy=policy,
             session_keys=session_keys,
+            grants=self._grants,
             reading=self._reading,
         )
 

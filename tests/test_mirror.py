@@ -65,6 +65,7 @@ ELSEWHERE = {
     "demo/caller.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/children.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/direct.py": "e2e/test_demo_tells_the_whole_story.py",
+    "demo/issuer.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/scene.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/server.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/story.py": "e2e/test_demo_tells_the_whole_story.py",
