@@ -19,9 +19,10 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from binascii import a2b_base64
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
@@ -56,8 +57,9 @@ PASSES_MOST = 4
 #: Escapes that may hide letters, in one message: to look behind each takes half a microsecond, in which
 #: nothing else is served. What has more of them does not pass.
 ESCAPES_MOST = 200_000
-#: The largest page in which it is masked; pages of servers are small, and a larger one does not pass.
-PAGE_MOST = 1024 * 1024
+#: The largest message or page in which it is masked: a mebibyte full of them takes up to a second, in which
+#: nothing else is served. A larger one does not pass; whoever lists a credential in one has not much to say.
+MASKED_IN_MOST = 1024 * 1024
 #: The shortest beginning of a secret, at the end of what is said bit by bit, that is waited for.
 DOUBT_LEAST = LACK_MOST + 1
 
@@ -163,6 +165,10 @@ def _meant(match: re.Match[str]) -> str:
         return _NAMED[named]
     # Of backslashes before something else nobody can tell what they are, so they are left out everywhere.
     return quote if quote is not None else ""
+
+
+def _too_long_to_undo(raw: bytes) -> bool:
+    return len(raw) > ESCAPES_MOST and sum(map(raw.count, (b"%", b"\\u00", b"&#"))) > ESCAPES_MOST
 
 
 def _nothing(match: re.Match[str]) -> str:
@@ -331,7 +337,7 @@ class Secrets:
 
     def holds(self, raw: bytes) -> bool:
         """Whether something is found in bytes, whatever they are; also if it would take too long to look."""
-        if len(raw) > ESCAPES_MOST and sum(map(raw.count, (b"%", b"\\u00", b"&#"))) > ESCAPES_MOST:
+        if _too_long_to_undo(raw):
             return True
         text = raw.decode("latin-1")
         if any(self._among(text, self._forms)):
@@ -382,11 +388,13 @@ class Secrets:
         """Where at the end of a text the beginning of one stands, if it does."""
         best: int | None = None
         for whole in self._beginnings:
-            for size in range(min(len(whole) - 1, len(text)), DOUBT_LEAST - 1, -1):
-                if text.endswith(whole[:size]):
-                    start = len(text) - size
-                    best = start if best is None else min(best, start)
-                    break
+            # Not end by end: a token has thousands of them, and this is asked of each event.
+            first = whole[:DOUBT_LEAST]
+            start = text.find(first, max(0, len(text) - len(whole) + 1))
+            while start >= 0 and not whole.startswith(text[start:]):
+                start = text.find(first, start + 1)
+            if start >= 0:
+                best = start if best is None else min(best, start)
         return best
 
     def may_begin(self, raw: bytes) -> bool:
@@ -429,6 +437,9 @@ class Secrets:
         @param asked: the method of the request that it answers; C{schema}: what its result must fit.
         @return: C{None} where there was nothing; a refusal where it cannot be masked in its place.
         """
+        if len(raw) > MASKED_IN_MOST or _too_long_to_undo(raw):
+            found = self.holds(raw)
+            return Refusal(Reason.UPSTREAM_ECHO, "the credential, in a large message") if found else None
         masked = self.masks.apply(message, raw, sender=SERVER, asked=asked, schema=schema)
         if isinstance(masked, Refusal):
             return Refusal(Reason.UPSTREAM_ECHO, masked.detail)
@@ -446,7 +457,7 @@ class Secrets:
             text, code = body.decode("utf-8"), "utf-8"
         except UnicodeDecodeError:
             text, code = body.decode("latin-1"), "latin-1"
-        if len(body) <= PAGE_MOST:
+        if len(body) <= MASKED_IN_MOST:
             found = self.find(text)
             masked = spliced(text, found, lambda detector, _: f"[{detector}]").encode(code)
             if found and not self.holds(masked):
@@ -488,13 +499,9 @@ class _Detector(Detectors):
         return self._secrets.find(text)
 
     def find_joined(self, pieces: Sequence[str], effort: Effort | None = None) -> list[Found]:
-        joints = []
-        at = 0
-        for piece in pieces[:-1]:
-            at += len(piece)
-            joints.append(at)
+        joints = list(accumulate(map(len, pieces[:-1])))
         found = self._secrets.find("".join(pieces))
-        return [one for one in found if any(one.start < joint < one.end for joint in joints)]
+        return [one for one in found if bisect_right(joints, one.start) < bisect_left(joints, one.end)]
 
     def doubts(self, pieces: Sequence[str]) -> list[tuple[int, str]]:
         start = self._secrets.begins("".join(pieces))

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import string
+import time
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcpgate.policy.echo import DOUBT_LEAST, ESCAPES_MOST, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.echo import (
+    DOUBT_LEAST,
+    ESCAPES_MOST,
+    MASKED_IN_MOST,
+    SECRET_LEAST,
+    Secrets,
+    parts_of,
+)
 from mcpgate.policy.masks import Masked
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import Message, parse
@@ -220,6 +228,36 @@ def test_too_many_escapes_to_look_behind_do_not_pass() -> None:
     assert isinstance(message, Message) and not SECRETS.clear(raw)
     found = SECRETS.without(message, raw, asked="tools/call")
     assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+def test_a_large_message_with_it_is_withheld_and_one_without_it_passes() -> None:
+    """To mask all of it would take too long."""
+    padding = "word " * (MASKED_IN_MOST // 5)
+    for text, withheld in ((padding + TEXT, True), (padding + "%41", False)):
+        message, raw = answer({"content": [{"type": "text", "text": text}]})
+        assert not SECRETS.clear(raw) or not withheld
+        found = SECRETS.without(message, raw, asked="tools/call")
+        assert isinstance(found, Refusal) is withheld and (withheld or found is None)
+
+
+def test_a_message_full_of_it_takes_no_longer_than_its_size() -> None:
+    """Each of its thousands of texts was compared with each joint between two of them: half a minute."""
+    message, raw = answer({"content": [{"type": "text", "text": TEXT}] * 10_000})
+    began = time.process_time()
+    assert isinstance(SECRETS.without(message, raw, asked="tools/call"), Refusal)
+    assert time.process_time() - began < 5
+
+
+def test_the_beginning_of_a_long_one_is_found_as_fast_as_that_of_a_short_one() -> None:
+    """Each end of a text was compared with each beginning of a token, 30 ms of an event's time."""
+    token = "".join(map(str, range(3_000)))
+    secrets = Secrets([token.encode()])
+    assert secrets.begins("so: " + token[:5_000]) == 4
+    assert secrets.begins("so: " + token[:5_000] + "x") is None
+    began = time.process_time()
+    for _ in range(100):
+        secrets.begins("words without end " * 1_000)
+    assert time.process_time() - began < 1
 
 
 def test_the_beginning_of_one_is_waited_for() -> None:

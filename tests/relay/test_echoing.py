@@ -271,6 +271,14 @@ def test_what_is_said_over_two_events_does_not_pass(loop: Loop, tmp_path: Path, 
             assert world.records("close")[0]["masked"]["credential"] == 2
 
 
+def test_a_slash_may_be_an_escape_in_what_is_said_over_two_events(world: World, caller: Caller) -> None:
+    """As PHP writes JSON."""
+    said = [news("so " + FIRST), news(REST + "!")]
+    said = [each.replace(b"notifications/", rb"notifications\/") for each in said]
+    _, _, got = ask(world, caller, events(*said, result(text("."))))
+    assert FIRST.encode() not in got and REST.encode() not in got
+
+
 def test_what_only_begins_like_it_passes(world: World, caller: Caller) -> None:
     """It waits for what comes next, and is nothing."""
     raw = events(news("so " + FIRST), news(" is the beginning of it"), result(text(".")))
