@@ -311,7 +311,7 @@ def identify(
         # Rules may ask for both, so it holds for as long as both do.
         expires = _sooner(principal.expires, shown.expires)
         principal = evolve(principal, certificate=shown.name, expires=expires)
-    return accepts.issued.denies(principal, now) or principal
+    return accepts.issued.denies(principal, now, peer) or principal
 
 
 def _certified(terms: ListenerTerms, peer: Certificate, now: float) -> Principal | Refusal:
