@@ -384,6 +384,28 @@ def test_what_the_upstream_does_not_take_is_replaced(world: World, tokens: Token
     assert len(tokens.requests) == 2
 
 
+def test_a_token_that_is_not_enough_for_one_call_is_kept_for_others(
+    world: World, tokens: TokenServer
+) -> None:
+    """A caller that asks for too much, while the token endpoint is down, does not take it from all."""
+    refusal = b'Bearer error="insufficient_scope"'
+
+    def picky(sock: Any, request: Request) -> None:
+        if b"too_much" in request.body:
+            head = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nWWW-Authenticate: %b\r\n\r\n" % refusal
+            return sock.sendall(head)
+        answer_json(sock, request)
+
+    world.upstream.behave = picky
+    world.start(world.config(more=grant(world, tokens)))
+    assert ask(world)[0] == 200
+    tokens.behave(says(503, {}))
+    with world.caller() as caller:
+        assert caller.post(call("get_too_much")).json()[0] == 502
+        assert caller.post(call("get_x")).json()[0] == 200
+    assert shown(world) == ["Bearer T1"] * 3
+
+
 def exchanging(world: World, tokens: TokenServer, **keys: str) -> None:
     """A gate that exchanges its callers' tokens."""
     issuer = f'''
