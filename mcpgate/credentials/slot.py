@@ -10,6 +10,7 @@ from collections.abc import Callable
 from mcpgate.credentials.answer import Granted
 from mcpgate.policy.echo import Secrets, parts_of
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.http import Headers
 
 #: When the next token is asked for, as a part of the time that this one is good for: so that a server may
 #: be away for a while and nobody notices.
@@ -33,6 +34,8 @@ REFUSED_APART = 30.0
 REMEMBERED = 120.0
 #: So many of them, the latest, where an upstream has ever new ones asked for.
 BEFORE_MOST = 4
+#: What is looked for takes some 10 KB, made ready: for the configuration of today, and for the one before.
+KEPT_MOST = 2
 
 Waiter = Callable[[], None]
 
@@ -96,7 +99,8 @@ class Slot:
         # Those before this one, each with the time until which it is looked for.
         self._before: tuple[tuple[bytes, float], ...] = ()
         self._end = 0.0
-        self._secrets: tuple[bytes, tuple[tuple[bytes, float], ...], Secrets] | None = None
+        # By what else may not be shown, which differs where streams are older than the configuration.
+        self._secrets: dict[Headers, Secrets] = {}
 
     def granted(
         self,
@@ -113,28 +117,34 @@ class Slot:
             before = (self.token, max(self._end, now + REMEMBERED))
             self._before = (*self._before, before)[-BEFORE_MOST:]
         self.token, self._end = token, now + lifetime
+        self._secrets.clear()
         self.line = b"%b: %b%b\r\n" % (header, scheme, self.token)
         self.until = now + lifetime - min(MARGIN, lifetime * MARGIN_SHARE)
         self.fresh = min(now + (granted.fresh or lifetime * AHEAD), self.until)
         self.obtained, self.expires = wall, wall + lifetime
         self.backoff.clear()
 
-    def secrets(self, now: float) -> Secrets:
+    def secrets(self, now: float, others: Headers = ()) -> Secrets:
         """
         What may never be shown to a caller (C{policy.echo}): this token, and those before it, until they end.
 
         So an exchange keeps the slot that it was shown with, whatever becomes of that meanwhile.
+
+        @param others: header lines that may not, either.
         """
         if any(now >= until for _, until in self._before):
             self._before = tuple(each for each in self._before if now < each[1])
-        known = self._secrets
-        if known is None or known[0] is not self.token or known[1] is not self._before:
-            known = self._secrets = self.token, self._before, Secrets(self._parts())
-        return known[2]
-
-    def _parts(self) -> list[bytes]:
-        shown = (self.token, *(token for token, _ in self._before))
-        return [part for each in shown if each for part in parts_of(b"authorization", each)]
+            self._secrets.clear()
+        known = self._secrets.get(others)
+        if known is None:
+            if len(self._secrets) >= KEPT_MOST:
+                self._secrets.clear()
+            tokens = (self.token, *(token for token, _ in self._before))
+            ours = [(b"authorization", token) for token in tokens if token]
+            known = self._secrets[others] = Secrets(
+                part for name, value in (*ours, *others) for part in parts_of(name, value)
+            )
+        return known
 
     def refused(self, line: bytes, now: float) -> None:
         """The upstream did not take it: the next call gets another one, but not every call."""

@@ -455,14 +455,14 @@ class Exchange:
 
     @property
     def secrets(self) -> Secrets | None:
-        """What the upstream was shown, and may not show the caller."""
+        """What the upstream was shown, for whomever, and may not show the caller."""
         admission = self.admission
         if admission is None:
             return None
+        upstream = admission.route.upstream
         if self._slot is not None:
-            return self._slot.secrets(self.inbound.force.readiness.now)
-        choice = admission.choice
-        return admission.route.upstream.secrets if choice is None else choice.secrets
+            return self._slot.secrets(self.inbound.force.readiness.now, upstream.fixed)
+        return upstream.secrets
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""

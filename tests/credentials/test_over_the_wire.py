@@ -96,6 +96,36 @@ def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
     assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
 
 
+def test_a_caller_does_not_see_what_the_upstream_was_shown_for_others(
+    world: World, tokens: TokenServer
+) -> None:
+    """A tool that shows the last requests, say: to who is shown by a secret, by a token or by the upstream's
+    own credential."""
+    now = time.time()
+    _, ops = world.issued_file.issue("ann", 3600, now, groups=("ops",))
+    _, dev = world.issued_file.issue("ben", 3600, now, groups=("dev",))
+    secrets = [f"secret-of-{name}-0815" for name in ("ops", "all")]
+    of_ops, of_all = (f'"{secret(world, each[:13], each)}"' for each in secrets)
+    world.start(
+        world.config(
+            upstream=f"credential = {{ bearer = {of_all} }}",
+            more=table(world, "ops", who='{ group = "ops" }', header='"X-Key"', value=of_ops)
+            + grant(world, tokens, who='{ group = "dev" }'),
+        )
+    )
+
+    def tells(sock: Any, request: Request) -> None:
+        said = {"content": [{"type": "text", "text": f"the last ones: {' and '.join(secrets)}"}]}
+        sock.sendall(whole(json.dumps({"jsonrpc": "2.0", "id": 1, "result": said}).encode()))
+
+    world.upstream.behave = tells
+    for text in (ops, dev, world.token):
+        status, body = ask(world, f"Authorization: Bearer {text}", token=False)
+        assert status == 200
+        assert body["result"]["content"][0]["text"] == "the last ones: [credential] and [credential]"
+    assert shown(world) == ["", "Bearer T1", f"Bearer {secrets[1]}"]
+
+
 def test_where_a_caller_connects_from_may_decide(world: World) -> None:
     """Also for one token on two connections, whose heads are the same to the byte."""
     inside, outside = (f'"{secret(world, name, f"of-{name}")}"' for name in ("inside", "outside"))
