@@ -26,7 +26,7 @@ from itertools import accumulate, chain
 from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import spliced
@@ -60,8 +60,15 @@ ESCAPES_MOST = 200_000
 #: The largest message or page in which it is masked: a mebibyte full of them takes up to a second, in which
 #: nothing else is served. A larger one does not pass; whoever lists a credential in one has not much to say.
 MASKED_IN_MOST = 1024 * 1024
-#: The shortest beginning of a secret, at the end of what is said bit by bit, that is waited for.
-DOUBT_LEAST = LACK_MOST + 1
+#: By so many characters of a secret's beginning a stream is found worth being followed.
+BEGINNING = LACK_MOST + 1
+#: The shortest beginning of a secret, at the end of what is said bit by bit, that is waited for. A caller may
+#: have its upstream say what it likes, and sees what waits: were it the first few characters, whoever knows
+#: those (many tokens begin alike) could guess all others one by one. Half a secret nobody guesses at once.
+DOUBT_LEAST = 12
+#: Behind its last dot, a part of this length is what is secret of a token: the signature of a JWT, whose
+#: beginning says what its caller knows.
+SIGNATURE_LEAST = 32
 
 # "Bearer abc", "token abc": of the value of a header, the words before the secret itself.
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9-]*[ \t]+")
@@ -118,6 +125,8 @@ class _Form:
     blurred: tuple[int, int] = (0, 0)
     spaced: bool = False
     folded: bool = False
+    #: The shortest beginning that may be the beginning of it.
+    doubt: int = 0
 
     def whole(self) -> str:
         """All of it."""
@@ -241,7 +250,16 @@ def _forms_of(secret: bytes) -> tuple[_Form, ...]:
     digits = secret.hex()
     low, high = 2 * lack, 2 * (size - lack)
     found.append(_Form(digits[low:high], digits[:low], digits[high:], spaced=True, folded=True))
-    return tuple(found)
+    least = _doubtful(text)
+    return tuple([evolve(form, doubt=-(-least * len(form.whole()) // size)) for form in found])
+
+
+def _doubtful(text: str) -> int:
+    """How much of a secret's beginning must be there before it is in doubt."""
+    begin = text.rfind(".") + 1
+    if len(text) - begin < SIGNATURE_LEAST:
+        begin = 0
+    return max(DOUBT_LEAST, begin + -(-(len(text) - begin) // 2))
 
 
 def _up(bits: int) -> int:
@@ -381,15 +399,20 @@ class Secrets:
                 yield from form.spans(text)
 
     @cached_property
-    def _beginnings(self) -> tuple[str, ...]:
-        return tuple(form.whole() for form in self._forms)
+    def _beginnings(self) -> tuple[tuple[str, int], ...]:
+        return tuple((form.whole(), form.doubt) for form in self._forms)
+
+    @cached_property
+    def reach(self) -> int:
+        """How much of what was said may be the beginning of one."""
+        return max((len(whole) for whole, _ in self._beginnings), default=0)
 
     def begins(self, text: str) -> int | None:
         """Where at the end of a text the beginning of one stands, if it does."""
         best: int | None = None
-        for whole in self._beginnings:
+        for whole, least in self._beginnings:
             # Not end by end: a token has thousands of them, and this is asked of each event.
-            first = whole[:DOUBT_LEAST]
+            first = whole[:least]
             start = text.find(first, max(0, len(text) - len(whole) + 1))
             while start >= 0 and not whole.startswith(text[start:]):
                 start = text.find(first, start + 1)
@@ -403,7 +426,7 @@ class Secrets:
 
     @cached_property
     def _firsts(self) -> tuple[bytes, ...]:
-        return tuple({whole[:DOUBT_LEAST].encode("ascii", "replace") for whole in self._beginnings})
+        return tuple({whole[:BEGINNING].encode("ascii", "replace") for whole, _ in self._beginnings})
 
     # As masks.
 

@@ -16,7 +16,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mcpgate.policy.echo import (
-    DOUBT_LEAST,
     ESCAPES_MOST,
     MASKED_IN_MOST,
     SECRET_LEAST,
@@ -252,8 +251,8 @@ def test_the_beginning_of_a_long_one_is_found_as_fast_as_that_of_a_short_one() -
     """Each end of a text was compared with each beginning of a token, 30 ms of an event's time."""
     token = "".join(map(str, range(3_000)))
     secrets = Secrets([token.encode()])
-    assert secrets.begins("so: " + token[:5_000]) == 4
-    assert secrets.begins("so: " + token[:5_000] + "x") is None
+    assert secrets.begins("so: " + token[:6_000]) == 4
+    assert secrets.begins("so: " + token[:6_000] + "x") is None
     began = time.process_time()
     for _ in range(100):
         secrets.begins("words without end " * 1_000)
@@ -262,6 +261,23 @@ def test_the_beginning_of_a_long_one_is_found_as_fast_as_that_of_a_short_one() -
 
 def test_the_beginning_of_one_is_waited_for() -> None:
     doubts = SECRETS.detectors.doubts
-    assert doubts(["so: ", TEXT[:3], TEXT[3:9]]) == [(4, "credential")]
-    assert doubts([TEXT[: DOUBT_LEAST - 1]]) == [] and doubts([TEXT[:9] + "x"]) == []
-    assert doubts([f"hex {SECRET.hex()[:20]}"]) == [(4, "credential")]
+    assert doubts(["so: ", TEXT[:3], TEXT[3:20]]) == [(4, "credential")]
+    assert doubts([TEXT[:25] + "x"]) == []
+    assert doubts([f"hex {SECRET.hex()[:40]}"]) == [(4, "credential")]
+
+
+@pytest.mark.parametrize(
+    ("secret", "least"),
+    [
+        (SECRET, 20),
+        (b"twelve-and-4", 12),
+        (b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ." + b"x" * 43, 40 + 22),
+        (b"x" * 40 + b".v2", 22),
+    ],
+)
+def test_nothing_waits_by_which_one_could_be_guessed(secret: bytes, least: int) -> None:
+    """A caller knows how tokens begin, may have a server say the next character in all ways that there are,
+    and sees which way waits. Of a JWT it may know all but the signature."""
+    secrets, text = Secrets([secret]), secret.decode()
+    waiting = [size for size in range(len(text)) if secrets.begins(f"so: {text[:size]}") is not None]
+    assert waiting == list(range(least, len(text)))
