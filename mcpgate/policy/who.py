@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+import msgspec
 from attrs import evolve, field, frozen
 
 from mcpgate.config.condition import EACH, read_path
@@ -180,9 +181,11 @@ def _leg(handshake: Handshake) -> Hashable:
 
 
 def _facts(principal: Principal) -> Hashable:
-    # Claims cannot be hashed. A proof's id stands for them: what it proves never changes. Over which
-    # connection it comes does, and so what certificate is shown beside it.
+    # Claims cannot be hashed. A proof's id stands for them: what is signed never changes. What an issuer says
+    # of an opaque token does, each time that it is asked. Over which connection a proof comes does, too, and so
+    # what certificate is shown beside it.
     return (
+        msgspec.json.encode(principal.claims) if principal.how == "opaque" else None,
         principal.how,
         principal.name,
         principal.id,
