@@ -181,9 +181,9 @@ def _leg(handshake: Handshake) -> Hashable:
 
 
 def _facts(principal: Principal) -> Hashable:
-    # Claims cannot be hashed. A proof's id stands for them: what is signed never changes. What an issuer says
-    # of an opaque token does, each time that it is asked. Over which connection a proof comes does, too, and so
-    # what certificate is shown beside it.
+    # Claims cannot be hashed. A proof's id stands for them: what is signed never changes. What an issuer says of
+    # an opaque token does, each time that it is asked. Over which connection a proof comes does as well, and
+    # so what certificate is shown beside it.
     return (
         msgspec.json.encode(principal.claims) if principal.how == "opaque" else None,
         principal.how,
