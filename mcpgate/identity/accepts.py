@@ -33,6 +33,10 @@ class Pending:
 
     C{begin} asks, and calls what it is given once, never before it returns, when judging the same again will
     give an answer, whatever it is.
+
+    @ivar doubtful: Whether it is about a token that nobody has heard of, and that is all that is asked: who
+        makes tokens up can have as many questions put as he likes.
     """
 
     begin: Callable[[Callable[[], None]], None]
+    doubtful: bool = False
