@@ -245,7 +245,9 @@ class Builder:
         known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
         listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
-        mapped = [self._mapped(table, upstreams.get(table.upstream)) for table in config.credentials]
+        mapped = [
+            self._mapped(table, upstreams.get(table.upstream), known) for table in config.credentials
+        ]
         budgets = compile_budgets(config.budgets)
         whos = [each.who for each in mapped if each is not None]
         policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
@@ -475,7 +477,9 @@ class Builder:
         value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
         return None if value is None else ((asked.header.lower().encode(), value),)
 
-    def _mapped(self, table: CredentialTable, upstream: UpstreamTerms | None) -> CredentialTerms | None:
+    def _mapped(
+        self, table: CredentialTable, upstream: UpstreamTerms | None, issuers: Mapping[str, Issuer]
+    ) -> CredentialTerms | None:
         at = f"credential.{table.name}"
         who = self._attempt(f"{at}.who", lambda: Who.compile(table.who or WhoTable()))
         if who is None:
@@ -483,13 +487,18 @@ class Builder:
         if table.grant is None:
             lines = self._fixed(at, table)
             return None if lines is None else CredentialTerms(table, who, lines)
-        grant = self._grant(at, table, upstream)
+        grant = self._grant(at, table, upstream, issuers)
         return None if grant is None else CredentialTerms(table, who, grant=grant)
 
-    def _grant(self, at: str, table: CredentialTable, upstream: UpstreamTerms | None) -> GrantTerms | None:
-        assert table.token_url is not None and table.client_id is not None
-        url = read_url(table.token_url)
-        loaded = self._peer("credential", table, url.host, url.port)
+    def _grant(
+        self,
+        at: str,
+        table: CredentialTable,
+        upstream: UpstreamTerms | None,
+        issuers: Mapping[str, Issuer],
+    ) -> GrantTerms | None:
+        assert table.client_id is not None
+        peer, demanded = self._token_endpoint(table, issuers)
         secret, actor, signer = (
             self._text(f"{at}.client_secret", table.client_secret),
             self._text(f"{at}.actor", table.actor),
@@ -500,18 +509,24 @@ class Builder:
             one is not None or asked is None
             for one, asked in zip((secret, actor, signer), proofs, strict=True)
         )
-        if loaded is None or not whole:
+        if peer is None or not whole:
             return None
-        demanded = _fingerprint(*loaded)
         form = evolve(table, name="", upstream="", who=None)
         key = self._reading.read(table.assertion_key) if table.assertion_key is not None else b""
         parts = (repr(form), secret, actor, hashlib.sha256(key).hexdigest())
         return GrantTerms(
             name=table.name,
             upstream=table.upstream,
-            peer=loaded[0],
+            peer=peer,
             url=table.token_url,
-            client=Client(table.client_id, secret, table.client_secret_in == "form", signer),
+            issuer=table.issuer,
+            client=Client(
+                table.client_id,
+                secret,
+                table.client_secret_in == "form",
+                signer,
+                table.assertion_audience,
+            ),
             wish=Wish(
                 table.scope,
                 table.audience,
@@ -526,6 +541,17 @@ class Builder:
             timeout=table.answer_timeout,
             queue=upstream.table.queue if upstream is not None else 1,
         )
+
+    def _token_endpoint(
+        self, table: CredentialTable, issuers: Mapping[str, Issuer]
+    ) -> tuple[PeerTerms | None, bytes]:
+        """What the server that is asked for tokens is verified by, and a digest of that."""
+        if table.token_url is None:
+            issuer = issuers.get(table.issuer or "")
+            return (None, b"") if issuer is None else (issuer.peer, issuer.fingerprint)
+        url = read_url(table.token_url)
+        loaded = self._peer("credential", table, url.host, url.port)
+        return (None, b"") if loaded is None else (loaded[0], _fingerprint(*loaded))
 
     def _text(self, at: str, reference: str | None) -> str | None:
         if reference is None:

@@ -466,3 +466,75 @@ def test_a_route_is_a_place_of_its_own(files: Files) -> None:
         place_of("up", b"up.test", b"/mcp"),
         place_of("other", b"up.test", b"/mcp"),
     }
+
+
+CREDENTIAL = """
+[[credential]]
+name = "ops"
+upstream = "up"
+who = { group = "ops", address = "10.0.0.0/8" }
+bearer = "file:secret"
+[[credential]]
+name = "login"
+upstream = "up"
+grant = "client_credentials"
+token_url = "https://login.test:8443/token"
+trust = "ca.pem"
+client_id = "gate"
+client_secret = "file:secret2"
+"""
+
+
+def test_credentials_stand_with_their_upstream_in_the_order_of_the_file(files: Files) -> None:
+    """With who they are for, and what a token endpoint is verified by."""
+    generation = files.build(files.text(more=CREDENTIAL))
+    ops, login = generation.upstreams["up"].mapped
+    assert (ops.name, ops.lines, ops.grant) == ("ops", ((b"authorization", b"Bearer secret-value"),), None)
+    grant = login.grant
+    assert grant is not None and (grant.peer.host, grant.peer.port) == ("login.test", 8443)
+    assert (grant.client.id, grant.client.secret, grant.exchange) == ("gate", "secret2-value", False)
+    # What a who asks of a caller has to be known wherever one is judged.
+    assert generation.policy.regard.address and not files.build().policy.regard.address
+    assert "secret-value" not in repr(generation) and "secret2-value" not in repr(generation)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ('bearer = "file:secret"', 'bearer = "file:secret2"', True),
+        ('client_id = "gate"', 'client_id = "gate"\nconnect_timeout = "1s"', False),
+        ('client_secret = "file:secret2"', 'client_secret = "file:secret"', False),
+        ('client_id = "gate"', 'client_id = "other"', False),
+        ('client_id = "gate"', 'client_id = "gate"\nscope = "a"', False),
+        ('trust = "ca.pem"', 'trust = "two.pem"', False),
+        ("https://login.test:8443", "https://login.test", False),
+        ("client_credentials", "token_exchange", False),
+    ],
+)
+def test_tokens_that_were_got_otherwise_are_others(files: Files, old: str, new: str, same: bool) -> None:
+    """A reload keeps those that would be got in the same way, and no others."""
+    prints = []
+    for text in (CREDENTIAL, CREDENTIAL.replace(old, new)):
+        grant = files.build(files.text(more=text)).upstreams["up"].mapped[1].grant
+        assert grant is not None
+        prints.append(grant.fingerprint)
+    assert (prints[0] == prints[1]) is same
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ('bearer = "file:secret"', 'bearer = "file:gone"', "credential.ops.bearer"),
+        ('client_secret = "file:secret2"', 'client_secret = "file:gone"', "credential.login.client_secret"),
+        ('client_secret = "file:secret2"', 'assertion_key = "client.crt"', "credential.login.assertion_key"),
+        ('client_secret = "file:secret2"', 'assertion_key = "gone"', "credential.login.assertion_key"),
+        ('trust = "ca.pem"', 'trust = "gone"', "credential.login.trust"),
+    ],
+)
+def test_what_is_wrong_with_a_credential_is_told_at_its_key(
+    files: Files, old: str, new: str, path: str
+) -> None:
+    """And nothing of the generation is used."""
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(more=CREDENTIAL.replace(old, new)))
+    assert [problem.path for problem in caught.value.problems] == [path]

@@ -110,6 +110,8 @@ class Slot:
     def secrets(self, now: float) -> Secrets:
         """
         What may never be shown to a caller (C{policy.echo}): this token, and for a while the one before it.
+
+        So an exchange keeps the slot that it was shown with, whatever becomes of that meanwhile.
         """
         if self._before and now >= self._granted + REMEMBERED:
             self._before = b""

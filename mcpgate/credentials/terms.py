@@ -33,17 +33,19 @@ class Client:
 
     @ivar secret: C{None} for one that proves itself by what it signs, or by its TLS certificate.
     @ivar in_form: Whether the secret stands in the form, not in a header.
+    @ivar audience: Who assertions are made out for, if not for the URL that they are sent to.
     """
 
     id: str
     secret: str | None = field(default=None, repr=False)
     in_form: bool = False
     signer: Signer | None = None
+    audience: str | None = None
 
     def prove(self, form: Form, url: str, now: float) -> tuple[Form, Form]:
         """The form with the proof, and the header lines that go with it. C{now}: Unix seconds."""
         if self.signer is not None:
-            return (*form, *signed(self.id, self.signer.assertion(self.id, url, now))), ()
+            return (*form, *signed(self.id, self.signer.assertion(self.id, self.audience or url, now))), ()
         if self.secret is None:
             # RFC 8705 section 2: the id says which client the certificate is for.
             return (*form, ("client_id", self.id)), ()
@@ -58,6 +60,7 @@ class GrantTerms:
     One way to tokens.
 
     @ivar peer: What the token endpoint is verified by.
+    @ivar url: Where it is; C{None}: where the discovery document of C{issuer} says.
     @ivar wish: What is asked for; C{exchange}: in exchange for the caller's own token.
     @ivar actor: A token that says who acts for the caller.
     @ivar fingerprint: Covers all of it: a token that was got in another way is not shown.
@@ -66,7 +69,8 @@ class GrantTerms:
     name: str
     upstream: str
     peer: PeerTerms
-    url: str
+    url: str | None
+    issuer: str | None = None
     client: Client
     wish: Wish
     exchange: bool

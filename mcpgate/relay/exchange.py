@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpgate.credentials.terms import Choice, subject_of
+from mcpgate.credentials.slot import Slot
+from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
     batch_facts,
@@ -82,8 +83,10 @@ class Exchange:
     _cors = b""
     _id: int | str | None = None
     _facts = NOTHING
-    #: What the upstream is shown, where that had to be asked for; and whether it is being asked for.
+    #: What the upstream is shown, where that had to be asked for, and what that was taken from; and whether
+    #: it is being asked for.
     _shown = b""
+    _slot: Slot | None = None
     _asks = False
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
@@ -253,18 +256,13 @@ class Exchange:
         """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
         kept = self.inbound.force.credentials
         assert kept is not None, "nothing that has to be asked for is configured without"
-        subject = None
-        if choice.grant is not None and choice.grant.exchange:
-            subject = subject_of(admission.head.get(b"authorization"))
-        line = kept.line(choice, subject)
-        if type(line) is bytes:
-            self._shown = line
+        slot = kept.slot(choice, admission.head.get(b"authorization"))
+        if type(slot) is Slot:
+            self._slot, self._shown = slot, slot.line
             return True
-        if line is None:
-            line = kept.wait(choice, self._told_to_lease)
-        if line is not None:
-            assert isinstance(line, Refusal)
-            self.refuse(line)
+        refusal = slot if isinstance(slot, Refusal) else kept.wait(choice, self._told_to_lease)
+        if refusal is not None:
+            self.refuse(refusal)
             return False
         self._asks = True
         assert choice.grant is not None
@@ -455,10 +453,10 @@ class Exchange:
         admission = self.admission
         if admission is None:
             return None
-        if admission.choice is None:
-            return admission.route.upstream.secrets
-        kept = self.inbound.force.credentials
-        return kept.secrets(admission.choice) if kept is not None else admission.choice.secrets
+        if self._slot is not None:
+            return self._slot.secrets(self.inbound.force.readiness.now)
+        choice = admission.choice
+        return admission.route.upstream.secrets if choice is None else choice.secrets
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""
@@ -613,9 +611,8 @@ class Exchange:
 
     def unauthorized(self) -> None:
         """The upstream did not take what it was shown."""
-        kept, admission = self.inbound.force.credentials, self.admission
-        if self._shown and kept is not None and admission is not None and admission.choice is not None:
-            kept.refused(admission.choice, self._shown)
+        if self._slot is not None:
+            self._slot.refused(self._shown, self.inbound.force.readiness.now)
 
     def _let_go(self) -> None:
         """Give back, or end, what was had of the upstream, or was waited for."""

@@ -21,6 +21,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
+from joserfc.jwk import ECKey
+
 from mcpgate.testing import LocalCA, certificate_pem, write_pair
 from tests.e2e.lab import SERVERS, Table
 from tests.e2e.node import PACKAGES, node
@@ -29,6 +31,8 @@ PROGRAM = SERVERS / "providers" / "main.mjs"
 
 #: Clients that the genuine ones know: with a secret, and one whose tokens are bound to its certificate.
 CI = {"client_id": "ci", "client_secret": "a-secret-of-the-ci-that-nobody-else-knows"}
+#: And one that signs, with the key in C{signing.key}.
+SIGNING = "signing"
 BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-certificate"}
 
 #: Entra's: ours, one that we work with, somebody else's, and the application.
@@ -138,6 +142,16 @@ class Providers:
             "token_endpoint_auth_method": "client_secret_basic",
         }
         clients = [{**client, **CI}, {**client, **BOUND, "tls_client_certificate_bound_access_tokens": True}]
+        key = ECKey.generate_key("P-256")
+        (directory / f"{SIGNING}.key").write_bytes(key.as_pem(private=True))
+        (directory / f"{SIGNING}.key").chmod(0o600)
+        signing = {
+            "client_id": SIGNING,
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": "ES256",
+            "jwks": {"keys": [key.as_dict(private=False)]},
+        }
+        clients.append({**client, **signing})
         (directory / "clients.json").write_text(json.dumps(clients), encoding="utf-8")
 
     def __getitem__(self, name: str) -> Provider:

@@ -79,6 +79,13 @@ class CredentialTable(PeerTable):
         default=None,
         example='"https://login.example.com/oauth2/token"',
     )
+    issuer: str | None = option(
+        "Instead of token_url: the name of an issuer, whose discovery document names the token endpoint, and "
+        "whose TLS keys count for it.",
+        forms.name(),
+        default=None,
+        example='"okta"',
+    )
     client_id: str | None = option(
         "Who the gate is at the token endpoint.",
         forms.text("a client id"),
@@ -111,6 +118,15 @@ class CredentialTable(PeerTable):
         forms.text("a key id"),
         default=None,
         example='"2026-11"',
+    )
+    # RFC 7523 section 3 has the endpoint's URL; since 2025 servers may insist on their own name, so that an
+    # assertion that one server is sent can never be shown to another one.
+    assertion_audience: str | None = option(
+        "Who such an assertion is made out for (aud): the token endpoint's URL, if left out; some servers "
+        "want their issuer.",
+        forms.uri(),
+        default=None,
+        example='"https://login.example.com"',
     )
     scope: tuple[str, ...] = option(
         "Scopes that are asked for.",
