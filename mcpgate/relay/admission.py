@@ -92,7 +92,7 @@ class Admission:
     generation: Generation
     accepts: Accepts
     #: Whether something of the connection went into it that is no part of the head: an address.
-    only_here: bool
+    only_here: bool = True
     #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
     choice: Choice | None = None
 
