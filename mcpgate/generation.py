@@ -19,6 +19,7 @@ from attrs import evolve, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
+from mcpgate.config.forms import in_vault
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
@@ -33,6 +34,7 @@ from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
+from mcpgate.credentials.vault import VaultTerms
 from mcpgate.identity.granted import Granting, Grants
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuer import Issuer
@@ -199,6 +201,8 @@ class Generation:
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
+    #: Who vouches for callers by assertions anywhere.
+    grants: Grants | None
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
@@ -245,7 +249,9 @@ class Builder:
         known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
         listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
-        mapped = [self._mapped(table, upstreams.get(table.upstream)) for table in config.credentials]
+        mapped = [
+            self._mapped(table, upstreams.get(table.upstream), known) for table in config.credentials
+        ]
         budgets = compile_budgets(config.budgets)
         whos = [each.who for each in mapped if each is not None]
         policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
@@ -270,6 +276,7 @@ class Builder:
             },
             policy=policy,
             session_keys=session_keys,
+            grants=self._grants,
             reading=self._reading,
         )
 
@@ -475,21 +482,32 @@ class Builder:
         value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
         return None if value is None else ((asked.header.lower().encode(), value),)
 
-    def _mapped(self, table: CredentialTable, upstream: UpstreamTerms | None) -> CredentialTerms | None:
+    def _mapped(
+        self, table: CredentialTable, upstream: UpstreamTerms | None, issuers: Mapping[str, Issuer]
+    ) -> CredentialTerms | None:
         at = f"credential.{table.name}"
         who = self._attempt(f"{at}.who", lambda: Who.compile(table.who or WhoTable()))
         if who is None:
             return None
+        reference = table.bearer or table.value or ""
+        if table.grant is None and in_vault(reference) is not None:
+            kept = self._kept_in_vault(at, table, reference, upstream)
+            return None if kept is None else CredentialTerms(table, who, grant=kept)
         if table.grant is None:
             lines = self._fixed(at, table)
             return None if lines is None else CredentialTerms(table, who, lines)
-        grant = self._grant(at, table, upstream)
+        grant = self._grant(at, table, upstream, issuers)
         return None if grant is None else CredentialTerms(table, who, grant=grant)
 
-    def _grant(self, at: str, table: CredentialTable, upstream: UpstreamTerms | None) -> GrantTerms | None:
-        assert table.token_url is not None and table.client_id is not None
-        url = read_url(table.token_url)
-        loaded = self._peer("credential", table, url.host, url.port)
+    def _grant(
+        self,
+        at: str,
+        table: CredentialTable,
+        upstream: UpstreamTerms | None,
+        issuers: Mapping[str, Issuer],
+    ) -> GrantTerms | None:
+        assert table.client_id is not None
+        peer, demanded = self._token_endpoint(table, issuers)
         secret, actor, signer = (
             self._text(f"{at}.client_secret", table.client_secret),
             self._text(f"{at}.actor", table.actor),
@@ -500,18 +518,24 @@ class Builder:
             one is not None or asked is None
             for one, asked in zip((secret, actor, signer), proofs, strict=True)
         )
-        if loaded is None or not whole:
+        if peer is None or not whole:
             return None
-        demanded = _fingerprint(*loaded)
         form = evolve(table, name="", upstream="", who=None)
         key = self._reading.read(table.assertion_key) if table.assertion_key is not None else b""
         parts = (repr(form), secret, actor, hashlib.sha256(key).hexdigest())
         return GrantTerms(
             name=table.name,
             upstream=table.upstream,
-            peer=loaded[0],
+            peer=peer,
             url=table.token_url,
-            client=Client(table.client_id, secret, table.client_secret_in == "form", signer),
+            issuer=table.issuer,
+            client=Client(
+                table.client_id,
+                secret,
+                table.client_secret_in == "form",
+                signer,
+                table.assertion_audience,
+            ),
             wish=Wish(
                 table.scope,
                 table.audience,
@@ -526,6 +550,47 @@ class Builder:
             timeout=table.answer_timeout,
             queue=upstream.table.queue if upstream is not None else 1,
         )
+
+    def _kept_in_vault(
+        self, at: str, table: CredentialTable, reference: str, upstream: UpstreamTerms | None
+    ) -> VaultTerms | None:
+        place = in_vault(reference)
+        assert place is not None
+        vault = next(vault for vault in self._config.vaults if vault.name == place.name)
+        url = read_url(vault.url)
+        loaded = self._peer("vault", vault, url.host, url.port)
+        token = self._text(f"vault.{vault.name}.token", vault.token)
+        if loaded is None or token is None:
+            return None
+        parts = repr((table.name, table.upstream, table.header, reference, evolve(vault, name=""), token))
+        return VaultTerms(
+            name=table.name,
+            upstream=table.upstream,
+            header=(table.header or "authorization").lower().encode(),
+            scheme=b"" if table.header else b"Bearer ",
+            peer=loaded[0],
+            fingerprint=hashlib.sha256(parts.encode() + _fingerprint(*loaded)).digest(),
+            timeout=vault.answer_timeout,
+            queue=upstream.table.queue if upstream is not None else 1,
+            url=f"{vault.url.rstrip('/')}/v1/{place.mount}/data/{place.path}",
+            place=reference,
+            member=place.member,
+            token=token,
+            namespace=vault.namespace,
+            refresh=vault.refresh,
+            stale=vault.stale,
+        )
+
+    def _token_endpoint(
+        self, table: CredentialTable, issuers: Mapping[str, Issuer]
+    ) -> tuple[PeerTerms | None, bytes]:
+        """What the server that is asked for tokens is verified by, and a digest of that."""
+        if table.token_url is None:
+            issuer = issuers.get(table.issuer or "")
+            return (None, b"") if issuer is None else (issuer.peer, issuer.fingerprint)
+        url = read_url(table.token_url)
+        loaded = self._peer("credential", table, url.host, url.port)
+        return (None, b"") if loaded is None else (loaded[0], _fingerprint(*loaded))
 
     def _text(self, at: str, reference: str | None) -> str | None:
         if reference is None:

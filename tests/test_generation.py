@@ -14,6 +14,7 @@ from mcpgate import generation as module
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.generation import Builder, Generation
+from mcpgate.identity.issuer import Issuer
 from mcpgate.reasons import Reason
 from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.sessions.sealed import place_of
@@ -466,3 +467,170 @@ def test_a_route_is_a_place_of_its_own(files: Files) -> None:
         place_of("up", b"up.test", b"/mcp"),
         place_of("other", b"up.test", b"/mcp"),
     }
+
+
+# Issuers.
+
+PUBLIC = 'public_url = "https://gate.test:8443"\n'
+OKTA = """
+[[issuer]]
+name = "okta"
+issuer = "https://acme.okta.test/oauth2/default"
+trust = "ca.pem"
+"""
+
+
+def issuer(files: Files, lines: str = "", **named: str) -> Issuer:
+    """The issuer that it makes."""
+    return files.build(files.text(listener=PUBLIC, more=OKTA + lines, **named)).issuers["okta"]
+
+
+def test_an_issuer_has_its_terms_and_those_of_its_servers(files: Files) -> None:
+    """A listener accepts all of them, and says where tokens for its routes are to be had."""
+    built = files.build(files.text(listener=PUBLIC, more=OKTA + 'address = "127.0.0.1:8443"\n'))
+    made = built.issuers["okta"]
+    assert made.terms.issuers == ("https://acme.okta.test/oauth2/default",)
+    assert (made.peer.host, made.peer.port, made.peer.dial_port) == ("acme.okta.test", 443, 8443)
+    assert made.client is None
+    listener = built.listeners["public"]
+    assert listener.issuers == (made.terms,)
+    assert listener.authorization_servers == ("https://acme.okta.test/oauth2/default",)
+    assert listener.resource("gate.test", "/mcp") == "https://gate.test:8443/mcp"
+
+
+def test_a_listener_accepts_the_issuers_that_it_names(files: Files) -> None:
+    second = OKTA.replace('"okta"', '"other"').replace("acme", "beta")
+    for lines, accepted in (
+        ('issuers = ["other"]\n', ["other"]),
+        ('issuers = "none"\n', []),
+        ("", ["okta", "other"]),
+    ):
+        built = files.build(files.text(listener=PUBLIC + lines, more=OKTA + second))
+        listener = built.listeners["public"]
+        assert [terms.name for terms in listener.issuers] == accepted
+        assert len(listener.authorization_servers) == len(accepted)
+        assert set(built.issuers) == {"okta", "other"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "same"),
+    [
+        ('audience = "api://mcp"\nmax_lifetime = "5m"\n', True),
+        ('introspection = "https://a.test/i"\nclient_id = "g"\nclient_secret = "file:secret"\n', True),
+        ('address = "127.0.0.1:1"\n', False),
+        ('profile = "intermediate"\n', False),
+        ('jwks = "https://acme.okta.test/keys"\n', False),
+        ('pins = ["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]\n', False),
+        ('client_certificate = "client.crt"\nclient_key = "client.key"\n', False),
+    ],
+)
+def test_keys_are_kept_while_they_would_be_found_in_the_same_way(
+    files: Files, lines: str, same: bool
+) -> None:
+    """What is demanded of tokens changes nothing about the keys."""
+    assert (issuer(files, lines).fingerprint == issuer(files).fingerprint) is same
+
+
+def test_keys_that_other_trust_has_vouched_for_are_not_kept(files: Files) -> None:
+    before = issuer(files).fingerprint
+    trusting = OKTA.replace('"ca.pem"', '"two.pem"')
+    after = files.build(files.text(listener=PUBLIC, more=trusting)).issuers["okta"].fingerprint
+    assert before != after
+
+
+def test_who_the_gate_is_to_an_issuer_is_read_with_the_rest(files: Files) -> None:
+    """And a secret that is not there is a problem that names its key."""
+    lines = 'introspection = "https://a.test/i"\nclient_id = "gate"\n'
+    made = issuer(files, lines + 'client_secret = "file:secret"\n').client
+    assert made is not None and (made.id, made.secret) == ("gate", "secret-value")
+    assert "secret-value" not in repr(made)
+    (files.directory / "client.key").chmod(0o600)
+    signing = issuer(files, lines + 'assertion_key = "client.key"\n').client
+    assert signing is not None and signing.signer is not None
+    for line, key in (
+        ('client_secret = "file:no-secret"\n', "issuer.okta.client_secret"),
+        ('assertion_key = "ca.pem"\n', "issuer.okta.assertion_key"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            issuer(files, lines + line)
+        assert [problem.path for problem in caught.value.problems] == [key]
+
+
+def test_an_issuer_whose_trust_cannot_be_read_is_a_problem(files: Files) -> None:
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(listener=PUBLIC, more=OKTA.replace('"ca.pem"', '"nowhere.pem"')))
+    assert [problem.path for problem in caught.value.problems] == ["issuer.okta.trust"]
+
+
+# Credentials.
+
+CREDENTIAL = """
+[[credential]]
+name = "ops"
+upstream = "up"
+who = { group = "ops", address = "10.0.0.0/8" }
+bearer = "file:secret"
+[[credential]]
+name = "login"
+upstream = "up"
+grant = "client_credentials"
+token_url = "https://login.test:8443/token"
+trust = "ca.pem"
+client_id = "gate"
+client_secret = "file:secret2"
+"""
+
+
+def test_credentials_stand_with_their_upstream_in_the_order_of_the_file(files: Files) -> None:
+    """With who they are for, and what a token endpoint is verified by."""
+    generation = files.build(files.text(more=CREDENTIAL))
+    ops, login = generation.upstreams["up"].mapped
+    assert (ops.name, ops.lines, ops.grant) == ("ops", ((b"authorization", b"Bearer secret-value"),), None)
+    grant = login.grant
+    assert grant is not None and (grant.peer.host, grant.peer.port) == ("login.test", 8443)
+    assert (grant.client.id, grant.client.secret, grant.exchange) == ("gate", "secret2-value", False)
+    # What a who asks of a caller has to be known wherever one is judged.
+    assert generation.policy.regard.address and not files.build().policy.regard.address
+    assert "secret-value" not in repr(generation) and "secret2-value" not in repr(generation)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ('bearer = "file:secret"', 'bearer = "file:secret2"', True),
+        ('client_id = "gate"', 'client_id = "gate"\nconnect_timeout = "1s"', False),
+        ('client_secret = "file:secret2"', 'client_secret = "file:secret"', False),
+        ('client_id = "gate"', 'client_id = "other"', False),
+        ('client_id = "gate"', 'client_id = "gate"\nscope = "a"', False),
+        ('trust = "ca.pem"', 'trust = "two.pem"', False),
+        ("https://login.test:8443", "https://login.test", False),
+        ("client_credentials", "token_exchange", False),
+    ],
+)
+def test_tokens_that_were_got_otherwise_are_others(files: Files, old: str, new: str, same: bool) -> None:
+    """A reload keeps those that would be got in the same way, and no others."""
+    prints = []
+    for text in (CREDENTIAL, CREDENTIAL.replace(old, new)):
+        grant = files.build(files.text(more=text)).upstreams["up"].mapped[1].grant
+        assert grant is not None
+        prints.append(grant.fingerprint)
+    assert (prints[0] == prints[1]) is same
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ('bearer = "file:secret"', 'bearer = "file:gone"', "credential.ops.bearer"),
+        ('client_secret = "file:secret2"', 'client_secret = "file:gone"', "credential.login.client_secret"),
+        ('client_secret = "file:secret2"', 'assertion_key = "client.crt"', "credential.login.assertion_key"),
+        ('client_secret = "file:secret2"', 'assertion_key = "gone"', "credential.login.assertion_key"),
+        ('trust = "ca.pem"', 'trust = "gone"', "credential.login.trust"),
+    ],
+)
+def test_what_is_wrong_with_a_credential_is_told_at_its_key(
+    files: Files, old: str, new: str, path: str
+) -> None:
+    """And nothing of the generation is used."""
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(more=CREDENTIAL.replace(old, new)))
+    assert [problem.path for problem in caught.value.problems] == [path]

@@ -267,6 +267,10 @@ ADVICE: Mapping[Reason, str] = {
         "could be the caller's name, or none (or several) of those in listener.client_names. Reissue it with "
         "one, or list its name."
     ),
+    Reason.AUTH_HEADER: (
+        "The Authorization header says Bearer, and what follows is no token (RFC 6750 section 2.1): nothing, "
+        "several words, or characters that no token has. The client puts something else into it."
+    ),
     Reason.AUTH_MALFORMED: (
         "What was sent as a bearer token is neither one that this gate issued nor a JSON Web Token that "
         "can be read without doubt: too long, not in canonical base64url, members twice, headers that "
@@ -332,7 +336,8 @@ ADVICE: Mapping[Reason, str] = {
     Reason.AUTH_UNAVAILABLE: (
         "The issuer's keys could not be fetched for longer than issuer.stale, or it could not be asked "
         "about an opaque token. mcpgate status shows each issuer's last error; its legs are in the "
-        "journal."
+        "journal. At the token endpoint: the use of an assertion could not be noted in the state "
+        "directory, as the detail says."
     ),
     Reason.AUTH_REQUEST: (
         "What came to the token endpoint is no request for a token: form-encoded, each parameter once, "

@@ -8,19 +8,21 @@ for each token, a few for each credential, and a server that has failed is left 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpgate.credentials.answer import ANSWER_MOST, Fault, Granted, read_answer
 from mcpgate.credentials.slot import Backoff, Slot, Waiter
-from mcpgate.credentials.terms import Choice, CredentialTerms, GrantTerms, Key, chosen
+from mcpgate.credentials.terms import Choice, CredentialTerms, Grant, GrantTerms, Key, chosen, subject_of
+from mcpgate.credentials.vault import VaultTerms, read_secret
 from mcpgate.identity.principal import Principal
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
@@ -31,13 +33,16 @@ SLOTS_MOST = 4096
 #: Questions of one worker that are on their way to one token endpoint. Each is a connection with a handshake
 #: of its own.
 FLIGHTS_MOST = 16
+#: Seconds for which an issuer's discovery document is waited for, and between two looks: a gate that has just
+#: begun has not read it yet.
+DISCOVERED_WITHIN, DISCOVERED_LOOK = 3.0, 0.1
 
 
 @define(eq=False)
 class Source:
     """One grant of the generation in force, and what is going on with it."""
 
-    grant: GrantTerms
+    grant: Grant
     provider: Provider
     #: Slots whose turn will come, each with the caller's token where that is to be exchanged.
     queue: deque[tuple[Slot, str | None]] = field(factory=deque, repr=False)
@@ -70,22 +75,25 @@ class Kept:
 
     # What exchanges ask.
 
-    def line(self, choice: Choice, subject: str | None) -> bytes | Refusal | None:
+    def slot(self, choice: Choice, authorization: bytes | None) -> Slot | Refusal | None:
         """
-        The header line to show, or why there is none; C{None}: it is being asked for, L{wait} for it.
+        What holds the header line to show, or why there is none; C{None}: it is being asked for, L{wait}.
 
-        @param subject: the caller's own token, where that is to be exchanged.
+        @param authorization: the caller's own, with the token that may have to be exchanged.
         """
         slot = self._slots.get(choice.key)
         if slot is not None and self._force.readiness.now < slot.fresh:
-            return slot.line
+            return slot
         if choice.refusal is not None:
             return choice.refusal
-        return self._due(choice, slot, subject)
+        return self._due(choice, slot, authorization)
 
-    def _due(self, choice: Choice, slot: Slot | None, subject: str | None) -> bytes | Refusal | None:
+    def _due(
+        self, choice: Choice, slot: Slot | None, authorization: bytes | None
+    ) -> Slot | Refusal | None:
         grant, now = choice.grant, monotonic()
         assert grant is not None
+        subject = subject_of(authorization) if grant.exchange else None
         source = self._sources.get(grant.fingerprint)
         if source is None:
             return _none(choice, "it was reconfigured while the request arrived")
@@ -99,7 +107,7 @@ class Kept:
             source.queue.append((slot, subject))
             self._next(source)
         if now < slot.until:
-            return slot.line
+            return slot
         if slot.asking:
             return None
         return refusal or _none(choice, "there is no caller with whose token it could be asked for")
@@ -125,12 +133,6 @@ class Kept:
         if slot is not None and source is not None and waiter in slot.waiting:
             slot.waiting.remove(waiter)
             source.waiting -= 1
-
-    def refused(self, choice: Choice, line: bytes) -> None:
-        """The upstream did not take what it was shown."""
-        slot = self._slots.get(choice.key)
-        if slot is not None:
-            slot.refused(line, monotonic())
 
     def again(self, upstream: UpstreamTerms, name: str, principal: Principal) -> Choice:
         """
@@ -175,15 +177,30 @@ class Kept:
 
     async def _answer(self, source: Source, subject: str | None) -> Granted | Fault:
         grant = source.grant
-        form, headers = grant.client.prove(grant.form(subject), grant.url, self._force.wall())
+        if isinstance(grant, VaultTerms):
+            return await read_secret(source.provider, grant)
+        assert isinstance(grant, GrantTerms)
+        url = grant.url or await self._discovered(grant)
+        if url is None:
+            return Fault("the issuer's discovery document names none, or was not read yet", general=True)
+        form, headers = grant.client.prove(grant.form(subject), url, self._force.wall())
         try:
             reply = await source.provider.post(
-                grant.url, form, headers=headers, most=ANSWER_MOST, within=grant.timeout
+                url, form, headers=headers, most=ANSWER_MOST, within=grant.timeout
             )
         except ProviderError as error:
             return Fault(error.why, general=True)
         retry_after = reply.headers.get("retry-after")
         return read_answer(reply.status, retry_after, reply.body, grant.wish.requested_token_type)
+
+    async def _discovered(self, grant: GrantTerms) -> str | None:
+        until = monotonic() + DISCOVERED_WITHIN
+        while True:
+            issuers = self._force.accepts.issuers
+            found: str | None = issuers.endpoint(grant.issuer, "token_endpoint") if issuers else None
+            if found is not None or monotonic() >= until:
+                return found
+            await deferLater(self._reactor, DISCOVERED_LOOK)
 
     def _bug(self, failure: Failure) -> Fault:
         self.log.failure("a bug in the gate while a token was asked for", failure)
@@ -199,13 +216,14 @@ class Kept:
         # Where one token is for all, so is what is wrong with it.
         general = isinstance(answer, Fault) and (answer.general or not source.grant.exchange)
         if isinstance(answer, Granted):
-            slot.granted(answer, now, self._force.wall())
+            grant = source.grant
+            slot.granted(answer, now, self._force.wall(), header=grant.header, scheme=grant.scheme)
             source.backoff.clear()
         elif not general:
-            slot.backoff.failed(f"the token endpoint: {answer.why}", now, answer.wait)
+            slot.backoff.failed(f"{source.grant.whom}: {answer.why}", now, answer.wait)
         elif now >= source.backoff.again:
             # Once for all that were on their way.
-            source.backoff.failed(f"the token endpoint: {answer.why}", now, answer.wait)
+            source.backoff.failed(f"{source.grant.whom}: {answer.why}", now, answer.wait)
         if source.backoff.problem is not None:
             # Nor would the others get one.
             landed += [queued for queued, _ in source.queue]
@@ -227,10 +245,10 @@ class Kept:
         """Tell in the log what has changed."""
         before, source.problem = source.problem, problem
         if problem is None and before is not None:
-            self.log.info("credential {name}: there are tokens again", name=source.grant.name)
+            self.log.info("credential {name}: there is one again", name=source.grant.name)
         elif problem is not None and problem != before:
-            what = "credential {name}: the token endpoint gives no token: {why}"
-            self.log.error(what, name=source.grant.name, why=problem)
+            what, grant = "credential {name}: there is none: {whom}: {why}", source.grant
+            self.log.error(what, name=grant.name, whom=grant.whom, why=problem)
 
     def _make_room(self, now: float) -> None:
         if len(self._slots) < SLOTS_MOST:
@@ -304,7 +322,7 @@ class Kept:
                 {
                     "name": grant.name,
                     "upstream": grant.upstream,
-                    "kind": "token_exchange" if grant.exchange else "client_credentials",
+                    "kind": grant.kind,
                     "held": len(good),
                     "waiting": source.waiting,
                     "asked": source.asked,
@@ -315,13 +333,6 @@ class Kept:
                 }
             )
         return rows
-
-    def tokens(self, grant: GrantTerms) -> Iterator[Slot]:
-        """The slots of one grant that hold a token which is good."""
-        now = monotonic()
-        for key, slot in self._slots.items():
-            if key[0] == grant.fingerprint and now < slot.until:
-                yield slot
 
 
 def _none(choice: Choice, why: str) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -11,6 +12,7 @@ from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Form, Wish, basic, client_credentials, signed, token_exchange
 from mcpgate.identity.principal import Principal
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.who import Caller, Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import Headers
@@ -31,17 +33,19 @@ class Client:
 
     @ivar secret: C{None} for one that proves itself by what it signs, or by its TLS certificate.
     @ivar in_form: Whether the secret stands in the form, not in a header.
+    @ivar audience: Who assertions are made out for, if not for the URL that they are sent to.
     """
 
     id: str
     secret: str | None = field(default=None, repr=False)
     in_form: bool = False
     signer: Signer | None = None
+    audience: str | None = None
 
     def prove(self, form: Form, url: str, now: float) -> tuple[Form, Form]:
         """The form with the proof, and the header lines that go with it. C{now}: Unix seconds."""
         if self.signer is not None:
-            return (*form, *signed(self.id, self.signer.assertion(self.id, url, now))), ()
+            return (*form, *signed(self.id, self.signer.assertion(self.id, self.audience or url, now))), ()
         if self.secret is None:
             # RFC 8705 section 2: the id says which client the certificate is for.
             return (*form, ("client_id", self.id)), ()
@@ -51,28 +55,66 @@ class Client:
 
 
 @frozen(eq=False, kw_only=True)
-class GrantTerms:
+class Grant:
     """
-    One way to tokens.
+    One way to what has to be asked for.
 
-    @ivar peer: What the token endpoint is verified by.
-    @ivar wish: What is asked for; C{exchange}: in exchange for the caller's own token.
-    @ivar actor: A token that says who acts for the caller.
-    @ivar fingerprint: Covers all of it: a token that was got in another way is not shown.
+    @ivar upstream: To which upstream it is shown, in which C{header}, and behind which C{scheme} there.
+    @ivar peer: What the server that is asked is verified by.
+    @ivar exchange: Whether it is had in exchange for the caller's own token.
+    @ivar fingerprint: Covers all of it: what was got in another way is not shown.
+    @ivar timeout: Seconds for one answer.
+    @ivar queue: Most callers that wait for it.
     """
 
     name: str
     upstream: str
+    header: bytes = b"authorization"
+    scheme: bytes = b"Bearer "
     peer: PeerTerms
-    url: str
-    client: Client
-    wish: Wish
-    exchange: bool
-    actor: str | None = field(default=None, repr=False)
+    exchange: bool = False
     fingerprint: bytes = field(repr=False)
     timeout: float
-    #: Most callers that wait for tokens of it.
     queue: int
+
+    @property
+    def kind(self) -> str:
+        """What C{status} calls it."""
+        raise NotImplementedError
+
+    @property
+    def whom(self) -> str:
+        """Who is asked, in messages."""
+        raise NotImplementedError
+
+    def key(self, principal: Principal) -> Key:
+        """What is got is kept by that: never what two callers have by one."""
+        return (self.fingerprint,)
+
+
+@frozen(eq=False, kw_only=True)
+class GrantTerms(Grant):
+    """
+    One way to tokens of a token endpoint.
+
+    @ivar url: Where it is; C{None}: where the discovery document of C{issuer} says.
+    @ivar wish: What is asked for.
+    @ivar actor: A token that says who acts for the caller.
+    """
+
+    url: str | None
+    issuer: str | None = None
+    client: Client
+    wish: Wish
+    actor: str | None = field(default=None, repr=False)
+
+    @property
+    def kind(self) -> str:
+        return "token_exchange" if self.exchange else "client_credentials"
+
+    @property
+    def whom(self) -> str:
+        return "the token endpoint"
 
     def form(self, subject: str | None) -> Form:
         """What is asked. C{subject}: the caller's token."""
@@ -82,11 +124,8 @@ class GrantTerms:
         return token_exchange(self.wish, subject, self.actor)
 
     def key(self, principal: Principal) -> Key:
-        """What a token of it is kept by: never two callers' by one.
-
-        An exchanged token says what the very token says that it was got for: another one of the same
-        caller's may say less.
-        """
+        # An exchanged token says what the very token says that it was got for: another one of the same
+        # caller's may say less.
         if not self.exchange:
             return (self.fingerprint,)
         return (self.fingerprint, principal.how, principal.name, principal.id)
@@ -106,7 +145,12 @@ class CredentialTerms:
     table: CredentialTable
     who: Who
     lines: Headers = field(default=(), repr=False)
-    grant: GrantTerms | None = None
+    grant: Grant | None = None
+
+    @cached_property
+    def secrets(self) -> Secrets | None:
+        """What of them may never be shown to a caller (C{policy.echo})."""
+        return Secrets.of(self.lines)
 
     @property
     def name(self) -> str:
@@ -123,14 +167,16 @@ class Choice:
     @ivar lines: Header lines that are known already.
     @ivar grant: How the rest is come by, and C{key} what it is kept by.
     @ivar refusal: Why there is nothing to show.
+    @ivar secrets: What of C{lines} may never be shown to a caller.
     @ivar ready: Whether C{lines} is all of it.
     """
 
     name: str = ""
     lines: Headers = field(default=(), repr=False)
-    grant: GrantTerms | None = None
+    grant: Grant | None = None
     key: Key = ()
     refusal: Refusal | None = None
+    secrets: Secrets | None = field(default=None, repr=False)
     ready: bool = field(init=False)
 
     @ready.default
@@ -152,7 +198,7 @@ def chosen(terms: CredentialTerms, principal: Principal) -> Choice:
     """What one table has for a caller."""
     grant = terms.grant
     if grant is None:
-        return Choice(terms.name, terms.lines)
+        return Choice(terms.name, terms.lines, secrets=terms.secrets)
     if grant.exchange and principal.how not in _EXCHANGEABLE:
         why = f"{terms.name}: this caller has shown no token that could be exchanged"
         return Choice(terms.name, refusal=Refusal(Reason.UPSTREAM_CREDENTIAL, why))

@@ -135,6 +135,17 @@ class _DroppedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None
 
 
+class _EchoLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    v: int = VERSION
+    type: str = "echo"
+    id: str
+    time: str
+    exchange: str
+    upstream: str
+    what: str
+    where: str
+
+
 class _AnsweredLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     v: int = VERSION
     type: str = "answered"
@@ -411,6 +422,18 @@ def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> byte
             reason=refusal.reason.value,
             detail=_bounded(refusal.detail),
         )
+    )
+
+
+def echo_line(id: str, *, time: str, exchange: str, upstream: str, what: str, where: str) -> bytes:
+    """An upstream has shown the credential that the gate proves itself with; never what it has shown.
+
+    @param exchange: The id of the exchange by which it came.
+    @param what: C{masked}, or C{withheld} with all that it stood in.
+    @param where: In which part of the answer.
+    """
+    return _encode(
+        _EchoLine(id=id, time=time, exchange=exchange, upstream=upstream, what=what, where=where)
     )
 
 

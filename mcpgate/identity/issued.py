@@ -49,6 +49,10 @@ _TOKEN = re.compile(rb"mcpgate_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 #: Compared against when no token has the id, so that both cases take the same steps.
 _NO_HASH = "0" * 64
 
+# RFC 6750 section 2.1.
+_CREDENTIALS = re.compile(rb"(?i:bearer) +[A-Za-z0-9\-._~+/]++=*")
+
+NOT_CREDENTIALS = Refusal(Reason.AUTH_HEADER, "what follows Bearer is not one token")
 NOT_ISSUED = Refusal(Reason.AUTH_INVALID, "the bearer token was not issued by this gate")
 NOT_FOREIGN = Refusal(Reason.AUTH_INVALID, "only tokens of issuers are accepted here")
 NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
@@ -56,6 +60,11 @@ NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
 
 class TokenFileError(Exception):
     """The token file cannot be read, understood or written, or a request about it makes no sense."""
+
+
+def is_malformed(authorization: bytes) -> bool:
+    """Whether a whole C{Authorization} value says that it brings a bearer token and does not."""
+    return _BEARER.match(authorization) is not None and not _CREDENTIALS.fullmatch(authorization)
 
 
 def foreign_token(authorization: bytes) -> bytes | None:
@@ -394,6 +403,11 @@ class TokenFile:
                 if id_or_name in (token.id, token.name) and token.revoked is None:
                     tokens[index] = evolve(token, revoked=now)
                     revoked.append(tokens[index])
+            if not revoked and id_or_name.startswith("mcpgate_"):
+                # Perhaps one that is good somewhere, and errors are kept in logs.
+                raise TokenFileError(
+                    f"{self.path}: a token is revoked by its name or by its id, the 12 digits behind mcpgate_"
+                )
             if not revoked:
                 raise TokenFileError(f"{self.path}: no token that could be revoked is named {id_or_name!r}")
         return tuple(revoked)

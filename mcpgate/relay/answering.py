@@ -106,6 +106,8 @@ class Answering:
                 self._unfit(opened, finished)
                 return self
             self._lines += opened
+        if hearing.echoing is not None and not hearing.echoing.clear(emitted):
+            head, emitted = hearing.echoing.head(head, emitted)
         masks = hearing.masks
         if masks is not None and masks.in_headers(head.headers):
             # No client needs what is said there, and nobody looks for it there.

@@ -12,7 +12,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from mcpgate.credentials.terms import subject_of
 from mcpgate.evidence.record import call_facts, caller_facts
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import INVALID_PARAMS, METHOD_NOT_FOUND, Reason
@@ -89,8 +88,8 @@ class Declining:
             session=session.digest if session is not None else None,
         )
         call = call_facts(message.method, None, verdict)
-        meanwhile, subject = "while a question was declined", subject_of(admission.head.get(b"authorization"))
-        ask = Ask(b"POST", request, len(body), caller, call, DECLINE_MOST, meanwhile, choice, subject)
+        meanwhile, theirs = "while a question was declined", admission.head.get(b"authorization")
+        ask = Ask(b"POST", request, len(body), caller, call, DECLINE_MOST, meanwhile, choice, theirs)
         errand = Errand(self._reactor, self._force, terms, ask)
         errands.add(errand)
 

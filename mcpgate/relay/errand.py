@@ -12,6 +12,7 @@ from typing import Any
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
+from mcpgate.credentials.slot import Slot
 from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import close_line, open_line, outcome_of
@@ -33,7 +34,7 @@ class Ask:
     @ivar most: Seconds from the wish for a connection to the end of the answer.
     @ivar meanwhile: What is going on, for the record of one that was broken off.
     @ivar choice: What the upstream is shown beside what stands in the request, if that has to be asked for;
-        C{subject}: the token of the caller on whose behalf that is.
+        C{authorization}: that of the caller on whose behalf that is.
     """
 
     method: bytes
@@ -44,7 +45,7 @@ class Ask:
     most: float
     meanwhile: str
     choice: Choice | None = None
-    subject: str | None = field(default=None, repr=False)
+    authorization: bytes | None = field(default=None, repr=False)
 
 
 @frozen
@@ -78,7 +79,8 @@ class Errand:
         self._connection: UpstreamConnection | None = None
         self._outbound: str | None = None
         self._opened = self._kept = self._sent = self._over = self._asks = False
-        self._shown: bytes | None = None
+        self._shown = b""
+        self._slot: Slot | None = None
         self._status: int | None = None
         self._began = monotonic()
         self._late = reactor.callLater(ask.most, self._overdue)
@@ -99,15 +101,14 @@ class Errand:
         """Whether there is what the upstream has to be shown."""
         kept = self._force.credentials
         assert kept is not None
-        line = kept.line(choice, self._ask.subject)
-        if type(line) is bytes:
-            self._shown = line
+        slot = kept.slot(choice, self._ask.authorization)
+        if type(slot) is Slot:
+            self._slot, self._shown = slot, slot.line
             return True
-        if line is None:
-            line = kept.wait(choice, self._told)
-        self._asks = line is None
-        if isinstance(line, Refusal):
-            self._end(line, shown=False)
+        refusal = slot if isinstance(slot, Refusal) else kept.wait(choice, self._told)
+        self._asks = refusal is None
+        if refusal is not None:
+            self._end(refusal, shown=False)
         return False
 
     def _told(self) -> None:
@@ -144,7 +145,7 @@ class Errand:
             return self._end(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         self._sent = True
         request = self._ask.request
-        if self._shown is not None:
+        if self._shown:
             head, _, body = request.partition(b"\r\n\r\n")
             request = b"%b\r\n%b\r\n%b" % (head, self._shown, body)
         if not connection.send(self._ask.method, request, self):
@@ -156,9 +157,8 @@ class Errand:
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Errand:
         self._status = head.status
-        kept, choice = self._force.credentials, self._ask.choice
-        if head.status == 401 and self._shown is not None and kept is not None and choice is not None:
-            kept.refused(choice, self._shown)
+        if head.status == 401 and self._slot is not None:
+            self._slot.refused(self._shown, self._force.readiness.now)
         self.more(payload, finished)
         return self
 

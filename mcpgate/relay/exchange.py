@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpgate.credentials.terms import Choice, subject_of
+from mcpgate.credentials.slot import Slot
+from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
     batch_facts,
@@ -31,6 +32,7 @@ from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.decide import decide, reaches
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.lists import untouched
 from mcpgate.policy.rules import ALLOW, BLOCK
 from mcpgate.reasons import ANSWERS, Reason, Refusal
@@ -81,8 +83,10 @@ class Exchange:
     _cors = b""
     _id: int | str | None = None
     _facts = NOTHING
-    #: What the upstream is shown, where that had to be asked for; and whether it is being asked for.
+    #: What the upstream is shown, where that had to be asked for, and what that was taken from; and whether
+    #: it is being asked for.
     _shown = b""
+    _slot: Slot | None = None
     _asks = False
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
@@ -137,6 +141,12 @@ class Exchange:
         if isinstance(served, Refusal):
             return self.refuse(served)
         self._principal = served.principal
+        if served.principal is not None:
+            # Somebody is given what opens routes: on the record before, or not at all.
+            witness = self.inbound.force.witness
+            self._open()
+            if not (witness.settle() and self._kept):
+                return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         if served.refusal is not None and served.refusal.reason in FAILURES:
             wait = self.inbound.failing()
             if wait:
@@ -252,18 +262,13 @@ class Exchange:
         """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
         kept = self.inbound.force.credentials
         assert kept is not None, "nothing that has to be asked for is configured without"
-        subject = None
-        if choice.grant is not None and choice.grant.exchange:
-            subject = subject_of(admission.head.get(b"authorization"))
-        line = kept.line(choice, subject)
-        if type(line) is bytes:
-            self._shown = line
+        slot = kept.slot(choice, admission.head.get(b"authorization"))
+        if type(slot) is Slot:
+            self._slot, self._shown = slot, slot.line
             return True
-        if line is None:
-            line = kept.wait(choice, self._told_to_lease)
-        if line is not None:
-            assert isinstance(line, Refusal)
-            self.refuse(line)
+        refusal = slot if isinstance(slot, Refusal) else kept.wait(choice, self._told_to_lease)
+        if refusal is not None:
+            self.refuse(refusal)
             return False
         self._asks = True
         assert choice.grant is not None
@@ -433,10 +438,13 @@ class Exchange:
                 and not notable(message)
                 and untouched(asking.method, message.result)
             ):
-                masks = asking.masks
-                if masks is None or (
-                    masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
-                    and not masks.in_headers(head.headers)
+                masks, secrets = asking.masks, self.secrets
+                if (secrets is None or secrets.clear(emitted + payload)) and (
+                    masks is None
+                    or (
+                        masks.apply(message, payload, sender=SERVER, asked=asking.method) is None
+                        and not masks.in_headers(head.headers)
+                    )
                 ):
                     self._pass(emitted, payload)
                     return self
@@ -444,6 +452,17 @@ class Exchange:
             self.leg = connection.handshake
         answering = self._answering = Answering(self, admission, None if finished else connection)
         return answering.begun(head, emitted, payload, finished)
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """What the upstream was shown, and may not show the caller."""
+        admission = self.admission
+        if admission is None:
+            return None
+        if self._slot is not None:
+            return self._slot.secrets(self.inbound.force.readiness.now)
+        choice = admission.choice
+        return admission.route.upstream.secrets if choice is None else choice.secrets
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""
@@ -557,7 +576,7 @@ class Exchange:
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
         status = ANSWERS[refusal.reason].status
-        guide = self._guide() if status in (401, 403) else None
+        guide = self._guide() if answer.challenges(refusal.reason) else None
         raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
         self._answer(raw, status, refusal, close=close)
 
@@ -598,9 +617,8 @@ class Exchange:
 
     def unauthorized(self) -> None:
         """The upstream did not take what it was shown."""
-        kept, admission = self.inbound.force.credentials, self.admission
-        if self._shown and kept is not None and admission is not None and admission.choice is not None:
-            kept.refused(admission.choice, self._shown)
+        if self._slot is not None:
+            self._slot.refused(self._shown, self.inbound.force.readiness.now)
 
     def _let_go(self) -> None:
         """Give back, or end, what was had of the upstream, or was waited for."""

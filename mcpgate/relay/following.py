@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
+from mcpgate.policy.echo import NAME
 from mcpgate.policy.runs import Passing, Runs
 from mcpgate.policy.sayings import Saying
 from mcpgate.reasons import Refusal
@@ -29,19 +30,25 @@ class _Said:
 
 
 class Following:
-    """Whatever passes on a stream with masks passes here, in order; what is returned passes now."""
+    """Whatever passes on a stream that is followed passes here, in order; what is returned passes now."""
 
     def __init__(self, hearing: Hearing, clock: Callable[[], float]) -> None:
         """
-        @param hearing: one that has masks. From now on it leaves what is said bit by bit to us.
+        @param hearing: one that has masks, or knows what may not be shown (C{policy.echo}). From now on it
+            leaves what is said bit by bit to us.
         @param clock: seconds.
         """
-        assert hearing.masks is not None
         hearing.follows = True
         self._hearing = hearing
-        self._masks = hearing.masks
+        masks, echoing = hearing.masks, hearing.echoing
+        detectors = masks.detectors if masks is not None else None
+        if echoing is not None:
+            detectors = echoing.secrets.beside(detectors)
+            masks = masks or echoing.secrets.masks
+        assert masks is not None and detectors is not None
+        self._masks = masks
         self._clock = clock
-        self._runs: Runs[bytes | _Said] = Runs(hearing.masks.detectors)
+        self._runs: Runs[bytes | _Said] = Runs(detectors)
 
     @property
     def due(self) -> float | None:
@@ -85,6 +92,10 @@ class Following:
                 self._hearing.dropped.append(spoken)
                 return b""
             raw = self._hearing.count(spoken)
+            if NAME in spoken.counts and self._hearing.echoing is not None:
+                self._hearing.echoing.spoken()
+        if self._hearing.masks is None:
+            return said.event.raw if raw is said.data else amended(said.event, raw)
         message = parse(raw)
         assert isinstance(message, Message)
         # Its other members, and what else its texts are subject to.

@@ -19,6 +19,7 @@ from mcpgate.identity.accepts import Accepts
 from mcpgate.identity.once import Once
 from mcpgate.identity.uses import Uses
 from mcpgate.relay.crowd import Crowd
+from mcpgate.relay.echoing import Alarm
 from mcpgate.relay.throttle import Throttle
 from mcpgate.sessions.live import Sessions
 from mcpgate.sessions.tasks import Tasks
@@ -78,6 +79,8 @@ class InForce:
         self.wall = wall
         #: Where calls wait for people.
         self.holds = holds if holds is not None else Desk(Office(), witness)
+        #: Tells of upstreams that show the gate's credential.
+        self.alarm = Alarm(witness, lambda: readiness.now)
         self.draining = False
 
     def pool(self, terms: UpstreamTerms) -> Pool | None:

@@ -10,14 +10,17 @@ are subject to those of their requests (C{relay.answering}).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from typing import Protocol
 
 from attrs import Factory, define
 
 from mcpgate.policy.asked import Asked
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.lists import JUDGED_NEWS
 from mcpgate.policy.masks import Masked, Masks
 from mcpgate.policy.sayings import Saying, saying_of
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.http import ResponseHead
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, parse, parse_batch
 from mcpgate.wire.mcp import SERVER
 
@@ -33,6 +36,29 @@ News = Callable[[Message, bytes], bytes | None | Refusal]
 #: Why a request or notification of the upstream's own is kept from the caller, if it is; with what else it
 #: has asked the caller.
 Keep = Callable[[Message, "Mapping[int | str, str] | None"], Refusal | None]
+
+#: What stands in the place of an answer that may not pass.
+Stand = Callable[["Asked | None", "int | str", Refusal], bytes]
+
+
+class Echo(Protocol):
+    """What may not be shown (C{relay.echoing})."""
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    def clear(self, raw: bytes) -> bool: ...
+
+    def message(self, message: Message, raw: bytes, asked: Asked | None) -> Masked | Refusal | None: ...
+
+    def page(self, body: bytes) -> Masked | Refusal | None: ...
+
+    def around(self) -> Refusal: ...
+
+    def spoken(self) -> None: ...
+
+    def head(self, head: ResponseHead, emitted: bytes) -> tuple[ResponseHead, bytes]: ...
+
 
 #: Answers of one stream whose ids are remembered to tell a second one: eight times the requests that are
 #: remembered of a session. A stream of 2024-11-05 brings all answers of its session, for days.
@@ -60,6 +86,8 @@ class Hearing:
     @ivar masked: How many values of each detector were masked.
     @ivar follows: Whether what is said bit by bit is left to who follows it (C{relay.following}).
     @ivar saying: What the last message said of that kind, if it did.
+    @ivar echoing: Finds what the upstream was shown in what it says; C{None}: it was shown nothing.
+    @ivar stand: Makes what stands in the place of an answer that shows it and cannot be masked.
     @ivar dropped: What was kept from the caller and is not recorded yet.
     """
 
@@ -80,6 +108,8 @@ class Hearing:
     news: News | None = None
     follows: bool = False
     saying: Saying | None = None
+    echoing: Echo | None = None
+    stand: Stand | None = None
 
     def hear(self, raw: bytes) -> bytes | None | Refusal:
         """What to pass on of one message, or of one batch; C{None}: nothing."""
@@ -106,6 +136,15 @@ class Hearing:
         return b"[%b]" % b",".join(heard) if heard else None
 
     def _one(self, message: Message, raw: bytes) -> bytes | None | Refusal:
+        if self.echoing is not None and not self.echoing.clear(raw):
+            # Before anything else learns of it: what is kept of definitions is shown to people.
+            shown = self._unechoed(self.echoing, message, raw)
+            if shown is None:
+                return None
+            if shown is not raw:
+                read = parse(shown)
+                assert isinstance(read, Message)
+                message, raw = read, shown
         id = message.id
         if message.kind is RESPONSE:
             assert id is not None
@@ -148,13 +187,29 @@ class Hearing:
                 read = parse(heard)
                 assert isinstance(read, Message)
                 message, raw = read, heard
-        if self.masks is None:
-            return raw
         if self.follows:
             self.saying = saying_of(message, raw)
             if self.saying is not None:
                 return raw
+        if self.masks is None:
+            return raw
         return self.screened(self.masks, message, raw)
+
+    def _unechoed(self, echoing: Echo, message: Message, raw: bytes) -> bytes | None:
+        """A message without the gate's own credential, or what stands in its place; C{None}: nothing does."""
+        id = message.id
+        answers = message.kind is RESPONSE
+        asked = self.outstanding.get(id) if answers and id is not None else None
+        found = echoing.message(message, raw, asked)
+        if not isinstance(found, Refusal):
+            return raw if found is None else self.count(found)
+        if answers:
+            assert self.stand is not None and id is not None
+            return self.stand(asked, id, found)
+        if message.kind is REQUEST and self.asked is not None and self.decline is not None:
+            found = self.decline(message, found)
+        self.dropped.append(found)
+        return None
 
     def screened(self, masks: Masks, message: Message, raw: bytes) -> bytes | None:
         """What may pass of what is no answer."""

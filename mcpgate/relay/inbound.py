@@ -399,9 +399,13 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if self._asked < ASKED_MOST:
+            if admission.stranger and self._listening.spent(self.source):
+                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
+                admission = too_often(Denial(strange), self.failing() or 1)
+            elif self._asked < ASKED_MOST:
                 return self._wait(admission)
-            admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
+            else:
+                admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
@@ -616,7 +620,7 @@ class Inbound:
             return 0
         # Only for somebody who will come back with a proof of who he is. Whoever sends a body that
         # is not for us may well be wrong about its length, too.
-        wanted = reason is Reason.AUTH_MISSING or reason is Reason.AUTH_EXPIRED
+        wanted = reason in (Reason.AUTH_MISSING, Reason.AUTH_EXPIRED, Reason.AUTH_SCOPE)
         if wanted and head.framing is LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None

@@ -15,6 +15,7 @@ from mcpgate.policy.rules import BLOCK, Callers, Verdict
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, listing
 from mcpgate.relay.admission import ENDPOINT, Admission
+from mcpgate.relay.echoing import Echoing
 from mcpgate.relay.hearing import Hearing
 from mcpgate.relay.questions import Questions
 from mcpgate.relay.tasks import LIST as TASKS_LIST
@@ -70,6 +71,9 @@ class Judging:
                 # Without sessions nothing tells whose an answer is, but that its caller came back for it.
                 hearing.strangers = admission.head.get(b"last-event-id") is not None
         hearing.news = self._news
+        secrets = exchange.secrets
+        if secrets is not None:
+            hearing.echoing, hearing.stand = Echoing(exchange, secrets), self._in_place
         hearing.masks = self._masks()
         hearing.keep, hearing.decline = self._keep, Questions(exchange, admission).decline
         if not revision.modern:

@@ -34,6 +34,9 @@ BETWEEN = (b":", b"\n", b"\r")
 # An event of which nothing passes but the message.
 _BARE = Event(b"event: message\n\n", None, b"message")
 
+# What of a message is said bit by bit.
+_NEWS = b"notifications/"
+
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100
 
@@ -91,6 +94,17 @@ class Error(Document):
         if isinstance(message, Message) and notable(message):
             # MCP has such an error in answers alone, where it is judged.
             return Refusal(Reason.UPSTREAM_MESSAGE, "a question to the caller, in an error of HTTP")
+        echoing = self._hearing.echoing
+        if echoing is not None:
+            if not isinstance(message, Message):
+                shown = echoing.page(body)
+            else:
+                shown = None if echoing.clear(body) else echoing.message(message, body, None)
+            if isinstance(shown, Refusal):
+                return shown
+            if shown is not None:
+                body = self._hearing.count(shown)
+                message = parse(body)
         masks = self._hearing.masks
         if masks is None:
             return body
@@ -137,6 +151,7 @@ class Events:
         self._hearing = hearing
         self._most = most
         self._ends = ends
+        self._clock = clock
         self._following = Following(hearing, clock) if hearing.masks is not None else None
         self._reader = EventReader()
         self._begun = False
@@ -152,6 +167,11 @@ class Events:
         self.size += len(payload)
         passed = []
         events = reader.feed(payload)
+        if self._following is None and self._hearing.echoing is not None:
+            secrets = self._hearing.echoing.secrets
+            if any(event.data and _NEWS in event.data and secrets.may_begin(event.data) for event in events):
+                # What it is shows when it goes on.
+                self._following = Following(self._hearing, self._clock)
         if self._following is not None and self._hearing.batches:
             events = [one for event in events for one in self._apart(event)]
         for event in events:
@@ -213,7 +233,11 @@ class Events:
 
     def _tells(self, around: bytes) -> bool:
         """Whether what stands around messages (comments, ids) holds what is masked; it is then left out."""
-        masks = self._hearing.masks
+        masks, echoing = self._hearing.masks, self._hearing.echoing
+        if echoing is not None and not echoing.clear(around):
+            self._hearing.dropped.append(echoing.around())
+            self._id = None
+            return True
         found = masks.finds(around) if masks is not None else None
         if found is None:
             return False
@@ -262,11 +286,11 @@ class Events:
         answered = len(hearing.answered)
         heard = hearing.hear(data)
         if following is None:
-            if heard is data:
-                return event.raw
             if heard is None or isinstance(heard, Refusal):
                 return heard if heard is not None else b""
-            return amended(event, heard)
+            if hearing.echoing is not None and not _bare(event, data) and self._tells(around(event)):
+                event, data = _BARE, b""
+            return event.raw if heard is data else amended(event, heard)
         before = b""
         if self._ends and len(hearing.answered) != answered:
             before = following.end()
@@ -317,6 +341,12 @@ def reply_to(
     if content is JSON and method == b"POST":
         return Document(hearing, document)
     return Refusal(Reason.UPSTREAM_CONTENT, "an answer that is neither JSON nor an event stream")
+
+
+def _bare(event: Event, data: bytes) -> bool:
+    """Whether there is no room in it for anything but the message."""
+    room = len(event.raw) - len(data) - len(b"data: \n\n")
+    return room <= 4 or (room <= 4 + len(b"event: message\n") and event.raw.startswith(b"event: message"))
 
 
 def _brings_a_result(body: bytes) -> bool:

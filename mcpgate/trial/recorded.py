@@ -12,6 +12,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from mcpgate.evidence.record import parse_line
+from mcpgate.policy.echo import NAME
 from mcpgate.tls.handshake import Certificate, Handshake
 
 #: Handshakes that are remembered for the exchanges behind them, the latest ones: a connection that is so
@@ -151,7 +152,8 @@ def _calls(record: Mapping[str, object]) -> list[Mapping[str, object]]:
 
 def _masked(record: Mapping[str, object]) -> frozenset[str]:
     masked = record.get("masked")
-    return frozenset(masked) if isinstance(masked, dict) else frozenset()
+    # The gate's own credential is masked whatever rules say.
+    return frozenset(masked) - {NAME} if isinstance(masked, dict) else frozenset()
 
 
 def _text(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from attrs import Factory, evolve, field, frozen
@@ -10,6 +11,7 @@ from OpenSSL import SSL
 from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.upstream import UpstreamTable
+from mcpgate.policy.echo import Secrets
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
@@ -68,3 +70,8 @@ class UpstreamTerms(PeerTerms):
     fingerprint: bytes
     #: What it is shown on behalf of whom; the first that is about the caller counts.
     mapped: tuple[CredentialTerms, ...] = ()
+
+    @cached_property
+    def secrets(self) -> Secrets | None:
+        """What of its own credential may never be shown to a caller (C{policy.echo})."""
+        return Secrets.of(self.credential)

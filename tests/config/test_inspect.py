@@ -112,3 +112,30 @@ def test_a_clock_before_this_program_was_written_is_a_problem(config: Config) ->
     """No certificate can be judged by it."""
     (problem,) = inspect(config, datetime(1970, 1, 1, tzinfo=UTC), {})
     assert str(problem) == "the clock says 1970-01-01: no certificate can be judged; set it first"
+
+
+def test_credentials_are_looked_at_like_the_rest(config: Config, tmp_path: Path) -> None:
+    """Their secrets, their keys, and what their token endpoints are verified by."""
+    more = """\
+[[credential]]
+name = "ci"
+upstream = "git"
+who = { token = "ci" }
+bearer = "file:ci"
+[[credential]]
+name = "all"
+upstream = "git"
+grant = "token_exchange"
+token_url = "https://login/token"
+trust = "login.pem"
+client_id = "gate"
+assertion_key = "login.key"
+actor = "env:ACTOR"
+"""
+    text = FILE.replace('credential = { bearer = "file:token" }\n', "") + more
+    assert said(parse_config(text.encode(), tmp_path / "mcpgate.toml")) == [
+        "credential.ci.bearer (line 20): file:ci: No such file or directory",
+        "credential.all.trust (line 26): login.pem: no such file or directory",
+        "credential.all.assertion_key (line 28): login.key: no such file or directory",
+        "credential.all.actor (line 29): env:ACTOR: there is no such environment variable",
+    ]

@@ -16,6 +16,8 @@ GRANT = {
 }
 EXCHANGE = {**GRANT, "grant": "token_exchange"}
 SIGNED = {key: value for key, value in GRANT.items() if key != "client_secret"} | {"assertion_key": "key.pem"}
+OKTA = {"name": "okta", "issuer": "https://okta.test"}
+FOUND = {key: value for key, value in GRANT.items() if key != "token_url"} | {"issuer": "okta"}
 CI = {"token": "ci-*"}
 
 
@@ -52,6 +54,7 @@ def without(table: dict[str, object], key: str) -> dict[str, object]:
         ([{**GRANT, "assertion_key": "key.pem"}], ["credential[0].assertion_key"]),
         ([{**SIGNED, "client_secret_in": "form"}], ["credential[0].client_secret_in"]),
         ([{**GRANT, "assertion_key_id": "1"}], ["credential[0].assertion_key_id"]),
+        ([{**GRANT, "assertion_audience": "urn:a"}], ["credential[0].assertion_audience"]),
         ([{**GRANT, "client_key": "gate.key"}], ["credential[0].client_key"]),
         ([{**FIXED, "who": {"subject": "s"}}], ["credential[0].who.subject"]),
         ([FIXED, {**FIXED, "who": CI}], ["credential[1].name", "credential[1]"]),
@@ -71,3 +74,31 @@ def test_an_upstreams_own_credential_that_no_caller_needs_is_a_mistake() -> None
     own = {**UPSTREAM, "credential": {"bearer": "env:A"}}
     assert judged(upstream=[own], credential=[{**FIXED, "who": CI}]) == []
     assert judged(upstream=[own], credential=[FIXED]) == ["upstream[0].credential"]
+
+
+@pytest.mark.parametrize(
+    ("table", "issuer", "paths"),
+    [
+        (FOUND, OKTA, []),
+        (without(FOUND, "client_secret"), OKTA, []),
+        ({**FOUND, "issuer": "otka"}, OKTA, ["credential[0].issuer"]),
+        ({**FOUND, "token_url": "https://login/token"}, OKTA, ["credential[0].token_url"]),
+        ({**FOUND, "trust": "ca.pem"}, OKTA, ["credential[0].trust"]),
+        (FOUND, {**OKTA, "jwks": "https://okta.test/keys"}, ["credential[0].issuer"]),
+    ],
+)
+def test_an_issuer_says_where_its_token_endpoint_is(
+    table: dict[str, object], issuer: dict[str, object], paths: list[str]
+) -> None:
+    """If it is there and has a discovery document; then its own keys for TLS count."""
+    listener = {"name": "public", "listen": "tcp:1", "certificates": "tls", "public_url": "https://gate.test"}
+    assert judged(listener=[listener], credential=[table], issuer=[issuer]) == paths
+
+
+def test_a_vault_that_is_referred_to_is_there() -> None:
+    """By its name."""
+    vault = {"name": "main", "url": "https://vault.test", "token": "env:TOKEN"}
+    inside = {**FIXED, "bearer": "vault:main:secret/mcp#token"}
+    assert judged(credential=[inside], vault=[vault]) == []
+    other = {**FIXED, "bearer": "vault:mian:secret/mcp#token"}
+    assert judged(credential=[other], vault=[vault]) == ["credential[0].bearer"]

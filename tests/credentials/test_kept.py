@@ -18,6 +18,7 @@ from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.credentials import kept as module
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.kept import FLIGHTS_MOST, Kept
+from mcpgate.credentials.slot import Slot
 from mcpgate.credentials.terms import Choice, Client, CredentialTerms, GrantTerms, chosen
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.who import EVERYBODY
@@ -65,9 +66,15 @@ class Bench:
 
     def line(self, who: Principal = ANN, grant: int = 0) -> bytes | Refusal | None:
         """What there is for a caller now."""
-        line = self.kept.line(self.choice(who, grant), f"token of {who.subject}")
+        slot = self.kept.slot(self.choice(who, grant), b"Bearer token of %b" % (who.subject or "").encode())
         self.clock.advance(0)
-        return line
+        return slot.line if isinstance(slot, Slot) else slot
+
+    def refused(self, line: bytes) -> None:
+        """The upstream did not take that."""
+        slot = self.kept.slot(self.choice(), None)
+        assert isinstance(slot, Slot)
+        slot.refused(line, self.readiness.now)
 
     def wait(self, who: Principal = ANN) -> list[str]:
         """Wait for it; the list has something in it once there is an answer."""
@@ -113,7 +120,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     return bench
 
 
-def why(line: bytes | Refusal | None) -> str:
+def why(line: object) -> str:
     """The detail of a refusal."""
     assert isinstance(line, Refusal) and line.reason is Reason.UPSTREAM_CREDENTIAL
     return line.detail
@@ -184,13 +191,13 @@ def test_a_token_that_the_upstream_refuses_is_asked_for_anew_once(bench: Bench) 
     bench.flights[0].callback(answer("T1"))
     first = bench.line()
     assert isinstance(first, bytes)
-    bench.kept.refused(bench.choice(), first)
+    bench.refused(first)
     assert bench.line() is None
     bench.flights[1].callback(answer("T2"))
     second = bench.line()
     assert isinstance(second, bytes)
-    bench.kept.refused(bench.choice(), first)
-    bench.kept.refused(bench.choice(), second)
+    bench.refused(first)
+    bench.refused(second)
     assert bench.line() == second and len(bench.flights) == 2
 
 
@@ -272,7 +279,7 @@ def test_a_reload_keeps_what_is_got_in_the_same_way(bench: Bench) -> None:
     old = bench.choice()
     bench.adopt(evolve(OWN, fingerprint=b"another secret"))
     assert bench.stopped == 1
-    assert why(bench.kept.line(old, None)) == "own: it was reconfigured while the request arrived"
+    assert why(bench.kept.slot(old, None)) == "own: it was reconfigured while the request arrived"
     assert bench.line() is None
     told, old = bench.wait(), bench.choice()
     bench.adopt(OWN)
@@ -313,17 +320,18 @@ def test_who_is_not_here_is_shown_with_what_is_left(bench: Bench) -> None:
     bench.adopt(OWN, THEIRS)
     absent = Principal(ANN.name, ANN.how, "", None)
     own = bench.kept.again(bench.upstream, "own", absent)
-    assert bench.kept.line(own, None) is None
+    assert bench.kept.slot(own, None) is None
     assert bench.kept.again(bench.upstream, "theirs", absent).refusal is not None
     bench.line(ANN, 1)
     bench.clock.advance(0)
     bench.flights[-1].callback(answer("A"))
     theirs = bench.kept.again(bench.upstream, "theirs", absent)
-    assert bench.kept.line(theirs, None) == b"authorization: Bearer A\r\n"
+    kept = bench.kept.slot(theirs, None)
+    assert isinstance(kept, Slot) and kept.line == b"authorization: Bearer A\r\n"
     ben = Principal(BEN.name, "jwt", "", None)
     assert bench.kept.again(bench.upstream, "theirs", ben).refusal is not None
     bench.later(3591)
-    assert why(bench.kept.line(theirs, None)).startswith("theirs: there is no caller")
+    assert why(bench.kept.slot(theirs, None)).startswith("theirs: there is no caller")
     gone = bench.kept.again(bench.upstream, "no-more", absent)
     assert gone.refusal is not None and not gone.ready
 

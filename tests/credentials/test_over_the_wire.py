@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from mcpgate.identity.principal import Principal
-from mcpgate.reasons import Reason, Refusal
 from tests.credentials.test_assertion import pem
 from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
-from tests.running import Request, World, answer_json, call
+from tests.running import STREAM, Request, World, answer_json, call, chunked, last_event, whole
 from tests.waiting import eventually
 
 OWN = 'who = { token = "nobody" }\nbearer = "env:HOME"'
@@ -97,6 +94,21 @@ def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
     close = refused(world, 3)
     assert close["reason"] == "upstream.credential"
     assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
+
+
+def test_where_a_caller_connects_from_may_decide(world: World) -> None:
+    """Also for one token on two connections, whose heads are the same to the byte."""
+    inside, outside = (f'"{secret(world, name, f"of-{name}")}"' for name in ("inside", "outside"))
+    world.start(
+        world.config(
+            more=table(world, "inside", who='{ address = "127.0.0.2" }', bearer=inside)
+            + table(world, "outside", bearer=outside)
+        )
+    )
+    for source in ("127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"):
+        with world.caller(source=source) as caller:
+            assert [caller.post(call("get_x")).json()[0] for _ in range(2)] == [200, 200]
+    assert shown(world) == 2 * (["Bearer of-inside"] * 2 + ["Bearer of-outside"] * 2)
 
 
 def test_secrets_rotate_without_a_restart(
@@ -185,6 +197,17 @@ def test_the_gate_signs_where_it_has_a_key(world: World, tokens: TokenServer) ->
     assert token.header["kid"] == "k1"
     assert (token.claims["iss"], token.claims["aud"]) == ("ga:te", tokens.url)
     assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def test_another_secret_of_the_clients_is_taken_up(world: World, tokens: TokenServer) -> None:
+    """As other files are, without a restart; a token that was got with the old one is not shown any more."""
+    world.start(world.config(more=grant(world, tokens)))
+    assert ask(world)[0] == 200
+    secret(world, "client-secret", "the-next-one")
+    world.look()
+    assert ask(world)[0] == 200
+    assert [client_of(request)[1] for request in tokens.requests] == [SECRET, "the-next-one"]
+    assert shown(world) == ["Bearer T1", "Bearer T2"]
 
 
 def test_a_key_that_everybody_may_read_is_not_used(world: World, tokens: TokenServer) -> None:
@@ -314,9 +337,13 @@ def test_a_token_endpoint_is_verified_like_an_upstream(world: World, tokens: Tok
 
 def test_a_token_endpoint_that_is_down_is_found_again(world: World, tokens: TokenServer) -> None:
     """A second later, without anybody's doing."""
-    tokens.behave(says(503, b""))
+    tokens.behave(says(503, b"", "Retry-After: 2"))
     world.start(world.config(more=grant(world, tokens)))
-    assert ask(world)[0] == 502
+    with world.caller() as caller:
+        for _ in range(2):
+            status, body = caller.post(call("get_x")).json()
+            assert status == 502
+        assert body["error"]["data"]["retry_after"] == 2
     tokens.behave(None)
     eventually(lambda: ask(world)[0] == 200, "there are tokens again")
     assert world.status()["credentials"][0]["problem"] is None
@@ -346,33 +373,17 @@ def test_what_the_upstream_does_not_take_is_replaced(world: World, tokens: Token
     assert len(tokens.requests) == 2
 
 
-class Passports:
-    """Stands in for what judges the tokens of issuers: C{jwt-NAME} is who it says."""
-
-    def all(self) -> tuple[()]:
-        """None was issued here."""
-        return ()
-
-    def judge(self, authorization: bytes, now: float) -> Principal | Refusal:
-        """As issued tokens are judged."""
-        token = authorization.removeprefix(b"Bearer ").decode()
-        if not token.startswith("jwt-"):
-            return Refusal(Reason.AUTH_INVALID)
-        subject = token.removeprefix("jwt-")
-        return Principal(f"okta/{subject}", "jwt", f"id-of-{subject}", None, "okta", subject)
-
-
 def exchanging(world: World, tokens: TokenServer, **keys: str) -> None:
     """A gate that exchanges its callers' tokens."""
-    world.start(world.config(more=grant(world, tokens, grant='"token_exchange"', **keys)))
-    assert world.gate is not None and world.gate.serving is not None
-    force = world.gate.serving.force
-    force.accepts = evolve(force.accepts, issued=Passports())
-
-
-def as_(name: str) -> str:
-    """The header of one of these callers."""
-    return f"Authorization: Bearer jwt-{name}"
+    issuer = f'''
+[[issuer]]
+name = "login"
+issuer = "{tokens.issuer}"
+audience = "api://gate"
+trust = "{world.authority}"
+'''
+    more = grant(world, tokens, grant='"token_exchange"', **keys) + issuer
+    world.start(world.config(listener='public_url = "https://localhost"', more=more))
 
 
 def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
@@ -382,9 +393,10 @@ def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
     actor = secret(world, "actor", "actor-of-the-gate")
     exchanging(world, tokens, actor=f'"{actor}"', audience='"mcp"', requested_token_type='"urn:x:access"')
     for name in ("ann", "ben", "ann", "ben"):
-        assert ask(world, as_(name), token=False)[0] == 200
+        assert ask(world, as_(tokens, name), token=False)[0] == 200
     assert shown(world) == ["Bearer T1", "Bearer T2", "Bearer T1", "Bearer T2"]
-    assert [form["subject_token"] for form in tokens.forms] == ["jwt-ann", "jwt-ben"]
+    subjects = [form["subject_token"] for form in tokens.forms]
+    assert subjects == [tokens.token_of("ann"), tokens.token_of("ben")]
     assert tokens.forms[0] | {"subject_token": ""} == {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token": "",
@@ -395,9 +407,10 @@ def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
         "audience": "mcp",
     }
     assert world.upstream.connections < 4
-    assert not any(b"jwt-" in request.head + request.body for request in world.upstream.requests)
+    theirs = tokens.token_of("ann").encode()
+    assert not any(theirs in request.head + request.body for request in world.upstream.requests)
     seen = json.dumps(world.records()) + json.dumps(world.status())
-    assert "jwt-ann" not in seen and "T1" not in seen
+    assert theirs.decode() not in seen and "T1" not in seen
 
 
 def test_pipelined_calls_of_two_callers_never_show_each_others(world: World, tokens: TokenServer) -> None:
@@ -407,7 +420,7 @@ def test_pipelined_calls_of_two_callers_never_show_each_others(world: World, tok
     callers = [(name, world.caller()) for name in names * 2]
     for name, caller in callers:
         message = call("get_x", id=name)
-        caller.send(world.post(message, as_(name), token=False) * 2)
+        caller.send(world.post(message, as_(tokens, name), token=False) * 2)
     for name, caller in callers:
         assert [caller.json()[1]["id"] for _ in range(2)] == [name, name]
         caller.sock.close()
@@ -424,16 +437,16 @@ def test_what_one_callers_exchange_is_refused_for_is_no_others(world: World, tok
     """A caller whose token is not taken there; and one that has none to exchange."""
 
     def picky(sock: Any, request: Request) -> None:
-        if b"jwt-ben" in request.body:
+        if tokens.token_of("ben").encode() in request.body:
             return says(400, {"error": "invalid_grant"})(sock, request)
         tokens.grant(sock, request)
 
     tokens.behave(picky)
     exchanging(world, tokens)
-    assert ask(world, as_("ann"), token=False)[0] == 200
-    assert ask(world, as_("ben"), token=False)[0] == 502
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 200
+    assert ask(world, as_(tokens, "ben"), token=False)[0] == 502
     assert refused(world, 2)["detail"] == "login: the token endpoint: it answered 400 invalid_grant"
-    assert ask(world, as_("ann"), token=False)[0] == 200
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 200
 
 
 def test_a_caller_without_a_token_to_exchange_is_told_so_in_the_record(
@@ -470,7 +483,7 @@ def test_a_session_is_ended_with_what_it_was_opened_with(world: World, tokens: T
             "clientInfo": {"name": "c", "version": "1"},
         },
     }
-    assert ask_message(world, initialize, as_("ann")) == 200
+    assert ask_message(world, initialize, as_(tokens, "ann")) == 200
     assert world.gate is not None and world.gate.serving is not None
     serving = world.gate.serving
     mark = next((world.state / "sessions").glob("[0-9a-f]*"))
@@ -483,8 +496,86 @@ def test_a_session_is_ended_with_what_it_was_opened_with(world: World, tokens: T
     assert world.upstream.requests[1].line.startswith(b"DELETE")
 
 
+def as_(tokens: TokenServer, name: str) -> str:
+    """The header of a caller whose token that server has issued."""
+    return f"Authorization: Bearer {tokens.token_of(name)}"
+
+
 def ask_message(world: World, message: dict[str, Any], *lines: str) -> int:
     """Send any message on a connection of its own."""
     with world.caller() as caller:
         status: int = caller.post(message, *lines, token=False).answer()[0]
     return status
+
+
+def test_an_issuer_may_say_itself_where_tokens_are_asked_for(world: World, tokens: TokenServer) -> None:
+    """Then its own keys for TLS count."""
+    exchanging(world, tokens, token_url="", trust="", issuer='"login"')
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 200
+    assert shown(world) == ["Bearer T1"]
+    (form,) = tokens.forms
+    assert form["subject_token"] == tokens.token_of("ann")
+
+
+def test_an_issuer_that_says_nothing_of_a_token_endpoint_is_no_use(
+    world: World, tokens: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers are not kept waiting for long."""
+    monkeypatch.setattr("mcpgate.credentials.kept.DISCOVERED_WITHIN", 0.2)
+
+    def silent(sock: Any, request: Request) -> None:
+        if b"openid-configuration" in request.line:
+            return says(200, {"issuer": tokens.issuer, "jwks_uri": f"{tokens.issuer}/jwks"})(sock, request)
+        tokens.grant(sock, request)
+
+    tokens.behave(silent)
+    exchanging(world, tokens, token_url="", trust="", issuer='"login"')
+    assert ask(world, as_(tokens, "ann"), token=False)[0] == 502
+    assert "the issuer's discovery document names none" in refused(world)["detail"]
+
+
+def test_what_was_shown_is_not_said_again_even_if_it_is_not_kept_any_more(
+    world: World, tokens: TokenServer
+) -> None:
+    """A token that was got for the caller, in the answer to a call that is older than the configuration."""
+    token = "t0ken-that-was-asked-for-and-is-a-secret"
+    tokens.members["access_token"] = token
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def leak(sock: Any, request: Request) -> None:
+        waiting.set()
+        go_on.wait(20)
+        shown = request.headers[b"authorization"].decode()
+        result = {"content": [{"type": "text", "text": f"you said {shown}"}]}
+        id = json.loads(request.body)["id"]
+        sock.sendall(whole(json.dumps({"jsonrpc": "2.0", "id": id, "result": result}).encode()))
+
+    world.upstream.behave = leak
+    world.start(world.config(more=grant(world, tokens)))
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        assert waiting.wait(20)
+        world.reload(world.config(more=grant(world, tokens, client_id='"another"')))
+        go_on.set()
+        status, body = caller.json()
+    assert status == 200 and "you said" in json.dumps(body)
+    assert token not in json.dumps(body) and token not in json.dumps(world.records())
+
+
+def test_what_is_answered_in_a_callers_place_shows_the_same(world: World, tokens: TokenServer) -> None:
+    """The upstream asks the caller what it may not ask; the gate says no, on behalf of that caller."""
+
+    def asks(sock: Any, request: Request) -> None:
+        message = json.loads(request.body)
+        if "error" in message:
+            return sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        question = b'data: {"jsonrpc":"2.0","id":7,"method":"roots/list"}\n\n'
+        sock.sendall(STREAM + chunked(question) + chunked(last_event(request)) + chunked(b""))
+
+    world.upstream.behave = asks
+    exchanging(world, tokens)
+    for name in ("ann", "ben"):
+        assert ask_message(world, call("get_x"), as_(tokens, name)) == 200
+    eventually(lambda: len(world.upstream.requests) == 4, "both questions are declined")
+    answers = [request for request in world.upstream.requests if b'"error"' in request.body]
+    assert [request.headers[b"authorization"] for request in answers] == [b"Bearer T1", b"Bearer T2"]

@@ -82,6 +82,14 @@ def test_a_client_proves_itself_in_one_way(client: Client, form: Any, lines: Any
     assert "'s'" not in repr(client)
 
 
+def test_what_it_signs_is_for_the_endpoint_or_for_whom_it_is_told() -> None:
+    """Some servers take only what is made out for their issuer."""
+    signer: Any = SimpleNamespace(assertion=lambda id, audience, now: f"{id} for {audience}")
+    for audience, signed in ((None, "gate for https://login.test/token"), ("urn:as", "gate for urn:as")):
+        form, lines = Client("gate", signer=signer, audience=audience).prove((), OWN.url or "", 0)
+        assert dict(form)["client_assertion"] == signed and lines == ()
+
+
 @pytest.mark.parametrize(
     ("header", "token"),
     [(None, None), (b"Basic x", None), (b"Bearer a.b.c", "a.b.c"), (b"bearer  a.b.c", "a.b.c")],

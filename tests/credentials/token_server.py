@@ -1,14 +1,18 @@
-"""A token endpoint on TLS: as good or as bad as a test needs."""
+"""A login on TLS: a token endpoint that is as good or as bad as a test needs, and an issuer of tokens."""
 
 from __future__ import annotations
 
 import json
 import ssl
 import threading
+import time
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from tests.running import Behaviour, Request, ScriptedUpstream
 from tests.waiting import PATIENCE
@@ -39,6 +43,8 @@ class TokenServer:
     def __init__(self, certificate: Path, key: Path) -> None:
         self.lifetime: Any = 3600
         self.members: dict[str, Any] = {}
+        self.key = ECKey.generate_key("P-256", {"kid": "1", "use": "sig", "alg": "ES256"})
+        self.issued: dict[str, str] = {}
         self.open = threading.Event()
         self.open.set()
         self._lock = threading.Lock()
@@ -47,14 +53,28 @@ class TokenServer:
         self.port = self._server.port
 
     @property
+    def issuer(self) -> str:
+        """What it calls itself in tokens."""
+        return f"https://localhost:{self.port}"
+
+    def token_of(self, subject: str, **claims: Any) -> str:
+        """The token that it has issued to somebody, for the gate."""
+        if subject not in self.issued:
+            now = int(time.time())
+            found = {"iss": self.issuer, "sub": subject, "aud": "api://gate", "iat": now, "exp": now + 600}
+            header = {"alg": "ES256", "kid": "1"}
+            self.issued[subject] = jwt.encode(header, found | claims, self.key, algorithms=["ES256"])
+        return self.issued[subject]
+
+    @property
     def url(self) -> str:
         """Where tokens are asked for."""
         return f"https://localhost:{self.port}/oauth/token"
 
     @property
     def requests(self) -> list[Request]:
-        """All that came."""
-        return self._server.requests
+        """All that was asked of its token endpoint."""
+        return [request for request in self._server.requests if request.line.startswith(b"POST")]
 
     @property
     def forms(self) -> list[dict[str, str]]:
@@ -71,7 +91,13 @@ class TokenServer:
         self._server.close()
 
     def grant(self, sock: ssl.SSLSocket, request: Request) -> None:
-        """What a token endpoint does."""
+        """What a token endpoint does, and what an issuer says of itself."""
+        if request.line.startswith(b"GET /jwks "):
+            keys = {"keys": [self.key.as_dict(private=False)]}
+            return sock.sendall(answered(200, json.dumps(keys).encode()))
+        if request.line.startswith(b"GET"):
+            places = {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks", "token_endpoint": self.url}
+            return sock.sendall(answered(200, json.dumps(places).encode()))
         self.open.wait(PATIENCE)
         with self._lock:
             self._given += 1

@@ -462,7 +462,9 @@ def _addressed(upstream: Table) -> Table:
 
 
 def _lines(table: Table) -> list[str]:
-    return [f"{key} = {_toml(value)}" for key, value in table.items()]
+    # A dot would make a table of it.
+    named = {json.dumps(key) if "." in key else key: value for key, value in table.items()}
+    return [f"{key} = {_toml(value)}" for key, value in named.items()]
 
 
 def _toml(value: object) -> str:

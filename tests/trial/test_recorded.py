@@ -175,7 +175,10 @@ def closed(id: str, masked: dict[str, int] | None = None) -> bytes:
 
 
 def test_what_was_masked_is_told_by_how_an_exchange_ended() -> None:
-    """And by how it began; of a batch nobody can tell whose it was, and what did not end is told without."""
+    """
+    And by how it began, but for what no rule has masked. Of a batch nobody can tell whose it was, and what
+    did not end is told without.
+    """
     call = call_facts("tools/call", "read_file", ALLOWED)
     batch = batch_facts([call, call])
     found = read(
@@ -183,7 +186,7 @@ def test_what_was_masked_is_told_by_how_an_exchange_ended() -> None:
         opened("x2", batch),
         opened("x3", call),
         closed("x2", {"email": 1}),
-        closed("x1", {"email": 2}),
+        closed("x1", {"email": 2, "credential": 1}),
         closed("x4", {"email": 2}),
     )
     assert [(one.id, sorted(one.masked)) for one in found] == [

@@ -16,10 +16,10 @@ from mcpgate.config.tables.rule import WhoTable
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 
-def _bearer() -> Any:
+def _bearer(form: forms.Form, places: str) -> Any:
     return option(
-        "Reference to a bearer token: file:PATH, env:NAME or credential:NAME.",
-        forms.reference(),
+        f"Reference to a bearer token: {places}.",
+        form,
         default=None,
         example='"file:/etc/mcpgate/secrets/github"',
     )
@@ -34,19 +34,20 @@ def _header() -> Any:
     )
 
 
-def _value() -> Any:
-    return option(
-        "Reference to that header's value.", forms.reference(), default=None, example='"credential:github"'
-    )
+def _value(form: forms.Form) -> Any:
+    return option("Reference to that header's value.", form, default=None, example='"credential:github"')
+
+
+_PLACES = "file:PATH, env:NAME or credential:NAME"
 
 
 @frozen
 class FixedTable:
     """C{credential}: what the gate shows the upstream. The value is a reference, never the secret."""
 
-    bearer: str | None = _bearer()
+    bearer: str | None = _bearer(forms.reference(), _PLACES)
     header: str | None = _header()
-    value: str | None = _value()
+    value: str | None = _value(forms.reference())
 
 
 @frozen
@@ -63,9 +64,9 @@ class CredentialTable(PeerTable):
         default=None,
         example='{ issuer = "okta", group = "developers" }',
     )
-    bearer: str | None = _bearer()
+    bearer: str | None = _bearer(forms.secret(), f"{_PLACES}, or vault:NAME:MOUNT/PATH#FIELD (see vault)")
     header: str | None = _header()
-    value: str | None = _value()
+    value: str | None = _value(forms.secret())
     grant: str | None = option(
         "How a token is asked for: client_credentials (RFC 6749), the gate's own; or token_exchange "
         "(RFC 8693), for the one that the caller has shown.",
@@ -78,6 +79,13 @@ class CredentialTable(PeerTable):
         forms.upstream_url(),
         default=None,
         example='"https://login.example.com/oauth2/token"',
+    )
+    issuer: str | None = option(
+        "Instead of token_url: the name of an issuer, whose discovery document names the token endpoint, and "
+        "whose TLS keys count for it.",
+        forms.name(),
+        default=None,
+        example='"okta"',
     )
     client_id: str | None = option(
         "Who the gate is at the token endpoint.",
@@ -111,6 +119,15 @@ class CredentialTable(PeerTable):
         forms.text("a key id"),
         default=None,
         example='"2026-11"',
+    )
+    # RFC 7523 section 3 has the endpoint's URL; since 2025 servers may insist on their own name, so that an
+    # assertion that one server is sent can never be shown to another one.
+    assertion_audience: str | None = option(
+        "Who such an assertion is made out for (aud): the token endpoint's URL, if left out; some servers "
+        "want their issuer.",
+        forms.uri(),
+        default=None,
+        example='"https://login.example.com"',
     )
     scope: tuple[str, ...] = option(
         "Scopes that are asked for.",
