@@ -158,7 +158,7 @@ class KeySource:
             return Refusal(
                 Reason.AUTH_KEY, f"the token's key is none of its issuer's, which was asked {seconds} s ago"
             )
-        return Pending(partial(self._wait_for_key, kid))
+        return Pending(partial(self._wait_for_key, kid), stranger=True)
 
     # For status.
 
@@ -285,7 +285,11 @@ class KeySource:
     def _tell_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for tell in waiting:
-            tell()
+            try:
+                tell()
+            except Exception:
+                # One caller's bug is not for the others to wait on.
+                self.log.failure("a bug in the gate while a caller was told of keys")
 
     async def _refresh(self, seek: bool, since: float) -> None:
         """Be the one who asks, or wait for him; then ask, if that is still needed."""

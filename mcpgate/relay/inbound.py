@@ -399,9 +399,13 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if self._asked < ASKED_MOST:
+            if admission.stranger and self._listening.spent(self.source):
+                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
+                admission = too_often(Denial(strange), self.failing() or 1)
+            elif self._asked < ASKED_MOST:
                 return self._wait(admission)
-            admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
+            else:
+                admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):

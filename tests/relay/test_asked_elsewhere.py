@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mcpgate.identity import introspection
 from mcpgate.tls.localca import write_pair
 from tests.identity.minting import base64url
 from tests.provider.issuing import Issuing, answer
@@ -35,7 +36,7 @@ class Login:
             directory / "login.crt", directory / "login.key", host="login.test", resource=RESOURCE
         )
 
-    def start(self, issuer: str = "", *, listener: str = "", route: str = "", more: str = "") -> World:
+    def start(self, issuer: str = "", *, listener: str = "", route: str = "", limits: str = "") -> World:
         """Run the gate."""
         world = self.world
         text = world.config(
@@ -51,7 +52,8 @@ trust = "{world.authority}"
 name = "people"
 who = {{ issuer = "login", subject = "ada" }}
 verdict = "allow"
-{more}
+[limits]
+{limits}
 """,
         )
         text = text.replace('path = "/mcp"\n', f'path = "/mcp"\n{route}')
@@ -223,6 +225,36 @@ def test_an_opaque_token_is_asked_about_and_remembered(login: Login, tmp_path: P
     assert (opened[0]["how"], opened[0]["principal"]) == ("opaque", "login/ada")
     told = json.dumps([world.records(), world.status()])
     assert "opaque-token" not in told and "kept-by-the-gate" not in told
+
+
+def test_whoever_makes_tokens_up_soon_has_nobody_asked_about_them(
+    login: Login, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one address so many as may fail; a token that was good before is asked about all the same."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    (tmp_path / "secret").write_text("kept-by-the-gate")
+    (tmp_path / "secret").chmod(0o600)
+    lines = f"""introspection = "https://login.test/introspect"
+client_id = "gate"
+client_secret = "file:{tmp_path / "secret"}"
+"""
+    world = login.start(lines, limits="failures = 3\n")
+    now = int(time.time())
+    said = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
+    login.provider.tokens["good"] = said
+    with world.caller() as caller:
+        caller.send(world.post(call("greet"), bearing("good"), token=False))
+        assert caller.json()[0] == 200
+        statuses = []
+        for number in range(10):
+            caller.send(get(f"made-up-{number}"))
+            statuses.append(caller.answer()[0])
+        assert statuses == [401] * 3 + [429] * 7
+        assert login.provider.asked["/introspect"] == 4
+        time.sleep(0.25)
+        caller.send(world.post(call("greet", 2), bearing("good"), token=False))
+        assert caller.json()[0] == 200
+    assert login.provider.asked["/introspect"] == 5
 
 
 def test_where_no_issuer_is_accepted_their_tokens_are_what_they_were(login: Login) -> None:
