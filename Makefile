@@ -25,7 +25,7 @@ help:
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
 	@echo "make lint     ruff and mypy"
-	@echo "make fuzz     a fuzzer on what reads bytes, 7 minutes; SECONDS=10 TARGETS='http json' for a quick look"
+	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"

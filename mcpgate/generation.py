@@ -19,6 +19,7 @@ from attrs import evolve, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
+from mcpgate.config.forms import in_vault
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, file_of, resolve
@@ -33,6 +34,7 @@ from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Wish
 from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
+from mcpgate.credentials.vault import VaultTerms
 from mcpgate.identity.granted import Granting, Grants
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuer import Issuer
@@ -199,6 +201,8 @@ class Generation:
     policy: Policy
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
+    #: Who vouches for callers by assertions anywhere.
+    grants: Grants | None
     #: Every file that it was built from, to notice when one changes.
     reading: Reading
 
@@ -272,6 +276,7 @@ class Builder:
             },
             policy=policy,
             session_keys=session_keys,
+            grants=self._grants,
             reading=self._reading,
         )
 
@@ -484,6 +489,10 @@ class Builder:
         who = self._attempt(f"{at}.who", lambda: Who.compile(table.who or WhoTable()))
         if who is None:
             return None
+        reference = table.bearer or table.value or ""
+        if table.grant is None and in_vault(reference) is not None:
+            kept = self._kept_in_vault(at, table, reference, upstream)
+            return None if kept is None else CredentialTerms(table, who, grant=kept)
         if table.grant is None:
             lines = self._fixed(at, table)
             return None if lines is None else CredentialTerms(table, who, lines)
@@ -540,6 +549,36 @@ class Builder:
             fingerprint=hashlib.sha256(repr((table.name, table.upstream, parts, demanded)).encode()).digest(),
             timeout=table.answer_timeout,
             queue=upstream.table.queue if upstream is not None else 1,
+        )
+
+    def _kept_in_vault(
+        self, at: str, table: CredentialTable, reference: str, upstream: UpstreamTerms | None
+    ) -> VaultTerms | None:
+        place = in_vault(reference)
+        assert place is not None
+        vault = next(vault for vault in self._config.vaults if vault.name == place.name)
+        url = read_url(vault.url)
+        loaded = self._peer("vault", vault, url.host, url.port)
+        token = self._text(f"vault.{vault.name}.token", vault.token)
+        if loaded is None or token is None:
+            return None
+        parts = repr((table.name, table.upstream, table.header, reference, evolve(vault, name=""), token))
+        return VaultTerms(
+            name=table.name,
+            upstream=table.upstream,
+            header=(table.header or "authorization").lower().encode(),
+            scheme=b"" if table.header else b"Bearer ",
+            peer=loaded[0],
+            fingerprint=hashlib.sha256(parts.encode() + _fingerprint(*loaded)).digest(),
+            timeout=vault.answer_timeout,
+            queue=upstream.table.queue if upstream is not None else 1,
+            url=f"{vault.url.rstrip('/')}/v1/{place.mount}/data/{place.path}",
+            place=reference,
+            member=place.member,
+            token=token,
+            namespace=vault.namespace,
+            refresh=vault.refresh,
+            stale=vault.stale,
         )
 
     def _token_endpoint(

@@ -104,6 +104,7 @@ class Reason(StrEnum):
     AUTH_EXPIRED = "auth.expired"
     AUTH_REVOKED = "auth.revoked"
     AUTH_CERTIFICATE = "auth.certificate"
+    AUTH_HEADER = "auth.header"
     # What is wrong with a token of an issuer's.
     AUTH_MALFORMED = "auth.malformed"
     AUTH_ALGORITHM = "auth.algorithm"
@@ -318,6 +319,7 @@ ANSWERS: Mapping[Reason, Answer] = _legs() | {
     Reason.AUTH_CERTIFICATE: Answer(
         403, CODE_AUTH, "The client certificate is trusted but names no identity that this gate can use."
     ),
+    Reason.AUTH_HEADER: Answer(400, CODE_AUTH, "The Authorization header is not 'Bearer' and one token."),
     Reason.AUTH_MALFORMED: Answer(401, CODE_AUTH, "The bearer token is not a well-formed token."),
     Reason.AUTH_ALGORITHM: Answer(
         401, CODE_AUTH, "The bearer token is signed in a way that is not accepted from its issuer."

@@ -176,6 +176,9 @@ class Standing:
             )
         for doubt in doubts(change.generation.config, change.generation.policy):
             self.log.warn("{doubt}", doubt=doubt)
+        if change.generation.grants is not None:
+            for warning in change.generation.grants.assertions.warnings(self._wall()):
+                self.log.warn("{warning}", warning=warning)
         self.log.info("generation {number} is in force", number=change.generation.number)
 
     def drop(self, change: Change) -> None:

@@ -14,6 +14,7 @@ from mcpgate import generation as module
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.generation import Builder, Generation
+from mcpgate.identity.issuer import Issuer
 from mcpgate.reasons import Reason
 from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.sessions.sealed import place_of
@@ -467,6 +468,101 @@ def test_a_route_is_a_place_of_its_own(files: Files) -> None:
         place_of("other", b"up.test", b"/mcp"),
     }
 
+
+# Issuers.
+
+PUBLIC = 'public_url = "https://gate.test:8443"\n'
+OKTA = """
+[[issuer]]
+name = "okta"
+issuer = "https://acme.okta.test/oauth2/default"
+trust = "ca.pem"
+"""
+
+
+def issuer(files: Files, lines: str = "", **named: str) -> Issuer:
+    """The issuer that it makes."""
+    return files.build(files.text(listener=PUBLIC, more=OKTA + lines, **named)).issuers["okta"]
+
+
+def test_an_issuer_has_its_terms_and_those_of_its_servers(files: Files) -> None:
+    """A listener accepts all of them, and says where tokens for its routes are to be had."""
+    built = files.build(files.text(listener=PUBLIC, more=OKTA + 'address = "127.0.0.1:8443"\n'))
+    made = built.issuers["okta"]
+    assert made.terms.issuers == ("https://acme.okta.test/oauth2/default",)
+    assert (made.peer.host, made.peer.port, made.peer.dial_port) == ("acme.okta.test", 443, 8443)
+    assert made.client is None
+    listener = built.listeners["public"]
+    assert listener.issuers == (made.terms,)
+    assert listener.authorization_servers == ("https://acme.okta.test/oauth2/default",)
+    assert listener.resource("gate.test", "/mcp") == "https://gate.test:8443/mcp"
+
+
+def test_a_listener_accepts_the_issuers_that_it_names(files: Files) -> None:
+    second = OKTA.replace('"okta"', '"other"').replace("acme", "beta")
+    for lines, accepted in (
+        ('issuers = ["other"]\n', ["other"]),
+        ('issuers = "none"\n', []),
+        ("", ["okta", "other"]),
+    ):
+        built = files.build(files.text(listener=PUBLIC + lines, more=OKTA + second))
+        listener = built.listeners["public"]
+        assert [terms.name for terms in listener.issuers] == accepted
+        assert len(listener.authorization_servers) == len(accepted)
+        assert set(built.issuers) == {"okta", "other"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "same"),
+    [
+        ('audience = "api://mcp"\nmax_lifetime = "5m"\n', True),
+        ('introspection = "https://a.test/i"\nclient_id = "g"\nclient_secret = "file:secret"\n', True),
+        ('address = "127.0.0.1:1"\n', False),
+        ('profile = "intermediate"\n', False),
+        ('jwks = "https://acme.okta.test/keys"\n', False),
+        ('pins = ["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="]\n', False),
+        ('client_certificate = "client.crt"\nclient_key = "client.key"\n', False),
+    ],
+)
+def test_keys_are_kept_while_they_would_be_found_in_the_same_way(
+    files: Files, lines: str, same: bool
+) -> None:
+    """What is demanded of tokens changes nothing about the keys."""
+    assert (issuer(files, lines).fingerprint == issuer(files).fingerprint) is same
+
+
+def test_keys_that_other_trust_has_vouched_for_are_not_kept(files: Files) -> None:
+    before = issuer(files).fingerprint
+    trusting = OKTA.replace('"ca.pem"', '"two.pem"')
+    after = files.build(files.text(listener=PUBLIC, more=trusting)).issuers["okta"].fingerprint
+    assert before != after
+
+
+def test_who_the_gate_is_to_an_issuer_is_read_with_the_rest(files: Files) -> None:
+    """And a secret that is not there is a problem that names its key."""
+    lines = 'introspection = "https://a.test/i"\nclient_id = "gate"\n'
+    made = issuer(files, lines + 'client_secret = "file:secret"\n').client
+    assert made is not None and (made.id, made.secret) == ("gate", "secret-value")
+    assert "secret-value" not in repr(made)
+    (files.directory / "client.key").chmod(0o600)
+    signing = issuer(files, lines + 'assertion_key = "client.key"\n').client
+    assert signing is not None and signing.signer is not None
+    for line, key in (
+        ('client_secret = "file:no-secret"\n', "issuer.okta.client_secret"),
+        ('assertion_key = "ca.pem"\n', "issuer.okta.assertion_key"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            issuer(files, lines + line)
+        assert [problem.path for problem in caught.value.problems] == [key]
+
+
+def test_an_issuer_whose_trust_cannot_be_read_is_a_problem(files: Files) -> None:
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(listener=PUBLIC, more=OKTA.replace('"ca.pem"', '"nowhere.pem"')))
+    assert [problem.path for problem in caught.value.problems] == ["issuer.okta.trust"]
+
+
+# Credentials.
 
 CREDENTIAL = """
 [[credential]]

@@ -30,6 +30,8 @@ PURE = (
     "mcpgate/tls/certificate.py",
     "mcpgate/identity/principal.py",
     "mcpgate/identity/peer.py",
+    "mcpgate/identity/bound.py",
+    "mcpgate/identity/denied.py",
     "mcpgate/credentials/form.py",
     "mcpgate/credentials/answer.py",
     "mcpgate/credentials/slot.py",

@@ -37,6 +37,9 @@ def command(config: Path, form: str, online: bool) -> None:
         complain(sentence)
     for doubt in doubts(generation.config, generation.policy):
         complain(f"warning: {doubt}")
+    if generation.grants is not None:
+        for warning in generation.grants.assertions.warnings(time.time()):
+            complain(f"warning: {warning}")
     for sentence in _of_tokens(generation):
         complain(f"warning: {sentence}")
     if any(one.tried.refusal for one in visits):

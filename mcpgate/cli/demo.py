@@ -136,12 +136,27 @@ def _tell(scene: Scene, kept: bool) -> None:
         ),
     )
 
-    _title(8, "The records of all of it")
-    exchanges = story.evidence(scene)
+    _title(8, "A CI job with a token of its issuer, and one whose token is over")
+    job = story.ci_job(scene)
+    good, late = job.good.exchange, job.late.exchange
+    _rows(
+        ("issuer", f"{scene.issuer.url}, which signs with a key made just now; the gate has fetched it over"),
+        ("", f"verified TLS ({_short(job.issuer.id)})"),
+        ("token", f"good for {story.JOB_LIFE / 60:g} minutes and for {scene.url} alone; not for the server"),
+        ("answer", _words(job.good.reply)),
+        ("record", f"{_short(good.opened.id)}: {good.opened.principal}, {_verdict(good)}"),
+        ("late", f"{job.late.reply.status} {_words(job.late.reply)}"),
+        ("record", f"{_short(late.opened.id)}: {late.closed.outcome}, {late.closed.reason}"),
+        ("server", f"has been shown {len(job.shown)} credential, whoever called: {_begun(*job.shown)}"),
+        ("", f"which is the gate's, from {scene.directory / 'weather.secret' if kept else 'a file'}"),
+    )
+
+    _title(9, "The records of all of it")
+    exchanges = story.evidence(scene, job)
     click.echo(indent(table(map(_shake_row, scene.records.shakes()), heads=_SHAKE_HEADS), "  "))
     click.echo()
     click.echo(indent(table(map(_exchange_row, exchanges), heads=_EXCHANGE_HEADS), "  "))
-    click.echo("\n  Ids are shortened to their ends. Neither the token nor an answer is in the journal.")
+    click.echo("\n  Ids are shortened to their ends. No token, credential or answer is in the journal.")
     if any(one.closed.reason == "client.gone" for one in exchanges):
         click.echo("  client.gone: the client hung up once it had what it wanted, as the official one does.")
     click.echo()
@@ -255,6 +270,11 @@ def _words(reply: Reply) -> str:
 def _short(id: str | None) -> str | None:
     """C{h-01a2...-0000001f} as C{h..1f}: within one journal the end is enough."""
     return f"{id[0]}..{id[-2:]}" if id else None
+
+
+def _begun(credential: str) -> str:
+    """How a credential begins: enough to tell which one it is."""
+    return f'"{credential[:24]}..."'
 
 
 def _title(number: int, words: str) -> None:

@@ -23,7 +23,12 @@ def command() -> None:
 
 
 @command.command("rotate")
-@click.option("--now", "forget", is_flag=True, help="Forget all old keys at once: every session ends.")
+@click.option(
+    "--now",
+    "forget",
+    is_flag=True,
+    help="Forget all old keys at once: every session ends, and so does every granted token.",
+)
 @state_options
 def rotate(forget: bool, state: Path) -> None:
     """Make a new key. Old ones go on opening what they have sealed, until it is over.

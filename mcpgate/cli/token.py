@@ -25,10 +25,9 @@ _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 #: How long a token is good for: a day of work, or of a job that gets one in the morning. Whoever needs more
 #: says so, and 30 days (C{LIFETIME_MOST}) is the most there is.
 LIFETIME = "24h"
-#: For how long one proof of somebody else's is refused, whose end nobody here knows.
-PROOF_DENIED = "30d"
-#: For how long a subject is, new proofs and old: access tokens are good for an hour or a day.
-SUBJECT_DENIED = "24h"
+#: For how long that is refused which others have issued, whose end nobody here knows: no token of an issuer
+#: is accepted that is good for longer (C{issuer.max_lifetime}).
+DENIED = "30d"
 
 
 def _several(flag: str, name: str, what: str, help: str) -> Callable[[_Verb], _Verb]:
@@ -147,8 +146,7 @@ def list_tokens(state: Path, form: str) -> None:
     "--for",
     "seconds",
     type=Written("DURATION", read_duration),
-    help=f"How long what another issuer has issued is refused: as long as it could be good. "
-    f"[default: {PROOF_DENIED} for a proof, {SUBJECT_DENIED} for a subject]",
+    help=f"How long what others have issued is refused: as long as it could be good.  [default: {DENIED}]",
 )
 @state_options
 def revoke(
@@ -156,8 +154,9 @@ def revoke(
 ) -> None:
     """Revoke one token by its id, or all of a name's. What is under way of it ends.
 
-    What another issuer has issued is refused from now on: one token, assertion or certificate by its id, as
-    "proof" of a record shows it, or all of a subject's with --issuer and --subject.
+    What others have issued is refused from now on: one token or certificate by its id, as the "proof" of a
+    record shows it; or, with --issuer and --subject, all that a subject had by now. What it is given later is
+    good, if it says when that was (iat); tokens that were granted for SAML assertions do not.
     """
     file, now = _opened(state), time.time()
     denied = _meant(id_or_name, issuer, subject, now, seconds)
@@ -202,13 +201,10 @@ def _meant(
     """What of another issuer's is meant, if it is."""
     if (id is None) == (issuer is None) or (issuer is None) != (subject is None):
         raise click.UsageError("name either an id (or a token's name), or --issuer and --subject")
+    until = now + (read_duration(DENIED) if seconds is None else seconds)
     if id is None:
-        kept = read_duration(SUBJECT_DENIED) if seconds is None else seconds
-        return Denied(now, now + kept, issuer=issuer, subject=subject)
-    if not PROOF_ID.fullmatch(id.lower()):
-        return None
-    kept = read_duration(PROOF_DENIED) if seconds is None else seconds
-    return Denied(now, now + kept, id=id.lower())
+        return Denied(now, until, issuer=issuer, subject=subject)
+    return Denied(now, until, id=id.lower()) if PROOF_ID.fullmatch(id.lower()) else None
 
 
 def _opened(state: Path) -> TokenFile:

@@ -249,8 +249,8 @@ ADVICE: Mapping[Reason, str] = {
         "end, or upper case, makes another path."
     ),
     Reason.AUTH_MISSING: (
-        "The caller showed neither a bearer token nor a client certificate that this listener accepts. "
-        "Issue one: mcpgate token issue NAME."
+        "The caller showed neither a bearer token nor a client certificate that this listener accepts, or "
+        "only one of them where it demands both (certificate_and_token). Issue one: mcpgate token issue NAME."
     ),
     Reason.AUTH_INVALID: (
         "The token is none that this gate issued: mistyped, cut off, of another gate, or guessed. Many "
@@ -258,11 +258,18 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.AUTH_EXPIRED: "The token was right but is over. Issue a new one: mcpgate token issue NAME.",
     Reason.AUTH_REVOKED: (
-        "The token was revoked and somebody still uses it. Find out who: the record has the address."
+        "The token, or what its issuer has given the subject, was revoked here and somebody still uses it; "
+        "or it was revoked while a call or a stream of it was open, which this has ended. Find out who: the "
+        "record has the address. mcpgate token list shows what is revoked and denied."
     ),
     Reason.AUTH_CERTIFICATE: (
         "The client certificate verifies, but has neither exactly one spiffe:// URI nor a DNS name that "
-        "could be the caller's name. Reissue it with one."
+        "could be the caller's name, or none (or several) of those in listener.client_names. Reissue it with "
+        "one, or list its name."
+    ),
+    Reason.AUTH_HEADER: (
+        "The Authorization header says Bearer, and what follows is no token (RFC 6750 section 2.1): nothing, "
+        "several words, or characters that no token has. The client puts something else into it."
     ),
     Reason.AUTH_MALFORMED: (
         "What was sent as a bearer token is neither one that this gate issued nor a JSON Web Token that "
@@ -329,7 +336,8 @@ ADVICE: Mapping[Reason, str] = {
     Reason.AUTH_UNAVAILABLE: (
         "The issuer's keys could not be fetched for longer than issuer.stale, or it could not be asked "
         "about an opaque token. mcpgate status shows each issuer's last error; its legs are in the "
-        "journal."
+        "journal. At the token endpoint: the use of an assertion could not be noted in the state "
+        "directory, as the detail says."
     ),
     Reason.AUTH_REQUEST: (
         "What came to the token endpoint is no request for a token: form-encoded, each parameter once, "

@@ -9,6 +9,7 @@ from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.url import read_url
 from mcpgate.identity.presets import faults, terms_of
+from mcpgate.identity.terms import TENANT
 
 #: What C{listener.issuers} says for none of them.
 NONE = "none"
@@ -117,7 +118,10 @@ def _told_apart(listener: Draft, issuers: Sequence[Draft]) -> None:
             continue
         table = issuer.build()
         assert isinstance(table, IssuerTable)
-        for spelled in terms_of(table).issuers:
+        terms = terms_of(table)
+        # Where the tenant stands in it, tables are about different issuers if their tenants are.
+        made = ((each, tenant) for each in terms.issuers for tenant in sorted(terms.tenants) or [TENANT])
+        for spelled in dict.fromkeys(template.replace(TENANT, tenant) for template, tenant in made):
             other = first.setdefault(spelled, issuer)
             if other is not issuer:
                 what = f"{quoted(str(other.get('name')))} has the same iss, and listener"

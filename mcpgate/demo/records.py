@@ -44,6 +44,9 @@ class Opened(msgspec.Struct, frozen=True, tag_field="type", tag="open"):
     id: str
     inbound: str
     principal: str | None
+    how: str | None
+    proof: str | None
+    issuer: str | None
     upstream: str | None
     http: str
     method: str | None

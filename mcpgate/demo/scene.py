@@ -1,12 +1,13 @@
-"""What stands before the curtain rises: a CA, an MCP server behind TLS, an impostor of it, and a gate.
+"""What stands before the curtain rises: a CA, an MCP server behind TLS, an impostor of it, an issuer, a gate.
 
 ::
 
     official client ──TLS──▶ gate (process) ──TLS──▶ front ──unix socket──▶ MCP server (process)
     our own client  ──TLS──▶                ──TLS──▶ impostor: same name, same CA, another key
+                                            ──TLS──▶ issuer: the key by which a CI job's token is judged
 
-The front and the impostor are threads of this process (C{mcpgate.testing}); all ports are chosen by
-the kernel.
+The front, the impostor and the issuer are threads of this process (C{mcpgate.testing}); all ports are
+chosen by the kernel.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from secrets import token_urlsafe
 from string import Template
 
 from attrs import frozen
 
 from mcpgate.demo.children import Child, Children
 from mcpgate.demo.direct import ADDRESS, HOST
+from mcpgate.demo.issuer import Issuer
 from mcpgate.demo.promise import soon
 from mcpgate.demo.records import Records
 from mcpgate.identity.issued import TokenFile
@@ -55,7 +58,10 @@ class Impostor(TLSServer):
 
 @frozen(eq=False)
 class Scene:
-    """Everything, running. C{port} is the gate's; C{pin} is what it demands of the server."""
+    """
+    Everything, running. C{port} is the gate's; C{pin} is what it demands of the server, and C{secret} what it
+    shows to it. C{shown}: where the server writes what it was shown.
+    """
 
     directory: Path
     ca: LocalCA
@@ -65,6 +71,9 @@ class Scene:
     server: Child
     front: TLSFront
     impostor: Impostor
+    issuer: Issuer
+    secret: str
+    shown: Path
     gate: Child
     port: int
     records: Records
@@ -90,7 +99,8 @@ def set_up(directory: Path) -> Iterator[Scene]:
         stack.callback(plain.unlink, missing_ok=True)
         children = Children(directory)
         stack.callback(children.stop)
-        server = children.start("server", "mcpgate.demo.server", str(plain))
+        shown = state / "shown"
+        server = children.start("server", "mcpgate.demo.server", str(plain), str(shown))
 
         now = datetime.now(UTC)
         ca = LocalCA.create("mcpgate demo CA", now)
@@ -100,12 +110,23 @@ def set_up(directory: Path) -> Iterator[Scene]:
         genuine = ca.server([HOST], now)
         front = stack.enter_context(TLSFront(genuine, plain))
         impostor = stack.enter_context(Impostor(ca.server([HOST], now)))
+        issuer = stack.enter_context(Issuer(ca.server([HOST], now)))
+        secret, port = f"weather-{token_urlsafe(24)}", _free_port()
+        (directory / "weather.secret").touch(0o600)
+        (directory / "weather.secret").write_text(secret, encoding="ascii")
 
         config = directory / "mcpgate.toml"
         template = Template(files("mcpgate").joinpath("data/demo.toml").read_text(encoding="utf-8"))
         pin = genuine.facts.spki_pin
         config.write_text(
-            template.substitute(weather_port=front.port, impostor_port=impostor.port, weather_pin=pin),
+            template.substitute(
+                port=port,
+                weather_port=front.port,
+                impostor_port=impostor.port,
+                weather_pin=pin,
+                issuer=issuer.url,
+                issuer_address=issuer.address,
+            ),
             encoding="utf-8",
         )
         _, token = TokenFile(state / "tokens.json").issue("demo", _TOKEN_LIFE, time.time())
@@ -122,8 +143,11 @@ def set_up(directory: Path) -> Iterator[Scene]:
             server=server,
             front=front,
             impostor=impostor,
+            issuer=issuer,
+            secret=secret,
+            shown=shown,
             gate=gate,
-            port=_port(state / SOCKET),
+            port=port,
             records=Records(state / "journal" / "journal-0.jsonl"),
             children=children,
         )
@@ -145,10 +169,11 @@ def _running(control: Path) -> bool:
         return False
 
 
-def _port(control: Path) -> int:
-    """The port that the gate's only listener was given."""
-    address: str = ask(control, "status")["listeners"][0]["address"]
-    return int(address.rpartition(":")[2])
+def _free_port() -> int:
+    """A port that nobody had a moment ago: the gate's has to be known before the gate is."""
+    with socket.create_server((ADDRESS, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _serves(path: Path) -> bool:

@@ -7,6 +7,8 @@ that server.
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from attrs import frozen
 
@@ -21,6 +23,11 @@ from mcpgate.demo.visit import Visit
 ERAS = {"legacy": "2025-11-25", "2026-07-28": "2026-07-28"}
 
 HYBRID = "X25519MLKEM768"
+
+#: What its issuer says of a CI job, and for how long: as short as such jobs are.
+JOB = "repo:acme/deploy:ref:refs/heads/main"
+REPOSITORY = "acme/deploy"
+JOB_LIFE = 300.0
 
 # Seconds for the official client to be imported and to make half a dozen calls.
 _PATIENCE = 30.0
@@ -46,6 +53,20 @@ class Tried:
 
     reply: Reply
     exchange: Exchange
+
+
+@frozen
+class Job:
+    """
+    A CI job's call, and the call of one whose token is over; the handshake with their issuer, and every
+    credential that the server has been shown by then.
+    """
+
+    good: Tried
+    late: Tried
+    tokens: tuple[str, str]
+    issuer: Shake
+    shown: frozenset[str]
 
 
 @frozen
@@ -150,22 +171,58 @@ def wrong_pin(scene: Scene) -> Tried:
     return tried
 
 
-def evidence(scene: Scene) -> list[Exchange]:
-    """All exchanges; neither the token nor an answer is in the journal that tells of them."""
+def ci_job(scene: Scene) -> Job:
+    """
+    A job with a token of its issuer may call, one whose token is over may not; and whoever called, the server
+    was shown the gate's own credential.
+    """
+    now, said = time.time(), {"repository": REPOSITORY}
+    fresh, over = (
+        scene.issuer.token(JOB, scene.url, issued=issued, life=JOB_LIFE, claims=said)
+        for issued in (now, now - 3600)
+    )
+    good = _call(scene, "/weather", fresh)
+    promise(good.reply.status == 200, f"the CI job was answered {good.reply.status}")
+    promise("sunny" in str(good.reply.message.get("result")), "the CI job got no weather")
+    opened = good.exchange.opened
+    how = (opened.how, opened.issuer)
+    promise(how == ("jwt", "ci"), f"the CI job is recorded as {how}")
+    promise(opened.rule == "ci-may-read", f"it is recorded as allowed by {opened.rule}")
+    asked = [one for one in scene.records.shakes() if (one.leg, one.where) == ("provider", "ci")]
+    promise(bool(asked) and asked[0].outcome == "ok", "there is no record of verified TLS to the issuer")
+
+    before = len(ran(scene))
+    late = _call(scene, "/weather", over)
+    promise(late.reply.status == 401, f"the job whose token is over was answered {late.reply.status}")
+    promise(
+        late.exchange.closed.reason == "auth.expired", f"it is recorded as {late.exchange.closed.reason}"
+    )
+    promise(late.exchange.outbound is None, "the job whose token is over was given a connection")
+    promise(len(ran(scene)) == before, "the server ran a tool for the job whose token is over")
+
+    shown = frozenset(scene.shown.read_text(encoding="latin-1").splitlines())
+    promise(shown == {f"Bearer {scene.secret}"}, "the server was shown something else than its credential")
+    return Job(good, late, (fresh, over), asked[0], shown)
+
+
+def evidence(scene: Scene, job: Job) -> list[Exchange]:
+    """All exchanges; neither a token, a credential nor an answer is in the journal that tells of them."""
     scene.records.settle()
     raw = scene.records.file.read_text(encoding="ascii")
-    promise(scene.token not in raw, "the token is in the journal")
+    for token in (scene.token, *job.tokens):
+        promise(token not in raw, "a token is in the journal")
+    promise(scene.secret not in raw, "the credential of the server is in the journal")
     promise("sunny" not in raw, "an answer is in the journal")
     return scene.records.exchanges()
 
 
-def _call(scene: Scene, path: str) -> Tried:
+def _call(scene: Scene, path: str, token: str | None = None) -> Tried:
     since = scene.records.count()
     reply = direct.call(
         scene.port,
         path,
         trust=scene.ca.trust(),
-        token=scene.token,
+        token=token or scene.token,
         tool="get_weather",
         arguments={"city": "Oslo"},
     )

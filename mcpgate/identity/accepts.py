@@ -33,6 +33,10 @@ class Pending:
 
     C{begin} asks, and calls what it is given once, never before it returns, when judging the same again will
     give an answer, whatever it is.
+
+    C{stranger}: the proof was never seen to be good, so it may well be made up, and nobody is asked for
+    whoever makes up too many.
     """
 
     begin: Callable[[Callable[[], None]], None]
+    stranger: bool = False

@@ -69,13 +69,13 @@ async def discover(provider: Provider, terms: IssuerTerms) -> Places:
     @raise ProviderError: the issuer cannot be asked.
     @raise Unfit: it has none, or none of its own.
     """
-    why = "it has no place for a discovery document"
+    statuses = []
     for url in terms.discovery:
         reply = await provider.get(url, most=DOCUMENT_MOST, within=WITHIN)
         if reply.status == 200:
             return _places(reply.body, terms)
-        why = f"it answered {reply.status} for its discovery document"
-    raise Unfit(why)
+        statuses.append(str(reply.status))
+    raise Unfit(f"it answered {', then '.join(statuses)} for its discovery document")
 
 
 async def fetch(provider: Provider, url: str) -> Fetched:

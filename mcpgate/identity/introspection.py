@@ -118,11 +118,10 @@ class Introspection:
         """Ask no more; whoever waits is told to look again."""
         self._stopped = True
         self.provider.stop()
-        for flight in self._flights.values():
-            for tell in flight.waiting:
-                tell()
-        self._flights.clear()
+        flights, self._flights = self._flights, {}
         self._queue.clear()
+        for flight in flights.values():
+            self._tell(flight)
 
     def judge(
         self,
@@ -151,7 +150,8 @@ class Introspection:
         if digest not in self._flights and len(self._flights) >= FLIGHTS_MOST + QUEUE_MOST:
             what = f"{self.issuer.name} is being asked about {len(self._flights)} other tokens"
             return Refusal(Reason.AUTH_UNAVAILABLE, what, 1)
-        return Pending(partial(self._wait, digest, bearer))
+        # What has been active before is asked about again whoever else makes up others.
+        return Pending(partial(self._wait, digest, bearer), stranger=digest not in self._active)
 
     def facts(self) -> dict[str, Any]:
         """For C{status}."""
@@ -237,9 +237,17 @@ class Introspection:
             if len(known) >= most:
                 del known[next(iter(known))]
             known[digest] = answer
-        for tell in flight.waiting if flight is not None else ():
-            tell()
+        if flight is not None:
+            self._tell(flight)
         self._next()
+
+    def _tell(self, flight: _Flight) -> None:
+        for tell in flight.waiting:
+            try:
+                tell()
+            except Exception:
+                # One caller's bug is not for the others to wait on.
+                self.log.failure("a bug in the gate while a caller was told of a token")
 
     async def _ask(self, token: bytes) -> _Answer | None:
         issuer, now = self.issuer, self._wall()

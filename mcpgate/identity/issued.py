@@ -49,6 +49,10 @@ _TOKEN = re.compile(rb"mcpgate_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 #: Compared against when no token has the id, so that both cases take the same steps.
 _NO_HASH = "0" * 64
 
+# RFC 6750 section 2.1.
+_CREDENTIALS = re.compile(rb"(?i:bearer) +[A-Za-z0-9\-._~+/]++=*")
+
+NOT_CREDENTIALS = Refusal(Reason.AUTH_HEADER, "what follows Bearer is not one token")
 NOT_ISSUED = Refusal(Reason.AUTH_INVALID, "the bearer token was not issued by this gate")
 NOT_FOREIGN = Refusal(Reason.AUTH_INVALID, "only tokens of issuers are accepted here")
 NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
@@ -56,6 +60,11 @@ NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
 
 class TokenFileError(Exception):
     """The token file cannot be read, understood or written, or a request about it makes no sense."""
+
+
+def is_malformed(authorization: bytes) -> bool:
+    """Whether a whole C{Authorization} value says that it brings a bearer token and does not."""
+    return _BEARER.match(authorization) is not None and not _CREDENTIALS.fullmatch(authorization)
 
 
 def foreign_token(authorization: bytes) -> bytes | None:
@@ -142,13 +151,12 @@ class IssuedTokens:
         @raise TokenFileError: They are not exactly what L{TokenFile} writes.
         """
         try:
-            version = msgspec.json.decode(raw, type=_Form).version
-            if version not in (1, 2):
-                raise TokenFileError(f"written by another version (format {version}, not 1 or 2)")
             file = msgspec.json.decode(raw, type=_File)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            _judge_version(_version(raw))
             # msgspec names types and paths in its messages, never values.
             raise TokenFileError(f"not a token file: {error}") from None
+        _judge_version(file.version)
         by_id = {token.id: _kept(token) for token in file.tokens}
         if len(by_id) != len(file.tokens):
             raise TokenFileError("not a token file: two tokens have the same id")
@@ -157,7 +165,7 @@ class IssuedTokens:
                 raise TokenFileError("not a token file: a token's id, name or hash is malformed")
             if not all(map(_NAME.fullmatch, token.groups)):
                 raise TokenFileError("not a token file: a token's group is malformed")
-            for fault in token.bound.faults():
+            for fault in token.bound.faults() if token.bound is not UNBOUND else ():
                 raise TokenFileError(f"not a token file: {fault}")
         denied = tuple(
             Denied(one.since, one.until, one.id, one.issuer, one.subject) for one in file.denied or ()
@@ -264,6 +272,19 @@ class IssuedTokens:
         )
 
 
+def _version(raw: bytes) -> int | None:
+    """What a file that cannot be read says of itself."""
+    try:
+        return msgspec.json.decode(raw, type=_Form).version
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _judge_version(version: int | None) -> None:
+    if version not in (None, 1, 2):
+        raise TokenFileError(f"written by another version (format {version}, not 1 or 2)")
+
+
 def _kept(token: _Token) -> IssuedToken:
     bound = token.bound
     return IssuedToken(
@@ -276,7 +297,7 @@ def _kept(token: _Token) -> IssuedToken:
         token.groups,
         # Most are not, and one value for all of those is told by its identity.
         UNBOUND
-        if isinstance(bound, msgspec.UnsetType) or bound == _Bound()
+        if bound is msgspec.UNSET or bound == _Bound()
         else Bound(bound.routes, bound.rules, bound.addresses, bound.certificates, bound.scopes),
     )
 
@@ -303,6 +324,8 @@ class TokenFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = ReplacedFile(path)
+        # What was read last, and what it was: it is looked at every gate.watch, and changes rarely.
+        self._read: tuple[bytes, IssuedTokens] | None = None
 
     def load(self) -> IssuedTokens:
         """Read the file as it is now.
@@ -318,10 +341,12 @@ class TokenFile:
             return IssuedTokens()
         except OSError as error:
             raise TokenFileError(f"{self.path}: {error.strerror}") from error
-        try:
-            return IssuedTokens.from_bytes(raw)
-        except TokenFileError as error:
-            raise TokenFileError(f"{self.path}: {error}") from None
+        if self._read is None or self._read[0] != raw:
+            try:
+                self._read = raw, IssuedTokens.from_bytes(raw)
+            except TokenFileError as error:
+                raise TokenFileError(f"{self.path}: {error}") from None
+        return self._read[1]
 
     def all(self) -> tuple[IssuedToken, ...]:
         """Every token in the file, also expired and revoked ones."""

@@ -34,6 +34,8 @@ from mcpgate.reasons import Reason, Refusal
 # When new keys are asked for, as a part of the time for which the old ones count: an outage of a quarter of
 # it is noticed by nobody.
 AHEAD = 0.75
+# The same of the time for which they count at all: half of it is left for an issuer that is asked in vain.
+IN_TIME = 0.5
 # Seconds between two questions for keys that nobody knows, for all workers together. Providers publish a
 # key long before they sign with it; whoever cannot wait for this makes keys up.
 DAMPER = 30.0
@@ -82,8 +84,8 @@ class KeySource:
         self._file = KeptFile(directory, issuer.name, issuer.fingerprint)
         self._kept = NOTHING
         # Keys that are not there, and when that was found; those that are asked for, and since when.
-        self._unknown: dict[str | None, float] = {}
-        self._sought: dict[str | None, float] = {}
+        self._unknown: dict[str, float] = {}
+        self._sought: dict[str, float] = {}
         self._waiting: list[Callable[[], None]] = []
         self._flying = False
         self._stopped = False
@@ -143,19 +145,20 @@ class KeySource:
         if kid is not None and self._knows(kid):
             return None
         kept = self._kept
-        told = self._unknown.get(kid)
+        # Of tokens that name no key, each may be signed by a new one.
+        told = self._unknown.get(kid) if kid is not None else None
         if told is not None and 0 <= now - told < UNKNOWN_GOOD:
             return Refusal(Reason.AUTH_KEY, "the token's key is none of its issuer's, which was asked for it")
         wait = self._pause(now)
         if wait:
             # It may well be a new one.
             return self._unavailable(wait)
-        if 0 <= now - kept.sought < DAMPER:
+        if self._damped(now):
             seconds = round(now - kept.sought)
             return Refusal(
                 Reason.AUTH_KEY, f"the token's key is none of its issuer's, which was asked {seconds} s ago"
             )
-        return Pending(partial(self._wait_for_key, kid))
+        return Pending(partial(self._wait_for_key, kid), stranger=True)
 
     # For status.
 
@@ -167,6 +170,7 @@ class KeySource:
             "issuer": self.issuer.terms.issuers[0],
             # Not a number, as they are the same in all workers.
             "keys": [key.kid or "-" for key in kept.keys.keys] if kept.keys is not None else [],
+            "left_out": list(kept.keys.left_out) if kept.keys is not None else [],
             "counting": self.keys is not None,
             "fetched": _when(kept.fetched),
             "count_until": _when(kept.fetched + self.issuer.terms.stale) if kept.fetched else None,
@@ -207,12 +211,22 @@ class KeySource:
         if self._pause(now):
             return False
         kept = self._kept
-        good_for = min(kept.fresh, self.issuer.terms.stale) * AHEAD
+        good_for = min(kept.fresh * AHEAD, self.issuer.terms.stale * IN_TIME)
         return kept.keys is None or not -FUTURE <= now - kept.fetched < good_for
+
+    def _damped(self, now: float) -> bool:
+        """
+        Whether it is too soon to ask for another key that nobody knows. After a question in vain it is not:
+        then the pauses are longer each time.
+        """
+        kept = self._kept
+        return not kept.failures and 0 <= now - kept.sought < DAMPER
 
     def _pause(self, now: float) -> int:
         """For how many seconds an issuer that could not be asked is left alone; 0: it may be asked."""
         kept = self._kept
+        if self._stopped:
+            return 1
         if not kept.failures:
             return 0
         pause = min(PATIENCE * 2 ** min(kept.failures - 1, 10), PATIENCE_MOST)
@@ -220,7 +234,8 @@ class KeySource:
         return max(1, round(pause - since)) if 0 <= since < pause else 0
 
     def _unavailable(self, wait: int) -> Refusal:
-        return Refusal(Reason.AUTH_UNAVAILABLE, f"the keys of {self.name}: {self._kept.why}", wait)
+        why = self._kept.why or "nobody is asked any more"
+        return Refusal(Reason.AUTH_UNAVAILABLE, f"the keys of {self.name}: {why}", wait)
 
     def _wait(self, tell: Callable[[], None]) -> None:
         self._waiting.append(tell)
@@ -229,7 +244,7 @@ class KeySource:
 
     def _wait_for_key(self, kid: str | None, tell: Callable[[], None]) -> None:
         self._waiting.append(tell)
-        if len(self._sought) < UNKNOWN_MOST:
+        if kid is not None and len(self._sought) < UNKNOWN_MOST:
             self._sought.setdefault(kid, self._wall())
         if not self._flying:
             self._fly(seek=True)
@@ -254,14 +269,14 @@ class KeySource:
         sought, self._sought = self._sought, {}
         kept = self._kept
         for kid, since in sought.items():
-            if not kept.failures and kept.asked >= since and not (kid is not None and self._knows(kid)):
+            if not kept.failures and kept.asked >= since and not self._knows(kid):
                 self._note_unknown(kid, kept.asked)
         self._tell_waiting()
 
     def _knows(self, kid: str) -> bool:
         return self.keys is not None and self.keys.knows(kid)
 
-    def _note_unknown(self, kid: str | None, now: float) -> None:
+    def _note_unknown(self, kid: str, now: float) -> None:
         if len(self._unknown) >= UNKNOWN_MOST:
             # The oldest is the first.
             del self._unknown[next(iter(self._unknown))]
@@ -270,7 +285,11 @@ class KeySource:
     def _tell_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for tell in waiting:
-            tell()
+            try:
+                tell()
+            except Exception:
+                # One caller's bug is not for the others to wait on.
+                self.log.failure("a bug in the gate while a caller was told of keys")
 
     async def _refresh(self, seek: bool, since: float) -> None:
         """Be the one who asks, or wait for him; then ask, if that is still needed."""
@@ -292,12 +311,12 @@ class KeySource:
         if self._pause(now):
             return False
         if seek:
-            return kept.asked < since and not 0 <= now - kept.sought < DAMPER
+            return kept.asked < since and not self._damped(now)
         return self._is_due(now) or not self._counts(now)
 
     async def _ask(self, seek: bool) -> None:
         before, now = self._kept, self._wall()
-        asking = evolve(before, asked=now, sought=now if seek else before.sought)
+        asking = evolve(before, asked=now)
         self._fetches += 1
         try:
             places = await self._place(before, now, seek)
@@ -316,6 +335,7 @@ class KeySource:
                 asking,
                 keys=before.keys if before.raw == fetched.raw else fetched.keys,
                 raw=fetched.raw,
+                sought=now if seek else before.sought,
                 fetched=self._wall(),
                 fresh=fetched.fresh,
                 failures=0,

@@ -48,6 +48,7 @@ def describe(
         "tokens": len(force.accepts.issued.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
+        "saml": _vouching(force),
         "issuers": force.accepts.issuers.facts() if force.accepts.issuers is not None else [],
         "budgets": _budgets(force),
         "ledger": _ledger(force),
@@ -86,6 +87,12 @@ def _budgets(force: InForce) -> list[dict[str, Any]]:
         {"name": budget.name, "keys": keys.get(budget.name, 0), "refused": refused.get(budget.name, 0)}
         for budget in budgets
     ]
+
+
+def _vouching(force: InForce) -> list[dict[str, Any]]:
+    """Who vouches for callers by SAML assertions, by which certificates."""
+    grants = force.generation.grants
+    return grants.assertions.facts(force.wall()) if grants is not None else []
 
 
 def _ledger(force: InForce) -> dict[str, Any]:

@@ -241,13 +241,26 @@ def _strictest(one: Verdict, other: Verdict) -> Verdict:
 def reaches(callers: Callers, route: str) -> Verdict:
     """The verdict on what names no method: a stream, its end, an answer to the upstream's question.
 
-    It needs a route on which anything at all is allowed, over connections like the caller's. For want of a
-    scope no stream ends: clients open theirs once, before they learn what they have to ask for, and what
-    comes by it is judged by itself.
+    It needs a route on which anything at all is allowed, over connections like the caller's, and a caller who
+    is not shut out. For want of a scope no stream ends: clients open theirs once, before they learn what they
+    have to ask for, and what comes by it is judged by itself.
     """
     here = callers.at(route)
     reached = any(rule.name not in here.unmet for rule in here.allows)
+    shut = shut_out(callers, route) if reached else None
+    if shut is not None:
+        return Verdict(BLOCK, shut, Reason.POLICY_BLOCKED)
     return _masked(callers, NEEDED, here.masks) if reached else UNLISTED
+
+
+def shut_out(callers: Callers, route: str) -> str | None:
+    """The rule, if there is one, that blocks whatever these callers might ask for, as it is they who ask:
+    somebody wants them to have nothing more, nor anything that they have asked for already."""
+    for rule in callers.at(route).blocks:
+        everything = rule.methods.every and rule.names.every and rule.where is None
+        if everything and not rule.who.everybody:
+            return rule.name
+    return None
 
 
 def strictest(callers: Callers, route: str) -> Verdict:

@@ -128,8 +128,12 @@ def _of_callers(rule: Rule, config: Config) -> _Said:
     if not who.token.every and not who.certificate.every:
         if not any(table.tokens and table.client_certificates != "off" for table in listeners):
             yield ".who.token", "never matches together with certificate: no listener accepts both"
-    if not who.issuer.every:
-        yield ".who.issuer", "never matches: the gate knows no issuers yet"
+    vouching = _vouching(config)
+    if not who.issuer.every and not any(map(who.issuer.match, vouching)):
+        what = "never matches: no listener accepts tokens of an issuer of that name"
+        yield ".who.issuer", what if vouching else "never matches: no listener accepts tokens of issuers"
+    if rule.scopes and not vouching and not any(table.tokens for table in listeners):
+        yield ".require.scope", "is never met: no listener accepts tokens"
     if rule.inbound is not None and rule.inbound.certificate:
         if all(table.client_certificates == "off" for table in listeners):
             what = "is never met: no listener asks for client certificates"
@@ -138,6 +142,15 @@ def _of_callers(rule: Rule, config: Config) -> _Said:
         leads = {table.upstream for table in config.routes if rule.covers(table.name)}
         if not any(table.pins for table in config.upstreams if table.name in leads):
             yield '.require."outbound.pinned"', "is never met: no upstream that it is about has pins"
+
+
+def _vouching(config: Config) -> list[str]:
+    """Who vouches for callers anywhere, as rules name it."""
+    tokens = {one.name for one in config.issuers for table in config.listeners if table.accepts(one.name)}
+    # Assertions are for the URL of a token endpoint, and without a public_url there is none.
+    granting = [table for table in config.listeners if table.public_url is not None]
+    granted = {one.name for one in config.samls for table in granting if table.accepts(one.name)}
+    return sorted(tokens | granted)
 
 
 def _of_others(rule: Rule, rules: Sequence[Rule]) -> _Said:

@@ -1,7 +1,7 @@
 """Scopes: what a caller's token may be used for, as its issuer says (RFC 6749 section 3.3).
 
 No scope is part of another, whatever it is called: issuers have hierarchies, and put what they grant by
-them into the token. What this gate issued itself, and certificates, have none.
+them into the token. A token of the gate's own has those that it was issued with; a certificate has none.
 """
 
 from __future__ import annotations

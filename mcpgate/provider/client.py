@@ -74,16 +74,25 @@ class Provider:
         self._witness = witness
         self._flights: set[Callable[[str], None]] = set()
 
-    async def get(self, url: str, *, accept: str = JSON, most: int, within: float) -> Reply:
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        accept: str = JSON,
+        most: int,
+        within: float,
+    ) -> Reply:
         """
         Ask for a document.
 
         @param url: https; its host is verified under the provider's terms, whichever it is.
+        @param headers: further header lines.
         @param most: bytes of body; a longer one is an error.
         @param within: seconds for all of it.
         @raise ProviderError: there is no whole answer. Any status is one.
         """
-        return await self._ask("GET", url, [("Accept", accept)], None, most, within)
+        return await self._ask("GET", url, [("Accept", accept), *headers], None, most, within)
 
     async def post(
         self,

@@ -16,7 +16,7 @@ from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Presented
 from mcpgate.identity.granted import granted_token
-from mcpgate.identity.issued import NOT_FOREIGN, foreign_token
+from mcpgate.identity.issued import NOT_CREDENTIALS, NOT_FOREIGN, foreign_token, is_malformed
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Callers
@@ -41,6 +41,7 @@ FAILURES = frozenset(
         Reason.AUTH_INVALID,
         Reason.AUTH_EXPIRED,
         Reason.AUTH_REVOKED,
+        Reason.AUTH_HEADER,
         Reason.AUTH_MALFORMED,
         Reason.AUTH_ALGORITHM,
         Reason.AUTH_KEY,
@@ -91,7 +92,7 @@ class Admission:
     generation: Generation
     accepts: Accepts
     #: Whether something of the connection went into it that is no part of the head: an address.
-    only_here: bool
+    only_here: bool = True
     #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
     choice: Choice | None = None
 
@@ -226,12 +227,13 @@ def admit(
     caller = Caller(principal, address, handshake)
     choice = choose(upstream, caller)
     target, lines = upstream.target, upstream.credential if choice is None else choice.lines
+    hidden = (choice.grant.header,) if choice is not None and choice.grant is not None else ()
     if session is not None and session.kind == "endpoint":
         target = session.upstream_id
     elif session is not None:
         lines = (*lines, (b"mcp-session-id", session.upstream_id))
     forward = request_for_upstream(
-        head, target=target, host=upstream.authority, credential=lines, length=None
+        head, target=target, host=upstream.authority, credential=lines, length=None, hidden=hidden
     )
     return Admission(
         head=head,
@@ -345,6 +347,8 @@ def _proved(
     if both and shown is None:
         # Those who came before it was demanded; the handshake lets in nobody without one.
         return Refusal(Reason.AUTH_MISSING, "a client certificate is demanded beside the token")
+    if authorization is not None and terms.authorization_servers and is_malformed(authorization):
+        return NOT_CREDENTIALS
     if authorization is not None and terms.grants is not None:
         granted = granted_token(authorization)
         if granted is not None:

@@ -183,7 +183,7 @@ def _refusal(
     guide: Guide | None = None,
 ) -> bytes:
     more: list[bytes] = []
-    if answer.status == 401 or refusal.reason is Reason.AUTH_SCOPE:
+    if challenges(refusal.reason):
         more = [b"www-authenticate: " + _challenge(answer, refusal, guide)]
     elif refusal.reason is Reason.MCP_STATELESS:
         more = [b"allow: POST"]
@@ -195,6 +195,11 @@ def _refusal(
     return _response(answer.status, _envelope(id_json, _error(answer, refusal, exchange)), more, close)
 
 
+def challenges(reason: Reason) -> bool:
+    """Whether an answer says how the caller can prove itself, or prove more."""
+    return ANSWERS[reason].status == 401 or reason in (Reason.AUTH_SCOPE, Reason.AUTH_HEADER)
+
+
 def _challenge(answer: Answer, refusal: Refusal, guide: Guide | None) -> bytes:
     if refusal.reason is Reason.AUTH_MISSING:
         # RFC 6750 section 3.1: no error where nothing was shown.
@@ -202,6 +207,8 @@ def _challenge(answer: Answer, refusal: Refusal, guide: Guide | None) -> bytes:
     if refusal.reason is Reason.AUTH_SCOPE:
         needed = str((refusal.told or {}).get("scope", ""))
         return challenge(guide, error="insufficient_scope", scope=needed).encode("ascii")
+    if refusal.reason is Reason.AUTH_HEADER:
+        return challenge(guide, error="invalid_request", description=answer.words).encode("ascii")
     description = _DESCRIPTION.get(refusal.reason, answer.words)
     return challenge(guide, error="invalid_token", description=description).encode("ascii")
 

@@ -141,6 +141,12 @@ class Exchange:
         if isinstance(served, Refusal):
             return self.refuse(served)
         self._principal = served.principal
+        if served.principal is not None:
+            # Somebody is given what opens routes: on the record before, or not at all.
+            witness = self.inbound.force.witness
+            self._open()
+            if not (witness.settle() and self._kept):
+                return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         if served.refusal is not None and served.refusal.reason in FAILURES:
             wait = self.inbound.failing()
             if wait:
@@ -218,7 +224,7 @@ class Exchange:
             if not self._may_resume(admission):
                 return self.refuse(Refusal(Reason.SESSION_EVENT))
             return self._lease(admission)
-        self._answer(answer.no_stream_bytes(), 405, Refusal(Reason.POLICY_UNLISTED))
+        self._answer(answer.no_stream_bytes(), 405, Refusal(verdict.reason or Reason.POLICY_UNLISTED))
 
     def _may_resume(self, admission: Admission) -> bool:
         """
@@ -570,7 +576,7 @@ class Exchange:
         close = close or self.last
         known = id_json(self._id) if self._id is not None else None
         status = ANSWERS[refusal.reason].status
-        guide = self._guide() if status in (401, 403) else None
+        guide = self._guide() if answer.challenges(refusal.reason) else None
         raw = answer.refusal_bytes(refusal, id_json=known, exchange=self.id, close=close, guide=guide)
         self._answer(raw, status, refusal, close=close)
 

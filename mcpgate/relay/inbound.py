@@ -17,7 +17,8 @@ from cryptography import x509
 from mcpgate.evidence.record import where
 from mcpgate.generation import ListenerTerms
 from mcpgate.identity.accepts import Pending
-from mcpgate.policy.who import address_of
+from mcpgate.policy.decide import shut_out
+from mcpgate.policy.who import Caller, address_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admit, too_often
@@ -244,7 +245,8 @@ class Inbound:
 
     def judge_again(self) -> None:
         """End a stream whose caller may not open it any more, or not like that: the token, say, or the
-        session is over, or the rules are others. A call goes on, but for one whose caller was revoked."""
+        session is over, or the rules are others. A call goes on, but for one whose caller was revoked, or
+        is blocked by now whatever it asks for."""
         exchange = self._exchange
         if exchange is None or exchange.admission is None:
             return
@@ -266,13 +268,23 @@ class Inbound:
             exchange.end_stream(judged.refusal)
 
     def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
-        """End a call that was let in, if its caller's proof was revoked since."""
-        accepts = self.force.accepts
+        """End a call that was let in, if its caller is to have nothing more since."""
+        generation, accepts = self.force.generation, self.force.accepts
         known = exchange.judged_by or (admission.generation, admission.accepts)
-        if known[1] is accepts:
+        if known[0] is generation and known[1] is accepts:
             return
-        exchange.judged_by = known[0], accepts
+        exchange.judged_by = generation, accepts
         refusal = accepts.issued.revokes(admission.principal, self.force.wall())
+        if refusal is None and known[0] is not generation:
+            asked = generation.policy.regard
+            caller = Caller(
+                admission.principal,
+                address_of(self.peer) if asked.address else None,
+                self.shaken if asked.handshake else None,
+            )
+            rule = shut_out(generation.policy.callers(caller), admission.route.name)
+            if rule is not None:
+                refusal = Refusal(Reason.POLICY_BLOCKED, f"the rule {rule} blocks its caller since")
         if refusal is not None:
             exchange.revoke(refusal)
 
@@ -387,9 +399,13 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if self._asked < ASKED_MOST:
+            if admission.stranger and self._listening.spent(self.source):
+                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
+                admission = too_often(Denial(strange), self.failing() or 1)
+            elif self._asked < ASKED_MOST:
                 return self._wait(admission)
-            admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
+            else:
+                admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
@@ -604,7 +620,7 @@ class Inbound:
             return 0
         # Only for somebody who will come back with a proof of who he is. Whoever sends a body that
         # is not for us may well be wrong about its length, too.
-        wanted = reason is Reason.AUTH_MISSING or reason is Reason.AUTH_EXPIRED
+        wanted = reason in (Reason.AUTH_MISSING, Reason.AUTH_EXPIRED, Reason.AUTH_SCOPE)
         if wanted and head.framing is LENGTH and head.length <= SKIP_MOST:
             return head.length
         return None

@@ -174,6 +174,10 @@ class TokenEndpoint:
     def serve(self, own: Own, body: bytes, exchange: Exchange) -> Served | Refusal:
         """Judge it, and answer as RFC 6749 says."""
         inbound = exchange.inbound
+        witness = inbound.force.witness
+        if not witness.settle():
+            # Nothing could be granted, and the assertion would be used up.
+            return Refusal(Reason.GATE_JOURNAL, witness.failure or "")
         if inbound.spent():
             # Before anything is computed: whoever fails so often must not keep us busy.
             detail = "too many failures of this address came before it"

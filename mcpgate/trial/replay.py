@@ -31,7 +31,7 @@ REMEMBERED = 100_000
 TOOL = "tools/call"
 
 #: How callers prove themselves who have no scopes.
-SCOPELESS = frozenset({"token", "certificate", "anonymous"})
+SCOPELESS = frozenset({"certificate", "anonymous"})
 
 _ORDER = {ALLOW: 0, HOLD: 1, BLOCK: 2}
 

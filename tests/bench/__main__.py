@@ -122,9 +122,12 @@ def _measure(bench: Bench, options: argparse.Namespace) -> int:
 
 
 def _bases(loads: Sequence[Load], running: Sequence[Running]) -> dict[str, str]:
-    """Beside which of them the gates of a load are."""
-    gates = [one.peer.name for one in running if one.peer.group == "gates"]
-    return {load.name: gates[0] for load in loads if load.group == "gates" and gates}
+    """Beside which of them the gates of a load are: the first of its group."""
+    first: dict[str, str] = {}
+    for one in running:
+        if one.peer.group != "peers":
+            first.setdefault(one.peer.group, one.peer.name)
+    return {load.name: first[load.group] for load in loads if load.group in first}
 
 
 def _start_all(bench: Bench, options: argparse.Namespace, troubles: list[str]) -> list[Running]:

@@ -15,7 +15,8 @@ class Load:
     """
     One kind of use. C{kind} is what C{load.c} calls it; C{figure} is what is compared.
 
-    @ivar group: Who takes turns: C{peers}, which are compared with nginx, or C{gates}, with the first one.
+    @ivar group: Who takes turns: C{peers}, which are compared with nginx; or C{gates} by their policies, or
+        C{callers}, gates by how they know these, of which each is compared with the first one.
     @ivar answer: Which answer the calls want: the usual small one, or one of L{ANSWERS}.
     """
 
@@ -61,7 +62,9 @@ LOADS = (
     # of 2 KB in which nothing is found; and on one of 200 KB in which twenty values are.
     Load("policy", "closed", 32, 2.0, "cpu_us", slices=8, rounds=9, group="gates"),
     Load("clean-2k", "closed", 32, 2.0, "cpu_us", slices=8, rounds=9, group="gates", answer="clean"),
-    Load("hits-200k", "closed", 4, 2.0, "cpu_us", slices=8, rounds=9, group="gates", answer="hits"),
+    Load("hits-200k", "closed", 4, 1.5, "cpu_us", slices=8, rounds=9, group="gates", answer="hits"),
+    # And by what its callers prove who they are with.
+    Load("identity", "closed", 32, 1.0, "cpu_us", slices=8, rounds=9, group="callers"),
 )
 
 

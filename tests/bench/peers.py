@@ -20,6 +20,7 @@ from typing import Any
 
 from attrs import Factory, asdict, evolve, frozen
 
+from tests.bench.callers import Vouching
 from tests.bench.loads import Load
 from tests.bench.policies import POLICIES
 
@@ -135,6 +136,26 @@ def _gate_with(policy: str) -> Callable[[Site], list[str]]:
     return command
 
 
+class _Vouched:
+    """The gate, whose callers have a token of an issuer."""
+
+    def __init__(self) -> None:
+        self._vouching = Vouching()
+
+    def command(self, site: Site) -> list[str]:
+        started = _mcpgate(site)
+        paths = {"chain": site.chain, "key": site.key, "authority": site.authority}
+        with (site.directory / "mcpgate.toml").open("a", encoding="utf-8") as config:
+            config.write(self._vouching.table(site.directory, **paths))
+        return started
+
+    def token(self, site: Site) -> str:
+        return self._vouching.token(site.directory, f"https://localhost:{site.port}/mcp")
+
+
+_VOUCHED = _Vouched()
+
+
 def _gate_token(site: Site) -> str:
     config = str(site.directory / "mcpgate.toml")
     issue = [*_gate_program(), "token", "issue", "bench", "--config", config]
@@ -227,5 +248,9 @@ PEERS = {
             Peer(name, _gate_with(policy), _gate_version, _gate_token, _gate_tidy, group="gates")
             for name, policy in POLICIES.items()
         ),
+        # By how callers are known; the last, once more as the first, says how far chance goes.
+        Peer("issued", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="callers"),
+        Peer("jwt", _VOUCHED.command, _gate_version, _VOUCHED.token, _gate_tidy, group="callers"),
+        Peer("issued-again", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="callers"),
     )
 }

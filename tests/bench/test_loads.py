@@ -12,7 +12,7 @@ from tests.bench.rows import FIGURES
 def test_the_loads_are_those_that_the_documentation_names() -> None:
     """Whoever reads build/bench.json looks them up by name."""
     names = ["post-1", "post-32", "post-256", "latency", "handshake", "idle", "sse-1000"]
-    names += ["policy", "clean-2k", "hits-200k"]
+    names += ["policy", "clean-2k", "hits-200k", "identity"]
     assert [load.name for load in LOADS] == names
     assert {load.figure for load in LOADS} <= set(FIGURES)
 
@@ -20,7 +20,7 @@ def test_the_loads_are_those_that_the_documentation_names() -> None:
 def test_what_is_compared_by_speed_takes_a_turn_in_every_round() -> None:
     """Seven rounds are seven turns, nine are nine, for everybody but the one that says otherwise."""
     for load in (*LOADS[:5], *LOADS[7:]):
-        most = 9 if load.group == "gates" else 7
+        most = 7 if load.group == "peers" else 9
         assert [number for number in range(20) if load.is_due(number)] == list(range(most))
     assert [number for number in range(20) if LOADS[5].is_due(number)] == [0, 2, 4, 6]
 

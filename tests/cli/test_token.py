@@ -5,7 +5,12 @@ import os
 import stat
 import time
 from pathlib import Path
+from subprocess import CompletedProcess
 
+import pytest
+
+from mcpgate.cli import cli
+from mcpgate.cli.exits import ends_well
 from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
 from mcpgate.identity.uses import stamp
@@ -17,6 +22,23 @@ from tests.cli.conftest import Run, Start, control
 def tokens(config: Path) -> TokenFile:
     """The gate's token file."""
     return TokenFile(config.parent / "state" / "tokens.json")
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command in this process, which is some hundred times faster."""
+
+    def here(*words: str | Path) -> CompletedProcess[str]:
+        code = 0
+        try:
+            with ends_well():
+                cli([str(word) for word in words], prog_name="mcpgate", standalone_mode=False)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return CompletedProcess(words, code, said.out, said.err)
+
+    return here
 
 
 def test_a_token_is_alone_on_stdout_and_is_good(run: Run, config: Path) -> None:
@@ -102,23 +124,23 @@ def test_a_revoked_token_is_refused(run: Run, config: Path) -> None:
 
 
 def test_a_token_is_good_for_a_day_unless_it_is_said_and_for_a_month_at_the_most(
-    run: Run, config: Path
+    here: Run, config: Path
 ) -> None:
     """It has an end in any case."""
-    said = run("token", "issue", "ci", "--format", "json", "--config", config)
+    said = here("token", "issue", "ci", "--format", "json", "--config", config)
     (token,) = tokens(config).all()
     assert token.expires - token.created == 86400.0
     assert json.loads(said.stdout)["expires"] == stamp(token.expires)
-    assert run("token", "issue", "ci", "--lifetime", "30d", "--config", config).returncode == os.EX_OK
-    said = run("token", "issue", "ci", "--lifetime", "31d", "--config", config)
+    assert here("token", "issue", "ci", "--lifetime", "30d", "--config", config).returncode == os.EX_OK
+    said = here("token", "issue", "ci", "--lifetime", "31d", "--config", config)
     assert said.returncode == os.EX_USAGE and "30 days" in said.stderr
 
 
-def test_a_token_may_be_bound(run: Run, config: Path) -> None:
+def test_a_token_may_be_bound(here: Run, config: Path) -> None:
     """To several of each kind; the list shows it, for people and for programs."""
     words = ["--route", "git", "--route", "hub", "--rule", "read", "--address", "10.1.0.0/16"]
     words += ["--certificate", "CI.example", "--certificate", "AB:" * 31 + "AB", "--scope", "mcp"]
-    said = run("token", "issue", "ci", *words, "--format", "json", "--config", config)
+    said = here("token", "issue", "ci", *words, "--format", "json", "--config", config)
     bound = {
         "routes": ["git", "hub"],
         "rules": ["read"],
@@ -127,28 +149,28 @@ def test_a_token_may_be_bound(run: Run, config: Path) -> None:
         "scopes": ["mcp"],
     }
     assert json.loads(said.stdout)["bound"] == bound
-    (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    (listed,) = json.loads(here("token", "list", "--config", config, "--format", "json").stdout)
     assert (listed["bound"], listed["used"]) == (bound, None)
-    assert "routes=git,hub rules=read" in run("token", "list", "--config", config).stdout
+    assert "routes=git,hub rules=read" in here("token", "list", "--config", config).stdout
     for bad in (["--address", "10.1.0.1/16"], ["--certificate", "*.example"], ["--route", "a b"]):
-        said = run("token", "issue", "ci", *bad, "--config", config)
+        said = here("token", "issue", "ci", *bad, "--config", config)
         assert (said.returncode, said.stdout) == (os.EX_USAGE, "")
 
 
-def test_what_a_token_is_bound_to_and_is_not_there_is_told(run: Run, config: Path) -> None:
+def test_what_a_token_is_bound_to_and_is_not_there_is_told(here: Run, config: Path) -> None:
     """By C{check}; such a token is still bound."""
-    run("token", "issue", "ci", "--route", "nowhere", "--config", config)
-    said = run("check", "--config", config)
+    here("token", "issue", "ci", "--route", "nowhere", "--config", config)
+    said = here("check", "--config", config)
     assert said.returncode == os.EX_OK
     assert "of ci is bound to the route nowhere, which there is not" in said.stderr
 
 
-def test_what_another_issuer_has_issued_can_be_revoked_too(run: Run, config: Path) -> None:
+def test_what_another_issuer_has_issued_can_be_revoked_too(here: Run, config: Path) -> None:
     """By the id that records show, or all of a subject's; and readmitted."""
     proof = "ab" * 32
-    assert run("token", "revoke", proof.upper(), "--config", config).returncode == os.EX_OK
+    assert here("token", "revoke", proof.upper(), "--config", config).returncode == os.EX_OK
     subject = ("--issuer", "okta", "--subject", "00u1")
-    said = run("token", "revoke", *subject, "--for", "2h", "--config", config)
+    said = here("token", "revoke", *subject, "--for", "2h", "--config", config)
     assert said.returncode == os.EX_OK and "'00u1' of okta" in said.stderr
     known = tokens(config).load()
     ada = Principal("okta/00u1", "jwt", "cd" * 32, None, issuer="okta", subject="00u1")
@@ -156,30 +178,30 @@ def test_what_another_issuer_has_issued_can_be_revoked_too(run: Run, config: Pat
     now = time.time()
     assert known.denies(ada, now) is not None and known.denies(other, now) is not None
     assert known.denies(ada, now + 7201) is None and known.denies(other, now + 29 * 86400) is not None
-    listed = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    listed = json.loads(here("token", "list", "--config", config, "--format", "json").stdout)
     assert [(one["id"], one["name"], one["state"]) for one in listed] == [
         (proof, None, "denied"),
         (None, "okta/00u1", "denied"),
     ]
-    assert run("token", "readmit", *subject, "--config", config).returncode == os.EX_OK
-    assert run("token", "readmit", proof, "--config", config).returncode == os.EX_OK
+    assert here("token", "readmit", *subject, "--config", config).returncode == os.EX_OK
+    assert here("token", "readmit", proof, "--config", config).returncode == os.EX_OK
     assert list(tokens(config).load().denied) == []
 
 
-def test_the_list_shows_when_a_token_was_last_used(run: Run, config: Path) -> None:
+def test_the_list_shows_when_a_token_was_last_used(here: Run, config: Path) -> None:
     """As the workers of the gate have written it down."""
-    run("token", "issue", "ci", "--config", config)
+    here("token", "issue", "ci", "--config", config)
     state = config.parent / "state"
     (token,) = tokens(config).all()
     (state / "uses").mkdir()
     (state / "uses" / token.id).touch()
     os.utime(state / "uses" / token.id, (86400.0, 86400.0))
-    (listed,) = json.loads(run("token", "list", "--config", config, "--format", "json").stdout)
+    (listed,) = json.loads(here("token", "list", "--config", config, "--format", "json").stdout)
     assert listed["used"] == "1970-01-02T00:00:00Z"
-    assert "1970-01-02T00:00:00Z" in run("token", "list", "--config", config).stdout
+    assert "1970-01-02T00:00:00Z" in here("token", "list", "--config", config).stdout
 
 
-def test_requests_that_make_no_sense_are_usage_errors(run: Run, config: Path) -> None:
+def test_requests_that_make_no_sense_are_usage_errors(here: Run, config: Path) -> None:
     """A bad name, a bad lifetime and an unknown token each end with 64."""
     for words in (
         ("issue", "two words"),
@@ -191,7 +213,7 @@ def test_requests_that_make_no_sense_are_usage_errors(run: Run, config: Path) ->
         ("readmit", "nobody"),
         ("readmit", "ab" * 32),
     ):
-        said = run("token", *words, "--config", config)
+        said = here("token", *words, "--config", config)
         assert (said.returncode, said.stdout) == (os.EX_USAGE, "")
 
 
@@ -210,5 +232,6 @@ def test_a_running_gate_knows_at_once(run: Run, config: Path, start: Start) -> N
     """The gate has been told by the time that the command ends; it need not be waited for."""
     config.write_text(config.read_text().replace("[gate]", '[gate]\nwatch = "1h"'))
     start()
-    run("token", "issue", "ci", "--config", config)
+    said = run("token", "issue", "ci", "--route", "nowhere", "--config", config)
     assert ask(control(config), "status")["tokens"] == 1
+    assert "bound to the route nowhere" in said.stderr and said.returncode == os.EX_OK

@@ -126,7 +126,8 @@ BAD = [
     (
         'path = "/git"',
         'path = "/git"\n"x y" = 1',
-        'route.git."x y" (line 18): no key is named "x y" here; there are path, upstream, name, host',
+        'route.git."x y" (line 18): no key is named "x y" here; '
+        "there are path, upstream, name, bound, host, scopes",
     ),
     (
         'verdict = "allow"\non',
@@ -514,7 +515,8 @@ BAD = [
         'listen = "tcp:8443"',
         'listen = "tcp:8443"\ncertificate_and_token = true\nclient_certificates = "required"\n'
         'client_ca = "ca.pem"\ntokens = false',
-        "listener.public.certificate_and_token (line 7): can be met by nobody while tokens is false",
+        "listener.public.certificate_and_token (line 7): can be met by nobody while tokens is false and "
+        "tokens of no issuer are accepted",
     ),
     (
         'listen = "tcp:8443"',

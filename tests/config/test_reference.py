@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
+from mcpgate.config.draft import key_of
 from mcpgate.config.reference import explain, reference_page, suggestion, topics
 from mcpgate.config.schema import REPEATED, SINGLE
 from mcpgate.reasons import Reason
@@ -125,7 +126,7 @@ def test_the_page_has_every_key_and_every_reason() -> None:
     page = reference_page()
     for cls in (*SINGLE.values(), *REPEATED.values()):
         for option in fields(cls):
-            assert f"| `{option.name}` | {option.metadata['help']} |" in page
+            assert f"| `{key_of(option)}` | {option.metadata['help']} |" in page
     for reason in Reason:
         assert f"\n## {reason}\n" in page
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
+from mcpgate.config.draft import key_of
 from mcpgate.config.load import load_config, parse_config
 from mcpgate.config.schema import REPEATED, SINGLE, Config
 from mcpgate.config.tables.gate import GateTable, LimitsTable
@@ -29,16 +30,17 @@ def test_the_sample_is_a_good_configuration() -> None:
 
 def test_the_sample_shows_every_key() -> None:
     """And a key that is only shown, behind a comment sign, can be switched on as it stands."""
-    text = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", SAMPLE.read_text(encoding="utf-8"))
+    text = re.sub(r'(?m)^#(?="?[a-z_.]+"? = )', "", SAMPLE.read_text(encoding="utf-8"))
     parse_config(text.encode(), SAMPLE)
     for cls in (*SINGLE.values(), *REPEATED.values()):
         for option in fields(cls):
-            assert re.search(rf"(?m)^{option.name} = ", text), f"{option.name} is not shown"
+            key = re.escape(key_of(option)).replace("NAME", "[a-z_]+")
+            assert re.search(rf'(?m)^"?{key}"? = ', text), f"{option.name} is not shown"
 
 
 def test_a_key_that_is_only_shown_differs_from_the_default() -> None:
     """A sample teaches by what somebody would change."""
-    text = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", SAMPLE.read_text(encoding="utf-8"))
+    text = re.sub(r'(?m)^#(?="?[a-z_.]+"? = )', "", SAMPLE.read_text(encoding="utf-8"))
     shown = parse_config(text.encode(), SAMPLE)
     for table in (shown.limits, shown.gate):
         for option in fields(type(table)):

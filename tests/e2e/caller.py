@@ -46,6 +46,10 @@ class Caller:
             fixed["Authorization"] = f"Bearer {self.token}"
         self._http.request("POST", "/mcp", body, fixed | headers_of(message) | dict(headers or {}))
 
+    def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send something else than a message, and wait for nothing."""
+        self._http.request(method, path, body, dict(headers))
+
     def receive(self) -> HTTPResponse:
         """The answer to what was begun, of which only the head has been read."""
         return self._http.getresponse()

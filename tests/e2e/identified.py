@@ -13,8 +13,8 @@ from mcpgate.testing import certificate_pem
 from tests.e2e.caller import Caller, call
 from tests.e2e.lab import EVERYTHING_BUT_DELETE, GateProcess, Lab, McpServer, Table, free_port
 
-#: A test of hostile tokens has more failures than any honest client.
-UNTROUBLED: Table = {"failures": 65535}
+#: A test of hostile tokens has more failures, and larger tokens, than any honest client.
+UNTROUBLED: Table = {"failures": 65535, "head_size": "64KiB"}
 
 
 def identified(
@@ -61,15 +61,30 @@ class Shown:
         return "".join(part["text"] for part in self.message["result"]["content"])
 
 
-def shown(gate: GateProcess, token: str | bytes, tool: str = "get_weather", **arguments: str) -> Shown:
-    """Call a tool with a token."""
-    text = token if isinstance(token, str) else token.decode("latin-1")
-    with Caller(gate, text) as caller:
-        response = caller.post(call(tool, arguments or {"city": "Oslo"}))
-        message = json.loads(response.read())
-        # Only this connection's: others may call at the same time.
-        (inbound,) = [one["id"] for one in gate.handshakes("inbound") if one["peer"] == caller.address]
+def shown(gate: GateProcess, token: str, tool: str = "get_weather", **arguments: str) -> Shown:
+    """What a call with a token comes to."""
+    with Caller(gate, token) as caller:
+        return _shown(gate, caller, tool, arguments or {"city": "Oslo"})
+
+
+def shown_all(gate: GateProcess, tokens: Mapping[str, bytes]) -> dict[str, Shown]:
+    """The same of many, by their names."""
+    came: dict[str, Shown] = {}
+    for name, token in tokens.items():
+        with Caller(gate, token.decode("ascii")) as caller:
+            came[name] = _shown(gate, caller, "get_weather", {"city": "Oslo"})
+    return came
+
+
+def _shown(gate: GateProcess, caller: Caller, tool: str, arguments: Mapping[str, str]) -> Shown:
+    response = caller.post(call(tool, arguments))
+    message = json.loads(response.read())
     challenge = response.getheader("www-authenticate", "")
+    # By the error it is known which exchange it was; else by the connection, on which there is only this one.
+    known = message.get("error", {}).get("data", {}).get("exchange")
+    if known is not None:
+        return Shown(response.status, message, challenge, gate.exchange(id=known))
+    (inbound,) = [one["id"] for one in gate.handshakes("inbound") if one["peer"] == caller.address]
     return Shown(response.status, message, challenge, gate.exchange(inbound=inbound))
 
 

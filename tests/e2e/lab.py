@@ -331,6 +331,14 @@ class GateProcess:
         """The handshake records of one leg, C{inbound} or C{outbound}."""
         return [record for record in self.journal("handshake") if record["leg"] == leg]
 
+    def records_of(self, path: Path) -> list[Mapping[str, Any]]:
+        """The records in one journal file, that of one worker."""
+        return _records(path)
+
+    def begun(self, **facts: object) -> list[Mapping[str, Any]]:
+        """The open records that have all these facts."""
+        return [one for one in self.journal("open") if all(one[key] == value for key, value in facts.items())]
+
     def exchanges(self, **facts: object) -> list[dict[str, Any]]:
         """Finished exchanges: each open record with its close record's facts over it, of those that
         have all these C{facts}, such as C{method="tools/call"}."""
@@ -454,7 +462,9 @@ def _addressed(upstream: Table) -> Table:
 
 
 def _lines(table: Table) -> list[str]:
-    return [f"{key} = {_toml(value)}" for key, value in table.items()]
+    # A dot would make a table of it.
+    named = {json.dumps(key) if "." in key else key: value for key, value in table.items()}
+    return [f"{key} = {_toml(value)}" for key, value in named.items()]
 
 
 def _toml(value: object) -> str:

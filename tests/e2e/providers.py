@@ -29,11 +29,13 @@ from tests.e2e.node import PACKAGES, node
 
 PROGRAM = SERVERS / "providers" / "main.mjs"
 
-#: Clients that the genuine ones know: with a secret, and one whose tokens are bound to its certificate.
+#: Clients that the genuine ones know: with a secret, one whose tokens are bound to its certificate, and one
+#: whose tokens are opaque.
 CI = {"client_id": "ci", "client_secret": "a-secret-of-the-ci-that-nobody-else-knows"}
+BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-certificate"}
+OPAQUE = {"client_id": "opaque", "client_secret": "the-secret-of-one-whose-tokens-say-nothing"}
 #: And one that signs, with the key in C{signing.key}.
 SIGNING = "signing"
-BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-certificate"}
 
 #: Entra's: ours, one that we work with, somebody else's, and the application.
 TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01"
@@ -98,9 +100,10 @@ class Provider:
         assert isinstance(kid, str)
         return kid
 
-    def add(self, jwk: Mapping[str, str]) -> None:
-        """Publish the public half of that private key, too; for C{oauth2-mock-server} only."""
-        self._tell("add", jwk=jwk)
+    def publish(self, keys: bytes) -> None:
+        """Publish these as its keys, whatever they are; what signs is then somebody else's to have. Only
+        C{oauth2-mock-server} does so."""
+        self._tell("publish", text=keys.decode())
 
     def off(self) -> None:
         """Be gone: connections are dropped, and nobody listens any more."""
@@ -151,7 +154,7 @@ class Providers:
             "token_endpoint_auth_signing_alg": "ES256",
             "jwks": {"keys": [key.as_dict(private=False)]},
         }
-        clients.append({**client, **signing})
+        clients += [{**client, **OPAQUE}, {**client, **signing}]
         (directory / "clients.json").write_text(json.dumps(clients), encoding="utf-8")
 
     def __getitem__(self, name: str) -> Provider:

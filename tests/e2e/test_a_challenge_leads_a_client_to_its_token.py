@@ -24,7 +24,7 @@ import pytest
 
 from mcpgate.testing import write_pair
 from tests.e2e.lab import free_port
-from tests.relay.foreign import accept_others
+from tests.relay.foreign import accept_others, issuer
 from tests.running import Request, World, answer_json, whole
 from tests.waiting import PATIENCE
 
@@ -58,8 +58,9 @@ class Server:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 asked = parse_qs(body)
                 outer.requests.append(asked)
-                token = asked["scope"][0].replace(" ", "+")
-                self._answer(200, {"access_token": token, "token_type": "Bearer", "scope": asked["scope"][0]})
+                (scope,) = asked["scope"]
+                token = scope.replace(" ", "+").replace(":", ".")
+                self._answer(200, {"access_token": token, "token_type": "Bearer", "scope": scope})
 
             def _answer(self, status: int, said: object) -> None:
                 raw = json.dumps(said).encode()
@@ -132,12 +133,13 @@ def weather(sock: ssl.SSLSocket, request: Request) -> None:
 def test_a_client_asks_for_what_the_challenges_name_and_for_no_more(world: World, server: Server) -> None:
     """First for the route's scopes, for the route's URL; then once for all that the tool needs."""
     port = free_port()
-    config = world.config(listener=f'public_url = "https://localhost:{port}"', more=RULES)
+    public = f'public_url = "https://localhost:{port}"'
+    config = world.config(listener=public, more=RULES + issuer(server.url))
     config = config.replace('"tcp:0:', f'"tcp:{port}:')
     config = config.replace('path = "/mcp"', 'path = "/mcp"\nscopes = "mcp"')
     world.upstream.behave = weather
     world.start(config)
-    accept_others(world, server.url)
+    accepted = accept_others(world)
     calls = [["get_x", {}], ["put_x", {}]]
     done = subprocess.run(
         [sys.executable, str(CLIENT)],
@@ -163,6 +165,7 @@ def test_a_client_asks_for_what_the_challenges_name_and_for_no_more(world: World
         "scopes": ["mcp", "mcp tools:write"],
     }
     assert [request["resource"] for request in server.requests] == [[f"https://localhost:{port}/mcp"]] * 2
+    assert set(accepted.resources) == {f"https://localhost:{port}/mcp"}
     closes = world.records("close")
     assert [close["status"] for close in closes if close.get("reason")] == [401, 403]
     assert [record["route"] for record in world.records("open") if "own" in record] == ["server"]

@@ -24,7 +24,8 @@ SECTIONS = [
     "5. A tool that a rule blocks",
     "6. HTTP in clear to the TLS port",
     "7. A server with the right name and CA, but not the pinned key",
-    "8. The records of all of it",
+    "8. A CI job with a token of its issuer, and one whose token is over",
+    "9. The records of all of it",
 ]
 
 Records = list[Mapping[str, Any]]
@@ -67,14 +68,14 @@ def test_what_is_piped_away_has_no_colours(told: Told) -> None:
 
 
 def test_both_legs_of_every_call_are_in_the_journal(told: Told) -> None:
-    """TLS 1.3 in; TLS 1.3, post-quantum and pinned out; nothing out for what was blocked."""
+    """TLS 1.3 in; TLS 1.3, post-quantum and pinned out; nothing out for what was blocked or refused."""
     shakes, opened = told.of("handshake"), told.of("open")
     closed = told.of("close")
     assert opened.keys() == closed.keys()
     for id, begin in opened.items():
         assert shakes[begin["inbound"]]["handshake"]["version"] == "TLSv1.3"
         outbound = closed[id]["outbound"]
-        if begin["verdict"] == "block":
+        if begin["verdict"] == "block" or closed[id]["reason"] == "auth.expired":
             assert outbound is None
         elif begin["upstream"] == "weather":
             seen = shakes[outbound]["handshake"]
@@ -82,11 +83,11 @@ def test_both_legs_of_every_call_are_in_the_journal(told: Told) -> None:
 
 
 def test_both_eras_of_the_official_client_called_and_were_blocked(told: Told) -> None:
-    """Each era made the same three calls; our own client made one, and one to the impostor."""
+    """Each era made the same three calls; ours made one, one to the impostor, and one as a CI job."""
     begun = [one for one in told.records if one["type"] == "open" and one["upstream"] == "weather"]
     names = [(one["name"], one["verdict"]) for one in begun if one["method"] == "tools/call"]
     visit = [("get_weather", "allow"), ("slow", "allow"), ("delete_all", "block")]
-    assert names == [*visit, *visit, ("get_weather", "allow")]
+    assert names == [*visit, *visit, ("get_weather", "allow"), ("get_weather", "allow")]
     # Only the older era has that.
     assert [one["method"] for one in begun].count("initialize") == 1
 
@@ -100,6 +101,28 @@ def test_one_call_is_post_quantum_on_both_legs(told: Told) -> None:
         if one["outbound"] and shakes[one["outbound"]]["handshake"]
     ]
     assert ("X25519MLKEM768", "X25519MLKEM768") in groups
+
+
+def test_a_ci_job_calls_by_its_issuers_word_and_not_when_that_is_over(told: Told) -> None:
+    """Both jobs are on record, the good one by its issuer, subject and proof; the other ran nothing."""
+    good, late = [one for one in told.records if one["type"] == "open"][-2:]
+    closed = told.of("close")
+    job = "repo:acme/deploy:ref:refs/heads/main"
+    assert (good["issuer"], good["subject"], good["how"]) == ("ci", job, "jwt")
+    assert (good["rule"], closed[good["id"]]["status"]) == ("ci-may-read", 200)
+    assert (closed[late["id"]]["status"], closed[late["id"]]["reason"]) == (401, "auth.expired")
+    keys = [one for one in told.of("handshake").values() if one["leg"] == "provider"]
+    assert {(one["where"], one["outcome"]) for one in keys} == {("ci", "ok")}
+
+
+def test_the_server_was_shown_the_gates_credential_by_everybody(told: Told) -> None:
+    """By the official client, by ours, and by the CI job: nobody's own token went further than the gate."""
+    secret = (told.state / "weather.secret").read_text(encoding="ascii")
+    shown = (told.state / "state" / "shown").read_text(encoding="ascii").splitlines()
+    assert set(shown) == {f"Bearer {secret}"}
+    passed = [one for one in told.of("close").values() if one["outbound"] and one["reason"] != "tls.pin"]
+    assert len(shown) >= len(passed)
+    assert secret not in told.text + str(told.records)
 
 
 def test_the_plaintext_try_is_recorded_without_a_credential(told: Told) -> None:

@@ -24,6 +24,7 @@ from mcpgate.evidence.record import (
     dropped_line,
     handshake_line,
     hold_facts,
+    issuer_line,
     open_line,
     parse_line,
     repair_line,
@@ -427,6 +428,22 @@ def test_an_open_line_says_who_let_a_held_call_pass() -> None:
         line = open_line("x-1", time=TIME, inbound="h-1", outbound=None, caller='"principal":null', call=call)
         record = parse_line(line)
         assert [record["hold"], record["decided"], record["by"]] == ["w-1", *told]
+
+
+def test_what_became_of_an_issuers_keys_is_a_line_of_its_own() -> None:
+    """Ids of keys are the issuer's to choose, so they are bounded and escaped."""
+    line = issuer_line(
+        "i-1", time=TIME, issuer="okta", what="keys", added=("k2", "\x1b" + "k" * 2000), removed=("k1",)
+    )
+    assert line.isascii() and b"\x1b" not in line
+    record = one_line(line)
+    assert list(record) == ["v", "type", "id", "time", "issuer", "what", "added", "removed", "detail"]
+    assert (record["type"], record["issuer"], record["what"]) == ("issuer", "okta", "keys")
+    assert record["removed"] == ["k1"] and record["detail"] is None
+    added = record["added"]
+    assert isinstance(added, list) and added[0] == "k2" and len(added[1]) < 1100
+    told = one_line(issuer_line("i-2", time=TIME, issuer="okta", what="lapsed", detail="it answered 503"))
+    assert (told["added"], told["removed"], told["detail"]) == ([], [], "it answered 503")
 
 
 def test_a_repair_line_says_how_much_was_lost() -> None:

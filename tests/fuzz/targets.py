@@ -20,6 +20,7 @@ from tests.fuzz import (
     request,
     settings,
     sse,
+    tokens,
     upstream,
 )
 from tests.fuzz.target import Target
@@ -36,6 +37,7 @@ TARGETS: Mapping[str, Target] = {
     "names": names.TARGET,
     "forward": forward.TARGET,
     "hello": hello.TARGET,
+    "tokens": tokens.TARGET,
     "detectors": detectors.TARGET,
     "proxy": proxy.TARGET,
     "connection": connection.TARGET,

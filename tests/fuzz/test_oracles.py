@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from h11 import RemoteProtocolError
 
 from mcpgate.config import url
+from mcpgate.identity import claims, document, jose
 from mcpgate.policy import checks, detectors, folded, runs
 from mcpgate.relay import hearing, inbound, reply
 from mcpgate.tls import hello
@@ -62,6 +64,9 @@ FAULTS: list[tuple[str, str, object, str, Any]] = [
     ("names", "Latin-1 taken", agreement, "decode", lambda value: value.decode("latin-1")),
     ("forward", "the caller's token", forward, "_STAYS_HERE", frozenset({b"host", b"content-length"})),
     ("hello", "another name", hello, "_server_name", lambda extension: "other.test"),
+    ("tokens", "doubled members", document, "_decode", json.loads),
+    ("tokens", "proofs not asked for", claims, "_judge_binding", lambda *of: None),
+    ("tokens", "keys that tokens bring", jose, "_HEADERS", jose._HEADERS | {"jwk"}),
     ("proxy", "UDP taken", proxy, "_SIZES", {**proxy._SIZES, 0x12: 12}),
     ("proxy", "the rest unread", proxy, "_judge_tlvs", lambda header, at: None),
     ("proxy", "another caller", proxy, "_source", lambda family, octets: _SOURCE(family, octets[::-1])),

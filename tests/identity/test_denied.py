@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from mcpgate.identity.denied import Denials, Denied
 from mcpgate.identity.principal import Principal
@@ -37,6 +38,28 @@ def test_a_proof_or_all_of_a_subjects_are_refused_for_a_time(
     refusal = Denials(denied).denies(principal, now)
     assert (refusal is not None) is expected
     assert refusal is None or refusal.reason is Reason.AUTH_REVOKED
+
+
+@pytest.mark.parametrize(
+    ("how", "claims", "expected"),
+    [
+        ("jwt", {"iat": 160}, True),
+        ("jwt", {"iat": 161}, False),
+        ("opaque", {"iat": 161.5}, False),
+        ("opaque", {}, True),
+        ("jwt", {"iat": "161"}, True),
+        ("jwt", {"iat": True}, True),
+        ("saml", {"iat": 161}, True),
+    ],
+)
+def test_what_a_subject_is_given_later_is_good_if_it_says_when(
+    how: str, claims: dict[str, object], expected: bool
+) -> None:
+    """Give or take what the issuer's clock may be ahead; a proof that was denied by its id stays so."""
+    principal = evolve(ADA, how=how, claims=claims)
+    all_until_then = Denied(100.0, 1_000.0, issuer="okta", subject="ada")
+    assert (Denials((all_until_then,)).denies(principal, 200.0) is not None) is expected
+    assert Denials((Denied(100.0, 1_000.0, id=PROOF),)).denies(principal, 200.0) is not None
 
 
 def test_what_is_over_is_forgotten() -> None:

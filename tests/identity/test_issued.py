@@ -22,6 +22,7 @@ from mcpgate.identity.issued import (
     IssuedTokens,
     TokenFile,
     TokenFileError,
+    is_malformed,
 )
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
@@ -437,3 +438,27 @@ def test_what_was_revoked_is_told_from_what_is_over(tmp_path: Path) -> None:
     assert refusal is not None and refusal.reason is Reason.AUTH_REVOKED
     assert IssuedTokens().revokes(principal, NOW) is not None
     assert IssuedTokens().revokes(ADA, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("authorization", "malformed"),
+    [
+        (b"Bearer abc", False),
+        (b"bearer   a.b-c_d~e+f/g==", False),
+        (b"Bearer " + TEXT, False),
+        (b"Basic a b", False),
+        (b"Bearers a b", False),
+        (b"Bearer", True),
+        (b"Bearer a b", True),
+        (b"Bearer a,b", True),
+        (b"Bearer =", True),
+        (b"Bearer a=b", True),
+        ("Bearer ü".encode(), True),
+        (b"Bearer\ta", False),
+    ],
+)
+def test_a_bearer_token_is_one_word_of_the_characters_that_tokens_have(
+    authorization: bytes, malformed: bool
+) -> None:
+    """RFC 6750 section 2.1; what is of another scheme is another matter."""
+    assert is_malformed(authorization) is malformed

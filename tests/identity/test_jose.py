@@ -59,6 +59,28 @@ def test_a_token_of_its_issuer_is_verified(key: Any, alg: str) -> None:
         assert isinstance(judged(minter.mint(alg=alg, header=header), keys=keys), Principal)
 
 
+def test_what_is_just_within_the_bounds_is_read() -> None:
+    for kid in ("k", "k" * jose.KEY_ID_MOST):
+        found = jose.read(MINTER.mint(header={"kid": kid}))
+        assert isinstance(found, jose.Unverified) and found.kid == kid
+    claims = dumped(MINTER.said())
+    # Base64 has no text of every length; a header of another one makes up for it.
+    padded = [b"{" + b" " * (size - len(claims)) + claims[1:] for size in range(5830, 5850)]
+    tokens = [
+        MINTER.mint(raw_claims=raw, header={"x5t": filled}) for raw in padded for filled in ("", "x", "xx")
+    ]
+    (largest, *_) = [token for token in tokens if len(token) == jose.TOKEN_MOST]
+    assert isinstance(judged(largest), Principal)
+
+
+def test_what_is_quoted_is_short_and_on_one_line() -> None:
+    most = jose.QUOTED_MOST
+    assert jose.quoted("x" * most) == repr("x" * most)
+    assert jose.quoted("x" * (most + 1)) == repr("x" * (most - 3) + "...")
+    assert jose.quoted("a\nb") == r"'a\nb'"
+    assert jose.quoted(["secret"]) == "a list"
+
+
 def test_what_is_signed_has_one_id_whatever_its_signature() -> None:
     """Who has a token by ECDSA or PSS could make others of it that are as good."""
     once, again = (jose.read(MINTER.mint("e1", "ES256")) for _ in range(2))

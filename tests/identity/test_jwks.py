@@ -59,6 +59,8 @@ def test_a_set_as_issuers_publish_it_is_read() -> None:
         ({**GOOD, "n": base64url(b"\xff" * 255 + b"\xfe")}, "not safe"),
         ({**GOOD, "e": "Aw"}, "not safe"),
         ({**GOOD, "e": "AQAA"}, "not safe"),
+        ({**GOOD, "e": base64url(b"\x01\x00\x02")}, "not safe"),
+        ({**GOOD, "e": base64url(b"\x01\x00\x00\x00\x01")}, "not safe"),
         ({**GOOD, "e": base64url(b"\x01" + b"\xff" * 8)}, "not safe"),
         (jwk(rsa_key(bits=1024)), "1024 bits"),
         (jwk(ec_key(0, "P-521")), "curve"),
@@ -78,6 +80,29 @@ def test_a_key_that_is_not_to_verify_with_is_left_out_with_why(member: Any, why:
     assert said.startswith("key 2 ") and why in said
     with pytest.raises(ValueError, match="no key that could be used: key 1 "):
         keys_of(member)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {**GOOD, "kid": "k"},
+        {**GOOD, "kid": "k" * 256},
+        {**GOOD, "n": base64url(b"\xff" * 1024)},
+        {**GOOD, "n": base64url(b"\x80" + b"\xff" * 255)},
+        {**GOOD, "n": base64url(b"\xff" * 255 + b"\x01")},
+        {**GOOD, "e": "AQAB"},
+        {**GOOD, "e": base64url(b"\x01\x00\x03")},
+        {**GOOD, "e": base64url(b"\xff\xff\xff\xfb")},
+        {**GOOD, "key_ops": ["verify", "encrypt"]},
+    ],
+)
+def test_what_is_just_within_the_bounds_is_taken(member: Any) -> None:
+    assert keys_of(member).left_out == ()
+
+
+def test_a_set_may_be_as_large_as_is_said() -> None:
+    raw = dumped({"keys": [GOOD] * KEYS_MOST})
+    assert len(read_keys(raw + b" " * (SET_MOST - len(raw))).keys) == KEYS_MOST
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,22 @@ def test_a_call_is_a_use_however_its_head_was_recognised(world: World) -> None:
     assert used(world)[id] >= begin
 
 
+def test_several_tokens_on_one_connection_are_each_in_use(world: World) -> None:
+    """A proxy's connection carries those of many, and only the last is known at the end."""
+    other, text = world.issued_file.issue("other", 60.0, time.time())
+    ours = world.token
+    world.start()
+    with world.caller() as caller:
+        for turn in range(2):
+            for world.token in (ours, text):
+                assert caller.post(call("get_x")).json()[0] == 200
+            if not turn:
+                assert set(used(world)) == {world.issued.id, other.id}
+                put_back(world, world.issued.id)
+                put_back(world, other.id)
+        assert min(used(world).values()) > 1.0
+
+
 def test_an_attempt_is_no_use(world: World) -> None:
     """A token that is refused, on a connection where it was good, shows as not used since."""
     world.start()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import resource
+import time
 
 import pytest
 from attrs import fields
 
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.tables.gate import LimitsTable
+from mcpgate.identity.bound import Bound
 from tests.running import World, call
 
 
@@ -94,6 +96,17 @@ def test_a_change_that_was_not_taken_is_said_until_one_is(world: World) -> None:
     world.reload(world.config())
     status = world.status()
     assert (status["problem"], status["generation"]) == (None, 2)
+
+
+def test_tokens_that_are_bound_to_what_is_not_there_are_told(world: World) -> None:
+    """As a reload may take away what they were bound to."""
+    rule = '[[rule]]\nname = "extra"\nverdict = "allow"\non = { name = "x" }'
+    world.issued_file.issue("bound", 60.0, time.time(), bound=Bound.to(rules=["extra"]))
+    world.start(world.config(more=rule))
+    assert world.status()["token_doubts"] == []
+    world.reload(world.config())
+    (said,) = world.status()["token_doubts"]
+    assert said.endswith("of bound is bound to the rule extra, and no rule of that name allows anything")
 
 
 def test_nothing_that_is_said_is_a_secret_and_json_can_say_all_of_it(world: World) -> None:

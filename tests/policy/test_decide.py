@@ -19,7 +19,7 @@ from mcpgate.config.tables.policy import DetectorTable
 from mcpgate.config.tables.rule import OnTable, RequireTable, RuleTable, WhereTable, WhoTable
 from mcpgate.identity.principal import Principal
 from mcpgate.policy import decide as deciding
-from mcpgate.policy.decide import UNLISTED
+from mcpgate.policy.decide import UNLISTED, shut_out
 from mcpgate.policy.rules import Action, Callers, Policy, Verdict, compile_rules
 from mcpgate.policy.who import Caller
 from mcpgate.reasons import Reason, Refusal
@@ -610,3 +610,25 @@ def test_what_passes_is_shown_in_lists_and_nothing_that_never_can(
         assert verdict.reason is Reason.POLICY_BLOCKED or not shown
     else:
         assert shown
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"who": WhoTable(token=("ci",))}, "r"),
+        ({"who": WhoTable(token=("eve",))}, None),
+        ({}, None),
+        ({"who": WhoTable(token=("ci",)), "shadow": True}, None),
+        ({"who": WhoTable(token=("ci",)), "on": OnTable(name=("x",))}, None),
+        ({"who": WhoTable(token=("ci",)), "on": OnTable(route=("git",))}, "r"),
+        ({"who": WhoTable(token=("ci",)), "on": OnTable(route=("mail",))}, None),
+    ],
+)
+def test_who_is_shut_out_is_blocked_by_name_from_everything(
+    rule: dict[str, Any], expected: str | None
+) -> None:
+    """A rule about some calls, or about everybody's, is for what is asked next."""
+    everything = RuleTable(name="all", verdict="allow")
+    policy = compile_rules([everything, RuleTable(name="r", verdict="block", **rule)])
+    assert shut_out(callers(policy, caller()), "git") == expected
+    assert (reaches(policy, "git").action is Action.BLOCK) is (expected is not None)

@@ -70,7 +70,7 @@ ALLOW, BLOCK, HOLD = (f'verdict = "{word}"\n' for word in ("allow", "block", "ho
             'r0.on.name: "file:///srv/../x" is not in the one plain form',
         ),
         (ALLOW + 'who = { certificate = "x" }', "r0.who.certificate: never matches"),
-        (ALLOW + 'who = { issuer = "okta" }', "r0.who.issuer: never matches"),
+        (ALLOW + 'who = { issuer = "okta" }', "r0.who.issuer: never matches: no listener accepts"),
         (
             ALLOW + 'require = { "inbound.client_certificate" = true }',
             'r0.require."inbound.client_certificate": is never met',
@@ -119,6 +119,26 @@ def test_what_listeners_and_upstreams_have_is_looked_at() -> None:
     elsewhere = '\n[[listener]]\nname = "two"\nlisten = "tcp:8444"\ncertificates = "tls"\n'
     (only,) = said(both, listener=CERTIFICATES + "tokens = false\n" + elsewhere)
     assert "together with certificate" in only
+
+
+def test_who_vouches_for_callers_must_be_accepted_somewhere() -> None:
+    """Else nobody has an issuer of that name, and without any token nobody has a scope."""
+    okta = '\n[[issuer]]\nname = "okta"\nissuer = "https://a.test"\n'
+    public = 'public_url = "https://h"\n'
+    assert said(ALLOW + 'who = { issuer = "ok*" }', listener=public + okta) == []
+    (only,) = said(ALLOW + 'who = { issuer = "entra" }', listener=public + okta)
+    assert only.endswith("no listener accepts tokens of an issuer of that name")
+    (only,) = said(ALLOW + 'who = { issuer = "okta" }', listener='issuers = "none"\n' + okta)
+    assert only.endswith("no listener accepts tokens of issuers")
+    corp = '\n[[saml]]\nname = "corp"\nmetadata = "corp.xml"\n'
+    assert said(ALLOW + 'who = { issuer = "corp" }', listener=public + corp) == []
+    (only,) = said(ALLOW + 'who = { issuer = "corp" }', listener='issuers = "none"\n' + public + corp)
+    assert only.endswith("no listener accepts tokens of issuers")
+    scoped, closed = ALLOW + 'require = { scope = "x" }', CERTIFICATES + "tokens = false\n"
+    assert said(scoped) == []
+    assert said(scoped, listener=closed + public + okta) == []
+    (only,) = said(scoped, listener=closed)
+    assert only == "rule.r0.require.scope: is never met: no listener accepts tokens"
 
 
 @pytest.mark.parametrize(

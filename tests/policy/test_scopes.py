@@ -63,7 +63,7 @@ def test_who_lacks_it_is_told_which_and_no_scope_is_part_of_another(had: str) ->
 
 
 @pytest.mark.parametrize("how", ["token", "certificate", "anonymous"])
-def test_what_no_issuer_gave_has_no_scopes(how: str) -> None:
+def test_whoever_has_no_scopes_lacks_them_however_it_is_proved(how: str) -> None:
     """A token of the gate's own, or a certificate, is no way around."""
     assert put([allow("write", "tools:write")], how=how).reason is Reason.AUTH_SCOPE
 

@@ -1,13 +1,14 @@
-"""A gate that accepts tokens of an issuer's, without the issuer: a token is what its scopes are."""
+"""A gate that accepts tokens of an issuer's whom nobody asks: a token is what its scopes are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from attrs import evolve
 
-from mcpgate.identity.accepts import Accepts
-from mcpgate.identity.bound import NOWHERE, Presented
-from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.principal import Principal
+from mcpgate.identity.terms import IssuerTerms
 from mcpgate.reasons import Reason, Refusal
 from tests.running import World
 
@@ -15,27 +16,45 @@ SERVER = "https://login.test/oauth2/default"
 LISTENER = 'public_url = "https://localhost:8443"\norigins = ["https://app.test"]'
 
 
-class Scoped(IssuedTokens):
-    """C{Bearer a+b} is somebody's whose token has the scopes a and b; C{Bearer !} is nobody's."""
+class Scoped:
+    """
+    In the place of C{identity.issuers}: C{Bearer a+b.c} is somebody's whose token has the scopes a and b:c,
+    C{Bearer -} one without any, and C{Bearer ~} is for another resource. C{resources}: what was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.resources: list[str] = []
 
     def judge(
-        self, authorization: bytes, now: float, presented: Presented = NOWHERE
+        self, bearer: bytes, accepted: Sequence[IssuerTerms], *, resource: str, **_: object
     ) -> Principal | Refusal:
-        token = authorization.decode().removeprefix("Bearer ")
-        if token == "!":
+        """As what it stands for."""
+        assert [terms.name for terms in accepted] == ["login"]
+        self.resources.append(resource)
+        token = bearer.decode()
+        if token == "~":
             return Refusal(Reason.AUTH_AUDIENCE, "made for somebody else")
-        scopes = frozenset(token.split("+")) - {"-"}
+        scopes = frozenset(token.replace(".", ":").split("+")) - {"-"}
         return Principal("login/joe", "jwt", token, None, issuer="login", subject="joe", scopes=scopes)
 
+    def facts(self) -> list[Any]:
+        """For the status."""
+        return []
 
-def accept_others(world: World, server: str = SERVER) -> None:
-    """From now on, until the next reload. C{server}: who clients are sent to."""
+
+def issuer(server: str = SERVER) -> str:
+    """A table for an issuer that is never asked."""
+    return f'[[issuer]]\nname = "login"\nissuer = "{server}"\naddress = "127.0.0.1:9"\n'
+
+
+def accept_others(world: World) -> Scoped:
+    """From now on a running gate takes whatever its issuer would have to vouch for."""
+    judge: Any = Scoped()
 
     def change() -> None:
         force = world.listening.force
-        listeners = dict(force.generation.listeners)
-        listeners["public"] = evolve(listeners["public"], authorization_servers=(server,))
-        force.generation = evolve(force.generation, listeners=listeners)
-        force.accepts = Accepts(issued=Scoped())
+        force.accepts = evolve(force.accepts, issuers=judge)
 
     world.loop.call(change)
+    assert isinstance(judge, Scoped)
+    return judge

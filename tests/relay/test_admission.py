@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attrs import evolve
 
 from mcpgate.config.load import parse_config
+from mcpgate.config.url import Url
 from mcpgate.generation import Builder, Generation, ListenerTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Bound
 from mcpgate.identity.denied import Denied
 from mcpgate.identity.issued import TokenFile
 from mcpgate.identity.principal import Principal
+from mcpgate.identity.terms import IssuerTerms
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import admission
 from mcpgate.relay.admission import ANONYMOUS, Admission, Denial, Preflight, admit, too_often
@@ -36,7 +38,7 @@ def certificate(*names: str, uris: tuple[str, ...] = ()) -> Certificate:
 
 CERTIFIED = certificate("ci.example")
 #: As much of a route as matters to who calls.
-ROUTE: Any = SimpleNamespace(name="one")
+ROUTE: Any = SimpleNamespace(name="one", table=SimpleNamespace(path="/one", bound=False))
 CERTIFIED_PRINCIPAL = Principal("ci.example", "certificate", "ab" * 32, ENDS, certificate="ci.example")
 NAMELESS = certificate()
 
@@ -136,7 +138,9 @@ def identify(
     address: str | None = None,
 ) -> Principal | Refusal | Pending:
     where = ip_address(address) if address is not None else None
-    return admission.identify(authorization, terms, accepts, peer, now, route=ROUTE, address=where)
+    return admission.identify(
+        authorization, terms, accepts, peer, now, route=ROUTE, host="gate.test", address=where
+    )
 
 
 def reason(found: Admission | Denial | Preflight) -> Reason | None:
@@ -221,6 +225,44 @@ def test_who_the_caller_is(generation: Generation, tmp_path: Path) -> None:
         assert isinstance(refused, Refusal) and refused.reason is expected
     late = identify(good, public, accepts, CERTIFIED, 61.0)
     assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
+
+
+class Asked:
+    """Issuers that say what they are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, dict[str, Any]]] = []
+
+    def judge(self, bearer: bytes, accepted: Any, **named: Any) -> Pending:
+        self.asked.append((bearer, named))
+        return Pending(lambda tell: None)
+
+
+def test_a_token_of_somebody_elses_is_for_its_issuer_to_say(generation: Generation, tmp_path: Path) -> None:
+    """With the URL that was asked for by its name, whatever port the caller came by; the gate's own tokens
+    are not shown to anybody, and what is no bearer token is none."""
+    _, text = TokenFile(tmp_path / "tokens.json").issue("ci", 60, 0.0)
+    known = TokenFile(tmp_path / "tokens.json").load()
+    asked = Asked()
+    accepts = Accepts(known, issuers=cast(Any, asked))
+    url = Url("gate.test", 8443, "")
+    accepted = (IssuerTerms("login", ("https://login.test",)),)
+    public = evolve(generation.listeners["public"], issuers=accepted, public=url)
+    assert isinstance(identify(b"bearer  a.b.c", public, accepts, CERTIFIED, 1.0), Pending)
+    ((bearer, named),) = asked.asked
+    assert bearer == b"a.b.c"
+    assert named["resource"] == f"https://gate.test:8443{ROUTE.table.path}"
+    assert named["certificate"] is CERTIFIED and named["bound"] is False
+    assert isinstance(identify(f"Bearer {text}".encode(), public, accepts, None, 1.0), Principal)
+    for other in (b"Bearer mcpgate_x", b"Basic YTpi"):
+        assert isinstance(identify(other, public, accepts, None, 1.0), Refusal)
+    assert len(asked.asked) == 1
+    only = evolve(public, table=evolve(public.table, tokens=False))
+    refusal = identify(f"Bearer {text}".encode(), only, accepts, None, 1.0)
+    assert isinstance(refusal, Refusal) and refusal.reason is Reason.AUTH_INVALID
+    nobody = evolve(public, issuers=())
+    assert isinstance(identify(b"Bearer a.b.c", nobody, accepts, None, 1.0), Refusal)
+    assert len(asked.asked) == 1
 
 
 def test_a_certificate_must_be_for_a_name_that_is_known_where_names_are_listed(

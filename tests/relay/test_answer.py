@@ -40,7 +40,7 @@ def test_every_reason_has_a_well_formed_answer_without_its_detail(reason: Reason
     assert (error["jsonrpc"], error["id"]) == ("2.0", "7")
     assert error["error"]["data"] == {"reason": reason.value, "exchange": "x-1"}
     assert b"inner detail" not in raw
-    challenged = head.status == 401 or reason is Reason.AUTH_SCOPE
+    challenged = head.status == 401 or reason in (Reason.AUTH_SCOPE, Reason.AUTH_HEADER)
     assert (head.get(b"www-authenticate") is not None) is challenged
 
 

@@ -6,11 +6,13 @@ import json
 import socket
 import ssl
 import struct
+import time
 from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mcpgate.identity.bound import Bound
 from mcpgate.identity.peer import principal_of
 from mcpgate.tls.localca import write_pair
 from tests.running import World, call
@@ -182,6 +184,50 @@ def test_a_presented_token_must_be_good_even_with_a_certificate(world: World) ->
     with world.caller(client=files) as caller:
         assert caller.post(PING, token=False).json()[0] == 200
         assert caller.post(PING, "Authorization: Bearer nonsense", token=False).json()[0] == 401
+
+
+def test_both_proofs_count_together_and_their_rules_see_both(world: World) -> None:
+    """A token that is bound to a certificate is good beside that one; a rule that asks for both sees both."""
+    now = datetime.now(UTC)
+    ours, theirs = (
+        (world.directory / f"{name}.crt", world.directory / f"{name}.key") for name in ("ci", "other")
+    )
+    for files, name in ((ours, "spiffe://example.org/ci"), (theirs, "spiffe://example.org/other")):
+        write_pair(world.ca.client(name, now), *files)
+    bound = Bound.to(certificates=["spiffe://example.org/ci"])
+    free, held = world.token, world.issued_file.issue("ci", 60.0, time.time(), bound=bound)[1]
+    rule = '[[rule]]\nname = "both"\nverdict = "allow"\non = { name = "both_x" }\n'
+    rule += 'who = { token = "ci", certificate = "spiffe://example.org/ci" }'
+    world.start(
+        world.config(listener=asking(world, "required") + "\ncertificate_and_token = true", more=rule)
+    )
+    with world.caller(client=ours) as caller:
+        for world.token in (free, held):
+            assert "result" in caller.post(call("both_x")).json()[1]
+        assert caller.post(call("both_x"), token=False).json()[0] == 401
+    with world.caller(client=theirs) as caller:
+        world.token = free
+        assert "result" in caller.post(call("get_x")).json()[1]
+        assert "Unknown tool" in caller.post(call("both_x")).json()[1]["error"]["message"]
+        world.token = held
+        status, said = caller.post(call("get_x")).json()
+        assert (status, said["error"]["data"]["reason"]) == (401, "auth.binding")
+
+
+def test_another_list_of_names_counts_for_connections_that_are_open(world: World) -> None:
+    """At the next request; the handshake is not what decides."""
+    files = world.directory / "client.crt", world.directory / "client.key"
+    write_pair(world.ca.client("ci.example", datetime.now(UTC)), *files)
+
+    def listing(name: str) -> str:
+        return world.config(listener=asking(world, "optional") + f'\nclient_names = "{name}"')
+
+    world.start(listing("CI.example"))
+    with world.caller(client=files) as caller:
+        assert caller.post(call("get_x"), token=False).json()[0] == 200
+        world.reload(listing("*.build.example"))
+        status, said = caller.post(call("get_x"), token=False).json()
+        assert (status, said["error"]["data"]["reason"]) == (403, "auth.certificate")
 
 
 def test_a_client_certificate_of_another_ca_is_refused(world: World) -> None:

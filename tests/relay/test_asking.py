@@ -60,6 +60,7 @@ def admission(
         expires=None,
         generation=generation,
         accepts=NOBODY,
+        only_here=False,
     )
 
 

@@ -11,16 +11,19 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from mcpgate.evidence import witness
 from mcpgate.evidence.journal import JournalError
+from mcpgate.identity.denied import Denied
 from mcpgate.relay.answering import Answering
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.reply import Document, Events
 from mcpgate.tls import stream
+from mcpgate.tls.localca import write_pair
 from tests.running import (
     STREAM,
     Behaviour,
@@ -1143,3 +1146,52 @@ def test_a_token_that_only_expires_lets_its_calls_finish(world: World) -> None:
             release()
             assert caller.json()[1]["result"] == {}
             assert caller.post(call("get_x")).json()[0] == 401
+
+
+def test_what_others_have_issued_ends_as_well_when_it_is_denied(world: World) -> None:
+    """Here a client's certificate, by the hash that records show: its stream, and its call."""
+    files = world.directory / "client.crt", world.directory / "client.key"
+    pair = world.ca.client("spiffe://example.org/ci", datetime.now(UTC))
+    write_pair(pair, *files)
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        if request.line.startswith(b"GET"):
+            sock.sendall(STREAM + chunked(event()))
+        sock.recv(1)
+
+    world.upstream.behave = behave
+    world.start(world.config(listener=f'client_certificates = "optional"\nclient_ca = "{world.authority}"'))
+    get = world.bare("GET").replace(f"Authorization: Bearer {world.token}".encode(), b"Accept: */*")
+    with world.caller(client=files) as first, world.caller(client=files) as second:
+        first.send(get).read_head()
+        assert first.read_chunk() == event()
+        second.post(call("get_x"), token=False)
+        world.wait_for(lambda: len(world.upstream.requests) == 2)
+        proof = world.records("open")[0]["proof"]
+        assert proof == pair.facts.sha256
+        now = time.time()
+        world.issued_file.deny(Denied(now, now + 60, id=proof))
+        world.look()
+        assert first.read_chunk() == b""
+        status, said = second.json()
+        assert (status, said["error"]["data"]["reason"]) == (401, "auth.revoked")
+    assert {one["reason"] for one in world.closes(2)} == {"auth.revoked"}
+
+
+def test_a_caller_that_is_blocked_by_now_has_nothing_more_of_its_calls(world: World) -> None:
+    """By a rule about it that blocks whatever it asks for. Other rules are for what is asked next."""
+    world.upstream.behave = waits_for_answer
+    world.start()
+    with world.caller() as caller:
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        rule = '[[rule]]\nname = "out"\nverdict = "block"\nwho = {{ token = "{}" }}\n{}'
+        for who, on in (("eve", ""), ("ci", 'on = { name = "*" }'), ("ci", 'on = { method = "*/call" }')):
+            world.reload(world.config(more=rule.format(who, on)))
+            assert not world.records("close")
+        world.reload(world.config(more=rule.format("ci", "")))
+        status, said = caller.json()
+        assert (status, said["id"], said["error"]["data"]["reason"]) == (200, 1, "policy.blocked")
+    assert world.upstream.gone.wait(PATIENCE)
+    (closed,) = world.closes(1)
+    assert closed["detail"] == "the rule out blocks its caller since"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.relay.foreign import LISTENER, accept_others
+from tests.relay.foreign import LISTENER, accept_others, issuer
 from tests.running import Request, World, call, modern
 
 METADATA = "https://localhost:8443/.well-known/oauth-protected-resource/mcp"
@@ -29,7 +29,7 @@ require = { scope = "tools:write" }
 
 
 def start(world: World, route: str = 'scopes = ["mcp"]') -> World:
-    config = world.config(listener=LISTENER, more=SCOPED)
+    config = world.config(listener=LISTENER, more=SCOPED + issuer())
     world.start(config.replace('path = "/mcp"', f'path = "/mcp"\n{route}'))
     accept_others(world)
     return world
@@ -67,7 +67,7 @@ def test_who_shows_nothing_is_led_to_the_metadata(world: World) -> None:
 def test_who_shows_a_bad_token_is_led_there_too(world: World) -> None:
     """And learns what was wrong with it, in words that quote nothing."""
     start(world)
-    status, challenge, error = told(world, call("get_x"), "!")
+    status, challenge, error = told(world, call("get_x"), "~")
     assert status == 401
     assert challenge == {
         "resource_metadata": METADATA,
@@ -75,6 +75,35 @@ def test_who_shows_a_bad_token_is_led_there_too(world: World) -> None:
         "error": "invalid_token",
         "error_description": "The bearer token was made for another resource; ask for one for this URL.",
     }
+
+
+@pytest.mark.parametrize("value", ["Bearer", "Bearer a b", "bearer  a,b", 'Bearer "a"', "Bearer a=b"])
+def test_what_is_no_token_at_all_is_a_bad_request(world: World, value: str) -> None:
+    """RFC 6750 section 3.1: another token would not help."""
+    start(world)
+    with world.caller() as caller:
+        status, headers, body = caller.post(call("get_x"), f"Authorization: {value}", token=False).answer()
+    assert status == 400
+    assert parameters(headers[b"www-authenticate"])["error"] == "invalid_request"
+    assert json.loads(body)["error"]["data"]["reason"] == "auth.header"
+
+
+def test_another_scheme_proves_nothing(world: World) -> None:
+    """As if it were not there: a client may not know yet what is asked for."""
+    start(world)
+    with world.caller() as caller:
+        status, headers, _ = caller.post(call("get_x"), "Authorization: Basic eDp5", token=False).answer()
+    assert (status, "error" in parameters(headers[b"www-authenticate"])) == (401, False)
+
+
+def test_who_comes_back_with_a_better_token_finds_its_connection(world: World) -> None:
+    """As a client does after a 401 and a 403; a body that was on its way is read past."""
+    start(world)
+    with world.caller() as caller:
+        assert caller.post(call("get_x"), token=False).json()[0] == 401
+        assert caller.post(call("get_x"), "Authorization: Bearer -", token=False).json()[0] == 403
+        assert caller.post(call("put_x"), "Authorization: Bearer mcp", token=False).json()[0] == 403
+        assert caller.post(call("get_x"), "Authorization: Bearer mcp", token=False).json()[0] == 200
 
 
 def test_the_metadata_that_a_challenge_names_are_there(world: World) -> None:
@@ -122,10 +151,10 @@ def test_a_tool_that_needs_more_is_a_step_up(world: World, revision: str) -> Non
     start(world)
     for n, token, needed in (
         (9, "mcp", "mcp tools:read tools:write"),
-        (9, "mcp+tools:write", "mcp tools:read tools:write"),
+        (9, "mcp+tools.write", "mcp tools:read tools:write"),
         (1, "mcp", "mcp tools:write"),
-        (1, "mcp+tools:write", None),
-        (9, "mcp+tools:write+tools:read", None),
+        (1, "mcp+tools.write", None),
+        (9, "mcp+tools.write+tools.read", None),
     ):
         message: dict[str, Any] = call("put_x", id=5, n=n)
         lines: list[str] = []
@@ -200,7 +229,7 @@ def test_each_message_of_a_batch_is_judged_by_itself(world: World) -> None:
 def test_a_notification_that_lacks_a_scope_is_dropped(world: World) -> None:
     """It has no answer."""
     rule = '[[rule]]\nname = "x"\nverdict = "allow"\non = { method = "x/y" }\nrequire = { scope = "x" }\n'
-    world.start(world.config(listener=LISTENER, more=rule))
+    world.start(world.config(listener=LISTENER, more=rule + issuer()))
     accept_others(world)
     with world.caller() as caller:
         lines = "Authorization: Bearer mcp"

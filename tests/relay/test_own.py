@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from mcpgate.evidence.journal import JournalError
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
+from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer, own
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.own import Own, Served
-from tests.relay.foreign import LISTENER, SERVER, accept_others
+from tests.relay.foreign import LISTENER, SERVER, issuer
 from tests.running import Caller, World
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -34,9 +36,7 @@ TWO = '[[route]]\npath = "/other"\nupstream = "server"\nname = "other"\nscopes =
 @pytest.fixture
 def guided(world: World) -> World:
     """A gate that accepts tokens of an issuer's."""
-    world.start(world.config(listener=LISTENER, more=SCOPED))
-    accept_others(world)
-    return world
+    return world.start(world.config(listener=LISTENER, more=SCOPED + issuer()))
 
 
 def ask(caller: Caller, path: str, *lines: str, method: str = "GET", host: str = "localhost") -> Any:
@@ -101,6 +101,15 @@ def test_other_methods_are_refused(guided: World, method: str) -> None:
     assert (status, headers[b"allow"]) == (405, b"GET, HEAD")
 
 
+def test_a_listener_names_only_whose_tokens_it_accepts(world: World) -> None:
+    """Of all issuers that there are, in their order."""
+    more = issuer().replace("login", "other") + issuer() + issuer().replace("login", "third")
+    world.start(world.config(listener=f'{LISTENER}\nissuers = ["third", "other"]', more=more))
+    with world.caller() as caller:
+        said = json.loads(ask(caller, f"{METADATA}/mcp")[2])
+    assert said["authorization_servers"] == [SERVER.replace("login", name) for name in ("other", "third")]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -122,17 +131,17 @@ def test_of_what_there_is_not_nothing_is_said(guided: World, path: str) -> None:
     assert json.loads(body)["error"]["data"]["reason"] == "route.unknown"
 
 
-def test_where_no_issuer_is_accepted_there_is_nothing_to_say(world: World) -> None:
+@pytest.mark.parametrize("listener", [LISTENER, f'{LISTENER}\nissuers = "none"'])
+def test_where_no_issuer_is_accepted_there_is_nothing_to_say(world: World, listener: str) -> None:
     """Nobody is sent anywhere."""
-    world.start(world.config(listener=LISTENER))
+    world.start(world.config(listener=listener, more=issuer() if "none" in listener else ""))
     with world.caller() as caller:
         assert ask(caller, f"{METADATA}/mcp")[0] == 404
 
 
 def test_with_two_routes_the_root_is_nobodys(world: World) -> None:
     """Each has its own metadata, with its own scopes."""
-    world.start(world.config(listener=LISTENER, more=TWO))
-    accept_others(world)
+    world.start(world.config(listener=LISTENER, more=TWO + issuer()))
     with world.caller() as caller:
         assert ask(caller, METADATA)[0] == 404
         said = json.loads(ask(caller, f"{METADATA}/other")[2])
@@ -155,6 +164,8 @@ def test_pages_may_read_it_as_they_may_call(guided: World) -> None:
 
 # Places with a body.
 
+JOE = Principal("login/joe", "saml", "01", None, issuer="login", subject="joe")
+
 
 class Form:
     """A place that takes a short body, and says what it was."""
@@ -169,7 +180,7 @@ class Form:
         if body == b"refuse":
             return Refusal(Reason.AUTH_UNAVAILABLE)
         raw = answer.own_bytes(400 if self.refusing else 200, {"body": body.decode()}, b"no-store")
-        return Served(raw, self.refusing)
+        return Served(raw, self.refusing, JOE if body == b"give" else None)
 
 
 FORM = Form()
@@ -231,6 +242,26 @@ def test_what_a_place_refuses_is_told_counted_and_on_record(formed: World) -> No
     assert told[0][1] == {"body": "x"}
     reasons = [record["reason"] for record in formed.closes(4)]
     assert reasons == ["auth.unavailable", "auth.replayed", "auth.replayed", "limit.failures"]
+
+
+def test_what_somebody_is_given_is_on_record_first(formed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With who it is; while nothing can be written, nothing is given."""
+    assert formed.gate is not None and formed.gate.force is not None
+    with formed.caller() as caller:
+        assert caller.send(post(b"give", "Content-Length: 4")).json()[0] == 200
+        formed.closes(1)
+        assert formed.records("open")[0]["principal"] == "login/joe"
+        journal = formed.gate.force.witness._journal
+        append = journal.append
+
+        def fail(lines: bytes) -> None:
+            raise JournalError("the disk is full")
+
+        monkeypatch.setattr(journal, "append", fail)
+        status, said = caller.send(post(b"give", "Content-Length: 4")).json()
+        assert (status, said["error"]["data"]["reason"]) == (503, "gate.journal")
+        monkeypatch.setattr(journal, "append", append)
+        assert caller.send(post(b"give", "Content-Length: 4")).json()[0] == 200
 
 
 def test_a_path_that_becomes_the_gates_own_while_a_body_comes_is_no_route(

@@ -84,24 +84,36 @@ def test_what_is_on_record_decides(
 SCOPED = ALL + 'require = { scope = "x" }\n'
 
 
-@pytest.mark.parametrize("how", ["token", "certificate", "anonymous"])
+@pytest.mark.parametrize("how", ["certificate", "anonymous"])
 def test_who_has_no_scopes_for_sure_lacks_them(tmp_path: Path, how: str) -> None:
-    """They are on no record, but only issuers give some."""
+    """They are on no record, but only tokens have some."""
     one = evolve(CALL, how=how)
     assert now(tmp_path, SCOPED, one) == Now("block", "all", Reason.AUTH_SCOPE)
     asked = evolve(subject(tmp_path, ALL), scopes={"files": frozenset({"x"})})
     assert judged_again(asked, one) == Now("block", None, Reason.AUTH_SCOPE)
 
 
-def test_what_scopes_somebody_had_is_not_guessed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["jwt", "token"])
+def test_what_scopes_somebody_had_is_not_guessed(tmp_path: Path, how: str) -> None:
     """Unless it makes no difference."""
-    one = evolve(CALL, how="jwt", issuer="okta", subject="kim", vouched=True)
+    one = evolve(CALL, how=how, issuer="okta", subject="kim", vouched=True)
     assert now(tmp_path, SCOPED, one) == Now(None, unknown=("scopes",))
     asked = evolve(subject(tmp_path, ALL), scopes={"files": frozenset({"x"})})
     assert judged_again(asked, one) == Now(None, unknown=("scopes",))
     assert now(tmp_path, SCOPED + READS, one).verdict == "allow"
     never = '[[rule]]\nname = "no"\nverdict = "block"\n'
     assert now(tmp_path, SCOPED + never, one).verdict == "block"
+
+
+def test_whose_certificate_came_beside_a_token_is_not_guessed(tmp_path: Path) -> None:
+    """Unless the handshake tells that there was none."""
+    rules = ALL + 'who = { certificate = "spiffe://acme/*" }'
+    bare = Connection(evolve(HANDSHAKE, peer=None), "10.0.0.7")
+    assert now(tmp_path, rules, evolve(CALL, inbound=bare)).verdict == "block"
+    assert now(tmp_path, rules, CALL).unknown == ("more of the caller",)
+    assert now(tmp_path, rules, evolve(CALL, inbound=None)).unknown == ("more of the caller",)
+    proved = evolve(CALL, how="certificate", principal="spiffe://acme/x")
+    assert now(tmp_path, rules, proved).verdict == "allow"
 
 
 @pytest.mark.parametrize(("subject", "verdict"), [("kim", "allow"), ("eve", "block")])

@@ -118,6 +118,21 @@ def test_what_a_caller_gets_in_place_of_an_answer(tmp_path: Path) -> None:
     assert unlisted.asked is None and denied.asked is None
 
 
+def test_a_certificate_may_stand_beside_a_token(tmp_path: Path) -> None:
+    """Rules that ask for both see both."""
+    who = 'who = { token = "ci-*", certificate = "spiffe://acme/*" }'
+    rules = f'[[rule]]\nname = "both"\nverdict = "allow"\n{who}'
+    there = subject(tmp_path, rules)
+
+    def verdict(who: str) -> str:
+        return tried(there, case(f'who = {{ {who} }}\nroute = "files"\n{READ}')).verdict
+
+    assert verdict('token = "ci-1", certificate = "spiffe://acme/x"') == "allow"
+    assert verdict('token = "ci-1", certificate = "spiffe://other/x"') == "block"
+    assert verdict('token = "ci-1"') == "block"
+    assert verdict('certificate = "spiffe://acme/x"') == "block"
+
+
 def test_scopes_are_those_of_the_case(tmp_path: Path) -> None:
     """What a rule demands, what a route does, and what a caller is told who lacks it."""
     rules = '[[rule]]\nname = "w"\nverdict = "allow"\nrequire = { scope = ["x", "y"] }\n'

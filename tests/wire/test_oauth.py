@@ -6,7 +6,15 @@ import re
 
 import pytest
 
-from mcpgate.wire.oauth import Guide, challenge, metadata_path, resource_metadata, resource_paths
+from mcpgate.wire.oauth import (
+    SAML_GRANT,
+    Guide,
+    challenge,
+    metadata_path,
+    resource_metadata,
+    resource_paths,
+    server_metadata,
+)
 
 GUIDE = Guide("https://gate.test:8443/.well-known/oauth-protected-resource/mcp", ("mcp", "tools:read"))
 
@@ -86,3 +94,17 @@ def test_a_challenge_says_where_to_go_and_what_to_ask_for(
     told = challenge(guide, **more)
     assert told == said
     assert re.fullmatch(r'Bearer [a-z_]+="[ !#-\[\]-~]+"(?:, [a-z_]+="[ !#-\[\]-~]+")*', told)
+
+
+def test_an_authorization_server_for_assertions_says_no_more_than_that() -> None:
+    """What RFC 8414 demands, and the one grant that there is; scopes where there are any."""
+    said = server_metadata("https://gate.test", "https://gate.test/token", [])
+    assert said == {
+        "issuer": "https://gate.test",
+        "token_endpoint": "https://gate.test/token",
+        "grant_types_supported": [SAML_GRANT],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "response_types_supported": [],
+    }
+    more = server_metadata("https://gate.test", "https://gate.test/token", ["b", "a", "b"])
+    assert more["scopes_supported"] == ["a", "b"]

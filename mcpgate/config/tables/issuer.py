@@ -121,7 +121,7 @@ class IssuerTable(PeerTable):
     # for so long only while nobody can be asked.
     stale: float = option(
         "For how long the last good keys count while the issuer cannot be asked for them.",
-        forms.duration("1s", "30d"),
+        forms.duration("5s", "30d"),
         default=86400.0,
         example='"4h"',
     )

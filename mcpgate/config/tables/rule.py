@@ -66,7 +66,7 @@ class WhoTable:
         example='["developers", "ops"]',
     )
     certificate: tuple[str, ...] = option(
-        "The identity in the client certificate: its SPIFFE ID or first DNS name.",
+        "The identity in the client certificate, whatever else proves the caller: its SPIFFE ID or DNS name.",
         forms.many(forms.pattern(), lone=True),
         default=(),
         example='"spiffe://example.org/ci/*"',

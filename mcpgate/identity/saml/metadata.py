@@ -94,10 +94,11 @@ def _provider(root: etree._Element) -> IdentityProvider:
     for key in children(role, "KeyDescriptor", METADATA):
         if key.get("use", "signing") != "signing":
             continue
-        for element in key.iter(f"{{{DS}}}X509Certificate"):
-            certificate = _certificate(text(element))
-            if certificate not in certificates:
-                certificates.append(certificate)
+        found = list(key.iter(f"{{{DS}}}X509Certificate"))
+        if len(found) > 1:
+            # A chain, and whoever signs certificates would sign for people.
+            raise MetadataError("a key in it has several certificates, and nobody says whose is the key")
+        certificates += [one for one in map(_certificate, map(text, found)) if one not in certificates]
     if not 1 <= len(certificates) <= CERTIFICATES_MOST:
         raise MetadataError(
             f"it has {len(certificates)} certificates to verify signatures with, not 1 to {CERTIFICATES_MOST}"

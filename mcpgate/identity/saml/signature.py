@@ -64,8 +64,12 @@ def _judge(root: etree._Element) -> SignatureMethod:
     ids = [(element, name) for element in root.iter() for name in element.attrib if name in _IDS]
     if [name for element, name in ids if element is root] != ["ID"]:
         raise XmlError("the assertion has no ID, or several")
-    if len(ids) > 1:
+    # pysaml2 gives the signature one, to which nothing refers.
+    others = [(element, name) for element, name in ids if element is not root]
+    if any(element.tag != f"{{{DS}}}Signature" or name != "Id" for element, name in others):
         raise XmlError("another element than the assertion has an ID")
+    if any(element.get(name) == root.get("ID") for element, name in others):
+        raise XmlError("the signature has the ID of the assertion")
     everywhere = list(root.iter(f"{{{DS}}}Signature"))
     if not everywhere:
         raise XmlError("it is not signed")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from hashlib import sha256
 from hmac import digest as hmac_digest
+from random import Random
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -207,6 +208,20 @@ def signature_that_refers_to_an_element_within() -> bytes:
 def two_elements_of_one_id() -> bytes:
     root = tree(assertion())
     root.find(f"{{{SAML}}}Subject").set("ID", "_a1")
+    return written(root)
+
+
+@attack("the signature has the ID of the assertion")
+def id_of_the_assertion_at_the_signature() -> bytes:
+    root = tree(assertion())
+    root.find(f"{{{DS}}}Signature").set("Id", "_a1")
+    return written(root)
+
+
+@attack("another element than the assertion has an ID")
+def id_at_the_key_info() -> bytes:
+    root = tree(assertion())
+    root.find(f".//{{{DS}}}KeyInfo").set("Id", "_k")
     return written(root)
 
 
@@ -630,6 +645,13 @@ def test_the_worst_forged_saml_assertion_costs_little() -> None:
     assert taken < 0.2, taken
 
 
+def test_a_signature_may_have_a_name_of_its_own() -> None:
+    """As pysaml2 gives it one; nothing refers to it."""
+    root = tree(assertion())
+    root.find(f"{{{DS}}}Signature").set("Id", "Signature1")
+    assert isinstance(judged(written(root)), Vouched)
+
+
 def test_base64_of_a_signature_is_read_by_nobody_but_the_library() -> None:
     """What is in SignatureValue may have line ends, as identity providers write it."""
     root = tree(assertion())
@@ -637,3 +659,47 @@ def test_base64_of_a_signature_is_read_by_nobody_but_the_library() -> None:
     raw = b64decode(value.text)
     value.text = "\n".join(re.findall(".{1,64}", b64encode(raw).decode()))
     assert isinstance(judged(written(root)), Vouched)
+
+
+REFERRED = ["ID", "Id", "id", "URI", "Algorithm", "Version", "Name", "NotOnOrAfter", "Recipient"]
+
+
+def rearranged(chance: Random, good: etree._Element, other: etree._Element) -> etree._Element:
+    """A signed assertion after a few cuts and pastes, with parts of one that somebody else has signed."""
+    for _ in range(chance.randint(1, 4)):
+        nodes = list(good.iter())
+        one, part = chance.choice(nodes), deepcopy(chance.choice(list(other.iter())))
+        match chance.randrange(8):
+            case 0:
+                one.append(part)
+            case 1:
+                one.insert(0, part)
+            case 2 if one.getparent() is not None:
+                one.getparent().replace(one, part)
+            case 3 if one.getparent() is not None:
+                one.getparent().remove(one)
+            case 4:
+                one.append(deepcopy(chance.choice(nodes)))
+            case 5:
+                one.set(chance.choice(REFERRED), chance.choice(["_a1", "_a2", "#_a1", "#_a2", "", "2.0"]))
+            case 6:
+                one.text = chance.choice([EVIL, "x", "", " "])
+            case 7:
+                outer = deepcopy(other)
+                outer.append(good)
+                good = outer
+    return good
+
+
+def test_no_rearranged_saml_assertion_says_anything_else() -> None:
+    """However its parts, and those of an evil one, are put together: refused, or what was signed."""
+    known = terms(groups="groups")
+    base, evil_one = judged(GOOD, known), assertion(signer("mallory"), id="_a2", subject=EVIL)
+    accepted = 0
+    for seed in range(1500):
+        raw = written(rearranged(Random(seed), tree(GOOD), tree(evil_one)))
+        found = judged(raw, known)
+        accepted += isinstance(found, Vouched)
+        assert isinstance(found, Refusal) or found == base, (seed, raw)
+    # What is changed where nothing is read of it, in KeyInfo, changes nothing.
+    assert 0 < accepted < 100

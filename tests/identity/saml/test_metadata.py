@@ -52,12 +52,20 @@ def test_what_ends_is_warned_of() -> None:
     assert "validUntil" in next(found.warnings(NOW + 10))
 
 
+#: As some servers publish it: the key, and who has signed its certificate.
+CHAIN = metadata(signer()).replace(
+    b"</ds:X509Certificate>",
+    f"</ds:X509Certificate><ds:X509Certificate>{signer('ca').base64}</ds:X509Certificate>".encode(),
+)
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
         (b"", "not well-formed"),
         (b"<a/>", "begins with a;"),
         (metadata(), "0 certificates"),
+        (CHAIN, "a key in it has several certificates"),
         (metadata(*(signer(f"m{n}", "ec") for n in range(6))), "6 certificates"),
         (metadata(signer(), use='use="encryption"'), "0 certificates"),
         (metadata(signer(), entity=""), "entityID"),

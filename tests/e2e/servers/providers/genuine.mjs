@@ -1,5 +1,6 @@
 // A provider whose server is oidc-provider: client credentials for a resource (RFC 8707), JWT access tokens
-// (RFC 9068), certificate-bound ones (RFC 8705), private_key_jwt (RFC 7523), introspection (RFC 7662).
+// (RFC 9068) or opaque ones, certificate-bound ones (RFC 8705), private_key_jwt (RFC 7523), introspection (RFC
+// 7662).
 
 import { X509Certificate } from "node:crypto";
 
@@ -45,15 +46,17 @@ export async function genuine(shape, packages, { clients }) {
           enabled: true,
           // A client that names none gets an opaque token, unless the shape has one audience for all.
           defaultResource: () => shape.shape && "urn:default",
-          getResourceServerInfo: (ctx, resource) => ({
+          getResourceServerInfo: (ctx, resource, client) => ({
             scope: SCOPES,
             audience: resource,
             accessTokenTTL: shape.lifetime,
-            accessTokenFormat: "jwt",
+            accessTokenFormat: client.clientId === "opaque" ? "opaque" : "jwt",
             jwt: { sign: { alg: "RS256" } },
           }),
         },
       },
+      // Of a client's own token it would say in its JWTs alone whose it is.
+      extraTokenClaims: (ctx, token) => ({ sub: token.clientId }),
       ttl: { ClientCredentials: (ctx, token) => token.resourceServer?.accessTokenTTL ?? 600 },
       formats: {
         customizers: {
@@ -97,9 +100,6 @@ export async function genuine(shape, packages, { clients }) {
       return new SignJWT(claims)
         .setProtectedHeader({ alg: "RS256", kid: key.kid, ...header })
         .sign(await importJWK(key, "RS256"));
-    },
-    async add() {
-      throw new Error("its keys are its own");
     },
   };
 }

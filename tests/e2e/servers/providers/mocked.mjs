@@ -6,7 +6,7 @@ export async function mocked(shape, packages) {
   const { Events, OAuth2Issuer, OAuth2Service } = await packages("oauth2-mock-server");
   const base = shape.base ?? new URL(shape.issuer.replace("{tenantid}", "common")).origin;
 
-  let issuer, service;
+  let issuer, published, service;
 
   async function rotate(keep) {
     const old = keep ? issuer.keys.toJSON(true) : [];
@@ -26,7 +26,7 @@ export async function mocked(shape, packages) {
     service.addRoute("GET", jwks, (request, response) => {
       response.setHeader("Content-Type", "application/json");
       response.setHeader("Cache-Control", "public, max-age=3600");
-      response.end(JSON.stringify({ keys: issuer.keys.toJSON().map(shape.key) }));
+      response.end(published ?? JSON.stringify({ keys: issuer.keys.toJSON().map(shape.key) }));
     });
     service.on(Events.BeforeWellKnownOpenIdConfiguration, ({ body }) => {
       Object.assign(body, { jwks_uri: `${base}${jwks}`, token_endpoint: `${base}${token}` });
@@ -55,8 +55,8 @@ export async function mocked(shape, packages) {
         },
       });
     },
-    async add(jwk) {
-      await issuer.keys.add(jwk);
+    publish(text) {
+      published = text;
     },
   };
 }

@@ -1,0 +1,153 @@
+"""The file of keys: what is read back, by whom, and what is not taken for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from mcpgate.identity.jwks import read_keys
+from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept
+from tests.identity.minting import Minter, rsa_key
+
+RAW = Minter(keys={"k1": rsa_key()}).jwks()
+GOOD = Kept(
+    keys=read_keys(RAW),
+    raw=RAW,
+    fetched=1000.5,
+    fresh=300.0,
+    sought=10.0,
+    asked=1000.0,
+    failures=2,
+    why="login: it answered 503",
+    jwks="https://login.test/keys",
+    endpoints={"token_endpoint": "https://login.test/token"},
+    discovered=900.0,
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> KeptFile:
+    made = KeptFile(tmp_path / "issuers", "login", b"one")
+    made.begin()
+    return made
+
+
+def test_what_is_written_is_read_back_by_another_worker(file: KeptFile, tmp_path: Path) -> None:
+    other = KeptFile(tmp_path / "issuers", "login", b"one")
+    assert other.look(NOTHING) is None
+    file.write(GOOD)
+    assert other.look(NOTHING) == GOOD
+    assert other.look(GOOD) is None, "nothing is new"
+    file.write(evolve(GOOD, failures=0, why=""))
+    again = other.look(GOOD)
+    assert again is not None and again.failures == 0
+    assert again.keys is GOOD.keys, "the same keys were parsed again"
+    assert os.stat(file.path).st_mode & 0o777 == 0o600
+    assert file.look(NOTHING) is None, "what we wrote is no news"
+
+
+def test_what_was_found_otherwise_is_not_taken(file: KeptFile, tmp_path: Path) -> None:
+    """The issuer has another address now, or is trusted for another reason."""
+    file.write(GOOD)
+    other = KeptFile(tmp_path / "issuers", "login", b"two")
+    assert other.look(NOTHING) is None
+    assert other.problem is None
+    other.write(NOTHING)
+    assert file.look(GOOD) is None
+
+
+def changed(**named: Any) -> bytes:
+    """A good file with other members."""
+    members = {
+        "version": 1,
+        "fingerprint": b"one".hex(),
+        "fetched": 1000.0,
+        "fresh": 300,
+        "sought": 0.0,
+        "asked": 0.0,
+        "failures": 0,
+        "why": "",
+        "jwks": "https://login.test/keys",
+        "endpoints": {},
+        "discovered": 0.0,
+        "keys": RAW.decode(),
+    }
+    return json.dumps(members | named).encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b"", "not JSON"),
+        (b"[]", "not an object"),
+        (changed()[:-20], "not JSON"),
+        (changed(version=2), "format 2"),
+        (changed(keys="{}"), "no list of keys"),
+        (changed(keys='{"keys":[],"keys":[]}'), "two members"),
+        (changed(fetched=-1), "out of range"),
+        (changed(fetched="1"), "fetched"),
+        (changed(failures=-1), "out of range"),
+        (changed(more=1), "more"),
+        (changed(keys=RAW.decode()).replace(b'"version"', b'"version": 1, "version"'), "two members"),
+        (changed(fetched=float("nan")), "NaN"),
+        (b"x" * (FILE_MOST + 1), "larger"),
+    ],
+)
+def test_what_is_no_such_file_is_told_and_not_taken(file: KeptFile, raw: bytes, word: str) -> None:
+    """It is read as strictly as an answer from the network: keys that were put there are keys to the gate."""
+    file.path.write_bytes(raw)
+    file.path.chmod(0o600)
+    assert file.look(NOTHING) is None
+    assert file.problem is not None and word in file.problem, file.problem
+    file.write(GOOD)
+    assert file.problem is None
+
+
+def test_the_control_for_all_of_them_is_good() -> None:
+    kept = read_kept(changed(), b"one".hex())
+    assert kept is not None and kept.keys == GOOD.keys
+
+
+def test_a_file_that_others_may_write_is_not_believed(file: KeptFile) -> None:
+    file.write(GOOD)
+    file.path.chmod(0o622)
+    os.utime(file.path, (1, 1))
+    assert file.look(NOTHING) is None
+    assert file.problem is not None and "others may write it" in file.problem
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_what_is_not_a_file_is_not_read(file: KeptFile, tmp_path: Path, kind: str) -> None:
+    """A link could lead to a file of somebody else's, and a FIFO would never end."""
+    if kind == "fifo":
+        os.mkfifo(file.path)
+    else:
+        (tmp_path / "else").write_bytes(changed())
+        file.path.symlink_to(tmp_path / "else")
+    assert file.look(NOTHING) is None
+    assert file.problem is not None
+
+
+def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
+    other = KeptFile(tmp_path / "issuers", "login", b"one")
+    assert file.lock()
+    assert not other.lock()
+    file.unlock()
+    assert other.lock()
+    other.unlock()
+    other.unlock()
+
+
+def test_a_disk_that_refuses_a_lock_stops_nobody(tmp_path: Path) -> None:
+    file = KeptFile(tmp_path / "nowhere" / "issuers", "login", b"one")
+    file.begin()
+    assert file.problem is not None
+    assert file.lock()
+    file.unlock()
+    file.write(GOOD)
+    assert file.problem is not None and "No such file" in file.problem

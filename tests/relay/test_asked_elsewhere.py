@@ -1,0 +1,283 @@
+"""Callers with tokens of an issuer's, at a running gate: how long they wait, what is recorded of them, and
+what becomes of their streams when the issuer's keys change or cannot be had."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpgate.identity import introspection
+from mcpgate.tls.localca import write_pair
+from tests.identity.minting import base64url
+from tests.provider.issuing import Issuing, answer
+from tests.running import STREAM, Request, World, answer_json, call, chunked, event
+from tests.waiting import eventually
+
+URL = "https://localhost:8443"
+RESOURCE = f"{URL}/mcp"
+
+
+class Login:
+    """A gate that is not started yet, and an issuer."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        directory = world.directory
+        pair = world.ca.server(["login.test"], datetime.now(UTC))
+        write_pair(pair, directory / "login.crt", directory / "login.key")
+        self.provider = Issuing(
+            directory / "login.crt", directory / "login.key", host="login.test", resource=RESOURCE
+        )
+
+    def start(self, issuer: str = "", *, listener: str = "", route: str = "", limits: str = "") -> World:
+        """Run the gate."""
+        world = self.world
+        text = world.config(
+            listener=f'public_url = "{URL}"\n{listener}',
+            more=f"""
+[[issuer]]
+name = "login"
+issuer = "{self.provider.minter.issuer}"
+address = "127.0.0.1:{self.provider.port}"
+trust = "{world.authority}"
+{issuer}
+[[rule]]
+name = "people"
+who = {{ issuer = "login", subject = "ada" }}
+verdict = "allow"
+[limits]
+{limits}
+""",
+        )
+        text = text.replace('path = "/mcp"\n', f'path = "/mcp"\n{route}')
+        return world.start(text)
+
+    def token(self, **claims: Any) -> str:
+        """A good token, unless told otherwise."""
+        return self.provider.token(**claims)
+
+
+@pytest.fixture
+def login(world: World) -> Iterator[Login]:
+    made = Login(world)
+    yield made
+    world.stop()
+    made.provider.close()
+
+
+def bearing(token: str) -> str:
+    """The header line."""
+    return f"Authorization: Bearer {token}"
+
+
+def get(token: str) -> bytes:
+    """A request for a stream."""
+    lines = ["GET /mcp HTTP/1.1", "Host: localhost", "Accept: text/event-stream", bearing(token)]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def streaming(sock: ssl.SSLSocket, request: Request) -> None:
+    """A stream that stays open for whoever asks for one."""
+    if request.line.startswith(b"GET"):
+        sock.sendall(STREAM + chunked(event(1)))
+    else:
+        answer_json(sock, request)
+
+
+def test_a_caller_waits_for_the_keys_and_its_requests_keep_their_order(login: Login) -> None:
+    """Two requests in one piece; both are answered when it is known who calls, the first one first."""
+    login.provider.wait = 0.2
+    world = login.start()
+    token = login.token()
+    with world.caller() as caller:
+        for id in (1, 2):
+            caller.send(world.post(call("greet", id), bearing(token), token=False))
+        assert [caller.json()[1]["id"] for _ in range(2)] == [1, 2]
+    assert login.provider.asked["/keys"] == 1
+    opened = world.records("open")
+    assert {
+        key: opened[0][key] for key in ("principal", "how", "issuer", "subject", "rule")
+    } == {"principal": "login/ada", "how": "jwt", "issuer": "login", "subject": "ada", "rule": "people"}
+    journal = json.dumps(world.records())
+    assert token not in journal and token.rpartition(".")[2] not in journal
+    assert [line["what"] for line in world.records("issuer")] == ["keys"]
+    assert {line["where"] for line in world.records("handshake") if line["leg"] == "provider"} == {"login"}
+
+
+def test_a_caller_that_leaves_while_it_waits_is_missed_by_nobody(login: Login) -> None:
+    login.provider.wait = 0.2
+    world = login.start()
+    with world.caller() as gone:
+        gone.send(world.post(call("greet"), bearing(login.token()), token=False))
+    with world.caller() as caller:
+        caller.send(world.post(call("greet"), bearing(login.token()), token=False))
+        assert caller.json()[0] == 200
+    world.wait_for(lambda: not world.listening.connections)
+    assert len(world.records("open")) == 1
+
+
+def test_what_no_rule_is_about_is_as_unknown_to_callers_of_issuers(login: Login) -> None:
+    """A good token is a name, not a permission."""
+    world = login.start()
+    with world.caller() as caller:
+        caller.send(world.post(call("delete_all"), bearing(login.token(sub="bob")), token=False))
+        _, body = caller.json()
+    assert body["error"]["message"] == "Unknown tool: delete_all"
+
+
+def test_an_issuer_that_cannot_be_asked_is_a_503_that_says_when_to_come_back(login: Login) -> None:
+    """The gate's own tokens are as good as ever meanwhile."""
+    login.provider.broken = answer(503, b"")
+    world = login.start()
+    with world.caller() as caller:
+        caller.send(world.post(call("greet"), bearing(login.token()), token=False))
+        status, headers, body = caller.answer()
+    assert status == 503
+    assert int(headers[b"retry-after"]) >= 1
+    assert b"cannot be reached" in body and b"login" not in body
+    with world.caller() as caller:
+        assert caller.post(call("greet")).json()[0] == 200
+    (closed, _) = world.closes(2)
+    assert closed["reason"] == "auth.unavailable" and "503" in closed["detail"]
+    assert world.status()["issuers"][0]["counting"] is False
+
+
+def test_a_stream_ends_with_the_key_that_let_it_in(login: Login) -> None:
+    """Somebody has taken the key back: whoever came by it is not served on, and others are."""
+    world = login.start()
+    world.upstream.behave = streaming
+    old = login.token()
+    with world.caller() as caller, world.caller() as other:
+        caller.send(get(old)).read_head()
+        caller.read_chunk()
+        login.provider.rotate(2)
+        new = login.token()
+        other.send(get(new)).read_head()
+        other.read_chunk()
+        assert caller.read_chunk() == b""
+        (closed,) = world.closes(1)
+        assert closed["reason"] == "auth.key"
+        world.look()
+        assert len(world.records("close")) == 1, "the other stream ended, too"
+
+
+def test_a_stream_ends_with_its_token(login: Login) -> None:
+    world = login.start('skew = "0s"')
+    world.upstream.behave = streaming
+    with world.caller() as caller:
+        caller.send(get(login.token(exp=int(time.time()) + 2))).read_head()
+        caller.read_chunk()
+        eventually(lambda: world.look() or world.records("close"), "it ends")
+        assert caller.read_chunk() == b""
+    assert world.closes(1)[0]["reason"] == "auth.expired"
+
+
+def test_a_route_may_demand_tokens_that_are_bound_to_the_callers_certificate(
+    login: Login, tmp_path: Path
+) -> None:
+    """Whoever steals one has no use for it."""
+    world = login.start(
+        listener=f'client_certificates = "optional"\nclient_ca = "{login.world.authority}"\n',
+        route="bound = true\n",
+    )
+    own, other = (world.ca.client(name, datetime.now(UTC)) for name in ("ada", "eve"))
+    for name, pair in (("own", own), ("other", other)):
+        write_pair(pair, tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+    bound = login.token(cnf={"x5t#S256": base64url(bytes.fromhex(own.facts.sha256))})
+    for client, token, status in (
+        ("own", bound, 200),
+        ("other", bound, 401),
+        ("", bound, 401),
+        ("own", login.token(), 401),
+    ):
+        files = (tmp_path / f"{client}.crt", tmp_path / f"{client}.key") if client else None
+        with world.caller(client=files) as caller:
+            caller.send(world.post(call("greet"), bearing(token), token=False))
+            assert caller.answer()[0] == status, client
+    assert [line["reason"] for line in world.closes(4)] == [None, *["auth.binding"] * 3]
+
+
+def test_an_opaque_token_is_asked_about_and_remembered(login: Login, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("kept-by-the-gate")
+    (tmp_path / "secret").chmod(0o600)
+    world = login.start(
+        f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
+        f'client_secret = "file:{tmp_path / "secret"}"'
+    )
+    now = int(time.time())
+    said = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
+    login.provider.tokens["opaque-token"] = said
+    with world.caller() as caller:
+        for _ in range(3):
+            caller.send(world.post(call("greet"), bearing("opaque-token"), token=False))
+            assert caller.json()[0] == 200
+        caller.send(world.bare("GET").replace(world.token.encode(), b"made-up"))
+        assert caller.answer()[0] == 401
+    assert login.provider.asked["/introspect"] == 2
+    opened = world.records("open")
+    assert (opened[0]["how"], opened[0]["principal"]) == ("opaque", "login/ada")
+    told = json.dumps([world.records(), world.status()])
+    assert "opaque-token" not in told and "kept-by-the-gate" not in told
+
+
+def test_whoever_makes_tokens_up_soon_has_nobody_asked_about_them(
+    login: Login, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one address so many as may fail; a token that was good before is asked about all the same."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    (tmp_path / "secret").write_text("kept-by-the-gate")
+    (tmp_path / "secret").chmod(0o600)
+    lines = f"""introspection = "https://login.test/introspect"
+client_id = "gate"
+client_secret = "file:{tmp_path / "secret"}"
+"""
+    world = login.start(lines, limits="failures = 3\n")
+    now = int(time.time())
+    said = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
+    login.provider.tokens["good"] = said
+    with world.caller() as caller:
+        caller.send(world.post(call("greet"), bearing("good"), token=False))
+        assert caller.json()[0] == 200
+        statuses = []
+        for number in range(10):
+            caller.send(get(f"made-up-{number}"))
+            statuses.append(caller.answer()[0])
+        assert statuses == [401] * 3 + [429] * 7
+        assert login.provider.asked["/introspect"] == 4
+        time.sleep(0.25)
+        caller.send(world.post(call("greet", 2), bearing("good"), token=False))
+        assert caller.json()[0] == 200
+    assert login.provider.asked["/introspect"] == 5
+
+
+def test_where_no_issuer_is_accepted_their_tokens_are_what_they_were(login: Login) -> None:
+    """And where only issuers are, the gate's own."""
+    world = login.start(listener='issuers = "none"')
+    with world.caller() as caller:
+        caller.send(world.post(call("greet"), bearing(login.token()), token=False))
+        assert caller.answer()[0] == 401
+    assert world.closes(1)[0]["reason"] == "auth.invalid"
+    world.reload(
+        world.config(listener=f'public_url = "{URL}"\ntokens = false')
+        + f"""
+[[issuer]]
+name = "login"
+issuer = "{login.provider.minter.issuer}"
+address = "127.0.0.1:{login.provider.port}"
+trust = "{world.authority}"
+"""
+    )
+    with world.caller() as caller:
+        caller.post(call("greet"))
+        assert caller.answer()[0] == 401
+    assert "only tokens of issuers" in world.closes(2)[1]["detail"]
+    with world.caller() as caller:
+        caller.send(world.post(call("greet"), bearing(login.token()), token=False))
+        assert caller.answer()[0] == 200
