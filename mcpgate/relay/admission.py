@@ -19,6 +19,7 @@ from mcpgate.identity.granted import granted_token
 from mcpgate.identity.issued import NOT_CREDENTIALS, NOT_FOREIGN, foreign_token, is_malformed
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.rules import Callers
 from mcpgate.policy.scopes import lacking
 from mcpgate.policy.who import Address, Caller
@@ -95,6 +96,8 @@ class Admission:
     only_here: bool = True
     #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
     choice: Choice | None = None
+    #: What of that it may not show again, as far as it is known by now.
+    shown: Secrets | None = None
 
     def still_good(
         self, generation: Generation, accepts: Accepts, sni: str | None, now: float
@@ -244,6 +247,7 @@ def admit(
         callers=generation.policy.callers(caller),
         forward=forward[:-2],
         choice=choice,
+        shown=upstream.secrets if choice is None else choice.secrets,
         facts=caller_facts(
             principal,
             listener=terms.name,

@@ -8,6 +8,7 @@ L{published} says: beside its own keys some that nothing may be verified with.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import new as hmac
@@ -51,8 +52,8 @@ class Hostile:
     make: Make
 
     def sendable(self, token: bytes) -> bool:
-        """Whether it can stand in a header of HTTP at all, as RFC 6750 (2.1) writes one."""
-        return all(0x21 <= byte < 0x7F for byte in token)
+        """Whether it is one token for RFC 6750 (2.1); else the header is refused, and nobody reads on."""
+        return re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token) is not None
 
 
 def published(minter: Minter) -> bytes:
