@@ -225,8 +225,8 @@ class IssuedTokens:
         issuers: Collection[str] = (),
     ) -> tuple[str, ...]:
         """
-        What good tokens are bound to and is not there, in sentences; and which subjects are denied that nobody
-        vouches for: a mistyped name denies nobody.
+        What good tokens are bound to and is not there, in sentences; and which subjects are denied whom
+        nobody vouches for: a mistyped name denies nobody.
 
         @param routes: the names that there are, as of C{issuers}; C{rules}: of those that allow.
         @param certified: whether any listener asks for client certificates.
