@@ -618,6 +618,31 @@ def test_tokens_that_were_got_otherwise_are_others(files: Files, old: str, new: 
 
 
 @pytest.mark.parametrize(
+    ("more", "file"),
+    [
+        (CREDENTIAL.replace("client_credentials", "token_exchange") + 'actor = "file:renewed"\n', "actor"),
+        (
+            CREDENTIAL.replace('"file:secret"', '"vault:main:secret/mcp#token"')
+            + '[[vault]]\nname = "main"\nurl = "https://vault.test"\ntrust = "ca.pem"\n'
+            + 'token = "file:renewed"\n',
+            "token",
+        ),
+    ],
+    ids=["actor", "vault"],
+)
+def test_a_token_of_the_gates_own_that_is_renewed_changes_nothing(files: Files, more: str, file: str) -> None:
+    """Agents renew them every few minutes; what was got by the one before is still good."""
+    found = []
+    for text in ("first", "second"):
+        (files.directory / "renewed").write_text(text)
+        (files.directory / "renewed").chmod(0o600)
+        grants = [each.grant for each in files.build(files.text(more=more)).upstreams["up"].mapped]
+        found.append(next(grant for grant in grants if getattr(grant, file, None) is not None))
+    assert found[0].fingerprint == found[1].fingerprint
+    assert [getattr(grant, file) for grant in found] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "path"),
     [
         ('bearer = "file:secret"', 'bearer = "file:gone"', "credential.ops.bearer"),
