@@ -231,7 +231,8 @@ class Inbound:
         if self._buffer or stream.congested or stream.state is not OPEN:
             return self._go_on()
         stream.resume()
-        stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
+        force = self.force
+        stream.deadline = force.readiness.now + force.generation.config.limits.idle_timeout
 
     def drain(self) -> None:
         """End what its caller can do again elsewhere: an idle connection, a stream between two events."""
@@ -364,7 +365,7 @@ class Inbound:
                 digits = buffer[begin:after]
                 if after > begin and digits.isdigit() and digits[0] != _ZERO and self._still_good(known):
                     length = int(digits)
-                    if length <= self._listening.limits.body_size:
+                    if length <= self.force.generation.config.limits.body_size:
                         self._judged = 0
                         return self._admitted(known, length, buffer[after + len(behind) :])
         end = buffer.find(b"\r\n\r\n") + 4

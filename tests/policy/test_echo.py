@@ -14,7 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcpgate.policy.echo import DOUBT_LEAST, ESCAPES_MOST, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.echo import DOUBT_LEAST, ESCAPES_MOST, LARGE, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.finder import MASKED_MOST
 from mcpgate.policy.masks import Masked
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import Message, parse
@@ -220,6 +221,32 @@ def test_too_many_escapes_to_look_behind_do_not_pass() -> None:
     assert isinstance(message, Message) and not SECRETS.clear(raw)
     found = SECRETS.without(message, raw, asked="tools/call")
     assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_it_is_found_in_what_is_large(form: str, place: int) -> None:
+    """At the beginning, in the middle, at the end; only what is near escapes is looked at closely there."""
+    words = ["The quick brown fox, \n %41 by %41. " * (LARGE // 40), "It jumps over the lazy dog. " * 9000]
+    said = FORMS[form](SECRET)
+    words.insert(place, said)
+    text = "".join(words)
+    raw = json.dumps(text).encode()
+    assert len(raw) > 2 * LARGE and not SECRETS.clear(raw)
+    assert SECRETS.clear(json.dumps(text.replace(said, "")).encode())
+    found = SECRETS.find(text)
+    assert found and len(found) <= 2 and text.index(said) - 1 <= found[0].start
+
+
+def test_more_of_them_than_can_be_masked_do_not_pass() -> None:
+    message, raw = answer({"content": [{"type": "text", "text": f"{TEXT} " * (MASKED_MOST + 1)}]})
+    found = SECRETS.without(message, raw, asked="tools/call")
+    assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+def test_what_repeats_itself_is_masked_whole() -> None:
+    secrets = Secrets([b"0" * 20])
+    assert [(one.start, one.end) for one in secrets.find(f"x{'0' * 20}x{'0' * 17}x")] == [(1, 21), (22, 39)]
 
 
 def test_the_beginning_of_one_is_waited_for() -> None:
