@@ -28,6 +28,8 @@ ELSEWHERE = {
     "identity/terms.py": "identity/test_claims.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
+    # What is loaded with a generation.
+    "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
@@ -40,6 +42,7 @@ ELSEWHERE = {
     "config/tables/rule.py": "config/test_schema.py",
     "config/tables/saml.py": "config/test_schema.py",
     "config/tables/upstream.py": "config/test_schema.py",
+    "config/tables/vault.py": "config/test_schema.py",
     # What is sent by it.
     "relay/errand.py": "relay/test_farewell.py",
     # What every gate in the tests goes through.

@@ -469,6 +469,43 @@ _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
 
+# A name of ours, an engine, a path below it and the name of a value: no dot segments, nothing to escape.
+_VAULT = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63}):([A-Za-z0-9_-]+)/([A-Za-z0-9_./-]+)#([A-Za-z0-9_.-]+)")
+_DOTS = re.compile(r"(?:^|/)(?:\.{0,2})(?:/|$)")
+
+
+@frozen
+class InVault:
+    """A place in a vault: C{vault:NAME:MOUNT/PATH#FIELD}."""
+
+    name: str
+    mount: str
+    path: str
+    member: str
+
+
+def in_vault(reference: str) -> InVault | None:
+    """The place that a reference names; C{None} where it names none."""
+    found = _VAULT.fullmatch(reference.removeprefix("vault:")) if reference.startswith("vault:") else None
+    return None if found is None or _DOTS.search(found[3]) else InVault(*found.groups())
+
+
+def secret() -> Form:
+    """As L{reference}, or in a vault."""
+    elsewhere = reference()
+    said = f"{elsewhere.said}, or vault:NAME:MOUNT/PATH#FIELD"
+
+    def read(raw: object, base: Path) -> str:
+        given = a_string(raw, said)
+        if in_vault(given) is not None:
+            return given
+        if given.startswith("vault:"):
+            raise ValueError("is no place in a vault; want vault:NAME:MOUNT/PATH#FIELD")
+        return str(elsewhere.read(raw, base))
+
+    return Form(said, read)
+
+
 def reference() -> Form:
     """Where a secret is to be found. Whatever else stands here may be the secret: never quoted."""
     said = "file:PATH, env:NAME or credential:NAME"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mcpgate.config.forms import in_vault
 from mcpgate.config.problem import Problem
 from mcpgate.config.schema import Config
 from mcpgate.config.secrets import SecretError, resolve
@@ -67,6 +68,8 @@ def _files(config: Config) -> Iterator[Problem]:
         path = f"credential.{credential.name}"
         yield from _peer_files(config, path, credential)
         yield from _readable(config, f"{path}.assertion_key", credential.assertion_key)
+    for vault in config.vaults:
+        yield from _peer_files(config, f"vault.{vault.name}", vault)
     for saml in config.samls:
         yield from _readable(config, f"saml.{saml.name}.metadata", saml.metadata)
     for issuer in config.issuers:
@@ -110,9 +113,10 @@ def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
         path = f"credential.{credential.name}"
         keys = ("bearer", "value", "client_secret", "actor")
         found += [(f"{path}.{key}", getattr(credential, key)) for key in keys]
+    found += [(f"vault.{vault.name}.token", vault.token) for vault in config.vaults]
     found += [(f"issuer.{issuer.name}.client_secret", issuer.client_secret) for issuer in config.issuers]
     for path, reference in found:
-        if reference is None:
+        if reference is None or in_vault(reference) is not None:
             continue
         try:
             resolve(reference, environ)

@@ -51,6 +51,8 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         for route in drafts["route"]:
             _leads_somewhere(route, upstreams)
     judge_credentials(sheet, drafts)
+    for vault in drafts["vault"]:
+        _client_key(vault)
     for credential in drafts["credential"]:
         _client_key(credential)
         _who(credential)

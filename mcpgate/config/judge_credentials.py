@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import fields_dict
 
 from mcpgate.config.draft import Draft, Sheet
+from mcpgate.config.forms import in_vault
 from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.config.tables.peer import PeerTable
 
@@ -30,10 +31,13 @@ def judge_credentials(sheet: Sheet, drafts: Mapping[str, Sequence[Draft]]) -> No
     """All C{[[credential]]} tables, in the order of the file, which decides between them."""
     upstreams = [str(upstream.get("name") or "") for upstream in drafts["upstream"]]
     issuers = [str(issuer.get("name") or "") for issuer in drafts["issuer"]]
+    vaults = [str(vault.get("name") or "") for vault in drafts["vault"]]
     for_everybody: dict[str, Draft] = {}
     for credential in drafts["credential"]:
         if credential.sound(*_ASKING, *_EXCHANGE, *_PEER, "grant", "bearer", "header", "value"):
             _comes_by_it(credential)
+        if all(vaults) and "vault" not in sheet.unread:
+            _is_in_a_vault(credential, vaults)
         name = credential.get("upstream")
         if name is None:
             continue
@@ -85,6 +89,14 @@ def _asks_somebody(credential: Draft) -> None:
         for key in _PEER:
             if key in credential.values:
                 credential.report(key, "has no effect beside issuer, whose own keys count")
+
+
+def _is_in_a_vault(credential: Draft, names: Sequence[str]) -> None:
+    for key in ("bearer", "value"):
+        place = in_vault(str(credential.get(key) or ""))
+        if place is not None and place.name not in names:
+            guess = did_you_mean(place.name, names)
+            credential.report(key, f"no vault is named {quoted(place.name)}{guess}")
 
 
 def _names_an_issuer(

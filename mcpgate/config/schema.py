@@ -21,6 +21,7 @@ from mcpgate.config.tables.route import RouteTable
 from mcpgate.config.tables.rule import RuleTable
 from mcpgate.config.tables.saml import SamlTable
 from mcpgate.config.tables.upstream import UpstreamTable
+from mcpgate.config.tables.vault import VaultTable
 
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
 SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
@@ -29,6 +30,7 @@ REPEATED: Mapping[str, type] = {
     "issuer": IssuerTable,
     "upstream": UpstreamTable,
     "credential": CredentialTable,
+    "vault": VaultTable,
     "route": RouteTable,
     "rule": RuleTable,
     "saml": SamlTable,
@@ -60,6 +62,7 @@ class Config:
     rules: tuple[RuleTable, ...]
     issuers: tuple[IssuerTable, ...] = ()
     credentials: tuple[CredentialTable, ...] = ()
+    vaults: tuple[VaultTable, ...] = ()
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
     samls: tuple[SamlTable, ...] = ()

@@ -46,6 +46,14 @@ def resolve(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
     else:
         # Not a reference, so perhaps a secret: it must not be quoted.
         raise SecretError("a secret is referred to by file:PATH, env:NAME or credential:NAME")
+    return sendable(raw, reference)
+
+
+def sendable(raw: bytes, reference: str) -> bytes:
+    """A secret without the line ends after it.
+
+    @raise SecretError: if it cannot be sent in a header. It is not quoted.
+    """
     secret = raw.rstrip(b"\r\n")
     if not secret:
         raise SecretError(f"{reference}: it is empty")

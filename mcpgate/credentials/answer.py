@@ -44,10 +44,15 @@ _decode = msgspec.json.Decoder().decode
 
 @frozen
 class Granted:
-    """A token, and for how many seconds it is good."""
+    """
+    A token, and for how many seconds it is good.
+
+    @ivar fresh: After how many the next one is asked for, where that is not a part of its lifetime.
+    """
 
     token: str = field(repr=False)
     lifetime: float
+    fresh: float | None = None
 
 
 @frozen

@@ -21,7 +21,8 @@ from twisted.python.failure import Failure
 
 from mcpgate.credentials.answer import ANSWER_MOST, Fault, Granted, read_answer
 from mcpgate.credentials.slot import Backoff, Slot, Waiter
-from mcpgate.credentials.terms import Choice, CredentialTerms, GrantTerms, Key, chosen, subject_of
+from mcpgate.credentials.terms import Choice, CredentialTerms, Grant, GrantTerms, Key, chosen, subject_of
+from mcpgate.credentials.vault import VaultTerms, read_secret
 from mcpgate.identity.principal import Principal
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
@@ -41,7 +42,7 @@ DISCOVERED_WITHIN, DISCOVERED_LOOK = 3.0, 0.1
 class Source:
     """One grant of the generation in force, and what is going on with it."""
 
-    grant: GrantTerms
+    grant: Grant
     provider: Provider
     #: Slots whose turn will come, each with the caller's token where that is to be exchanged.
     queue: deque[tuple[Slot, str | None]] = field(factory=deque, repr=False)
@@ -176,6 +177,9 @@ class Kept:
 
     async def _answer(self, source: Source, subject: str | None) -> Granted | Fault:
         grant = source.grant
+        if isinstance(grant, VaultTerms):
+            return await read_secret(source.provider, grant)
+        assert isinstance(grant, GrantTerms)
         url = grant.url or await self._discovered(grant)
         if url is None:
             return Fault("the issuer's discovery document names none, or was not read yet", general=True)
@@ -212,13 +216,14 @@ class Kept:
         # Where one token is for all, so is what is wrong with it.
         general = isinstance(answer, Fault) and (answer.general or not source.grant.exchange)
         if isinstance(answer, Granted):
-            slot.granted(answer, now, self._force.wall())
+            grant = source.grant
+            slot.granted(answer, now, self._force.wall(), header=grant.header, scheme=grant.scheme)
             source.backoff.clear()
         elif not general:
-            slot.backoff.failed(f"the token endpoint: {answer.why}", now, answer.wait)
+            slot.backoff.failed(f"{source.grant.whom}: {answer.why}", now, answer.wait)
         elif now >= source.backoff.again:
             # Once for all that were on their way.
-            source.backoff.failed(f"the token endpoint: {answer.why}", now, answer.wait)
+            source.backoff.failed(f"{source.grant.whom}: {answer.why}", now, answer.wait)
         if source.backoff.problem is not None:
             # Nor would the others get one.
             landed += [queued for queued, _ in source.queue]
@@ -240,10 +245,10 @@ class Kept:
         """Tell in the log what has changed."""
         before, source.problem = source.problem, problem
         if problem is None and before is not None:
-            self.log.info("credential {name}: there are tokens again", name=source.grant.name)
+            self.log.info("credential {name}: there is one again", name=source.grant.name)
         elif problem is not None and problem != before:
-            what = "credential {name}: the token endpoint gives no token: {why}"
-            self.log.error(what, name=source.grant.name, why=problem)
+            what, grant = "credential {name}: there is none: {whom}: {why}", source.grant
+            self.log.error(what, name=grant.name, whom=grant.whom, why=problem)
 
     def _make_room(self, now: float) -> None:
         if len(self._slots) < SLOTS_MOST:
@@ -317,7 +322,7 @@ class Kept:
                 {
                     "name": grant.name,
                     "upstream": grant.upstream,
-                    "kind": "token_exchange" if grant.exchange else "client_credentials",
+                    "kind": grant.kind,
                     "held": len(good),
                     "waiting": source.waiting,
                     "asked": source.asked,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mcpgate.credentials.answer import Granted
-from mcpgate.policy.echo import Secrets
+from mcpgate.policy.echo import Secrets, parts_of
 from mcpgate.reasons import Reason, Refusal
 
 #: When the next token is asked for, as a part of the time that this one is good for: so that a server may
@@ -95,14 +95,22 @@ class Slot:
         self._granted = 0.0
         self._secrets: tuple[bytes, bytes, Secrets] | None = None
 
-    def granted(self, granted: Granted, now: float, wall: float) -> None:
-        """There is a token."""
+    def granted(
+        self,
+        granted: Granted,
+        now: float,
+        wall: float,
+        *,
+        header: bytes = b"authorization",
+        scheme: bytes = b"Bearer ",
+    ) -> None:
+        """There is a token. C{header}: in which it is shown, behind that C{scheme}."""
         lifetime = granted.lifetime
         self._before = self.token
         self.token = granted.token.encode("ascii")
-        self.line = b"authorization: Bearer %b\r\n" % self.token
+        self.line = b"%b: %b%b\r\n" % (header, scheme, self.token)
         self.until = now + lifetime - min(MARGIN, lifetime * MARGIN_SHARE)
-        self.fresh = min(now + lifetime * AHEAD, self.until)
+        self.fresh = min(now + (granted.fresh or lifetime * AHEAD), self.until)
         self.obtained, self.expires = wall, wall + lifetime
         self._granted = now
         self.backoff.clear()
@@ -117,8 +125,12 @@ class Slot:
             self._before = b""
         known = self._secrets
         if known is None or known[0] is not self.token or known[1] is not self._before:
-            known = self._secrets = self.token, self._before, Secrets((self.token, self._before))
+            known = self._secrets = self.token, self._before, Secrets(self._parts())
         return known[2]
+
+    def _parts(self) -> list[bytes]:
+        shown = (self.token, self._before)
+        return [part for each in shown if each for part in parts_of(b"authorization", each)]
 
     def refused(self, line: bytes, now: float) -> None:
         """The upstream did not take it: the next call gets another one, but not every call."""

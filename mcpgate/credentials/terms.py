@@ -55,30 +55,66 @@ class Client:
 
 
 @frozen(eq=False, kw_only=True)
-class GrantTerms:
+class Grant:
     """
-    One way to tokens.
+    One way to what has to be asked for.
 
-    @ivar peer: What the token endpoint is verified by.
-    @ivar url: Where it is; C{None}: where the discovery document of C{issuer} says.
-    @ivar wish: What is asked for; C{exchange}: in exchange for the caller's own token.
-    @ivar actor: A token that says who acts for the caller.
-    @ivar fingerprint: Covers all of it: a token that was got in another way is not shown.
+    @ivar upstream: To which upstream it is shown, in which C{header}, and behind which C{scheme} there.
+    @ivar peer: What the server that is asked is verified by.
+    @ivar exchange: Whether it is had in exchange for the caller's own token.
+    @ivar fingerprint: Covers all of it: what was got in another way is not shown.
+    @ivar timeout: Seconds for one answer.
+    @ivar queue: Most callers that wait for it.
     """
 
     name: str
     upstream: str
+    header: bytes = b"authorization"
+    scheme: bytes = b"Bearer "
     peer: PeerTerms
+    exchange: bool = False
+    fingerprint: bytes = field(repr=False)
+    timeout: float
+    queue: int
+
+    @property
+    def kind(self) -> str:
+        """What C{status} calls it."""
+        raise NotImplementedError
+
+    @property
+    def whom(self) -> str:
+        """Who is asked, in messages."""
+        raise NotImplementedError
+
+    def key(self, principal: Principal) -> Key:
+        """What is got is kept by that: never what two callers have by one."""
+        return (self.fingerprint,)
+
+
+@frozen(eq=False, kw_only=True)
+class GrantTerms(Grant):
+    """
+    One way to tokens of a token endpoint.
+
+    @ivar url: Where it is; C{None}: where the discovery document of C{issuer} says.
+    @ivar wish: What is asked for.
+    @ivar actor: A token that says who acts for the caller.
+    """
+
     url: str | None
     issuer: str | None = None
     client: Client
     wish: Wish
-    exchange: bool
     actor: str | None = field(default=None, repr=False)
-    fingerprint: bytes = field(repr=False)
-    timeout: float
-    #: Most callers that wait for tokens of it.
-    queue: int
+
+    @property
+    def kind(self) -> str:
+        return "token_exchange" if self.exchange else "client_credentials"
+
+    @property
+    def whom(self) -> str:
+        return "the token endpoint"
 
     def form(self, subject: str | None) -> Form:
         """What is asked. C{subject}: the caller's token."""
@@ -88,11 +124,8 @@ class GrantTerms:
         return token_exchange(self.wish, subject, self.actor)
 
     def key(self, principal: Principal) -> Key:
-        """What a token of it is kept by: never two callers' by one.
-
-        An exchanged token says what the very token says that it was got for: another one of the same
-        caller's may say less.
-        """
+        # An exchanged token says what the very token says that it was got for: another one of the same
+        # caller's may say less.
         if not self.exchange:
             return (self.fingerprint,)
         return (self.fingerprint, principal.how, principal.name, principal.id)
@@ -112,7 +145,7 @@ class CredentialTerms:
     table: CredentialTable
     who: Who
     lines: Headers = field(default=(), repr=False)
-    grant: GrantTerms | None = None
+    grant: Grant | None = None
 
     @cached_property
     def secrets(self) -> Secrets | None:
@@ -140,7 +173,7 @@ class Choice:
 
     name: str = ""
     lines: Headers = field(default=(), repr=False)
-    grant: GrantTerms | None = None
+    grant: Grant | None = None
     key: Key = ()
     refusal: Refusal | None = None
     secrets: Secrets | None = field(default=None, repr=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from mcpgate.identity.issued import IssuedTokens
 
@@ -34,9 +34,10 @@ class Pending:
     C{begin} asks, and calls what it is given once, never before it returns, when judging the same again will
     give an answer, whatever it is.
 
-    @ivar doubtful: Whether it is about a token that nobody has heard of, and that is all that is asked: who
-        makes tokens up can have as many questions put as he likes.
+    C{stranger}: the proof was never seen to be good, so it may well be made up, and nobody is asked for
+    whoever makes up too many.
     """
 
-    begin: Callable[[Callable[[], None]], None]
-    doubtful: bool = False
+    #: It knows the proof, which is a secret.
+    begin: Callable[[Callable[[], None]], None] = field(repr=False)
+    stranger: bool = False

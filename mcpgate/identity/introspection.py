@@ -142,11 +142,10 @@ class Introspection:
         """Ask no more; whoever waits is told to look again."""
         self._stopped = True
         self.provider.stop()
-        for flight in self._flights.values():
-            for tell in flight.waiting:
-                tell()
-        self._flights.clear()
+        flights, self._flights = self._flights, {}
         self._queue.clear()
+        for flight in flights.values():
+            self._tell(flight)
 
     def judge(
         self,
@@ -173,11 +172,12 @@ class Introspection:
         monotonic = self._reactor.seconds()
         if monotonic < self._again:
             return Refusal(Reason.AUTH_UNAVAILABLE, self._why, max(1, round(self._again - monotonic)))
-        doubtful = digest not in self._active
-        if doubtful and digest not in self._flights and len(self._flights) >= FLIGHTS_MOST + QUEUE_MOST:
+        stranger = digest not in self._active
+        if stranger and digest not in self._flights and len(self._flights) >= FLIGHTS_MOST + QUEUE_MOST:
             what = f"{self.issuer.name} is being asked about {len(self._flights)} other tokens"
             return Refusal(Reason.AUTH_UNAVAILABLE, what, 1)
-        return Pending(partial(self._wait, digest, bearer), doubtful=doubtful)
+        # What has been active before is asked about again whoever else makes up others.
+        return Pending(partial(self._wait, digest, bearer), stranger=stranger)
 
     def facts(self) -> dict[str, Any]:
         """For C{status}."""
@@ -269,13 +269,21 @@ class Introspection:
             if len(known) >= most:
                 del known[next(iter(known))]
             known[digest] = answer
-        for tell in flight.waiting if flight is not None else ():
-            tell()
+        if flight is not None:
+            self._tell(flight)
         self._next()
 
-    async def _ask(self, token: bytes, doubtful: bool) -> _Answer | None:
+    def _tell(self, flight: _Flight) -> None:
+        for tell in flight.waiting:
+            try:
+                tell()
+            except Exception:
+                # One caller's bug is not for the others to wait on.
+                self.log.failure("a bug in the gate while a caller was told of a token")
+
+    async def _ask(self, token: bytes, stranger: bool) -> _Answer | None:
         """
-        @param doubtful: whether nobody has heard of the token before.
+        @param stranger: whether the token was never seen to be active.
         @return: C{None} where its issuer cannot be asked, or was another one.
         """
         issuer, now, era = self.issuer, self._wall(), self._era
@@ -289,14 +297,14 @@ class Introspection:
         except ProviderError as error:
             if era != self._era:
                 return None
-            if error.refusal is None and doubtful and self._is_well():
+            if error.refusal is None and stranger and self._is_well():
                 return self._fault(error.why)
             self._failed(str(error))
             return None
         if era != self._era:
             return None
         status = reply.status
-        if status in _ABOUT_US or (status in _PERHAPS and not (doubtful and self._is_well())):
+        if status in _ABOUT_US or (status in _PERHAPS and not (stranger and self._is_well())):
             self._failed(f"{issuer.name}: it answered {status} when it was asked about a token")
             return None
         if status != 200:

@@ -1,6 +1,6 @@
 """The issuers of one worker: whose token one is, by which key it is verified, and what it says.
 
-The path of a token that was seen before is a digest and a look-up; of a new one, a signature. Neither asks
+The path of a token that was seen before is a digest and two look-ups; of a new one, a signature. Neither asks
 anybody. Only a token whose key nobody knows makes the caller wait, for an answer that is due in seconds.
 """
 
@@ -130,7 +130,11 @@ class Issuers:
                 return found
             known = found
         terms = next(terms for terms in accepted if terms.name == known.issuer)
-        return claims.judge(
+        question = resource, certificate.sha256 if certificate is not None else None, bound
+        before = known.found(question, terms, now)
+        if before is not None:
+            return before
+        judged = claims.judge(
             known.token.claims,
             known.token.header,
             terms,
@@ -140,6 +144,9 @@ class Issuers:
             certificate=certificate,
             bound=bound,
         )
+        if isinstance(judged, Principal):
+            known.remember(question, terms, now, judged)
+        return judged
 
     def endpoint(self, name: str, what: str) -> str | None:
         """An endpoint that the discovery document names (C{discovery.ENDPOINTS}), once it was read."""

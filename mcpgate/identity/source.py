@@ -27,7 +27,7 @@ from mcpgate.identity.accepts import Pending
 from mcpgate.identity.discovery import Unfit, discover, fetch
 from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.jwks import KeySet
-from mcpgate.identity.kept import NOTHING, Kept, KeptFile
+from mcpgate.identity.kept import NOTHING, Kept, KeptFile, same_or_new
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
 
@@ -158,7 +158,7 @@ class KeySource:
             return Refusal(
                 Reason.AUTH_KEY, f"the token's key is none of its issuer's, which was asked {seconds} s ago"
             )
-        return Pending(partial(self._wait_for_key, kid))
+        return Pending(partial(self._wait_for_key, kid), stranger=True)
 
     # For status.
 
@@ -285,7 +285,11 @@ class KeySource:
     def _tell_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for tell in waiting:
-            tell()
+            try:
+                tell()
+            except Exception:
+                # One caller's bug is not for the others to wait on.
+                self.log.failure("a bug in the gate while a caller was told of keys")
 
     async def _refresh(self, seek: bool, since: float) -> None:
         """Be the one who asks, or wait for him; then ask, if that is still needed."""
@@ -329,7 +333,7 @@ class KeySource:
         else:
             kept = evolve(
                 asking,
-                keys=before.keys if before.raw == fetched.raw else fetched.keys,
+                keys=same_or_new(before.keys, fetched.keys),
                 raw=fetched.raw,
                 sought=now if seek else before.sought,
                 fetched=self._wall(),

@@ -212,7 +212,7 @@ class Inbound:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon(_why(error))
-        if self._asking is not None and self._asking.doubtful:
+        if self._asking is not None and self._asking.stranger:
             # It was asked for him all the same, and who does not wait for answers could ask for ever.
             self.failing()
 
@@ -235,7 +235,8 @@ class Inbound:
         if self._buffer or stream.congested or stream.state is not OPEN:
             return self._go_on()
         stream.resume()
-        stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
+        force = self.force
+        stream.deadline = force.readiness.now + force.generation.config.limits.idle_timeout
 
     def drain(self) -> None:
         """End what its caller can do again elsewhere: an idle connection, a stream between two events."""
@@ -372,7 +373,7 @@ class Inbound:
                 digits = buffer[begin:after]
                 if after > begin and digits.isdigit() and digits[0] != _ZERO and self._still_good(known):
                     length = int(digits)
-                    if length <= self._listening.limits.body_size:
+                    if length <= self.force.generation.config.limits.body_size:
                         self._judged = 0
                         return self._admitted(known, length, buffer[after + len(behind) :])
         end = buffer.find(b"\r\n\r\n") + 4
@@ -407,10 +408,9 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if admission.doubtful and self.spent():
-                # Before anybody is asked: whoever fails so often must not keep others from being heard.
-                detail = "too many failures of this address came before its token"
-                admission = Denial(Refusal(Reason.LIMIT_FAILURES, detail, self.failing() or 1))
+            if admission.stranger and self.spent():
+                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
+                admission = too_often(Denial(strange), self.failing() or 1)
             elif self._asked < ASKED_MOST:
                 return self._wait(admission)
             else:

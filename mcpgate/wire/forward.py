@@ -7,6 +7,7 @@ and empty values included (MCP 2026-07-28 has intermediaries forward every Mcp-P
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from mcpgate.wire.http import NAME, VALUE, Framing, Headers, RequestHead, ResponseHead
@@ -78,7 +79,13 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 def request_for_upstream(
-    head: RequestHead, *, target: bytes, host: bytes, credential: Headers, length: int | None
+    head: RequestHead,
+    *,
+    target: bytes,
+    host: bytes,
+    credential: Headers,
+    length: int | None,
+    hidden: Sequence[bytes] = (),
 ) -> bytes:
     """
     The head of the request on the outbound leg.
@@ -87,12 +94,13 @@ def request_for_upstream(
     @param credential: Header lines by which the gate proves itself, which replace any of the caller's
         of the same names.
     @param length: The body's length in bytes; C{None} without a body.
+    @param hidden: Names of further lines of that kind, lower-cased, which are added later.
     @raise ValueError: The credential holds what no header may (a line break, say). It is not
         quoted.
     """
     drop = _STAYS_HERE
-    if head.nominated or credential:
-        drop = drop.union(head.nominated, [name.lower() for name, _ in credential])
+    if head.nominated or credential or hidden:
+        drop = drop.union(head.nominated, [name.lower() for name, _ in credential], hidden)
     lines = _opening(head.method, target, host, credential, length)
     lines += [
         b"%b: %b" % pair

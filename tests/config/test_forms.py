@@ -39,6 +39,8 @@ FORMS = {
     "upstream_url": forms.upstream_url(),
     "header": forms.header(),
     "reference": forms.reference(),
+    "secret": forms.secret(),
+    "uri": forms.uri(),
 }
 
 
@@ -75,6 +77,10 @@ FORMS = {
         ("reference", "file:secret", "file:/etc/mcpgate/secret"),
         ("reference", "env:GIT_TOKEN", "env:GIT_TOKEN"),
         ("reference", "credential:git.token", "credential:git.token"),
+        ("secret", "file:secret", "file:/etc/mcpgate/secret"),
+        ("secret", "vault:main:secret/mcp/git.hub#to-ken", "vault:main:secret/mcp/git.hub#to-ken"),
+        ("uri", "https://API.example.com", "https://API.example.com"),
+        ("uri", "urn:example:api", "urn:example:api"),
     ],
 )
 def test_a_value_of_the_right_form_is_read(form: str, raw: object, value: object) -> None:
@@ -195,3 +201,23 @@ def test_any_value_is_read_or_refused_in_one_line(form: Form, raw: object) -> No
 def test_a_string_is_written_as_toml_reads_it(text: str) -> None:
     """For examples and defaults in the reference."""
     assert tomllib.loads(f"key = {toml(text)}")["key"] == text
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["main", "main:secret", "main:secret/a", "main:secret/a#", "main:/a#b", "main:secret/../sys#b"]
+    + ["main:secret/a/./b#c", "main:secret/a//b#c", "main:secret/a/#c", "main:a b/c#d", "main:secret/a?b#c"],
+)
+def test_a_place_in_a_vault_is_written_in_one_way(place: str) -> None:
+    """So that it becomes one path of a URL, and nothing else."""
+    with pytest.raises(ValueError, match="^is no place in a vault; want vault:NAME:MOUNT/PATH#FIELD$"):
+        FORMS["secret"].read(f"vault:{place}", BASE)
+    with pytest.raises(ValueError, match="^is not a reference; "):
+        FORMS["reference"].read("vault:main:secret/a#b", BASE)
+
+
+@pytest.mark.parametrize("raw", ["api", "/mcp", "https://h/#part", "https://h/a b", ":x"])
+def test_a_uri_is_absolute_and_has_no_fragment(raw: str) -> None:
+    """RFC 8707 section 2."""
+    with pytest.raises(ValueError, match="is not an absolute URI"):
+        FORMS["uri"].read(raw, BASE)

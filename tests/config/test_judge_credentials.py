@@ -93,3 +93,12 @@ def test_an_issuer_says_where_its_token_endpoint_is(
     """If it is there and has a discovery document; then its own keys for TLS count."""
     listener = {"name": "public", "listen": "tcp:1", "certificates": "tls", "public_url": "https://gate.test"}
     assert judged(listener=[listener], credential=[table], issuer=[issuer]) == paths
+
+
+def test_a_vault_that_is_referred_to_is_there() -> None:
+    """By its name."""
+    vault = {"name": "main", "url": "https://vault.test", "token": "env:TOKEN"}
+    inside = {**FIXED, "bearer": "vault:main:secret/mcp#token"}
+    assert judged(credential=[inside], vault=[vault]) == []
+    other = {**FIXED, "bearer": "vault:mian:secret/mcp#token"}
+    assert judged(credential=[other], vault=[vault]) == ["credential[0].bearer"]

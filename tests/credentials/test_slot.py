@@ -3,7 +3,7 @@
 import pytest
 
 from mcpgate.credentials.answer import Granted
-from mcpgate.credentials.slot import BACKOFF_MOST, REFUSED_APART, Backoff, Slot
+from mcpgate.credentials.slot import BACKOFF_MOST, REFUSED_APART, REMEMBERED, Backoff, Slot
 from mcpgate.reasons import Reason
 
 NOW, WALL = 1000.0, 1_800_000_000.0
@@ -87,3 +87,17 @@ def test_it_is_over_when_nothing_is_lost_with_it() -> None:
     one.asking = False
     one.waiting.append(lambda: None)
     assert not one.over(NOW + 1)
+
+
+def test_what_may_not_be_shown_is_this_token_and_for_a_while_the_one_before() -> None:
+    """A call of before may still be answered, or a log have it; made once, and not for each call."""
+    first, second = "first-token-of-all-0123456789", "second-token-of-all-9876543210"
+    one = Slot()
+    one.granted(Granted(first, 3600.0), NOW, WALL)
+    assert one.secrets(NOW) is one.secrets(NOW + 1)
+    assert not one.secrets(NOW).clear(first.encode())
+    one.granted(Granted(second, 3600.0), NOW + 10, WALL + 10)
+    both = one.secrets(NOW + 11)
+    assert not both.clear(first.encode()) and not both.clear(second.encode())
+    later = one.secrets(NOW + 10 + REMEMBERED)
+    assert later.clear(first.encode()) and not later.clear(second.encode())

@@ -42,13 +42,13 @@ def house(
     lab = Lab(tmp_path_factory.mktemp("house"), ca)
     (lab.directory / "house.xml").write_bytes(provider.metadata("old"))
     saml = {"name": "house", "metadata": "house.xml", "groups": GROUPS}
-    staff = {"issuer": "house", "group": "staff", '"claim.mail"': "*@example.org"}
+    staff = {"issuer": "house", "group": "staff", "claim.mail": "*@example.org"}
     with lab.gate(
         upstream={"url": weather.url},
         listener={"public_url": PUBLIC, "tokens": True},
         rules=[{"name": "staff", "who": staff, "verdict": "allow"}],
         gate={"workers": 2},
-        more={"saml": [{**saml, '"attribute.mail"': MAIL}]},
+        more={"saml": [{**saml, "attribute.mail": MAIL}]},
     ) as running:
         yield running
 

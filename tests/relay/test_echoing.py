@@ -90,6 +90,7 @@ def test_the_upstream_gets_it_and_the_caller_does_not(world: World, caller: Call
     assert (record["upstream"], record["what"], record["where"]) == ("server", "masked", "a message")
     (close,) = world.records("close")
     assert close["masked"] == {"credential": 1} and record["exchange"] == close["id"]
+    assert [upstream["echoed"] for upstream in world.status()["upstreams"]] == [1]
 
 
 def test_what_holds_none_passes_as_it_came(world: World, caller: Caller) -> None:

@@ -16,10 +16,10 @@ from mcpgate.config.tables.rule import WhoTable
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 
-def _bearer() -> Any:
+def _bearer(form: forms.Form, places: str) -> Any:
     return option(
-        "Reference to a bearer token: file:PATH, env:NAME or credential:NAME.",
-        forms.reference(),
+        f"Reference to a bearer token: {places}.",
+        form,
         default=None,
         example='"file:/etc/mcpgate/secrets/github"',
     )
@@ -34,19 +34,20 @@ def _header() -> Any:
     )
 
 
-def _value() -> Any:
-    return option(
-        "Reference to that header's value.", forms.reference(), default=None, example='"credential:github"'
-    )
+def _value(form: forms.Form) -> Any:
+    return option("Reference to that header's value.", form, default=None, example='"credential:github"')
+
+
+_PLACES = "file:PATH, env:NAME or credential:NAME"
 
 
 @frozen
 class FixedTable:
     """C{credential}: what the gate shows the upstream. The value is a reference, never the secret."""
 
-    bearer: str | None = _bearer()
+    bearer: str | None = _bearer(forms.reference(), _PLACES)
     header: str | None = _header()
-    value: str | None = _value()
+    value: str | None = _value(forms.reference())
 
 
 @frozen
@@ -63,9 +64,9 @@ class CredentialTable(PeerTable):
         default=None,
         example='{ issuer = "okta", group = "developers" }',
     )
-    bearer: str | None = _bearer()
+    bearer: str | None = _bearer(forms.secret(), f"{_PLACES}, or vault:NAME:MOUNT/PATH#FIELD (see vault)")
     header: str | None = _header()
-    value: str | None = _value()
+    value: str | None = _value(forms.secret())
     grant: str | None = option(
         "How a token is asked for: client_credentials (RFC 6749), the gate's own; or token_exchange "
         "(RFC 8693), for the one that the caller has shown.",
