@@ -173,7 +173,11 @@ class Issuers:
             return False
         if not any(terms.name == known.issuer and known.token.alg in terms.algorithms for terms in accepted):
             return False
-        return any(key is known.key or key == known.key for key in source.keys.keys)
+        keys = source.keys.keys
+        # Comparing two keys takes as long as a dozen look-ups: only where the set was read anew.
+        return any(key is known.key for key in keys) or any(
+            key.kid == known.key.kid and key == known.key for key in keys
+        )
 
     def _verify(
         self, bearer: bytes, digest: bytes, accepted: Sequence[IssuerTerms], now: float
