@@ -106,8 +106,8 @@ class Exchange:
     masked: dict[str, int] | None = None
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
     withheld: Refusal | None = None
-    #: By what a stream that goes on was judged again.
-    judged_by: tuple[Generation, Accepts] | None = None
+    #: By what a stream that goes on was judged again, and until when that holds.
+    judged_by: tuple[Generation, Accepts, float | None] | None = None
 
     def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
         """

@@ -259,17 +259,17 @@ class Inbound:
             return self._judge_caller(exchange, exchange.admission)
         admission, force, now = exchange.admission, self.force, self.force.wall()
         by = force.generation, force.accepts
-        known = exchange.judged_by or (admission.generation, admission.accepts)
-        if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
+        known = exchange.judged_by or (admission.generation, admission.accepts, admission.expires)
+        if known[0] is by[0] and known[1] is by[1] and (known[2] is None or now < known[2]):
             return
-        exchange.judged_by = by
         judged = self.admit_again(admission.head)
         if isinstance(judged, Pending):
-            exchange.judged_by = None
             judged.begin(self._told_again)
         elif isinstance(judged, Admission):
+            exchange.judged_by = (*by, judged.expires)
             exchange.judge_again(judged)
         else:
+            exchange.judged_by = (*by, known[2])
             exchange.end_stream(judged.refusal)
 
     def _told_again(self) -> None:
@@ -279,10 +279,10 @@ class Inbound:
     def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
         """End a call that was let in, if its caller is to have nothing more since."""
         generation, accepts = self.force.generation, self.force.accepts
-        known = exchange.judged_by or (admission.generation, admission.accepts)
+        known = exchange.judged_by or (admission.generation, admission.accepts, admission.expires)
         if known[0] is generation and known[1] is accepts:
             return
-        exchange.judged_by = generation, accepts
+        exchange.judged_by = generation, accepts, known[2]
         refusal = accepts.issued.revokes(admission.principal, self.force.wall())
         if refusal is None and known[0] is not generation:
             asked = generation.policy.regard

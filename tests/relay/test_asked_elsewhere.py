@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mcpgate.identity import introspection
+from mcpgate.identity.issuers import Issuers
 from mcpgate.tls.localca import write_pair
 from tests.identity.minting import base64url
 from tests.provider.issuing import Issuing, answer
@@ -317,6 +318,39 @@ def ask(opaque: World, token: str) -> int:
     with opaque.caller() as caller:
         caller.send(opaque.post(call("greet"), bearing(token), token=False))
         return caller.answer()[0]
+
+
+def test_a_stream_is_judged_again_when_that_is_due_and_no_sooner(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each answer: there may be thousands of streams, and they are looked at every few seconds."""
+    opaque.upstream.behave = streaming
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    knows(login, "known")
+    judged: list[float] = []
+    real = Issuers.judge
+
+    def judge(*arguments: Any, **named: Any) -> Any:
+        judged.append(time.time())
+        return real(*arguments, **named)
+
+    with opaque.caller() as caller:
+        caller.send(get("known")).read_head()
+        caller.read_chunk()
+        monkeypatch.setattr(introspection, "ACTIVE_GOOD", 60.0)
+        monkeypatch.setattr(Issuers, "judge", judge)
+        eventually(lambda: opaque.look() or login.provider.asked["/introspect"] == 2, "it is asked again")
+        eventually(lambda: opaque.look() or not asking(opaque), "it is told")
+        before = len(judged)
+        for _ in range(10):
+            opaque.look()
+        assert len(judged) <= before + 1
+        assert not opaque.records("close")
+
+
+def asking(world: World) -> bool:
+    """Whether the issuer is being asked about a token."""
+    return bool(world.status()["issuers"][0]["introspection"]["asking"])
 
 
 def test_who_does_not_wait_for_the_answer_has_failed(opaque: World, login: Login) -> None:
