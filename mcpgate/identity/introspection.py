@@ -69,8 +69,9 @@ def is_opaque(bearer: bytes) -> bool:
     """Whether it is a token that says nothing by itself, which its issuer may be asked about."""
     if len(bearer) > TOKEN_MOST or not _TOKEN.fullmatch(bearer) or bearer.startswith(b"mcpgate_"):
         return False
-    # A JSON object in base64url begins so; what is signed is verified and not asked about.
-    return not (bearer.startswith(b"ey") and bearer.count(b".") == 2)
+    # A JSON object in base64url begins so, also with a line of its own for each member; what is signed is
+    # verified and not asked about, as it may be another issuer's.
+    return not (bearer.startswith((b"ey", b"ew")) and bearer.count(b".") == 2)
 
 
 @frozen

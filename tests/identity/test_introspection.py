@@ -406,6 +406,8 @@ def test_no_secret_is_in_what_is_told(asking: Worker, provider: Issuing) -> None
         (b"a.b", True),
         (b"~+/-._==", True),
         (Minter().mint(), False),
+        (Minter().mint(raw_header=b'{\n  "alg": "RS256", "kid": "k1"\n}'), False),
+        (Minter().mint(raw_header=b'{\r\n  "alg": "RS256", "kid": "k1"\r\n}'), False),
         (b"mcpgate_0123456789ab_x", False),
         (b"mcpgate_s_x", False),
         (b"", False),
