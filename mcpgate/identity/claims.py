@@ -248,8 +248,11 @@ def _scopes(claims: Mapping[str, object], terms: IssuerTerms) -> frozenset[str]:
         value = claims.get(name)
         if value is None:
             continue
-        listed: Sequence[object] = value.split() if isinstance(value, str) else _list(value, name)
+        # Apart by spaces and nothing else, of which Python knows some thirty.
+        listed: Sequence[object] = value.split(" ") if isinstance(value, str) else _list(value, name)
         for scope in listed:
+            if scope == "" and isinstance(value, str):
+                continue
             if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
                 raise _Refused(Reason.AUTH_CLAIM, f"its {name} has something in it that is no scope")
             found.add(scope)

@@ -408,9 +408,10 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if admission.stranger and self.spent():
-                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
-                admission = too_often(Denial(strange), self.failing() or 1)
+            later = self._listening.asking(self.source) if admission.stranger else 0
+            if later:
+                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked yet about another unknown proof")
+                admission = too_often(Denial(strange), later)
             elif self._asked < ASKED_MOST:
                 return self._wait(admission)
             else:
