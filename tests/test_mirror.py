@@ -26,6 +26,8 @@ ELSEWHERE = {
     "identity/saml/signature.py": "identity/saml/test_assertion.py",
     "identity/saml/terms.py": "relay/test_granting.py",
     "identity/terms.py": "identity/test_claims.py",
+    "provider/exchange.py": "provider/test_client.py",
+    "provider/reply.py": "provider/test_client.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
