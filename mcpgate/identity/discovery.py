@@ -16,7 +16,7 @@ from mcpgate.config.url import read_url
 from mcpgate.identity.document import DocumentError, read_object
 from mcpgate.identity.jwks import SET_MOST, KeySet, read_keys
 from mcpgate.identity.terms import IssuerTerms
-from mcpgate.provider.client import Provider, ProviderError, Reply
+from mcpgate.provider.client import Provider, Reply
 
 #: Bytes. Keycloak's and Microsoft's have some 8 KiB.
 DOCUMENT_MOST = 256 * 1024
@@ -60,6 +60,17 @@ class Fetched:
     raw: bytes = field(repr=False)
     keys: KeySet
     fresh: float
+
+
+async def ask(provider: Provider, terms: IssuerTerms) -> Fetched:
+    """
+    Find an issuer's keys from nothing but its configuration.
+
+    @raise ProviderError: the issuer cannot be asked.
+    @raise Unfit: what it says leads to no keys.
+    """
+    url = terms.jwks if terms.jwks is not None else (await discover(provider, terms)).jwks
+    return await fetch(provider, url)
 
 
 async def discover(provider: Provider, terms: IssuerTerms) -> Places:
@@ -131,6 +142,3 @@ def _fresh(reply: Reply) -> float:
         age = reply.headers.get("age", "0")
         seconds = float(found[1]) - (float(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0)
     return min(max(seconds, FRESH_LEAST), FRESH_MOST)
-
-
-__all__ = ["Fetched", "Places", "ProviderError", "Unfit", "discover", "fetch"]

@@ -27,7 +27,7 @@ from mcpgate.identity.accepts import Pending
 from mcpgate.identity.discovery import Unfit, discover, fetch
 from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.jwks import KeySet
-from mcpgate.identity.kept import NOTHING, Kept, KeptFile
+from mcpgate.identity.kept import NOTHING, Kept, KeptFile, same_or_new
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
 
@@ -333,7 +333,7 @@ class KeySource:
         else:
             kept = evolve(
                 asking,
-                keys=before.keys if before.raw == fetched.raw else fetched.keys,
+                keys=same_or_new(before.keys, fetched.keys),
                 raw=fetched.raw,
                 sought=now if seek else before.sought,
                 fetched=self._wall(),

@@ -438,7 +438,8 @@ class Exchange:
                 and not notable(message)
                 and untouched(asking.method, message.result)
             ):
-                masks, secrets = asking.masks, self.secrets
+                masks = asking.masks
+                secrets = admission.shown if self._slot is None else self.secrets
                 if (secrets is None or secrets.clear(emitted + payload)) and (
                     masks is None
                     or (
@@ -461,8 +462,7 @@ class Exchange:
             return None
         if self._slot is not None:
             return self._slot.secrets(self.inbound.force.readiness.now)
-        choice = admission.choice
-        return admission.route.upstream.secrets if choice is None else choice.secrets
+        return admission.shown
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""

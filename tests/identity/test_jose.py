@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.identity import jose
@@ -150,6 +150,7 @@ CLAIMS = st.dictionaries(
 
 
 @given(HEADERS, CLAIMS)
+@settings(deadline=None)  # it signs, which takes long on a busy machine
 def test_whatever_a_signed_token_says_it_is_judged(header: dict[str, Any], claims: dict[str, Any]) -> None:
     """A principal or a refusal that can be shown, never an exception."""
     said = {**MINTER.said(), **claims}

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from mcpgate.identity.jwks import read_keys
-from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept
+from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept, same_or_new
 from tests.identity.minting import Minter, rsa_key
 
 RAW = Minter(keys={"k1": rsa_key()}).jwks()
@@ -131,6 +131,20 @@ def test_what_is_not_a_file_is_not_read(file: KeptFile, tmp_path: Path, kind: st
         file.path.symlink_to(tmp_path / "else")
     assert file.look(NOTHING) is None
     assert file.problem is not None
+
+
+def test_the_same_keys_in_another_order_are_the_same() -> None:
+    """So that nothing is judged anew because somebody writes them differently."""
+    keys = {"k1": rsa_key(), "k2": rsa_key(2)}
+    one = read_keys(Minter(keys=keys).jwks())
+    turned = read_keys(Minter(keys=dict(reversed(keys.items()))).jwks())
+    assert same_or_new(one, turned) is one
+    renamed = read_keys(Minter(keys={"k1": rsa_key(), "k3": rsa_key(2)}).jwks())
+    fewer = read_keys(Minter(keys={"k1": rsa_key()}).jwks())
+    exchanged = read_keys(Minter(keys={"k1": rsa_key(), "k2": rsa_key(3)}).jwks())
+    for other in (renamed, fewer, exchanged):
+        assert same_or_new(one, other) is other
+    assert same_or_new(None, one) is one
 
 
 def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
