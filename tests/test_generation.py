@@ -670,4 +670,5 @@ def test_what_is_wrong_with_a_vault_is_told_once(files: Files) -> None:
     more += '[[vault]]\nname = "main"\nurl = "https://vault.test"\ntrust = "gone"\ntoken = "file:gone"\n'
     with pytest.raises(ConfigError) as caught:
         files.build(files.text(more=more))
-    assert sorted(problem.path for problem in caught.value.problems) == ["vault.main.token", "vault.main.trust"]
+    paths = sorted(problem.path for problem in caught.value.problems)
+    assert paths == ["vault.main.token", "vault.main.trust"]
