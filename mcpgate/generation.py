@@ -200,12 +200,13 @@ class Generation:
     reading: Reading
 
     def strays(self, tokens: IssuedTokens, now: float) -> tuple[str, ...]:
-        """What good tokens are bound to and is not there."""
+        """What good tokens are bound to and is not there, and what is denied of nobody."""
         return tokens.strays(
             {route.name for route in self.config.routes},
             {rule.name for rule in self.policy.rules if rule.action is ALLOW},
             any(table.client_certificates != "off" for table in self.config.listeners),
             now,
+            {one.name for one in self.config.issuers} | {one.name for one in self.config.samls},
         )
 
     def route(self, host: str, path: bytes) -> RouteTerms | None:

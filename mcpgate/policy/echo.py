@@ -106,14 +106,14 @@ _PERCENT = Regex(r"%[2-7][0-9A-Fa-f]", captures=False)
 _ANY_HIDDEN = Regex(r"\\u00[2-7]|%[2-7][0-9A-Fa-f]|&#", captures=False)
 
 
-@frozen
+@frozen(repr=False)
 class _Form:
     """
-    One way to write a secret.
+    One way to write a secret, which it does not show of itself.
 
     @ivar piece: What must be there; C{before} and C{behind}: the few characters more that it has if whole.
     @ivar blurred: How many further characters on each side are made of the secret in part.
-    @ivar spaced: Whether white space may stand within it.
+    @ivar spaced: Whether white space may stand within it; C{folded}: whether capitals are as good.
     """
 
     piece: str
@@ -407,7 +407,7 @@ class Secrets:
     @cached_property
     def _reach(self) -> int:
         """In how many bytes one of them may be written, escaped as much as is looked through."""
-        return ESCAPED_MOST * max(len(whole) for whole in self._beginnings)
+        return ESCAPED_MOST * max((len(whole) for whole in self._beginnings), default=0)
 
     @cached_property
     def _any(self) -> Regex:
@@ -435,14 +435,15 @@ class Secrets:
 
     def begins(self, text: str) -> int | None:
         """Where at the end of a text the beginning of one stands, if it does."""
-        best: int | None = None
+        found = []
         for whole in self._beginnings:
-            for size in range(min(len(whole) - 1, len(text)), DOUBT_LEAST - 1, -1):
-                if text.endswith(whole[:size]):
-                    start = len(text) - size
-                    best = start if best is None else min(best, start)
-                    break
-        return best
+            first = whole[:DOUBT_LEAST]
+            start = text.find(first, max(0, len(text) - len(whole) + 1))
+            while start >= 0 and not whole.startswith(text[start:]):
+                start = text.find(first, start + 1)
+            if start >= 0:
+                found.append(start)
+        return min(found, default=None)
 
     def may_begin(self, raw: bytes) -> bool:
         """Whether the bytes of a message hold the beginning of one, which the next may go on with."""

@@ -41,6 +41,7 @@ AHEAD_MOST = 16 * 1024
 
 # Somebody has to be asked who calls (an issuer's keys, an opaque token), and then perhaps for keys once more.
 ASKED_MOST = 2
+NOT_TO_BE_HAD = Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had")
 
 # The body of a caller who did not say who it is, up to this size, is read and dropped, so that the
 # connection lives on (an OAuth client retries on it); a larger one ends the connection.
@@ -262,11 +263,15 @@ class Inbound:
         judged = self.admit_again(admission.head)
         if isinstance(judged, Pending):
             exchange.judged_by = None
-            judged.begin(self.judge_again)
+            judged.begin(self._told_again)
         elif isinstance(judged, Admission):
             exchange.judge_again(judged)
         else:
             exchange.end_stream(judged.refusal)
+
+    def _told_again(self) -> None:
+        # As in _told: others are told after us, and a bug here is not for them to bear.
+        self.force.readiness.soon(self.judge_again, self.stream)
 
     def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
         """End a call that was let in, if its caller is to have nothing more since."""
@@ -406,7 +411,7 @@ class Inbound:
             elif self._asked < ASKED_MOST:
                 return self._wait(admission)
             else:
-                admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
+                admission = Denial(NOT_TO_BE_HAD)
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
@@ -433,7 +438,7 @@ class Inbound:
         return self._expect(admission, head.length)
 
     def _wait(self, pending: Pending) -> bool:
-        """The head stays where it is, and is read again when somebody knows who calls."""
+        """The head stays where it is, or the body, and is read again when somebody knows who calls."""
         self._asked += 1
         self._asking = True
         self.stream.deadline = NEVER
@@ -450,7 +455,12 @@ class Inbound:
         if not self._asking and self._exchange is None and self.stream.state is OPEN:
             if not self.stream.congested:
                 self.stream.resume()
+                if self._awaiting is not None and not self._buffer and not self._asking:
+                    self._read_body(self._awaiting)
             self._advance()
+            if not self._asking:
+                # Also where the head was found to be judged meanwhile, for somebody else who sends it.
+                self._asked = 0
 
     def admit(self, head: RequestHead) -> Admission | Denial | Preflight | Own | Pending:
         """Judge a head, by what there is to know of this connection."""
@@ -569,10 +579,11 @@ class Inbound:
             # The body took its time, and who calls, or what the rules say, may be another matter by now.
             judged = self.admit(admission.head)
             if isinstance(judged, Pending):
-                # What is known of its proof is over by now; whoever tries again is told.
-                judged.begin(_nobody)
-                refusal = Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew")
-                judged = _denied(admission, refusal)
+                if self._asked < ASKED_MOST:
+                    # Nothing is missing of the body, which waits as heads do.
+                    self._awaiting, self._payload, self._size, self._chunks = admission, [body], 0, None
+                    return self._wait(judged)
+                judged = _denied(admission, NOT_TO_BE_HAD)
             elif not isinstance(judged, type(admission) | Denial):
                 judged = Denial(Refusal(Reason.ROUTE_UNKNOWN, "its path leads elsewhere since it was sent"))
             if isinstance(judged, Denial):
@@ -632,10 +643,6 @@ def _denied(admission: Admission | Own, refusal: Refusal) -> Denial:
     if isinstance(admission, Own):
         return Denial(refusal, admission.place.route, cors=admission.cors)
     return admission.denied(refusal)
-
-
-def _nobody() -> None:
-    """Nobody waits for it."""
 
 
 def _why(error: Exception | None) -> Refusal:

@@ -280,6 +280,11 @@ def test_signed_tokens_are_verified_and_not_asked_about(asking: Worker, provider
 
 def test_no_secret_is_in_what_is_told(asking: Worker, provider: Issuing) -> None:
     """Neither the token, nor what the gate proves itself by."""
+    assert asking.issuer is not None
+    pending = asking.issuers.judge(
+        b"opaque-9", (asking.issuer.terms,), resource=RESOURCE, certificate=None, now=asking.now()
+    )
+    assert isinstance(pending, Pending) and "opaque-9" not in repr(pending)
     provider.broken = answer(401, f"{SECRET} opaque-9".encode())
     refusal = refused(asking.judge("opaque-9"))
     told = f"{refusal} {asking.facts()} {asking.asker.records()!r} {CLIENT!r}"
