@@ -132,8 +132,8 @@ class Inbound:
         self._heads = listening.heads
         self._last: Known | None = None
         self._advancing = False
-        # Whether somebody is asked who calls, and how often that was for this head.
-        self._asking = False
+        # What is asked of who calls, if it is, and how often that was for this head.
+        self._asking: Pending | None = None
         self._asked = 0
 
     def begin(self, handshake: Handshake, record: str) -> None:
@@ -212,6 +212,9 @@ class Inbound:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon(_why(error))
+        if self._asking is not None and self._asking.stranger:
+            # It was asked for him all the same, and who does not wait for answers could ask for ever.
+            self.failing()
 
     def secured(self) -> None:
         """The handshake was over before this object was made."""
@@ -405,7 +408,7 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if admission.stranger and self._listening.spent(self.source):
+            if admission.stranger and self.spent():
                 strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
                 admission = too_often(Denial(strange), self.failing() or 1)
             elif self._asked < ASKED_MOST:
@@ -440,13 +443,13 @@ class Inbound:
     def _wait(self, pending: Pending) -> bool:
         """The head stays where it is, or the body, and is read again when somebody knows who calls."""
         self._asked += 1
-        self._asking = True
+        self._asking = pending
         self.stream.deadline = NEVER
         pending.begin(self._told)
         return False
 
     def _told(self) -> None:
-        self._asking = False
+        self._asking = None
         if self.stream.state is OPEN:
             # Not inside whatever was waited for: a bug in this exchange is not for that to bear.
             self.force.readiness.soon(self._take_up, self.stream)

@@ -79,7 +79,8 @@ def opaque(login: Login, tmp_path: Path) -> World:
     (tmp_path / "secret").chmod(0o600)
     return login.start(
         f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
-        f'client_secret = "file:{tmp_path / "secret"}"'
+        f'client_secret = "file:{tmp_path / "secret"}"',
+        limits='failures = 3\nfailures_period = "1h"\n',
     )
 
 
@@ -309,6 +310,27 @@ def test_a_body_that_comes_when_the_proof_has_to_be_asked_for_again_waits(
         caller.send(first[-5:])
         assert caller.answer()[0] == 401
     assert [line["reason"] for line in opaque.closes(3)] == [None, None, "auth.inactive"]
+
+
+def ask(opaque: World, token: str) -> int:
+    """The status of the answer to a call."""
+    with opaque.caller() as caller:
+        caller.send(opaque.post(call("greet"), bearing(token), token=False))
+        return caller.answer()[0]
+
+
+def test_who_does_not_wait_for_the_answer_has_failed(opaque: World, login: Login) -> None:
+    """Else somebody could have the issuer asked for ever, and nobody would count."""
+    login.provider.wait = 0.5
+    for number in range(3):
+        with opaque.caller() as caller:
+            caller.send(opaque.post(call("greet"), bearing(f"made-up-{number}"), token=False))
+            eventually(
+                lambda number=number: login.provider.asked.get("/introspect", 0) == number + 1, "it is asked"
+            )
+    opaque.wait_for(lambda: not opaque.listening.connections)
+    assert ask(opaque, "made-up-3") == 429
+    assert login.provider.asked["/introspect"] == 3
 
 
 def test_where_no_issuer_is_accepted_their_tokens_are_what_they_were(login: Login) -> None:
