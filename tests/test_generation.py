@@ -659,3 +659,16 @@ def test_what_is_wrong_with_a_credential_is_told_at_its_key(
     with pytest.raises(ConfigError) as caught:
         files.build(files.text(more=CREDENTIAL.replace(old, new)))
     assert [problem.path for problem in caught.value.problems] == [path]
+
+
+def test_what_is_wrong_with_a_vault_is_told_once(files: Files) -> None:
+    """However many credentials are in it."""
+    more = CREDENTIAL.replace('"file:secret"', '"vault:main:secret/a#b"')
+    more += '[[credential]]\nname = "all"\nupstream = "up"\nwho = { token = "ci" }\n'
+    more += 'bearer = "vault:main:secret/c#d"\n'
+    more = more.replace('name = "login"\n', 'name = "login"\nwho = { token = "login" }\n')
+    more += '[[vault]]\nname = "main"\nurl = "https://vault.test"\ntrust = "gone"\ntoken = "file:gone"\n'
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(more=more))
+    paths = sorted(problem.path for problem in caught.value.problems)
+    assert paths == ["vault.main.token", "vault.main.trust"]

@@ -38,6 +38,10 @@ class Unfit(Exception):
     """An answer that is no document of the issuer's. In words of ours; nothing of it is quoted."""
 
 
+class Silent(Unfit):
+    """There was no document at all: what an earlier one said may be as true as ever."""
+
+
 @frozen
 class Places:
     """
@@ -78,7 +82,7 @@ async def discover(provider: Provider, terms: IssuerTerms) -> Places:
     Read the discovery document, from the first place that has one.
 
     @raise ProviderError: the issuer cannot be asked.
-    @raise Unfit: it has none, or none of its own.
+    @raise Unfit: it has none (L{Silent}), or none of its own.
     """
     statuses = []
     for url in terms.discovery:
@@ -86,7 +90,7 @@ async def discover(provider: Provider, terms: IssuerTerms) -> Places:
         if reply.status == 200:
             return _places(reply.body, terms)
         statuses.append(str(reply.status))
-    raise Unfit(f"it answered {', then '.join(statuses)} for its discovery document")
+    raise Silent(f"it answered {', then '.join(statuses)} for its discovery document")
 
 
 async def fetch(provider: Provider, url: str) -> Fetched:

@@ -151,6 +151,11 @@ class KeptFile:
         except BlockingIOError:
             os.close(lock)
             return False
+        except OSError as error:
+            # Some file systems of networks have no locks.
+            os.close(lock)
+            self.problem = f"{self._lock_path}: {error.strerror}"
+            return True
         self._lock = lock
         return True
 
@@ -178,7 +183,9 @@ def same_or_new(known: KeySet | None, told: KeySet) -> KeySet:
     """What was told; but what is known already, if there is nothing else in it, in whatever order."""
     if known is None or known.left_out != told.left_out or len(known.keys) != len(told.keys):
         return told
-    return known if all(key in known.keys for key in told.keys) else told
+    # Both ways, as a set may have a key twice in the place of one that was taken back.
+    same = all(key in known.keys for key in told.keys) and all(key in told.keys for key in known.keys)
+    return known if same else told
 
 
 def read_kept(raw: bytes, fingerprint: str, known: Kept = NOTHING) -> Kept | None:

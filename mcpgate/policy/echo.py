@@ -106,14 +106,14 @@ _PERCENT = Regex(r"%[2-7][0-9A-Fa-f]", captures=False)
 _ANY_HIDDEN = Regex(r"\\u00[2-7]|%[2-7][0-9A-Fa-f]|&#", captures=False)
 
 
-@frozen
+@frozen(repr=False)
 class _Form:
     """
-    One way to write a secret.
+    One way to write a secret, which it does not show of itself.
 
     @ivar piece: What must be there; C{before} and C{behind}: the few characters more that it has if whole.
     @ivar blurred: How many further characters on each side are made of the secret in part.
-    @ivar spaced: Whether white space may stand within it.
+    @ivar spaced: Whether white space may stand within it; C{folded}: whether capitals are as good.
     """
 
     piece: str
@@ -407,7 +407,7 @@ class Secrets:
     @cached_property
     def _reach(self) -> int:
         """In how many bytes one of them may be written, escaped as much as is looked through."""
-        return ESCAPED_MOST * max(len(whole) for whole in self._beginnings)
+        return ESCAPED_MOST * max((len(whole) for whole in self._beginnings), default=0)
 
     @cached_property
     def _any(self) -> Regex:
@@ -435,22 +435,43 @@ class Secrets:
 
     def begins(self, text: str) -> int | None:
         """Where at the end of a text the beginning of one stands, if it does."""
-        best: int | None = None
-        for whole in self._beginnings:
-            for size in range(min(len(whole) - 1, len(text)), DOUBT_LEAST - 1, -1):
-                if text.endswith(whole[:size]):
-                    start = len(text) - size
-                    best = start if best is None else min(best, start)
-                    break
-        return best
+        if not self._doubtful.hits(text.encode("utf-8", "replace")):
+            return None
+        found = []
+        for whole, first in self._firsts:
+            start = text.find(first, max(0, len(text) - len(whole) + 1))
+            while start >= 0 and not whole.startswith(text[start:]):
+                start = text.find(first, start + 1)
+            if start >= 0:
+                found.append(start)
+        return min(found, default=None)
+
+    def has_in_it(self, text: str) -> bool:
+        """Whether a text is a part of one."""
+        return bool(text) and text in self._all
 
     def may_begin(self, raw: bytes) -> bool:
         """Whether the bytes of a message hold the beginning of one, which the next may go on with."""
-        return any(first in raw for first in self._firsts)
+        return self._doubtful.hits(raw)
 
     @cached_property
-    def _firsts(self) -> tuple[bytes, ...]:
-        return tuple({whole[:DOUBT_LEAST].encode("ascii", "replace") for whole in self._beginnings})
+    def _doubtful(self) -> Regex:
+        firsts = dict.fromkeys(first for _, first in self._firsts)
+        # Where nothing is looked for, what no text can hold.
+        return Regex("|".join(map(re.escape, firsts)) or r"[^\x00-\x{10FFFF}]", captures=False)
+
+    @cached_property
+    def _all(self) -> str:
+        return "\0".join(self._beginnings)
+
+    @cached_property
+    def _firsts(self) -> tuple[tuple[str, str], ...]:
+        """Each of what one may be, as a few of its first characters may lack; and what that begins with."""
+        return tuple(
+            (form.whole()[lack:], form.whole()[lack : lack + DOUBT_LEAST])
+            for form in self._forms
+            for lack in range(len(form.before) + 1)
+        )
 
     # As masks.
 

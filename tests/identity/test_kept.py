@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -147,6 +149,15 @@ def test_the_same_keys_in_another_order_are_the_same() -> None:
     assert same_or_new(None, one) is one
 
 
+def test_a_key_that_stands_there_twice_does_not_stand_for_another() -> None:
+    one, two = (Minter(keys={f"k{n}": rsa_key(n)}) for n in (1, 2))
+    both = Minter(keys={**one.keys, **two.keys})
+    (again,) = json.loads(one.jwks())["keys"]
+    known, told = read_keys(both.jwks()), read_keys(one.jwks(again))
+    assert same_or_new(known, told) is told
+    assert same_or_new(told, known) is known
+
+
 def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
     other = KeptFile(tmp_path / "issuers", "login", b"one")
     assert file.lock()
@@ -155,6 +166,20 @@ def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
     assert other.lock()
     other.unlock()
     other.unlock()
+
+
+def test_where_there_are_no_locks_everybody_asks_for_himself(
+    file: KeptFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems of networks have none."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert file.lock()
+    assert file.problem is not None and "No locks available" in file.problem
+    file.unlock()
 
 
 def test_a_disk_that_refuses_a_lock_stops_nobody(tmp_path: Path) -> None:

@@ -146,7 +146,8 @@ def test_what_is_secret_of_a_line(name: bytes, value: bytes, parts: tuple[bytes,
 
 
 def test_it_shows_nothing_of_itself() -> None:
-    for shown in (repr(SECRETS), str(SECRETS), repr(SECRETS.detectors), repr(SECRETS.masks)):
+    parts = (SECRETS, SECRETS.detectors, SECRETS.masks, vars(SECRETS).get("_forms", SECRETS._forms))
+    for shown in (*map(repr, parts), str(SECRETS)):
         assert TEXT[4:12] not in shown
 
 
@@ -242,6 +243,23 @@ def test_more_of_them_than_can_be_masked_do_not_pass() -> None:
     message, raw = answer({"content": [{"type": "text", "text": f"{TEXT} " * (MASKED_MOST + 1)}]})
     found = SECRETS.without(message, raw, asked="tools/call")
     assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+@pytest.mark.parametrize("secret", [b"c0rrect horse (battery) st[ap]le", b'a"b\\c/d+e=f.g*h?i{j}k|l^m$'])
+def test_any_character_may_be_in_it_also_in_what_is_large(secret: bytes) -> None:
+    secrets = Secrets([secret])
+    words = "The quick brown fox. " * (LARGE // 10)
+    for said in (secret.decode(), base64.b64encode(b"xy" + secret).decode(), secret.hex().upper()):
+        assert not secrets.clear(json.dumps(words + said).encode())
+        assert len(secrets.find(words + said)) == 1
+    assert secrets.clear(json.dumps(words).encode())
+
+
+def test_nothing_is_found_where_nothing_is_looked_for() -> None:
+    """A token that is too short, say."""
+    nothing = Secrets([b"T1"])
+    assert not nothing and nothing.clear(b"%41" * LARGE) and nothing.find("T1 %41") == []
+    assert nothing.begins("T1") is None
 
 
 def test_what_repeats_itself_is_masked_whole() -> None:
