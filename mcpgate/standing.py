@@ -205,7 +205,11 @@ class Standing:
 
     def of_tokens(self) -> dict[str, Any]:
         """What C{status} shows of tokens: when they were used, and which are bound to what is not there."""
-        uses = last_uses(self.config.gate.state)
+        try:
+            uses = last_uses(self.config.gate.state)
+        except OSError:
+            # No descriptors, say: what there is to tell beside it is needed the more.
+            uses = {}
         used = sorted(
             ((uses[token.id], token) for token in self.tokens.all() if token.id in uses),
             key=lambda each: each[0],

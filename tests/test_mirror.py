@@ -28,6 +28,10 @@ ELSEWHERE = {
     "identity/terms.py": "identity/test_claims.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
+    # What every exchange goes through that has to be given something to show.
+    "credentials/showing.py": "credentials/test_over_the_wire.py",
+    # What is loaded with a generation.
+    "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",

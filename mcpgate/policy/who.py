@@ -8,6 +8,7 @@ path goes on into it (C{claim.realm.roles}).
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from attrs import evolve, field, frozen
@@ -180,9 +181,12 @@ def _leg(handshake: Handshake) -> Hashable:
 
 
 def _facts(principal: Principal) -> Hashable:
-    # Claims cannot be hashed. A proof's id stands for them: what it proves never changes. Over which
-    # connection it comes does, and so what certificate is shown beside it.
+    # Claims cannot be hashed. A proof's id stands for them: what it proves never changes, but for a token
+    # that says nothing itself, of which its issuer says something else each minute. Over which connection
+    # a proof comes changes, too, and so what certificate is shown beside it.
+    said = sha256(repr(principal.claims).encode()).digest() if principal.how == "opaque" else b""
     return (
+        said,
         principal.how,
         principal.name,
         principal.id,

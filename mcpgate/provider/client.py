@@ -22,8 +22,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from mcpgate.config.url import read_url
-from mcpgate.evidence.witness import Witness
-from mcpgate.provider.endpoint import Endpoints, NotVerified
+from mcpgate.provider.endpoint import Endpoints, Notes, NotVerified
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.connect import late_refusal
@@ -67,11 +66,14 @@ class Reply:
 class Provider:
     """A party that is asked over https; C{terms} are replaced when a generation comes into force."""
 
-    def __init__(self, reactor: Any, readiness: Readiness, witness: Witness, terms: PeerTerms) -> None:
+    def __init__(self, reactor: Any, readiness: Readiness, notes: Notes, terms: PeerTerms) -> None:
+        """
+        @param notes: where its handshakes are noted.
+        """
         self.terms = terms
         self._reactor = reactor
         self._readiness = readiness
-        self._witness = witness
+        self._notes = notes
         self._flights: set[Callable[[str], None]] = set()
 
     async def get(
@@ -136,7 +138,7 @@ class Provider:
             raise ProviderError(name, "a URL that it names", str(error)) from None
         shown = f"https://{where.authority}{where.path}"
         endpoints = Endpoints(
-            self._reactor, self._readiness, self._witness, self.terms, 2 * most + OVERHEAD
+            self._reactor, self._readiness, self._notes, self.terms, 2 * most + OVERHEAD
         )
         flight = Deferred.fromCoroutine(
             _exchange(self._reactor, endpoints, method, str(where), lines, body, most)

@@ -311,19 +311,18 @@ def identify(
     principal = _proved(authorization, terms, accepts, shown, now, presented, route, host)
     if not isinstance(principal, Principal):
         return principal
-    if isinstance(shown, Principal) and principal is not shown:
-        # Rules may ask for both, so it holds for as long as both do.
-        expires = _sooner(principal.expires, shown.expires)
-        principal = evolve(principal, certificate=shown.name, expires=expires)
+    if peer is not None and principal is not shown:
+        # Rules may ask for both, and the token may be bound to it: so it holds for as long as both do.
+        expires = _sooner(principal.expires, peer.not_after.timestamp())
+        principal = evolve(principal, certificate=holder, expires=expires)
     return accepts.issued.denies(principal, now) or principal
 
 
 def _certified(terms: ListenerTerms, peer: Certificate, now: float) -> Principal | Refusal:
     """Who the client certificate names."""
-    shown = principal_of(peer, terms.client_names)
-    if isinstance(shown, Principal) and shown.expires is not None and now >= shown.expires:
+    if not now < peer.not_after.timestamp():
         return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
-    return shown
+    return principal_of(peer, terms.client_names)
 
 
 def _matters(refusal: Refusal, terms: ListenerTerms, authorization: bytes | None) -> bool:

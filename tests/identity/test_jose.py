@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpgate.identity import jose
@@ -153,6 +153,7 @@ CLAIMS = st.dictionaries(
 
 
 @given(HEADERS, CLAIMS)
+@settings(deadline=None)  # it signs, which takes long on a busy machine
 def test_whatever_a_signed_token_says_it_is_judged(header: dict[str, Any], claims: dict[str, Any]) -> None:
     """A principal or a refusal that can be shown, never an exception."""
     said = {**MINTER.said(), **claims}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from attrs import evolve
 
 from mcpgate.identity.jwks import read_keys
-from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept
+from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept, same_or_new
 from tests.identity.minting import Minter, rsa_key
 
 RAW = Minter(keys={"k1": rsa_key()}).jwks()
@@ -133,6 +135,29 @@ def test_what_is_not_a_file_is_not_read(file: KeptFile, tmp_path: Path, kind: st
     assert file.problem is not None
 
 
+def test_the_same_keys_in_another_order_are_the_same() -> None:
+    """So that nothing is judged anew because somebody writes them differently."""
+    keys = {"k1": rsa_key(), "k2": rsa_key(2)}
+    one = read_keys(Minter(keys=keys).jwks())
+    turned = read_keys(Minter(keys=dict(reversed(keys.items()))).jwks())
+    assert same_or_new(one, turned) is one
+    renamed = read_keys(Minter(keys={"k1": rsa_key(), "k3": rsa_key(2)}).jwks())
+    fewer = read_keys(Minter(keys={"k1": rsa_key()}).jwks())
+    exchanged = read_keys(Minter(keys={"k1": rsa_key(), "k2": rsa_key(3)}).jwks())
+    for other in (renamed, fewer, exchanged):
+        assert same_or_new(one, other) is other
+    assert same_or_new(None, one) is one
+
+
+def test_a_key_that_stands_there_twice_does_not_stand_for_another() -> None:
+    one, two = (Minter(keys={f"k{n}": rsa_key(n)}) for n in (1, 2))
+    both = Minter(keys={**one.keys, **two.keys})
+    (again,) = json.loads(one.jwks())["keys"]
+    known, told = read_keys(both.jwks()), read_keys(one.jwks(again))
+    assert same_or_new(known, told) is told
+    assert same_or_new(told, known) is known
+
+
 def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
     other = KeptFile(tmp_path / "issuers", "login", b"one")
     assert file.lock()
@@ -141,6 +166,20 @@ def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
     assert other.lock()
     other.unlock()
     other.unlock()
+
+
+def test_where_there_are_no_locks_everybody_asks_for_himself(
+    file: KeptFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems of networks have none."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert file.lock()
+    assert file.problem is not None and "No locks available" in file.problem
+    file.unlock()
 
 
 def test_a_disk_that_refuses_a_lock_stops_nobody(tmp_path: Path) -> None:

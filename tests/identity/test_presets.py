@@ -56,7 +56,7 @@ def test_what_the_table_says_is_meant() -> None:
             algorithms=("ES256",),
             max_lifetime=60.0,
             skew=5.0,
-            types=("AT+JWT",),
+            types=("application/AT+JWT",),
             id_tokens=True,
             parties=("cli",),
             groups="realm.roles",
@@ -204,6 +204,13 @@ def test_github_and_gitlab_are_whose_jobs_the_table_names() -> None:
         ({"preset": "github-actions", "issuer": GITHUB}, "preset", "anybody"),
         ({"preset": "github-actions", "claims": (("actor", ("ada",)),)}, "preset", "anybody"),
         ({"preset": "gitlab"}, "preset", "claim.namespace_id"),
+        ({"preset": "google", "issuer": "accounts.google.com"}, "preset", "by one of claim.hd, claim.sub"),
+        ({"issuer": "https://accounts.google.com"}, "issuer", "by one of claim.hd, claim.sub"),
+        ({"issuer": GITHUB}, "issuer", "anybody"),
+        ({"issuer": "https://gitlab.com", "claims": (("aud", ("x",)),)}, "issuer", "anybody"),
+        ({"preset": "entra", "issuer": V2.format("common")}, "issuer", "of no token"),
+        ({"preset": "entra", "issuer": V2.format("acme.onmicrosoft.com")}, "issuer", "of no token"),
+        ({"preset": "entra", "issuer": V2.format(A.upper())}, "issuer", "lower case"),
         (
             {
                 "preset": "github-actions",

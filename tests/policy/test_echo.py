@@ -14,7 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcpgate.policy.echo import DOUBT_LEAST, ESCAPES_MOST, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.echo import DOUBT_LEAST, ESCAPES_MOST, LARGE, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.finder import MASKED_MOST
 from mcpgate.policy.masks import Masked
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import Message, parse
@@ -145,7 +146,8 @@ def test_what_is_secret_of_a_line(name: bytes, value: bytes, parts: tuple[bytes,
 
 
 def test_it_shows_nothing_of_itself() -> None:
-    for shown in (repr(SECRETS), str(SECRETS), repr(SECRETS.detectors), repr(SECRETS.masks)):
+    parts = (SECRETS, SECRETS.detectors, SECRETS.masks, vars(SECRETS).get("_forms", SECRETS._forms))
+    for shown in (*map(repr, parts), str(SECRETS)):
         assert TEXT[4:12] not in shown
 
 
@@ -220,6 +222,49 @@ def test_too_many_escapes_to_look_behind_do_not_pass() -> None:
     assert isinstance(message, Message) and not SECRETS.clear(raw)
     found = SECRETS.without(message, raw, asked="tools/call")
     assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_it_is_found_in_what_is_large(form: str, place: int) -> None:
+    """At the beginning, in the middle, at the end; only what is near escapes is looked at closely there."""
+    words = ["The quick brown fox, \n %41 by %41. " * (LARGE // 40), "It jumps over the lazy dog. " * 9000]
+    said = FORMS[form](SECRET)
+    words.insert(place, said)
+    text = "".join(words)
+    raw = json.dumps(text).encode()
+    assert len(raw) > 2 * LARGE and not SECRETS.clear(raw)
+    assert SECRETS.clear(json.dumps(text.replace(said, "")).encode())
+    found = SECRETS.find(text)
+    assert found and len(found) <= 2 and text.index(said) - 1 <= found[0].start
+
+
+def test_more_of_them_than_can_be_masked_do_not_pass() -> None:
+    message, raw = answer({"content": [{"type": "text", "text": f"{TEXT} " * (MASKED_MOST + 1)}]})
+    found = SECRETS.without(message, raw, asked="tools/call")
+    assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+@pytest.mark.parametrize("secret", [b"c0rrect horse (battery) st[ap]le", b'a"b\\c/d+e=f.g*h?i{j}k|l^m$'])
+def test_any_character_may_be_in_it_also_in_what_is_large(secret: bytes) -> None:
+    secrets = Secrets([secret])
+    words = "The quick brown fox. " * (LARGE // 10)
+    for said in (secret.decode(), base64.b64encode(b"xy" + secret).decode(), secret.hex().upper()):
+        assert not secrets.clear(json.dumps(words + said).encode())
+        assert len(secrets.find(words + said)) == 1
+    assert secrets.clear(json.dumps(words).encode())
+
+
+def test_nothing_is_found_where_nothing_is_looked_for() -> None:
+    """A token that is too short, say."""
+    nothing = Secrets([b"T1"])
+    assert not nothing and nothing.clear(b"%41" * LARGE) and nothing.find("T1 %41") == []
+    assert nothing.begins("T1") is None
+
+
+def test_what_repeats_itself_is_masked_whole() -> None:
+    secrets = Secrets([b"0" * 20])
+    assert [(one.start, one.end) for one in secrets.find(f"x{'0' * 20}x{'0' * 17}x")] == [(1, 21), (22, 39)]
 
 
 def test_the_beginning_of_one_is_waited_for() -> None:

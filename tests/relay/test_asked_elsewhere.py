@@ -72,6 +72,25 @@ def login(world: World) -> Iterator[Login]:
     made.provider.close()
 
 
+@pytest.fixture
+def opaque(login: Login, tmp_path: Path) -> World:
+    """A gate that asks the issuer about opaque tokens."""
+    (tmp_path / "secret").write_text("kept-by-the-gate")
+    (tmp_path / "secret").chmod(0o600)
+    return login.start(
+        f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
+        f'client_secret = "file:{tmp_path / "secret"}"',
+        limits='failures = 3\nfailures_period = "1h"\n',
+    )
+
+
+def knows(login: Login, token: str, **said: Any) -> None:
+    """The issuer has given somebody an opaque token."""
+    now = int(time.time())
+    usual = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
+    login.provider.tokens[token] = usual | said
+
+
 def bearing(token: str) -> str:
     """The header line."""
     return f"Authorization: Bearer {token}"
@@ -204,16 +223,9 @@ def test_a_route_may_demand_tokens_that_are_bound_to_the_callers_certificate(
     assert [line["reason"] for line in world.closes(4)] == [None, *["auth.binding"] * 3]
 
 
-def test_an_opaque_token_is_asked_about_and_remembered(login: Login, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("kept-by-the-gate")
-    (tmp_path / "secret").chmod(0o600)
-    world = login.start(
-        f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
-        f'client_secret = "file:{tmp_path / "secret"}"'
-    )
-    now = int(time.time())
-    said = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
-    login.provider.tokens["opaque-token"] = said
+def test_an_opaque_token_is_asked_about_and_remembered(opaque: World, login: Login) -> None:
+    world = opaque
+    knows(login, "opaque-token")
     with world.caller() as caller:
         for _ in range(3):
             caller.send(world.post(call("greet"), bearing("opaque-token"), token=False))
@@ -255,6 +267,70 @@ client_secret = "file:{tmp_path / "secret"}"
         caller.send(world.post(call("greet", 2), bearing("good"), token=False))
         assert caller.json()[0] == 200
     assert login.provider.asked["/introspect"] == 5
+
+
+def test_callers_with_one_opaque_token_may_be_asked_about_for_ever(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds, when it has waited, that the same head was judged for another one, has waited once: it
+    does not add up until it is refused."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    login.provider.wait = 0.1
+    knows(login, "opaque-token")
+    with opaque.caller() as one, opaque.caller() as other:
+        for number in range(1, 6):
+            for caller in (one, other):
+                caller.send(opaque.post(call("greet", number), bearing("opaque-token"), token=False))
+            assert [caller.answer()[0] for caller in (one, other)] == [200, 200], number
+            judged = time.time()
+            eventually(lambda judged=judged: time.time() > judged + 0.2, "what was told is over")
+
+
+def test_a_body_that_comes_when_the_proof_has_to_be_asked_for_again_waits(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told of an opaque token holds for a minute, in which its body need not come."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    knows(login, "opaque-token")
+    first, second = (
+        opaque.post(call("greet", number), bearing("opaque-token"), token=False) for number in (1, 2)
+    )
+    with opaque.caller() as caller:
+        caller.send(first[:-5])
+        eventually(lambda: login.provider.asked.get("/introspect"), "it is asked about")
+        asked = time.time()
+        eventually(lambda: time.time() > asked + 0.4, "what was told is over")
+        login.provider.wait = 0.1
+        caller.send(first[-5:] + second)
+        assert [caller.json()[1]["id"] for _ in range(2)] == [1, 2]
+        caller.send(first[:-5])
+        asked = time.time()
+        eventually(lambda: time.time() > asked + 0.5, "what was told is over")
+        login.provider.tokens.clear()
+        caller.send(first[-5:])
+        assert caller.answer()[0] == 401
+    assert [line["reason"] for line in opaque.closes(3)] == [None, None, "auth.inactive"]
+
+
+def ask(opaque: World, token: str) -> int:
+    """The status of the answer to a call."""
+    with opaque.caller() as caller:
+        caller.send(opaque.post(call("greet"), bearing(token), token=False))
+        return caller.answer()[0]
+
+
+def test_who_does_not_wait_for_the_answer_has_failed(opaque: World, login: Login) -> None:
+    """Else somebody could have the issuer asked for ever, and nobody would count."""
+    login.provider.wait = 0.5
+    for number in range(3):
+        with opaque.caller() as caller:
+            caller.send(opaque.post(call("greet"), bearing(f"made-up-{number}"), token=False))
+            eventually(
+                lambda number=number: login.provider.asked.get("/introspect", 0) == number + 1, "it is asked"
+            )
+    opaque.wait_for(lambda: not opaque.listening.connections)
+    assert ask(opaque, "made-up-3") == 429
+    assert login.provider.asked["/introspect"] == 3
 
 
 def test_where_no_issuer_is_accepted_their_tokens_are_what_they_were(login: Login) -> None:
