@@ -435,9 +435,10 @@ class Secrets:
 
     def begins(self, text: str) -> int | None:
         """Where at the end of a text the beginning of one stands, if it does."""
+        if not self._doubtful.hits(text.encode("utf-8", "replace")):
+            return None
         found = []
-        for whole in self._beginnings:
-            first = whole[:DOUBT_LEAST]
+        for whole, first in self._firsts:
             start = text.find(first, max(0, len(text) - len(whole) + 1))
             while start >= 0 and not whole.startswith(text[start:]):
                 start = text.find(first, start + 1)
@@ -445,13 +446,32 @@ class Secrets:
                 found.append(start)
         return min(found, default=None)
 
+    def has_in_it(self, text: str) -> bool:
+        """Whether a text is a part of one."""
+        return bool(text) and text in self._all
+
     def may_begin(self, raw: bytes) -> bool:
         """Whether the bytes of a message hold the beginning of one, which the next may go on with."""
-        return any(first in raw for first in self._firsts)
+        return self._doubtful.hits(raw)
 
     @cached_property
-    def _firsts(self) -> tuple[bytes, ...]:
-        return tuple({whole[:DOUBT_LEAST].encode("ascii", "replace") for whole in self._beginnings})
+    def _doubtful(self) -> Regex:
+        firsts = dict.fromkeys(first for _, first in self._firsts)
+        # Where nothing is looked for, what no text can hold.
+        return Regex("|".join(map(re.escape, firsts)) or r"[^\x00-\x{10FFFF}]", captures=False)
+
+    @cached_property
+    def _all(self) -> str:
+        return "\0".join(self._beginnings)
+
+    @cached_property
+    def _firsts(self) -> tuple[tuple[str, str], ...]:
+        """Each of what one may be, as a few of its first characters may lack; and what that begins with."""
+        return tuple(
+            (form.whole()[lack:], form.whole()[lack : lack + DOUBT_LEAST])
+            for form in self._forms
+            for lack in range(len(form.before) + 1)
+        )
 
     # As masks.
 

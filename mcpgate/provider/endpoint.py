@@ -17,6 +17,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from mcpgate.evidence.record import Leg
+from mcpgate.provider.reply import NotVerified
 from mcpgate.provider.transport import Peer, ProviderTransport
 from mcpgate.reasons import Refusal
 from mcpgate.tls.handshake import Handshake
@@ -40,14 +41,6 @@ class Notes(Protocol):
         refusal: Refusal | None = None,
     ) -> object:
         """A leg was secured, or refused."""
-
-
-class NotVerified(Exception):
-    """There is no connection: the server cannot be reached, or is not what is demanded of it."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
 
 
 @implementer(IAgentEndpointFactory)

@@ -577,6 +577,7 @@ HOSTILE = (
     Hostile("sub that turns the line around", _CLAIM, "sub is too long, or", _claims(sub="ada\u202e")),
     Hostile("sub of a thousand characters", _CLAIM, "sub is too long", _claims(sub="a" * 1000)),
     Hostile("groups that are a number", _CLAIM, "groups is no list", _claims(groups=5)),
+    Hostile("groups with a number in them", _CLAIM, "groups is no list", _claims(groups=["dev", 5])),
     Hostile("groups elsewhere", _CLAIM, "more groups", _claims(_claim_names={"groups": "src1"})),
     Hostile("scope that is an object", _CLAIM, "scope is neither", _claims(scope={"admin": True})),
     Hostile("scope with a quote in it", _CLAIM, "no scope", _claims(scope='read", error="')),

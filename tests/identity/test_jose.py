@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,8 @@ def test_a_token_is_never_verified_without_a_key_that_is_for_it() -> None:
     assert isinstance(found, jose.Unverified)
     for keys in ((), read_keys(MINTER.jwks()).keys[1:]):
         assert str(jose.verify(found, keys)).startswith("auth.key")
+    for alg in ("none", "HS256", ""):
+        assert str(jose.verify(evolve(found, alg=alg), KEYS.keys)).startswith("auth.algorithm")
 
 
 @given(st.binary(max_size=200))

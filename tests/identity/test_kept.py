@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcpgate.identity.jwks import read_keys
 from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept, same_or_new
@@ -63,6 +66,14 @@ def test_what_was_found_otherwise_is_not_taken(file: KeptFile, tmp_path: Path) -
     assert file.look(GOOD) is None
 
 
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Values of JSON with others in them."""
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+
+
 def changed(**named: Any) -> bytes:
     """A good file with other members."""
     members = {
@@ -113,6 +124,24 @@ def test_what_is_no_such_file_is_told_and_not_taken(file: KeptFile, raw: bytes, 
 def test_the_control_for_all_of_them_is_good() -> None:
     kept = read_kept(changed(), b"one".hex())
     assert kept is not None and kept.keys == GOOD.keys
+
+
+@given(st.binary(max_size=300) | st.recursive(JSON, nested).map(lambda value: json.dumps(value).encode()))
+def test_whatever_stands_there_is_read_or_told(raw: bytes) -> None:
+    """Nothing but what is said in words comes out of a file that somebody has damaged."""
+    with pytest.raises(ValueError, match=r"\w"):
+        read_kept(raw, b"one".hex())
+
+
+@given(st.sampled_from(sorted(json.loads(changed()))), st.recursive(JSON, nested))
+def test_a_member_of_another_kind_is_no_file_of_keys(name: str, value: object) -> None:
+    """If it is read all the same, it is what it was before but for that."""
+    try:
+        kept = read_kept(changed(**{name: value}), b"one".hex())
+    except ValueError:
+        return
+    assert kept is None or isinstance(kept, Kept)
+    assert kept is None or all(math.isfinite(time) for time in (kept.fetched, kept.fresh, kept.asked))
 
 
 def test_a_file_that_others_may_write_is_not_believed(file: KeptFile) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from mcpgate.identity import introspection
 from mcpgate.identity.issuers import Issuers
+from mcpgate.identity.jose import TOKEN_MOST
 from mcpgate.tls.localca import write_pair
 from tests.identity.minting import base64url
 from tests.provider.issuing import Issuing, answer
@@ -129,6 +130,18 @@ def test_a_caller_waits_for_the_keys_and_its_requests_keep_their_order(login: Lo
     assert token not in journal and token.rpartition(".")[2] not in journal
     assert [line["what"] for line in world.records("issuer")] == ["keys"]
     assert {line["where"] for line in world.records("handshake") if line["leg"] == "provider"} == {"login"}
+
+
+def test_the_longest_token_is_not_judged_for_each_call(login: Login) -> None:
+    """Entra's grow with the groups of their subject, and a head that is remembered costs one look-up."""
+    world = login.start()
+    token = login.token(groups=[f"{number:036d}" for number in range(140)])
+    assert 7000 < len(token) < TOKEN_MOST
+    with world.caller() as caller:
+        for id in range(3):
+            caller.send(world.post(call("greet", id), bearing(token), token=False))
+            assert caller.json()[0] == 200
+    assert len(world.listening.heads) == 1
 
 
 def test_a_caller_that_leaves_while_it_waits_is_missed_by_nobody(login: Login) -> None:
