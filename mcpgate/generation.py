@@ -12,29 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from stat import S_IRWXO
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
-from mcpgate.config.forms import in_vault
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
-from mcpgate.config.secrets import SecretError, file_of, resolve
-from mcpgate.config.tables.credential import CredentialTable, FixedTable
+from mcpgate.config.secrets import SecretError
 from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.config.tables.peer import PeerTable
 from mcpgate.config.tables.route import RouteTable
-from mcpgate.config.tables.rule import WhoTable
 from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
-from mcpgate.credentials.assertion import Signer
-from mcpgate.credentials.form import Wish
-from mcpgate.credentials.terms import Client, CredentialTerms, GrantTerms
-from mcpgate.credentials.vault import VaultTerms
+from mcpgate.credentials.loading import fixed, mapped, signer_of, text_of
+from mcpgate.credentials.terms import Client
 from mcpgate.identity.granted import Granting, Grants
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuer import Issuer
@@ -46,7 +40,6 @@ from mcpgate.policy.budgets import compile_budgets
 from mcpgate.policy.lists import Pages
 from mcpgate.policy.patterns import Patterns
 from mcpgate.policy.rules import ALLOW, Callers, Policy, compile_rules
-from mcpgate.policy.who import Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.sessions.keyfile import NAME as KEY_FILE
 from mcpgate.sessions.keyfile import KeyFileError, judge_mode, read_keys
@@ -58,7 +51,7 @@ from mcpgate.tls.profile import PROFILES, Profile, with_pq
 from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.selftest import try_handshake
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
-from mcpgate.upstream.terms import PeerTerms, UpstreamTerms
+from mcpgate.upstream.terms import PeerTerms, UpstreamTerms, fingerprint_of
 from mcpgate.wire.http import Headers
 from mcpgate.wire.mirrored import Mirrors
 from mcpgate.wire.oauth import Guide, metadata_path
@@ -207,12 +200,13 @@ class Generation:
     reading: Reading
 
     def strays(self, tokens: IssuedTokens, now: float) -> tuple[str, ...]:
-        """What good tokens are bound to and is not there."""
+        """What good tokens are bound to and is not there, and what is denied of nobody."""
         return tokens.strays(
             {route.name for route in self.config.routes},
             {rule.name for rule in self.policy.rules if rule.action is ALLOW},
             any(table.client_certificates != "off" for table in self.config.listeners),
             now,
+            {one.name for one in self.config.issuers} | {one.name for one in self.config.samls},
         )
 
     def route(self, host: str, path: bytes) -> RouteTerms | None:
@@ -234,7 +228,7 @@ class Builder:
         self._claimed = claimed
         self._number = number
         self._now = now
-        self._reading = Reading()
+        self.reading = Reading()
         self._problems: list[Problem] = []
         self._grants: Grants | None = None
 
@@ -243,24 +237,26 @@ class Builder:
         @raise ConfigError: with every problem found.
         """
         config = self._config
-        session_keys = self._attempt("gate.state", self._session_keys)
+        session_keys = self.attempt("gate.state", self._session_keys)
         self._grants = self._granting(session_keys or SessionKeys())
         issuers = {table.name: self._issuer(table) for table in config.issuers}
         known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
         listeners = {table.name: self._listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
-        mapped = [
-            self._mapped(table, upstreams.get(table.upstream), known) for table in config.credentials
+        shown = [
+            mapped(self, table, upstreams.get(table.upstream), known, config.vaults)
+            for table in config.credentials
         ]
         budgets = compile_budgets(config.budgets)
-        whos = [each.who for each in mapped if each is not None]
-        policy = self._attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
-        self._attempt("gate", self._reading.confirm)
+        whos = [each.who for each in shown if each is not None]
+        policy = self.attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
+        self.attempt("gate", self.reading.confirm)
         if self._problems:
-            raise ConfigError(self._problems, config.source)
+            # What several tables name, such as a vault, is told once.
+            raise ConfigError(list(dict.fromkeys(self._problems)), config.source)
         assert session_keys is not None and policy is not None
         whole = {
-            name: evolve(terms, mapped=tuple(each for each in mapped if each and each.table.upstream == name))
+            name: evolve(terms, mapped=tuple(each for each in shown if each and each.table.upstream == name))
             for name, terms in upstreams.items()
             if terms is not None
         }
@@ -277,12 +273,12 @@ class Builder:
             policy=policy,
             session_keys=session_keys,
             grants=self._grants,
-            reading=self._reading,
+            reading=self.reading,
         )
 
     def _session_keys(self) -> SessionKeys:
         path = self._config.gate.state / KEY_FILE
-        raw = self._reading.read_if_there(path)
+        raw = self.reading.read_if_there(path)
         if raw is None:
             if self._claimed:
                 # Read as "no keys" it would end every session; a new one is for an operator to want.
@@ -291,7 +287,7 @@ class Builder:
                 )
             return SessionKeys()
         try:
-            judge_mode(self._reading.mode(path))
+            judge_mode(self.reading.mode(path))
             return SessionKeys(read_keys(raw), self._config.limits.session_lifetime)
         except KeyFileError as error:
             raise MaterialError(f"{path}: {error}") from None
@@ -309,7 +305,7 @@ class Builder:
         known: dict[str, SamlTerms] = {}
         for table in tables:
             at = f"saml.{table.name}.metadata"
-            terms = self._attempt(at, partial(load_saml, self._reading, table))
+            terms = self.attempt(at, partial(load_saml, self.reading, table))
             if terms is None:
                 continue
             other = known.setdefault(terms.provider.entity_id, terms)
@@ -322,7 +318,8 @@ class Builder:
         )
         return Grants(keys, {one.name: one for one in granting}, Assertions(tuple(known.values())))
 
-    def _attempt(self, path: str, step: Callable[[], T]) -> T | None:
+    def attempt(self, path: str, step: Callable[[], T]) -> T | None:
+        """What a step gives; what is wrong with it is noted at that key."""
         try:
             return step()
         except (MaterialError, SecretError, SSL.Error, ValueError) as error:
@@ -332,14 +329,14 @@ class Builder:
     def _listener(self, table: ListenerTable, issuers: Mapping[str, Issuer]) -> ListenerTerms | None:
         at = f"listener.{table.name}"
         profile = _profile(table.profile, table.require_pq)
-        pairs = self._attempt(
-            f"{at}.certificates", lambda: load_pairs(self._reading, table.certificates, profile, self._now)
+        pairs = self.attempt(
+            f"{at}.certificates", lambda: load_pairs(self.reading, table.certificates, profile, self._now)
         )
         clients: TrustStore | None = None
         if table.client_certificates != "off":
             ca = table.client_ca
-            clients = self._attempt(
-                f"{at}.client_ca", lambda: load_trust(self._reading, ca, table.client_crl, self._now)
+            clients = self.attempt(
+                f"{at}.client_ca", lambda: load_trust(self.reading, ca, table.client_crl, self._now)
             )
             if clients is None:
                 return None
@@ -347,7 +344,7 @@ class Builder:
             return None
         made: dict[Pair, SSL.Context] = {}
         for pair in pairs:
-            context = self._attempt(f"{at}.certificates", partial(_serving, table, profile, pair, clients))
+            context = self.attempt(f"{at}.certificates", partial(_serving, table, profile, pair, clients))
             if context is not None:
                 made[pair] = context
         hosts = {*table.hosts, *(name for pair in pairs for name in pair.names)}
@@ -381,7 +378,7 @@ class Builder:
     def _upstream(self, table: UpstreamTable) -> UpstreamTerms | None:
         url = read_url(table.url)
         credential = self._credential(table)
-        loaded = self._peer("upstream", table, url.host, url.port or HTTPS_PORT)
+        loaded = self.peer("upstream", table, url.host, url.port or HTTPS_PORT)
         if loaded is None or credential is None:
             return None
         peer, trust = loaded
@@ -398,26 +395,26 @@ class Builder:
             context=peer.context,
             own=peer.own,
             credential=credential,
-            fingerprint=_fingerprint(peer, trust),
+            fingerprint=fingerprint_of(peer, trust),
             generation=peer.generation,
             limits=peer.limits,
         )
 
     def _issuer(self, table: IssuerTable) -> Issuer | None:
         at = f"issuer.{table.name}"
-        terms = self._attempt(at, lambda: terms_of(table))
+        terms = self.attempt(at, lambda: terms_of(table))
         if terms is None:
             return None
         places = (terms.jwks,) if terms.jwks is not None else terms.discovery
         first = read_url(places[0], query=True)
-        loaded = self._peer("issuer", table, first.host, first.port)
-        secret = self._text(f"{at}.client_secret", table.client_secret)
-        signer = self._signer(f"{at}.assertion_key", table.assertion_key)
+        loaded = self.peer("issuer", table, first.host, first.port)
+        secret = text_of(self, f"{at}.client_secret", table.client_secret)
+        signer = signer_of(self, f"{at}.assertion_key", table.assertion_key)
         if loaded is None:
             return None
         client = Client(table.client_id, secret, signer=signer) if table.client_id is not None else None
         # Whatever else is demanded of its tokens, its keys are the same.
-        found_by = repr((table.name, terms.issuers, places, _fingerprint(*loaded)))
+        found_by = repr((table.name, terms.issuers, places, fingerprint_of(*loaded)))
         return Issuer(
             table=table,
             terms=terms,
@@ -426,26 +423,26 @@ class Builder:
             fingerprint=hashlib.sha256(found_by.encode()).digest(),
         )
 
-    def _peer(self, kind: str, table: PeerTable, host: str, port: int) -> tuple[PeerTerms, TrustStore] | None:
+    def peer(self, kind: str, table: PeerTable, host: str, port: int) -> tuple[PeerTerms, TrustStore] | None:
         """A server's terms, and what its chain must lead to. C{kind}: the tables that it stands among."""
         at = f"{kind}.{table.name}"
         profile = _profile(table.profile, table.require_pq)
         authorities = None if table.trust == "system" else Path(table.trust)
-        trust = self._attempt(
-            f"{at}.trust", lambda: load_trust(self._reading, authorities, table.crl, self._now)
+        trust = self.attempt(
+            f"{at}.trust", lambda: load_trust(self.reading, authorities, table.crl, self._now)
         )
         own: Pair | None = None
         if table.client_certificate is not None:
             certificate = table.client_certificate
-            own = self._attempt(
+            own = self.attempt(
                 f"{at}.client_certificate",
-                lambda: load_pair(self._reading, certificate, table.client_key, self._now),
+                lambda: load_pair(self.reading, certificate, table.client_key, self._now),
             )
             if own is None:
                 return None
         if trust is None:
             return None
-        context = self._attempt(f"{at}.trust", lambda: contexts.client_context(profile, trust, pair=own))
+        context = self.attempt(f"{at}.trust", lambda: contexts.client_context(profile, trust, pair=own))
         if context is None:
             return None
         dial = (host, port) if table.address is None else read_authority(table.address, HTTPS_PORT)
@@ -471,153 +468,7 @@ class Builder:
     def _credential(self, table: UpstreamTable) -> Headers | None:
         if table.credential is None:
             return ()
-        return self._fixed(f"upstream.{table.name}.credential", table.credential)
-
-    def _fixed(self, at: str, asked: FixedTable | CredentialTable) -> Headers | None:
-        """A secret as it is, as header lines."""
-        if asked.bearer is not None:
-            token = self._attempt(f"{at}.bearer", partial(self._secret, asked.bearer))
-            return None if token is None else ((b"authorization", b"Bearer " + token),)
-        assert asked.header is not None and asked.value is not None
-        value = self._attempt(f"{at}.value", partial(self._secret, asked.value))
-        return None if value is None else ((asked.header.lower().encode(), value),)
-
-    def _mapped(
-        self, table: CredentialTable, upstream: UpstreamTerms | None, issuers: Mapping[str, Issuer]
-    ) -> CredentialTerms | None:
-        at = f"credential.{table.name}"
-        who = self._attempt(f"{at}.who", lambda: Who.compile(table.who or WhoTable()))
-        if who is None:
-            return None
-        reference = table.bearer or table.value or ""
-        if table.grant is None and in_vault(reference) is not None:
-            kept = self._kept_in_vault(at, table, reference, upstream)
-            return None if kept is None else CredentialTerms(table, who, grant=kept)
-        if table.grant is None:
-            lines = self._fixed(at, table)
-            return None if lines is None else CredentialTerms(table, who, lines)
-        grant = self._grant(at, table, upstream, issuers)
-        return None if grant is None else CredentialTerms(table, who, grant=grant)
-
-    def _grant(
-        self,
-        at: str,
-        table: CredentialTable,
-        upstream: UpstreamTerms | None,
-        issuers: Mapping[str, Issuer],
-    ) -> GrantTerms | None:
-        assert table.client_id is not None
-        peer, demanded = self._token_endpoint(table, issuers)
-        secret, actor, signer = (
-            self._text(f"{at}.client_secret", table.client_secret),
-            self._text(f"{at}.actor", table.actor),
-            self._signer(f"{at}.assertion_key", table.assertion_key, table.assertion_key_id),
-        )
-        proofs = (table.client_secret, table.actor, table.assertion_key)
-        whole = all(
-            one is not None or asked is None
-            for one, asked in zip((secret, actor, signer), proofs, strict=True)
-        )
-        if peer is None or not whole:
-            return None
-        form = evolve(table, name="", upstream="", who=None)
-        key = self._reading.read(table.assertion_key) if table.assertion_key is not None else b""
-        parts = (repr(form), secret, actor, hashlib.sha256(key).hexdigest())
-        return GrantTerms(
-            name=table.name,
-            upstream=table.upstream,
-            peer=peer,
-            url=table.token_url,
-            issuer=table.issuer,
-            client=Client(
-                table.client_id,
-                secret,
-                table.client_secret_in == "form",
-                signer,
-                table.assertion_audience,
-            ),
-            wish=Wish(
-                table.scope,
-                table.audience,
-                table.resource,
-                table.subject_token_type,
-                table.requested_token_type,
-                table.actor_token_type,
-            ),
-            exchange=table.grant == "token_exchange",
-            actor=actor,
-            fingerprint=hashlib.sha256(repr((table.name, table.upstream, parts, demanded)).encode()).digest(),
-            timeout=table.answer_timeout,
-            queue=upstream.table.queue if upstream is not None else 1,
-        )
-
-    def _kept_in_vault(
-        self, at: str, table: CredentialTable, reference: str, upstream: UpstreamTerms | None
-    ) -> VaultTerms | None:
-        place = in_vault(reference)
-        assert place is not None
-        vault = next(vault for vault in self._config.vaults if vault.name == place.name)
-        url = read_url(vault.url)
-        loaded = self._peer("vault", vault, url.host, url.port)
-        token = self._text(f"vault.{vault.name}.token", vault.token)
-        if loaded is None or token is None:
-            return None
-        parts = repr((table.name, table.upstream, table.header, reference, evolve(vault, name=""), token))
-        return VaultTerms(
-            name=table.name,
-            upstream=table.upstream,
-            header=(table.header or "authorization").lower().encode(),
-            scheme=b"" if table.header else b"Bearer ",
-            peer=loaded[0],
-            fingerprint=hashlib.sha256(parts.encode() + _fingerprint(*loaded)).digest(),
-            timeout=vault.answer_timeout,
-            queue=upstream.table.queue if upstream is not None else 1,
-            url=f"{vault.url.rstrip('/')}/v1/{place.mount}/data/{place.path}",
-            place=reference,
-            member=place.member,
-            token=token,
-            namespace=vault.namespace,
-            refresh=vault.refresh,
-            stale=vault.stale,
-        )
-
-    def _token_endpoint(
-        self, table: CredentialTable, issuers: Mapping[str, Issuer]
-    ) -> tuple[PeerTerms | None, bytes]:
-        """What the server that is asked for tokens is verified by, and a digest of that."""
-        if table.token_url is None:
-            issuer = issuers.get(table.issuer or "")
-            return (None, b"") if issuer is None else (issuer.peer, issuer.fingerprint)
-        url = read_url(table.token_url)
-        loaded = self._peer("credential", table, url.host, url.port)
-        return (None, b"") if loaded is None else (loaded[0], _fingerprint(*loaded))
-
-    def _text(self, at: str, reference: str | None) -> str | None:
-        if reference is None:
-            return None
-        secret = self._attempt(at, partial(self._secret, reference))
-        return None if secret is None else secret.decode("ascii")
-
-    def _signer(self, at: str, path: Path | None, kid: str | None = None) -> Signer | None:
-        if path is None:
-            return None
-
-        def read() -> Signer:
-            if self._reading.mode(path) & S_IRWXO:
-                raise MaterialError(f"{path}: everybody on this machine may use it; chmod o= it")
-            try:
-                return Signer.read(self._reading.read(path), kid)
-            except ValueError as error:
-                raise MaterialError(f"{path}: {error}") from None
-
-        return self._attempt(at, read)
-
-    def _secret(self, reference: str) -> bytes:
-        # Read here first, so that a change between the two readings is noticed by confirm.
-        file = file_of(reference)
-        if file is not None:
-            self._reading.read(file)
-        return resolve(reference)
+        return fixed(self, f"upstream.{table.name}.credential", table.credential)
 
 
 def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustStore | None) -> SSL.Context:
@@ -628,20 +479,6 @@ def _serving(table: ListenerTable, profile: Profile, pair: Pair, clients: TrustS
     if refusal is not None:
         raise MaterialError(f"{pair.label}: a handshake with it fails: {refusal}")
     return context
-
-
-def _fingerprint(peer: PeerTerms, trust: TrustStore) -> bytes:
-    """Covers all that is verified when a connection is made."""
-    demanded = repr(
-        (
-            (peer.dial_host, peer.dial_port),
-            peer.host,
-            peer.pins,
-            peer.profile,
-            peer.own.sha256 if peer.own else None,
-        )
-    )
-    return hashlib.sha256(demanded.encode() + trust.digest).digest()
 
 
 def _origins(table: ListenerTable) -> Origins:

@@ -208,7 +208,7 @@ class Standing:
         try:
             uses = last_uses(self.config.gate.state)
         except OSError:
-            # Out of descriptors, perhaps: then all else that status says is wanted most.
+            # No descriptors, say: what there is to tell beside it is needed the more.
             uses = {}
         used = sorted(
             ((uses[token.id], token) for token in self.tokens.all() if token.id in uses),

@@ -618,6 +618,31 @@ def test_tokens_that_were_got_otherwise_are_others(files: Files, old: str, new: 
 
 
 @pytest.mark.parametrize(
+    ("more", "file"),
+    [
+        (CREDENTIAL.replace("client_credentials", "token_exchange") + 'actor = "file:renewed"\n', "actor"),
+        (
+            CREDENTIAL.replace('"file:secret"', '"vault:main:secret/mcp#token"')
+            + '[[vault]]\nname = "main"\nurl = "https://vault.test"\ntrust = "ca.pem"\n'
+            + 'token = "file:renewed"\n',
+            "token",
+        ),
+    ],
+    ids=["actor", "vault"],
+)
+def test_a_token_of_the_gates_own_that_is_renewed_changes_nothing(files: Files, more: str, file: str) -> None:
+    """Agents renew them every few minutes; what was got by the one before is still good."""
+    found = []
+    for text in ("first", "second"):
+        (files.directory / "renewed").write_text(text)
+        (files.directory / "renewed").chmod(0o600)
+        grants = [each.grant for each in files.build(files.text(more=more)).upstreams["up"].mapped]
+        found.append(next(grant for grant in grants if getattr(grant, file, None) is not None))
+    assert found[0].fingerprint == found[1].fingerprint
+    assert [getattr(grant, file) for grant in found] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "path"),
     [
         ('bearer = "file:secret"', 'bearer = "file:gone"', "credential.ops.bearer"),
@@ -634,3 +659,16 @@ def test_what_is_wrong_with_a_credential_is_told_at_its_key(
     with pytest.raises(ConfigError) as caught:
         files.build(files.text(more=CREDENTIAL.replace(old, new)))
     assert [problem.path for problem in caught.value.problems] == [path]
+
+
+def test_what_is_wrong_with_a_vault_is_told_once(files: Files) -> None:
+    """However many credentials are in it."""
+    more = CREDENTIAL.replace('"file:secret"', '"vault:main:secret/a#b"')
+    more += '[[credential]]\nname = "all"\nupstream = "up"\nwho = { token = "ci" }\n'
+    more += 'bearer = "vault:main:secret/c#d"\n'
+    more = more.replace('name = "login"\n', 'name = "login"\nwho = { token = "login" }\n')
+    more += '[[vault]]\nname = "main"\nurl = "https://vault.test"\ntrust = "gone"\ntoken = "file:gone"\n'
+    with pytest.raises(ConfigError) as caught:
+        files.build(files.text(more=more))
+    paths = sorted(problem.path for problem in caught.value.problems)
+    assert paths == ["vault.main.token", "vault.main.trust"]

@@ -26,8 +26,14 @@ ELSEWHERE = {
     "identity/saml/signature.py": "identity/saml/test_assertion.py",
     "identity/saml/terms.py": "relay/test_granting.py",
     "identity/terms.py": "identity/test_claims.py",
+    "provider/exchange.py": "provider/test_client.py",
+    "provider/reply.py": "provider/test_client.py",
     "tls/handshake.py": "tls/test_observe.py",
     "upstream/terms.py": "test_generation.py",
+    # What every exchange goes through that has to be given something to show.
+    "credentials/showing.py": "credentials/test_over_the_wire.py",
+    # What is loaded with a generation.
+    "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",

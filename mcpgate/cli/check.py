@@ -12,7 +12,7 @@ import click
 
 from mcpgate.cli.exits import complain
 from mcpgate.cli.judged import judged
-from mcpgate.cli.online import visit
+from mcpgate.cli.online import inquire, visit
 from mcpgate.cli.text import cell, config_option, format_option, outline, show
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import TokenFile, TokenFileError
@@ -22,7 +22,11 @@ from mcpgate.policy.doubts import doubts
 @click.command(short_help="Judge the configuration and all files that it names.")
 @config_option
 @format_option
-@click.option("--online", is_flag=True, help="Also shake hands with every upstream, as the gate would.")
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Also shake hands with every upstream, and ask every issuer for its keys, as the gate would.",
+)
 def command(config: Path, form: str, online: bool) -> None:
     """Judge the configuration and every file that it names."""
     from twisted.internet import reactor
@@ -30,10 +34,15 @@ def command(config: Path, form: str, online: bool) -> None:
     generation = judged(reactor, config).prepare()
     facts = facts_of(generation, datetime.now(UTC))
     visits = visit(generation.upstreams.values()) if online else []
+    inquiries = inquire(generation.issuers.values()) if online and generation.issuers else []
     whole = {**facts, "online": [one.facts() for one in visits]} if online else facts
     brief = {**facts, "online": [one.row() for one in visits]} if online else dict(facts)
+    if inquiries:
+        keys = {"keys": [one.facts() for one in inquiries]}
+        whole, brief = {**whole, **keys}, {**brief, **keys}
     show(whole, form, lambda: f"{cell(brief.pop('configuration'))} is good\n{outline(brief)}")
-    for sentence in (told for one in visits for told in one.complaints()):
+    told = [sentence for one in visits for sentence in one.complaints()]
+    for sentence in (*told, *(sentence for one in inquiries for sentence in one.complaints())):
         complain(sentence)
     for doubt in doubts(generation.config, generation.policy):
         complain(f"warning: {doubt}")
@@ -42,7 +51,7 @@ def command(config: Path, form: str, online: bool) -> None:
             complain(f"warning: {warning}")
     for sentence in _of_tokens(generation):
         complain(f"warning: {sentence}")
-    if any(one.tried.refusal for one in visits):
+    if any(one.tried.refusal for one in visits) or any(one.problem for one in inquiries):
         raise SystemExit(os.EX_UNAVAILABLE)
 
 
@@ -82,6 +91,16 @@ def facts_of(generation: Generation, now: datetime) -> dict[str, object]:
             }
             for terms in generation.listeners.values()
             for pair in terms.pairs
+        ],
+        "issuers": [
+            {
+                "name": table.name,
+                "issuer": generation.issuers[table.name].terms.issuers[0],
+                "audience": list(table.audience),
+                "trust": table.trust,
+                "opaque_tokens": table.introspection is not None,
+            }
+            for table in config.issuers
         ],
         "upstreams": [
             {

@@ -1,4 +1,5 @@
-"""What C{check --online} does: the gate's own connect to every upstream, and a question in clear text.
+"""What C{check --online} does: the gate's own connect to every upstream, and a question in clear text; and
+the gate's own question to every issuer for its keys.
 
 Nothing of it is journalled: the journal is about what callers did.
 """
@@ -15,6 +16,9 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.epollreactor import EPollReactor
 
 from mcpgate.cli.probe import negotiated, verdict
+from mcpgate.identity.discovery import Unfit, ask
+from mcpgate.identity.issuer import Issuer
+from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.clear import HTTP_PORT, InClear, ask_in_clear
@@ -59,6 +63,58 @@ class Visit:
         name = self.tried.terms.name
         refused = [] if self.tried.refusal is None else [f"upstream {name} is refused: {self.tried.refusal}"]
         return refused + [f"warning: upstream {name} {one.told}" for one in self.in_clear if one.exposed]
+
+
+@frozen
+class Inquiry:
+    """What an issuer answered when it was asked for its keys: their ids, or what is wrong."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    problem: str | None = None
+
+    def facts(self) -> dict[str, object]:
+        """All of it, as values that JSON can say."""
+        keys = {"keys": list(self.keys), "left_out": list(self.left_out)}
+        return {"issuer": self.name, **keys, "problem": self.problem}
+
+    def complaints(self) -> list[str]:
+        """Why no token of its can be verified; and what would not stop it, but should be known."""
+        if self.problem is not None:
+            return [f"issuer {self.name} tells no keys: {self.problem}"]
+        return [f"warning: issuer {self.name}: {why}" for why in self.left_out]
+
+
+def inquire(issuers: Iterable[Issuer]) -> list[Inquiry]:
+    """Ask all of them for their keys, side by side."""
+    return _on_a_reactor(lambda reactor: _ask_for_keys(reactor, issuers))
+
+
+class _Nobody:
+    """Notes nothing."""
+
+    def handshake(self, **_: Any) -> None: ...
+
+
+def _ask_for_keys(reactor: Any, issuers: Iterable[Issuer]) -> Deferred[list[Inquiry]]:
+    readiness = Readiness(reactor)
+    readiness.start()
+
+    async def one(issuer: Issuer) -> Inquiry:
+        try:
+            found = await ask(Provider(reactor, readiness, _Nobody(), issuer.peer), issuer.terms)
+        except ProviderError as error:
+            return Inquiry(issuer.name, problem=f"{error.url}: {error.why}")
+        except Unfit as error:
+            return Inquiry(issuer.name, problem=str(error))
+        return Inquiry(issuer.name, tuple(key.kid or "-" for key in found.keys.keys), found.keys.left_out)
+
+    def stop(result: Any) -> Any:
+        readiness.stop()
+        return result
+
+    return gatherResults([Deferred.fromCoroutine(one(issuer)) for issuer in issuers]).addBoth(stop)
 
 
 def visit(upstreams: Iterable[UpstreamTerms]) -> list[Visit]:

@@ -123,7 +123,7 @@ def issue(
 @state_options
 @format_option
 def list_tokens(state: Path, form: str) -> None:
-    """List what was issued, and what is denied of other issuers; the tokens themselves are not kept.
+    """List what was issued or denied; the tokens are not kept.
 
     When a token was last used is up to a minute old.
     """

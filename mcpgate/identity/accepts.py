@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from mcpgate.identity.issued import IssuedTokens
 
@@ -38,5 +38,6 @@ class Pending:
     whoever makes up too many.
     """
 
-    begin: Callable[[Callable[[], None]], None]
+    #: It knows the proof, which is a secret.
+    begin: Callable[[Callable[[], None]], None] = field(repr=False)
     stranger: bool = False

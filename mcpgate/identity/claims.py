@@ -31,8 +31,8 @@ PARTIES = ("azp", "client_id", "appid", "cid")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 #: What only ID tokens have (OpenID Connect Core 2, 3.1.3.6, 3.3.2.11; FAPI's s_hash).
 _OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash")
-#: Claims by which some say what a token is (Keycloak, Cognito), and what they call an access token.
-_KINDS = {"typ": ("bearer", "at+jwt", "jwt", "dpop"), "token_use": ("access",)}
+#: Claims by which some say what a token is (Keycloak; Cognito, Hydra), and what they call an access token.
+_KINDS = {"typ": ("bearer", "at+jwt", "jwt", "dpop"), "token_use": ("access", "access_token")}
 
 
 class _Refused(Exception):
@@ -80,8 +80,9 @@ def judge(
     @param how: as C{Principal.how}.
     """
     try:
+        said_access = _judge_kind(claims, terms)
         if header is not None:
-            _judge_type(claims, header, terms)
+            _judge_type(claims, header, terms, said_access)
         if not terms.is_of(claims):
             raise _Refused(Reason.AUTH_ISSUER, f"{quoted(claims.get('iss'))} is not {terms.name}")
         expires = _judge_times(claims, terms, now)
@@ -107,13 +108,14 @@ def judge(
     )
 
 
-def _judge_type(claims: Mapping[str, object], header: Mapping[str, object], terms: IssuerTerms) -> None:
-    """Whether it is an access token. One that says so (RFC 9068) is believed; the rest is looked at."""
-    typ = str(header.get("typ", "")).lower().removeprefix("application/")
-    if typ not in terms.types:
-        said = f"its typ is {quoted(typ)}" if typ else "it has no typ"
-        raise _Refused(Reason.AUTH_TYPE, f"{said}, which is not accepted of {terms.name}")
-    said_access = typ == "at+jwt"
+def _judge_kind(claims: Mapping[str, object], terms: IssuerTerms) -> bool:
+    """
+    Whether it is called something else than an access token, also by who was asked about it: a refresh token
+    is active, too.
+
+    @return: whether it is called an access token.
+    """
+    said_access = False
     for name, access in _KINDS.items():
         kind = claims.get(name)
         if kind is None:
@@ -127,6 +129,18 @@ def _judge_type(claims: Mapping[str, object], header: Mapping[str, object], term
     if "events" in claims:
         # RFC 8417: what has happened to somebody, such as a logout. All of its claims are somebody's else.
         raise _Refused(Reason.AUTH_TYPE, "it tells of events and proves nobody")
+    return said_access
+
+
+def _judge_type(
+    claims: Mapping[str, object], header: Mapping[str, object], terms: IssuerTerms, said_access: bool
+) -> None:
+    """Whether it is an access token. One that says so (RFC 9068) is believed; the rest is looked at."""
+    typ = str(header.get("typ", "")).lower().removeprefix("application/")
+    if typ not in terms.types:
+        said = f"its typ is {quoted(typ)}" if typ else "it has no typ"
+        raise _Refused(Reason.AUTH_TYPE, f"{said}, which is not accepted of {terms.name}")
+    said_access = said_access or typ == "at+jwt"
     if not said_access and not terms.id_tokens:
         for name in _OF_ID_TOKENS:
             if name in claims:
@@ -234,8 +248,11 @@ def _scopes(claims: Mapping[str, object], terms: IssuerTerms) -> frozenset[str]:
         value = claims.get(name)
         if value is None:
             continue
-        listed: Sequence[object] = value.split() if isinstance(value, str) else _list(value, name)
+        # Apart by spaces and nothing else, of which Python knows some thirty.
+        listed: Sequence[object] = value.split(" ") if isinstance(value, str) else _list(value, name)
         for scope in listed:
+            if scope == "" and isinstance(value, str):
+                continue
             if not isinstance(scope, str) or not _SCOPE.fullmatch(scope):
                 raise _Refused(Reason.AUTH_CLAIM, f"its {name} has something in it that is no scope")
             found.add(scope)

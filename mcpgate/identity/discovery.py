@@ -16,7 +16,7 @@ from mcpgate.config.url import read_url
 from mcpgate.identity.document import DocumentError, read_object
 from mcpgate.identity.jwks import SET_MOST, KeySet, read_keys
 from mcpgate.identity.terms import IssuerTerms
-from mcpgate.provider.client import Provider, ProviderError, Reply
+from mcpgate.provider.client import Provider, Reply
 
 #: Bytes. Keycloak's and Microsoft's have some 8 KiB.
 DOCUMENT_MOST = 256 * 1024
@@ -36,6 +36,10 @@ _NEVER = re.compile(r"(?:^|[\s,])(?:no-store|no-cache)(?:$|[\s,=])", re.IGNORECA
 
 class Unfit(Exception):
     """An answer that is no document of the issuer's. In words of ours; nothing of it is quoted."""
+
+
+class Silent(Unfit):
+    """There was no document at all: what an earlier one said may be as true as ever."""
 
 
 @frozen
@@ -62,12 +66,23 @@ class Fetched:
     fresh: float
 
 
+async def ask(provider: Provider, terms: IssuerTerms) -> Fetched:
+    """
+    Find an issuer's keys from nothing but its configuration.
+
+    @raise ProviderError: the issuer cannot be asked.
+    @raise Unfit: what it says leads to no keys.
+    """
+    url = terms.jwks if terms.jwks is not None else (await discover(provider, terms)).jwks
+    return await fetch(provider, url)
+
+
 async def discover(provider: Provider, terms: IssuerTerms) -> Places:
     """
     Read the discovery document, from the first place that has one.
 
     @raise ProviderError: the issuer cannot be asked.
-    @raise Unfit: it has none, or none of its own.
+    @raise Unfit: it has none (L{Silent}), or none of its own.
     """
     statuses = []
     for url in terms.discovery:
@@ -75,7 +90,7 @@ async def discover(provider: Provider, terms: IssuerTerms) -> Places:
         if reply.status == 200:
             return _places(reply.body, terms)
         statuses.append(str(reply.status))
-    raise Unfit(f"it answered {', then '.join(statuses)} for its discovery document")
+    raise Silent(f"it answered {', then '.join(statuses)} for its discovery document")
 
 
 async def fetch(provider: Provider, url: str) -> Fetched:
@@ -131,6 +146,3 @@ def _fresh(reply: Reply) -> float:
         age = reply.headers.get("age", "0")
         seconds = float(found[1]) - (float(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0)
     return min(max(seconds, FRESH_LEAST), FRESH_MOST)
-
-
-__all__ = ["Fetched", "Places", "ProviderError", "Unfit", "discover", "fetch"]

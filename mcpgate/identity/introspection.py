@@ -2,7 +2,9 @@
 
 An answer is remembered for a minute at most, so that a token that was taken back is refused after that. A
 token is asked about once at a time, a few at once, and whoever makes tokens up soon waits for nobody: what
-is not active is remembered, too, apart from what is. Nothing is accepted that was not told.
+is not active is remembered, too, apart from what is. A token that was active goes before those that nobody
+has heard of, and what such a one does to its issuer is not taken for the issuer's own fault while others
+are answered. Nothing is accepted that was not told.
 """
 
 from __future__ import annotations
@@ -46,37 +48,55 @@ ACTIVE_MOST, INACTIVE_MOST = 2048, 1024
 #: Questions of one worker at once, each a connection with a handshake; and tokens that wait for one: at
 #: some ten milliseconds each, those of a second.
 FLIGHTS_MOST, QUEUE_MOST = 8, 512
+#: Seconds for which whoever waits does so at most before the question is put, and is refused after.
+QUEUED_MOST = 10.0
+#: Seconds for which an issuer that has answered is thought well of.
+WELL = 60.0
+#: Seconds that the clock may seem to go back in while an answer counts: those in which NTP moves it.
+BACK = 1.0
 #: Seconds for which an issuer that cannot be asked is left alone, twice as many each time.
 PATIENCE, PATIENCE_MOST = 1.0, 30.0
 
 # RFC 6750 section 2.1: b64token.
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
-#: Answers that are about us, or about the issuer as a whole, whatever the token was.
-_GENERAL = frozenset({401, 403, 404, 405, 429, 502, 503, 504})
+#: Answers that are about us, whatever the token was; and those that are about us, or the issuer as a whole,
+#: unless something before the issuer dislikes what a token looks like (C{../../etc/passwd} can be one).
+_ABOUT_US = frozenset({401, 429})
+_PERHAPS = frozenset({403, 404, 405, 502, 503, 504})
 
 
 def is_opaque(bearer: bytes) -> bool:
     """Whether it is a token that says nothing by itself, which its issuer may be asked about."""
     if len(bearer) > TOKEN_MOST or not _TOKEN.fullmatch(bearer) or bearer.startswith(b"mcpgate_"):
         return False
-    # A JSON object in base64url begins so; what is signed is verified and not asked about.
-    return not (bearer.startswith(b"ey") and bearer.count(b".") == 2)
+    # A JSON object in base64url begins so, also with a line of its own for each member; what is signed is
+    # verified and not asked about, as it may be another issuer's.
+    return not (bearer.startswith((b"ey", b"ew")) and bearer.count(b".") == 2)
 
 
 @frozen
 class _Answer:
-    """What was told of a token, and until when that counts. C{said} is C{None} where C{refusal} is not."""
+    """
+    What was told of a token, and from when until when that counts. C{said} is C{None} where C{refusal} is
+    not; C{fault}: nothing was told, but why not.
+    """
 
     said: Mapping[str, object] | None = field(repr=False)
     refusal: Refusal | None
+    since: float
     until: float
+    fault: bool = False
+
+    def counts(self, now: float) -> bool:
+        return self.since - BACK <= now < self.until
 
 
 class _Flight:
-    """A token that is asked about, and who waits."""
+    """A token that is asked about, since when, and who waits."""
 
-    def __init__(self, token: bytes) -> None:
+    def __init__(self, token: bytes, since: float) -> None:
         self.token = token
+        self.since = since
         self.waiting: list[Callable[[], None]] = []
 
 
@@ -101,6 +121,9 @@ class Introspection:
         self._asked = 0
         self._failures = 0
         self._again = 0.0
+        # When it answered last, and how often it was exchanged for another one.
+        self._well: float | None = None
+        self._era = 0
         self._why = ""
         self._stopped = False
 
@@ -111,6 +134,8 @@ class Introspection:
         if asked != (old.introspection, old.client_id) or issuer.fingerprint != self.issuer.fingerprint:
             self._active.clear()
             self._inactive.clear()
+            self._well = None
+            self._era += 1
         self.issuer = issuer
         self.provider.terms = issuer.peer
 
@@ -139,19 +164,21 @@ class Introspection:
         @param now: Unix seconds, as everywhere here: what a token says of time is in them.
         """
         digest = digest_of(bearer)
-        answer = self._active.get(digest) or self._inactive.get(digest)
-        if answer is not None and now < answer.until:
-            return self._judge_answer(answer, digest, terms, resource, certificate, now, bound)
+        for known in (self._active, self._inactive):
+            answer = known.get(digest)
+            if answer is not None and answer.counts(now):
+                return self._judge_answer(answer, digest, terms, resource, certificate, now, bound)
         if self._stopped:
             return Refusal(Reason.AUTH_UNAVAILABLE, f"{self.issuer.name} is not asked any more")
         monotonic = self._reactor.seconds()
         if monotonic < self._again:
             return Refusal(Reason.AUTH_UNAVAILABLE, self._why, max(1, round(self._again - monotonic)))
-        if digest not in self._flights and len(self._flights) >= FLIGHTS_MOST + QUEUE_MOST:
+        stranger = digest not in self._active
+        if stranger and digest not in self._flights and len(self._flights) >= FLIGHTS_MOST + QUEUE_MOST:
             what = f"{self.issuer.name} is being asked about {len(self._flights)} other tokens"
             return Refusal(Reason.AUTH_UNAVAILABLE, what, 1)
         # What has been active before is asked about again whoever else makes up others.
-        return Pending(partial(self._wait, digest, bearer), stranger=digest not in self._active)
+        return Pending(partial(self._wait, digest, bearer), stranger=stranger)
 
     def facts(self) -> dict[str, Any]:
         """For C{status}."""
@@ -197,8 +224,11 @@ class Introspection:
     def _wait(self, digest: bytes, bearer: bytes, tell: Callable[[], None]) -> None:
         flight = self._flights.get(digest)
         if flight is None:
-            flight = self._flights[digest] = _Flight(bearer)
-            self._queue.append(digest)
+            flight = self._flights[digest] = _Flight(bearer, self._reactor.seconds())
+            if digest in self._active:
+                self._queue.appendleft(digest)
+            else:
+                self._queue.append(digest)
             self._next()
         flight.waiting.append(tell)
 
@@ -217,7 +247,9 @@ class Introspection:
         if self._reactor.seconds() < self._again:
             # It has failed meanwhile, and would again: all are told that.
             return self._landed(None, digest)
-        asked = Deferred.fromCoroutine(self._ask(flight.token))
+        if self._reactor.seconds() - flight.since > QUEUED_MOST:
+            return self._landed(self._fault("too many others are asked about before it"), digest)
+        asked = Deferred.fromCoroutine(self._ask(flight.token, digest not in self._active))
         asked.addErrback(self._bug)
         asked.addCallback(self._landed, digest)
 
@@ -232,7 +264,8 @@ class Introspection:
             known, most = self._active, ACTIVE_MOST
             if answer.refusal is not None:
                 known, most = self._inactive, INACTIVE_MOST
-            self._active.pop(digest, None)
+            if not answer.fault:
+                self._active.pop(digest, None)
             self._inactive.pop(digest, None)
             if len(known) >= most:
                 del known[next(iter(known))]
@@ -249,8 +282,12 @@ class Introspection:
                 # One caller's bug is not for the others to wait on.
                 self.log.failure("a bug in the gate while a caller was told of a token")
 
-    async def _ask(self, token: bytes) -> _Answer | None:
-        issuer, now = self.issuer, self._wall()
+    async def _ask(self, token: bytes, stranger: bool) -> _Answer | None:
+        """
+        @param stranger: whether the token was never seen to be active.
+        @return: C{None} where its issuer cannot be asked, or was another one.
+        """
+        issuer, now, era = self.issuer, self._wall(), self._era
         url, client = issuer.table.introspection, issuer.client
         assert url is not None and client is not None
         asked = (("token", token.decode("ascii")), ("token_type_hint", "access_token"))
@@ -259,26 +296,36 @@ class Introspection:
         try:
             reply = await self.provider.post(url, form, headers=lines, most=ANSWER_MOST, within=WITHIN)
         except ProviderError as error:
+            if era != self._era:
+                return None
+            if error.refusal is None and stranger and self._is_well():
+                return self._fault(error.why)
             self._failed(str(error))
             return None
-        if reply.status in _GENERAL:
-            self._failed(f"{issuer.name}: it answered {reply.status} when it was asked about a token")
+        if era != self._era:
             return None
-        self._mended()
-        if reply.status != 200:
+        status = reply.status
+        if status in _ABOUT_US or (status in _PERHAPS and not (stranger and self._is_well())):
+            self._failed(f"{issuer.name}: it answered {status} when it was asked about a token")
+            return None
+        if status != 200:
             # Of this token alone, as far as anybody knows: another one may be asked about.
-            return self._fault(f"it answered {reply.status}")
+            return self._fault(f"it answered {status}")
         return self._read(reply.body, now)
+
+    def _is_well(self) -> bool:
+        return self._well is not None and self._reactor.seconds() - self._well < WELL
 
     def _read(self, body: bytes, now: float) -> _Answer:
         try:
             said = read_object(body)
         except DocumentError as error:
             return self._fault(f"its answer: {error}")
+        self._mended()
         active = said.pop("active", None)
         if active is False:
             refusal = Refusal(Reason.AUTH_INACTIVE, f"{self.issuer.name} says that it is not active")
-            return _Answer(None, refusal, now + INACTIVE_GOOD)
+            return _Answer(None, refusal, now, now + INACTIVE_GOOD)
         if active is not True:
             return self._fault("its answer does not say whether it is active")
         issuers = self.issuer.terms.issuers
@@ -289,13 +336,14 @@ class Introspection:
         until = now + ACTIVE_GOOD
         if type(expires) is int:
             # For a second at least, in which whoever has waited is told that it has expired.
-            until = min(until, max(float(expires), now + 1))
-        return _Answer(said, None, until)
+            until = min(until, max(float(expires), self._wall() + 1))
+        return _Answer(said, None, now, until)
 
     def _fault(self, why: str) -> _Answer:
         name = self.issuer.name
         refusal = Refusal(Reason.AUTH_UNAVAILABLE, f"{name} cannot be asked about it: {why}", 5)
-        return _Answer(None, refusal, self._wall() + FAULT_GOOD)
+        now = self._wall()
+        return _Answer(None, refusal, now, now + FAULT_GOOD, fault=True)
 
     def _failed(self, why: str) -> None:
         """It cannot be asked at all; told once."""
@@ -323,3 +371,4 @@ class Introspection:
         if self._failures:
             self.log.info("issuer {name}: it can be asked about tokens again", name=self.issuer.name)
         self._failures, self._again, self._why = 0, 0.0, ""
+        self._well = self._reactor.seconds()

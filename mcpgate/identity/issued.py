@@ -226,20 +226,32 @@ class IssuedTokens:
         return self.denies(principal, now, certificate)
 
     def strays(
-        self, routes: Collection[str], rules: Collection[str], certified: bool, now: float
+        self,
+        routes: Collection[str],
+        rules: Collection[str],
+        certified: bool,
+        now: float,
+        issuers: Collection[str] = (),
     ) -> tuple[str, ...]:
         """
-        What good tokens are bound to and is not there, in sentences.
+        What good tokens are bound to and is not there, in sentences; and which subjects are denied whom
+        nobody vouches for: a mistyped name denies nobody.
 
-        @param routes: the names that there are; C{rules}: of those that allow.
+        @param routes: the names that there are, as of C{issuers}; C{rules}: of those that allow.
         @param certified: whether any listener asks for client certificates.
         """
-        return tuple(
+        bound = (
             f"token {token.id} of {token.name} {said}"
             for token in self._by_id.values()
             if token.bound != UNBOUND and token.good(now)
             for said in token.bound.strays(routes, rules, certified)
         )
+        denied = (
+            f"{one.told} is denied, and there is no issuer of that name"
+            for one in self.denied
+            if one.issuer is not None and now < one.until and one.issuer not in issuers
+        )
+        return (*bound, *denied)
 
     def judge(
         self, authorization: bytes, now: float, presented: Presented = NOWHERE

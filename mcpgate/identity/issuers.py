@@ -1,6 +1,6 @@
 """The issuers of one worker: whose token one is, by which key it is verified, and what it says.
 
-The path of a token that was seen before is a digest and a look-up; of a new one, a signature. Neither asks
+The path of a token that was seen before is a digest and two look-ups; of a new one, a signature. Neither asks
 anybody. Only a token whose key nobody knows makes the caller wait, for an answer that is due in seconds.
 """
 
@@ -30,6 +30,8 @@ from mcpgate.tls.readiness import Readiness
 #: Seconds: how soon a worker sees what another has fetched, and that keys are too old. It costs a look at a
 #: file for each issuer.
 TICK = 1.0
+#: Seconds: clocks that NTP moves go back by less.
+BACK = 5.0
 
 
 class Issuers:
@@ -59,6 +61,7 @@ class Issuers:
         self._verified = VerifiedTokens()
         self._watch = Watch(reactor, lambda: TICK, self._tick)
         self._watching = False
+        self._ahead = self._clocks()
 
     def adopt(self, issuers: Mapping[str, Issuer]) -> None:
         """These are the issuers now. What is known of those that are the same is kept."""
@@ -127,7 +130,11 @@ class Issuers:
                 return found
             known = found
         terms = next(terms for terms in accepted if terms.name == known.issuer)
-        return claims.judge(
+        question = resource, certificate.sha256 if certificate is not None else None, bound
+        before = known.found(question, terms, now)
+        if before is not None:
+            return before
+        judged = claims.judge(
             known.token.claims,
             known.token.header,
             terms,
@@ -137,6 +144,9 @@ class Issuers:
             certificate=certificate,
             bound=bound,
         )
+        if isinstance(judged, Principal):
+            known.remember(question, terms, now, judged)
+        return judged
 
     def endpoint(self, name: str, what: str) -> str | None:
         """An endpoint that the discovery document names (C{discovery.ENDPOINTS}), once it was read."""
@@ -163,7 +173,11 @@ class Issuers:
             return False
         if not any(terms.name == known.issuer and known.token.alg in terms.algorithms for terms in accepted):
             return False
-        return any(key is known.key or key == known.key for key in source.keys.keys)
+        keys = source.keys.keys
+        # Comparing two keys takes as long as a dozen look-ups: only where the set was read anew.
+        return any(key is known.key for key in keys) or any(
+            key.kid == known.key.kid and key == known.key for key in keys
+        )
 
     def _verify(
         self, bearer: bytes, digest: bytes, accepted: Sequence[IssuerTerms], now: float
@@ -237,6 +251,15 @@ class Issuers:
     def _provider(self, issuer: Issuer) -> Provider:
         return Provider(self._reactor, self._readiness, self._witness, issuer.peer)
 
+    def _clocks(self) -> float:
+        """By how much the clock on the wall is ahead of the one that nobody sets."""
+        ahead: float = self._wall() - self._reactor.seconds()
+        return ahead
+
     def _tick(self) -> None:
+        before, self._ahead = self._ahead, self._clocks()
+        if self._ahead < before - BACK:
+            # What counts for a minute would count for an hour more.
+            self._changed()
         for source in self._sources.values():
             source.tick()

@@ -151,6 +151,11 @@ class KeptFile:
         except BlockingIOError:
             os.close(lock)
             return False
+        except OSError as error:
+            # Some file systems of networks have no locks.
+            os.close(lock)
+            self.problem = f"{self._lock_path}: {error.strerror}"
+            return True
         self._lock = lock
         return True
 
@@ -174,11 +179,20 @@ class KeptFile:
         return read_kept(raw, self._fingerprint, known)
 
 
+def same_or_new(known: KeySet | None, told: KeySet) -> KeySet:
+    """What was told; but what is known already, if there is nothing else in it, in whatever order."""
+    if known is None or known.left_out != told.left_out or len(known.keys) != len(told.keys):
+        return told
+    # Both ways, as a set may have a key twice in the place of one that was taken back.
+    same = all(key in known.keys for key in told.keys) and all(key in told.keys for key in known.keys)
+    return known if same else told
+
+
 def read_kept(raw: bytes, fingerprint: str, known: Kept = NOTHING) -> Kept | None:
     """
     What the bytes of a file say; C{None} where they are about the issuer as it was configured before.
 
-    @param known: what was read last; the same keys are the same object.
+    @param known: what was read last; if the keys are the same, so is the object.
     @raise ValueError: they are not what L{KeptFile.write} writes.
     """
     try:
@@ -197,7 +211,7 @@ def read_kept(raw: bytes, fingerprint: str, known: Kept = NOTHING) -> Kept | Non
     if keys == known.raw:
         parsed = known.keys
     else:
-        parsed = read_keys(keys) if keys else None
+        parsed = same_or_new(known.keys, read_keys(keys)) if keys else None
     return evolve(
         known,
         keys=parsed,

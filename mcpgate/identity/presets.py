@@ -87,6 +87,11 @@ _ENTRA = "https://login.microsoftonline.com/{tenantid}/v2.0"
 _ENTRA_1 = "https://sts.windows.net/{tenantid}/"
 # Tenants of Entra are UUIDs.
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What stands in the tenant's place of where people sign in; and its name, or its id in capitals: tokens have
+# the id, as it is shown.
+_WHOSE = re.compile(
+    r"https://(?:login\.microsoftonline\.com|sts\.windows\.net)/(?!\{)(?![0-9a-f-]{36}(?:/|$)).*"
+)
 
 PRESETS: Final[Mapping[str, Preset]] = {
     "okta": Preset(algorithms=("RS256",)),
@@ -145,21 +150,25 @@ def faults(table: Table) -> Iterator[tuple[str, str]]:
             yield "discovery", f"is missing: where it is cannot be told of an issuer with {TENANT} in it"
         elif table.preset == "entra" and not all(map(_UUID.fullmatch, tenants)):
             yield "tenants", "has something in it that is no tenant's id (a UUID in lower case)"
+    if table.preset == "entra" and _WHOSE.fullmatch(str(table.issuer)):
+        yield (
+            "issuer",
+            "is where people sign in, and the iss of no token: want that of a tenant, with its id (a UUID in "
+            f"lower case) or with {TENANT} and tenants",
+        )
     if table.preset == "okta" and "/oauth2/" not in str(table.issuer):
         yield (
             "issuer",
             "is Okta's organization itself, whose access tokens nobody else can verify; want that of a "
             "custom authorization server, such as https://acme.okta.com/oauth2/default",
         )
-    if preset.demanded:
-        # Somebody's own server is not the whole world's.
-        known = table.issuer is None or table.issuer in preset.issuers
-        if known and not {path for path, _ in table.claims}.intersection(preset.demanded):
-            wanted = ", ".join(f"claim.{name}" for name in preset.demanded)
-            yield (
-                "preset",
-                f"is of an issuer that gives tokens to anybody; say whose count by one of {wanted}",
-            )
+    world = _of_everybody(table, preset)
+    if world and not {path for path, _ in table.claims}.intersection(world):
+        wanted = ", ".join(f"claim.{name}" for name in world)
+        yield (
+            "issuer" if table.preset is None else "preset",
+            f"is of an issuer that gives tokens to anybody; say whose count by one of {wanted}",
+        )
     if table.preset == "github-actions" and any(
         audience.startswith("https://github.com/") for audience in table.audience
     ):
@@ -168,6 +177,15 @@ def faults(table: Table) -> Iterator[tuple[str, str]]:
             "has the one that GitHub puts in by itself, as for every other service that a job calls; "
             "have the job ask for one of its own",
         )
+
+
+def _of_everybody(table: Table, preset: Preset) -> tuple[str, ...]:
+    """The claims of which one must be demanded, where anybody in the world gets tokens of the issuer: however
+    it is spelled, and with a preset or without. Somebody's own server is not the whole world's."""
+    if table.issuer is None:
+        return preset.demanded
+    named = (one for one in PRESETS.values() if table.issuer in (*one.issuers, *one.spelled))
+    return next((one.demanded for one in named), ())
 
 
 def terms_of(table: Table) -> IssuerTerms:
@@ -185,7 +203,7 @@ def terms_of(table: Table) -> IssuerTerms:
         algorithms=frozenset(table.algorithms or preset.algorithms or ALGORITHMS),
         max_lifetime=_first(table.max_lifetime, preset.max_lifetime, LIFETIME),
         skew=table.skew,
-        types=frozenset(typ.lower() for typ in table.types or TYPES),
+        types=frozenset(typ.lower().removeprefix("application/") for typ in table.types or TYPES),
         id_tokens=table.id_tokens or preset.id_tokens,
         parties=frozenset(table.parties),
         groups=_steps(groups),

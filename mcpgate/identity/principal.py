@@ -18,8 +18,8 @@ class Principal:
     @ivar how: C{token} (this gate issued it), C{jwt} or C{opaque} (an issuer did, and it was verified here,
         or there), C{saml}, C{certificate} or C{anonymous}.
     @ivar id: The proof's own identifier: a token's id, or the hash of what is signed in it; a certificate's
-        SHA-256. Never a secret. Two proofs of one id say the same, but for C{opaque}
-        ones, of which their issuer may say something else each time.
+        SHA-256. Never a secret. Two proofs of one id say the same, but for opaque tokens: of those their
+        issuer may say something else each time.
     @ivar expires: Unix seconds; C{None} where the proof has no end.
     @ivar issuer: Who vouches for it, as rules name it; C{None} where that is the gate, or a CA.
     @ivar subject: What its issuer calls it; C{None} without an issuer.

@@ -24,10 +24,10 @@ from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import issuer_line
 from mcpgate.evidence.witness import Witness
 from mcpgate.identity.accepts import Pending
-from mcpgate.identity.discovery import Unfit, discover, fetch
+from mcpgate.identity.discovery import Silent, Unfit, discover, fetch
 from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.jwks import KeySet
-from mcpgate.identity.kept import NOTHING, Kept, KeptFile
+from mcpgate.identity.kept import NOTHING, Kept, KeptFile, same_or_new
 from mcpgate.provider.client import Provider, ProviderError
 from mcpgate.reasons import Reason, Refusal
 
@@ -182,8 +182,9 @@ class KeySource:
     # The rest is ours.
 
     def _look(self) -> None:
-        kept = self._file.look(self._kept)
-        if kept is not None and kept.fetched <= self._wall() + FUTURE:
+        kept, latest = self._file.look(self._kept), self._wall() + FUTURE
+        # Nor is what is older than what is known already, unless that is from the future.
+        if kept is not None and kept.fetched <= latest and not kept.fetched < self._kept.fetched <= latest:
             self._take(kept)
 
     def _judge_age(self, now: float) -> None:
@@ -325,15 +326,16 @@ class KeySource:
             if self._stopped:
                 return
             why = str(error) if isinstance(error, ProviderError) else f"{self.name}: {error}"
-            # A place that has no keys any more is asked for again.
-            discovered = 0.0 if isinstance(error, Unfit) else before.discovered
+            # A place that has no keys any more is asked for again, and one where twice nobody was.
+            gone = isinstance(error, Unfit) or before.failures > 0
+            discovered = 0.0 if gone else before.discovered
             kept = evolve(asking, failures=before.failures + 1, why=why, discovered=discovered)
             if before.failures == 0:
                 self._alert(kept, why)
         else:
             kept = evolve(
                 asking,
-                keys=before.keys if before.raw == fetched.raw else fetched.keys,
+                keys=same_or_new(before.keys, fetched.keys),
                 raw=fetched.raw,
                 sought=now if seek else before.sought,
                 fetched=self._wall(),
@@ -357,7 +359,13 @@ class KeySource:
         known = 0 <= now - before.discovered < PLACE_GOOD
         if before.jwks and before.discovered and (known or seek):
             return before
-        places = await discover(self.provider, terms)
+        try:
+            places = await discover(self.provider, terms)
+        except (ProviderError, Silent):
+            if not before.jwks:
+                raise
+            # The keys may still be where they were; the document is asked for again the next time.
+            return before
         return evolve(before, jwks=places.jwks, endpoints=places.endpoints, discovered=now)
 
     def _take(self, kept: Kept) -> None:

@@ -1,29 +1,56 @@
 """Tokens whose signature was verified by this worker, so that nobody verifies one twice.
 
-What is kept is that a key has signed these very bytes, and what they say: not for whom, or for what, they
-are good. That is judged each time, by whoever asks.
+What is kept is that a key has signed these very bytes, and what they say. For whom, and for what, they are
+good is judged by whoever asks: each time, but for the very same question.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
 
-from attrs import frozen
+from attrs import define, field
 
 from mcpgate.identity.jose import Unverified
 from mcpgate.identity.jwks import Key
+from mcpgate.identity.principal import Principal
+from mcpgate.identity.terms import IssuerTerms
 
 # One for each caller of a busy hour; with what they say, a few KiB each.
 TOKENS_MOST = 2048
 
 
-@frozen
+# Of one token: the routes of a server on which a client is busy.
+ANSWERS_MOST = 16
+
+#: What a judgement depends on beside the token, the issuer's terms and the time: the resource, the SHA-256 of
+#: the caller's certificate, and whether only bound tokens are good.
+Question = tuple[str, str | None, bool]
+
+
+@define(eq=False)
 class Verified:
     """A token that a key of an issuer's has signed. C{token} is without its signature."""
 
     issuer: str
     token: Unverified
     key: Key
+    _answers: dict[Question, tuple[IssuerTerms, float, Principal]] = field(factory=dict)
+
+    def found(self, question: Question, terms: IssuerTerms, now: float) -> Principal | None:
+        """Who it was found to prove by these terms, if that was asked before and its time is not over."""
+        answer = self._answers.get(question)
+        if answer is None:
+            return None
+        by, since, principal = answer
+        # A clock that was set back may have been set to before the token begins.
+        good = by is terms and principal.expires is not None and since <= now < principal.expires
+        return principal if good else None
+
+    def remember(self, question: Question, terms: IssuerTerms, now: float, principal: Principal) -> None:
+        """Keep an answer; one of other terms has no use any more."""
+        if len(self._answers) >= ANSWERS_MOST:
+            self._answers.clear()
+        self._answers[question] = terms, now, principal
 
 
 class VerifiedTokens:

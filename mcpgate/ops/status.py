@@ -135,6 +135,8 @@ def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
         "connections": pool.counts(),
         "definitions": guard.counts() if guard is not None else None,
         "limits": _limits(terms.table),
+        # How often it has shown the gate's own credential.
+        "echoed": force.alarm.counts.get(terms.name, 0),
         "last_handshake": _handshake(pool.last_handshake),
         "last_refusal": str(pool.last_refusal) if pool.last_refusal else None,
     }

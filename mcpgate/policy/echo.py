@@ -22,7 +22,7 @@ from binascii import a2b_base64
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
@@ -31,7 +31,7 @@ from attrs import evolve, frozen
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import spliced
 from mcpgate.policy.effort import Effort
-from mcpgate.policy.finder import Finder
+from mcpgate.policy.finder import MASKED_MOST, Finder
 from mcpgate.policy.found import Found, merged
 from mcpgate.policy.masks import Masked, Masks
 from mcpgate.policy.regex import Regex
@@ -57,9 +57,12 @@ PASSES_MOST = 4
 #: Escapes that may hide letters, in one message: to look behind each takes half a microsecond, in which
 #: nothing else is served. What has more of them does not pass.
 ESCAPES_MOST = 200_000
-#: The largest message or page in which it is masked: a mebibyte full of them takes up to a second, in which
-#: nothing else is served. A larger one does not pass; whoever lists a credential in one has not much to say.
-MASKED_IN_MOST = 1024 * 1024
+#: What is larger is not looked at as a whole where only parts of it can hold something.
+LARGE = 64 * 1024
+#: The longest way to write one character that is looked through: C{&#x00000041;}, C{%25252541}.
+ESCAPED_MOST = 12
+#: The largest page in which it is masked; pages of servers are small, and a larger one does not pass.
+PAGE_MOST = 1024 * 1024
 #: By so many characters of a secret's beginning a stream is found worth being followed.
 BEGINNING = LACK_MOST + 1
 #: The shortest beginning of a secret, at the end of what is said bit by bit, that is waited for. A caller may
@@ -94,10 +97,11 @@ _NAMED = MappingProxyType(
     | {"excl": "!", "ast": "*"}
 )
 _WHITE = MappingProxyType({"n": "\n", "r": "\r", "t": "\t"})
-# Of those the ones that honest JSON is full of, undone at once.
-_RUN = re.compile(r"\\{2,}")
-_COMMON = ((r"\n", "\n"), (r"\r", "\r"), (r"\t", "\t"), (r'\"', '"'), (r"\/", "/"))
-_SPACE = re.compile(r"\s+")
+# Of those the ones that honest documents are full of, undone all at once, and what is left then.
+_COMMON = ((r"\n", "\n"), (r"\r", "\r"), (r"\t", "\t"), (r"\"", '"'), (r"\/", "/"))
+_ENTITIES = tuple((f"&{name};", _NAMED[name]) for name in ("amp", "lt", "gt", "quot", "apos"))
+_LETTER = re.compile(_ESCAPE.pattern.replace("?|%", "|%", 1))
+_SPACE = re.compile(r"[ \t\r\n]+")
 _TO_STANDARD = str.maketrans("-_", "+/")
 _TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
@@ -107,16 +111,18 @@ _HIDDEN = Regex(r"\\u00[2-7]", captures=False)
 _ENDS = b"\\nr"
 _WITHOUT_ENDS = dict.fromkeys(_ENDS)
 _PERCENT = Regex(r"%[2-7][0-9A-Fa-f]", captures=False)
+_ANY_HIDDEN = Regex(r"\\u00[2-7]|%[2-7][0-9A-Fa-f]|&#", captures=False)
 
 
-@frozen
+@frozen(repr=False)
 class _Form:
     """
-    One way to write a secret.
+    One way to write a secret, which it does not show of itself.
 
     @ivar piece: What must be there; C{before} and C{behind}: the few characters more that it has if whole.
     @ivar blurred: How many further characters on each side are made of the secret in part.
-    @ivar spaced: Whether white space may stand within it.
+    @ivar spaced: Whether white space may stand within it; C{folded}: whether capitals are as good.
+    @ivar doubt: The shortest beginning of it that may be one.
     """
 
     piece: str
@@ -125,12 +131,18 @@ class _Form:
     blurred: tuple[int, int] = (0, 0)
     spaced: bool = False
     folded: bool = False
-    #: The shortest beginning that may be the beginning of it.
     doubt: int = 0
 
     def whole(self) -> str:
         """All of it."""
         return self.before + self.piece + self.behind
+
+    def expression(self) -> str:
+        """An expression that matches a part of it."""
+        part = re.escape(self.piece[:PIECE_MOST])
+        if self.folded:
+            return f"(?i:{part})"
+        return part.replace(r"\+", r"[+\-]").replace("/", "[/_]") if self.spaced else part
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it is, with as much of its ends as is there."""
@@ -176,10 +188,6 @@ def _meant(match: re.Match[str]) -> str:
     return quote if quote is not None else ""
 
 
-def _too_long_to_undo(raw: bytes) -> bool:
-    return len(raw) > ESCAPES_MOST and sum(map(raw.count, (b"%", b"\\u00", b"&#"))) > ESCAPES_MOST
-
-
 def _nothing(match: re.Match[str]) -> str:
     return ""
 
@@ -222,13 +230,25 @@ def plainly(text: str) -> str:
     for _ in range(PASSES_MOST):
         was = text
         if "\\" in text:
-            text = _RUN.sub(r"\\", text)
+            while "\\\\" in text:
+                text = text.replace("\\\\", "\\")
             for escape, character in _COMMON:
                 text = text.replace(escape, character)
-        text = _ESCAPE.sub(_meant, text)
+        if "&" in text:
+            for escape, character in _ENTITIES:
+                text = text.replace(escape, character)
+        if "\\" in text or "%" in text or "&" in text:
+            text = _LETTER.sub(_meant, text)
         if text == was:
             break
     return text.replace("\\", "")
+
+
+def _close(text: str) -> str:
+    """A text without white space. (Not by its words, which are many.)"""
+    for space in " \n\r\t":
+        text = text.replace(space, "")
+    return text
 
 
 def _forms_of(secret: bytes) -> tuple[_Form, ...]:
@@ -250,11 +270,11 @@ def _forms_of(secret: bytes) -> tuple[_Form, ...]:
     digits = secret.hex()
     low, high = 2 * lack, 2 * (size - lack)
     found.append(_Form(digits[low:high], digits[:low], digits[high:], spaced=True, folded=True))
-    least = _doubtful(text)
+    least = _doubt_least(text)
     return tuple([evolve(form, doubt=-(-least * len(form.whole()) // size)) for form in found])
 
 
-def _doubtful(text: str) -> int:
+def _doubt_least(text: str) -> int:
     """How much of a secret's beginning must be there before it is in doubt."""
     begin = text.rfind(".") + 1
     if len(text) - begin < SIGNATURE_LEAST:
@@ -351,11 +371,26 @@ class Secrets:
             hidden = hidden or _PERCENT.hits(raw)
         if "&" in text:
             hidden = hidden or "&#" in text
-        return not (hidden or self._always) or not self.holds(raw)
+        if self._always:
+            return not self.holds(raw)
+        return not hidden or not self._hides(raw)
+
+    def _hides(self, raw: bytes) -> bool:
+        """Whether something is behind escapes; what is not near any has been looked at."""
+        if len(raw) <= LARGE or _too_many(raw):
+            return self.holds(raw)
+        begin = end = 0
+        for start, stop in _ANY_HIDDEN.spans(raw):
+            if start - self._reach > end:
+                if end and self.holds(raw[begin:end]):
+                    return True
+                begin = max(0, start - self._reach)
+            end = stop + self._reach
+        return self.holds(raw[begin:end])
 
     def holds(self, raw: bytes) -> bool:
         """Whether something is found in bytes, whatever they are; also if it would take too long to look."""
-        if _too_long_to_undo(raw):
+        if _too_many(raw):
             return True
         text = raw.decode("latin-1")
         if any(self._among(text, self._forms)):
@@ -363,20 +398,23 @@ class Secrets:
         plain = plainly(text)
         if plain != text and any(self._among(plain, self._forms)):
             return True
-        return any(self._among("".join(plain.split()), self._spaced))
+        return any(self._among(_close(plain), self._spaced))
 
     def find(self, text: str) -> list[Found]:
-        """What is found in a text, in order."""
-        found = [Found(*span, NAME) for span in self._spans(text, ())]
+        """What is found in a text, in order; if it would take too long to tell where, all of it."""
+        if len(text) > ESCAPES_MOST and sum(map(text.count, "%\\&")) > ESCAPES_MOST:
+            return [Found(0, len(text), NAME)] if self.holds(text.encode("utf-8", "replace")) else []
+        # More of them are not masked anyway.
+        found = [Found(*span, NAME) for span in islice(self._spans(text, ()), MASKED_MOST + 1)]
         return merged(found) if len(found) > 1 else found
 
     def _spans(self, text: str, before: tuple[tuple[str, _Undone], ...]) -> Iterator[tuple[int, int]]:
         """C{before}: the texts that it was made of, each with what was undone in it."""
         yield from _back(self._among(text, self._forms), before)
-        close = "".join(text.split())
+        close = _close(text)
         if len(close) < len(text):
             yield from _back(self._among(close, self._spaced), (*before, (text, _SPACES)))
-        if len(before) < PASSES_MOST:
+        if len(before) < PASSES_MOST and ("\\" in text or "%" in text or "&" in text):
             plain = _ESCAPE.sub(_meant, text)
             if plain != text:
                 yield from self._spans(plain, (*before, (text, _ESCAPES)))
@@ -385,7 +423,19 @@ class Secrets:
     def _spaced(self) -> tuple[_Form, ...]:
         return tuple(form for form in self._forms if form.spaced)
 
+    @cached_property
+    def _reach(self) -> int:
+        """In how many bytes one of them may be written, escaped as much as is looked through."""
+        return ESCAPED_MOST * max((len(whole) for whole in self._beginnings), default=0)
+
+    @cached_property
+    def _any(self) -> Regex:
+        """A piece of each form, to be looked for at once: in what is large that is far faster."""
+        return Regex("|".join(form.expression() for form in self._forms), captures=False)
+
     def _among(self, text: str, forms: Sequence[_Form]) -> Iterator[tuple[int, int]]:
+        if len(text) > LARGE and not self._any.hits(text.encode("utf-8", "replace")):
+            return
         lowered = standard = None
         for form in forms:
             if form.folded:
@@ -399,34 +449,55 @@ class Secrets:
                 yield from form.spans(text)
 
     @cached_property
-    def _beginnings(self) -> tuple[tuple[str, int], ...]:
-        return tuple((form.whole(), form.doubt) for form in self._forms)
-
-    @cached_property
-    def reach(self) -> int:
-        """How much of what was said may be the beginning of one."""
-        return max((len(whole) for whole, _ in self._beginnings), default=0)
+    def _beginnings(self) -> tuple[str, ...]:
+        return tuple(form.whole() for form in self._forms)
 
     def begins(self, text: str) -> int | None:
         """Where at the end of a text the beginning of one stands, if it does."""
-        best: int | None = None
-        for whole, least in self._beginnings:
-            # Not end by end: a token has thousands of them, and this is asked of each event.
+        if not self._doubtful.hits(text.encode("utf-8", "replace")):
+            return None
+        found = []
+        for whole, least in self._firsts:
             first = whole[:least]
             start = text.find(first, max(0, len(text) - len(whole) + 1))
             while start >= 0 and not whole.startswith(text[start:]):
                 start = text.find(first, start + 1)
             if start >= 0:
-                best = start if best is None else min(best, start)
-        return best
+                found.append(start)
+        return min(found, default=None)
+
+    def has_in_it(self, text: str) -> bool:
+        """Whether a text is a part of one."""
+        return bool(text) and text in self._all
 
     def may_begin(self, raw: bytes) -> bool:
         """Whether the bytes of a message hold the beginning of one, which the next may go on with."""
-        return any(first in raw for first in self._firsts)
+        return self._doubtful.hits(raw)
 
     @cached_property
-    def _firsts(self) -> tuple[bytes, ...]:
-        return tuple({whole[:BEGINNING].encode("ascii", "replace") for whole, _ in self._beginnings})
+    def _doubtful(self) -> Regex:
+        firsts = dict.fromkeys(whole[:BEGINNING] for whole, _ in self._firsts)
+        # Where nothing is looked for, what no text can hold.
+        return Regex("|".join(map(re.escape, firsts)) or r"[^\x00-\x{10FFFF}]", captures=False)
+
+    @cached_property
+    def _all(self) -> str:
+        return "\0".join(self._beginnings)
+
+    @cached_property
+    def longest(self) -> int:
+        """How much of what was said may be the beginning of one."""
+        return max(map(len, self._beginnings), default=0)
+
+    @cached_property
+    def _firsts(self) -> tuple[tuple[str, int], ...]:
+        """Each of what one may be, as a few of its first characters may lack; and how much of it has to be
+        there to be in doubt."""
+        return tuple(
+            (form.whole()[lack:], form.doubt - lack)
+            for form in self._forms
+            for lack in range(len(form.before) + 1)
+        )
 
     # As masks.
 
@@ -460,9 +531,8 @@ class Secrets:
         @param asked: the method of the request that it answers; C{schema}: what its result must fit.
         @return: C{None} where there was nothing; a refusal where it cannot be masked in its place.
         """
-        if len(raw) > MASKED_IN_MOST or _too_long_to_undo(raw):
-            found = self.holds(raw)
-            return Refusal(Reason.UPSTREAM_ECHO, "the credential, in a large message") if found else None
+        if _too_many(raw):
+            return Refusal(Reason.UPSTREAM_ECHO, f"more than {ESCAPES_MOST} escapes to look behind")
         masked = self.masks.apply(message, raw, sender=SERVER, asked=asked, schema=schema)
         if isinstance(masked, Refusal):
             return Refusal(Reason.UPSTREAM_ECHO, masked.detail)
@@ -480,7 +550,7 @@ class Secrets:
             text, code = body.decode("utf-8"), "utf-8"
         except UnicodeDecodeError:
             text, code = body.decode("latin-1"), "latin-1"
-        if len(body) <= MASKED_IN_MOST:
+        if len(body) <= PAGE_MOST:
             found = self.find(text)
             masked = spliced(text, found, lambda detector, _: f"[{detector}]").encode(code)
             if found and not self.holds(masked):
@@ -492,11 +562,16 @@ class Secrets:
         return tuple([pair for pair in headers if self.clear(b"%b: %b" % pair)])
 
 
+def _too_many(raw: bytes) -> bool:
+    """Whether there are too many escapes that may hide letters."""
+    return len(raw) > ESCAPES_MOST and sum(map(raw.count, (b"%", b"\\u00", b"&#"))) > ESCAPES_MOST
+
+
 def _back(
     spans: Iterable[tuple[int, int]], before: tuple[tuple[str, _Undone], ...]
 ) -> Iterable[tuple[int, int]]:
     """Spans in a text as spans in the first of those that it was made of."""
-    spans = list(spans)
+    spans = list(islice(spans, MASKED_MOST + 1))
     for text, undone in reversed(before):
         if spans:
             spans = _origins(text, undone, spans)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+import msgspec
 from attrs import frozen
 
 from mcpgate.policy import leaves
@@ -14,6 +15,28 @@ _SAID = {
     "notifications/progress": ("message", "progressToken"),
     "notifications/message": ("data", "logger"),
 }
+
+
+class _Params(msgspec.Struct, gc=False):
+    message: object = None
+    data: object = None
+
+
+class _Said(msgspec.Struct, gc=False):
+    params: _Params
+
+
+_decode = msgspec.json.Decoder(_Said).decode
+
+
+def text_in(raw: bytes) -> str | None:
+    """The text of a message that says one, by a short look."""
+    try:
+        params = _decode(raw).params
+    except msgspec.MsgspecError:
+        return None
+    said = params.message if params.message is not None else params.data
+    return said if type(said) is str else None
 
 
 @frozen

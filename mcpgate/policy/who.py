@@ -8,9 +8,9 @@ path goes on into it (C{claim.realm.roles}).
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-import msgspec
 from attrs import evolve, field, frozen
 
 from mcpgate.config.condition import EACH, read_path
@@ -181,11 +181,12 @@ def _leg(handshake: Handshake) -> Hashable:
 
 
 def _facts(principal: Principal) -> Hashable:
-    # Claims cannot be hashed. A proof's id stands for them: what is signed never changes. What an issuer says of
-    # an opaque token does, each time that it is asked. Over which connection a proof comes does as well, and
-    # so what certificate is shown beside it.
+    # Claims cannot be hashed. A proof's id stands for them: what it proves never changes, but for a token
+    # that says nothing itself, of which its issuer says something else each minute. Over which connection
+    # a proof comes changes, too, and so what certificate is shown beside it.
+    said = sha256(repr(principal.claims).encode()).digest() if principal.how == "opaque" else b""
     return (
-        msgspec.json.encode(principal.claims) if principal.how == "opaque" else None,
+        said,
         principal.how,
         principal.name,
         principal.id,

@@ -7,27 +7,23 @@ and holds nothing of what was asked or answered, as there are secrets in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import treq
-from attrs import field, frozen
-from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer
-from twisted.web.client import Agent
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.internet.defer import Deferred
 
 from mcpgate.config.url import read_url
-from mcpgate.evidence.witness import Witness
-from mcpgate.provider.endpoint import Endpoints, NotVerified
+from mcpgate.provider.reply import NotVerified, ProviderError, Reply, Unfit
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.readiness import Readiness
 from mcpgate.upstream.connect import late_refusal
 from mcpgate.upstream.terms import PeerTerms
+
+if TYPE_CHECKING:
+    from mcpgate.provider.endpoint import Endpoints, Notes
+
+__all__ = ["Provider", "ProviderError", "Reply"]
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -37,41 +33,17 @@ FORM = "application/x-www-form-urlencoded"
 OVERHEAD = 64 * 1024
 
 
-class ProviderError(Exception):
-    """
-    There is no answer. C{server}: the provider's name, C{url}: what was asked for, without a query.
-
-    C{refusal}: what its TLS leg was refused for, where it was.
-    """
-
-    #: Which leg is at fault.
-    leg = "provider"
-
-    def __init__(self, server: str, url: str, why: str, refusal: Refusal | None = None) -> None:
-        super().__init__(f"{server}: {url}: {why}")
-        self.server = server
-        self.url = url
-        self.why = why
-        self.refusal = refusal
-
-
-@frozen
-class Reply:
-    """A whole answer. The names of C{headers} are in lower case; lines of the same name are joined."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
 class Provider:
     """A party that is asked over https; C{terms} are replaced when a generation comes into force."""
 
-    def __init__(self, reactor: Any, readiness: Readiness, witness: Witness, terms: PeerTerms) -> None:
+    def __init__(self, reactor: Any, readiness: Readiness, notes: Notes, terms: PeerTerms) -> None:
+        """
+        @param notes: where its handshakes are noted.
+        """
         self.terms = terms
         self._reactor = reactor
         self._readiness = readiness
-        self._witness = witness
+        self._notes = notes
         self._flights: set[Callable[[str], None]] = set()
 
     async def get(
@@ -135,11 +107,15 @@ class Provider:
             # Perhaps out of a document of the provider's: it must not be quoted.
             raise ProviderError(name, "a URL that it names", str(error)) from None
         shown = f"https://{where.authority}{where.path}"
+        # Loaded by the first question: see there.
+        from mcpgate.provider.endpoint import Endpoints
+        from mcpgate.provider.exchange import exchange
+
         endpoints = Endpoints(
-            self._reactor, self._readiness, self._witness, self.terms, 2 * most + OVERHEAD
+            self._reactor, self._readiness, self._notes, self.terms, 2 * most + OVERHEAD
         )
         flight = Deferred.fromCoroutine(
-            _exchange(self._reactor, endpoints, method, str(where), lines, body, most)
+            exchange(self._reactor, endpoints, method, str(where), lines, body, most)
         )
         given_up = ""
 
@@ -155,7 +131,7 @@ class Provider:
             return await flight
         except NotVerified as error:
             why, refusal = str(error), error.refusal
-        except _Unfit as error:
+        except Unfit as error:
             why = str(error)
         except Exception as error:
             # Also whatever Twisted makes of a request that is given up.
@@ -170,59 +146,6 @@ class Provider:
         raise ProviderError(name, shown, why, refusal) from None
 
 
-class _Unfit(Exception):
-    """An answer that is none."""
-
-
-async def _exchange(
-    reactor: Any,
-    endpoints: Endpoints,
-    method: str,
-    url: str,
-    lines: Sequence[tuple[str, str]],
-    body: bytes | None,
-    most: int,
-) -> Reply:
-    # A client of its own for each request, so that no cookie outlives it. Twisted's reactor is global
-    # wherever it is not told another one.
-    agent = Agent.usingEndpointFactory(reactor, endpoints)
-    client = HTTPClient(_Plain(agent), data_to_body_producer=_Body)
-    headers = Headers()
-    for name, value in (*lines, ("User-Agent", "mcpgate")):
-        headers.addRawHeader(name, value)
-    response = await client.request(
-        method,
-        url,
-        headers=headers,
-        data=body,
-        allow_redirects=False,
-        unbuffered=True,
-        reactor=reactor,
-    )
-    parts: list[bytes] = []
-    left = most
-    too_large = f"more than {most} bytes"
-
-    def take(data: bytes) -> None:
-        nonlocal left
-        left -= len(data)
-        if left < 0:
-            raise _Unfit(too_large)
-        parts.append(data)
-
-    if isinstance(response.length, int) and response.length > most:
-        raise _Unfit(too_large)
-    await treq.collect(response, take)
-    transport = endpoints.transport
-    if transport is not None and (transport.error is not None or transport.flooded):
-        # Where the end of the connection is the end of the body, a cut must not pass for one.
-        raise _Unfit(too_large if transport.flooded else "its answer was cut")
-    found: dict[str, str] = {}
-    for raw_name, values in response.headers.getAllRawHeaders():
-        found[raw_name.decode("latin-1").lower()] = b", ".join(values).decode("latin-1")
-    return Reply(response.code, found, b"".join(parts))
-
-
 def _broken(endpoints: Endpoints, error: Exception) -> tuple[str, Refusal | None]:
     """What is wrong with a connection, in words of ours: those of others may quote what was said on it."""
     transport = endpoints.transport
@@ -235,51 +158,3 @@ def _broken(endpoints: Endpoints, error: Exception) -> tuple[str, Refusal | None
         how = "it closed the connection" if transport.error is None else "the connection broke"
         return f"{how} before a whole answer", None
     return f"its answer is not HTTP ({type(error).__name__})", None
-
-
-@implementer(IAgent)
-class _Plain:
-    """Asks for nothing compressed, whatever treq adds, and takes nothing that is."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    def request(
-        self,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,
-    ) -> Deferred[IResponse]:
-        headers = Headers() if headers is None else headers.copy()
-        headers.setRawHeaders(b"accept-encoding", [b"identity"])
-        return self._agent.request(method, uri, headers, bodyProducer).addCallback(_as_it_is)
-
-
-def _as_it_is(response: IResponse) -> IResponse:
-    coding = response.headers.getRawHeaders(b"content-encoding", [b"identity"])
-    if [value.strip().lower() for value in coding] != [b"identity"]:
-        raise _Unfit("its answer is compressed, which was not asked for")
-    return response
-
-
-@implementer(IBodyProducer)
-class _Body:
-    """A small body, written in one piece."""
-
-    def __init__(self, body: Any) -> None:
-        self.length = len(body)
-        self._body = body
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        consumer.write(self._body)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """It is written already."""
-
-    def resumeProducing(self) -> None:
-        """It is written already."""
-
-    def stopProducing(self) -> None:
-        """It is written already."""

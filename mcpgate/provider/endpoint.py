@@ -6,7 +6,7 @@ is configured.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -16,7 +16,8 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from mcpgate.evidence.witness import Witness
+from mcpgate.evidence.record import Leg
+from mcpgate.provider.reply import NotVerified
 from mcpgate.provider.transport import Peer, ProviderTransport
 from mcpgate.reasons import Refusal
 from mcpgate.tls.handshake import Handshake
@@ -26,12 +27,20 @@ from mcpgate.upstream.connect import Dial
 from mcpgate.upstream.terms import PeerTerms
 
 
-class NotVerified(Exception):
-    """There is no connection: the server cannot be reached, or is not what is demanded of it."""
+class Notes(Protocol):
+    """Where handshakes are noted: the journal's witness, or nobody, where nothing is to be recorded."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(str(refusal))
-        self.refusal = refusal
+    def handshake(
+        self,
+        *,
+        leg: Leg,
+        where: str,
+        peer: str,
+        local: str,
+        handshake: Handshake | None = None,
+        refusal: Refusal | None = None,
+    ) -> object:
+        """A leg was secured, or refused."""
 
 
 @implementer(IAgentEndpointFactory)
@@ -43,7 +52,7 @@ class Endpoints:
     """
 
     def __init__(
-        self, reactor: Any, readiness: Readiness, witness: Witness, terms: PeerTerms, most: int
+        self, reactor: Any, readiness: Readiness, notes: Notes, terms: PeerTerms, most: int
     ) -> None:
         """
         @param most: bytes that are read of a connection.
@@ -52,7 +61,7 @@ class Endpoints:
         self.most = most
         self.reactor = reactor
         self.readiness = readiness
-        self.witness = witness
+        self.notes = notes
         self._terms = terms
 
     def endpointForURI(self, uri: URI) -> VerifiedEndpoint:
@@ -92,7 +101,7 @@ class _Dialing:
 
     def connected(self, stream: TLSStream, handshake: Handshake, peer: str, local: str) -> None:
         endpoints = self._endpoints
-        endpoints.witness.handshake(
+        endpoints.notes.handshake(
             leg="provider", where=self._terms.name, peer=peer, local=local, handshake=handshake
         )
         protocol = self._factory.buildProtocol(Peer(peer))
@@ -104,7 +113,7 @@ class _Dialing:
         self.done.callback(protocol)
 
     def refused(self, refusal: Refusal, handshake: Handshake | None, peer: str) -> None:
-        self._endpoints.witness.handshake(
+        self._endpoints.notes.handshake(
             leg="provider",
             where=self._terms.name,
             peer=peer,

@@ -19,6 +19,7 @@ from mcpgate.identity.granted import granted_token
 from mcpgate.identity.issued import NOT_CREDENTIALS, NOT_FOREIGN, foreign_token, is_malformed
 from mcpgate.identity.peer import principal_of
 from mcpgate.identity.principal import Principal
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.rules import Callers
 from mcpgate.policy.scopes import lacking
 from mcpgate.policy.who import Address, Caller
@@ -95,6 +96,8 @@ class Admission:
     only_here: bool = True
     #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
     choice: Choice | None = None
+    #: What of that it may not show again, as far as it is known by now.
+    shown: Secrets | None = None
 
     def still_good(
         self, generation: Generation, accepts: Accepts, sni: str | None, now: float
@@ -244,6 +247,7 @@ def admit(
         callers=generation.policy.callers(caller),
         forward=forward[:-2],
         choice=choice,
+        shown=upstream.secrets,
         facts=caller_facts(
             principal,
             listener=terms.name,
@@ -307,19 +311,18 @@ def identify(
     principal = _proved(authorization, terms, accepts, shown, now, presented, route, host)
     if not isinstance(principal, Principal):
         return principal
-    if isinstance(shown, Principal) and principal is not shown:
-        # Rules may ask for both, so it holds for as long as both do.
-        expires = _sooner(principal.expires, shown.expires)
-        principal = evolve(principal, certificate=shown.name, expires=expires)
+    if peer is not None and principal is not shown:
+        # Rules may ask for both, and the token may be bound to it: so it holds for as long as both do.
+        expires = _sooner(principal.expires, peer.not_after.timestamp())
+        principal = evolve(principal, certificate=holder, expires=expires)
     return accepts.issued.denies(principal, now, peer) or principal
 
 
 def _certified(terms: ListenerTerms, peer: Certificate, now: float) -> Principal | Refusal:
     """Who the client certificate names."""
-    shown = principal_of(peer, terms.client_names)
-    if isinstance(shown, Principal) and shown.expires is not None and now >= shown.expires:
+    if not now < peer.not_after.timestamp():
         return Refusal(Reason.AUTH_EXPIRED, "the client certificate has expired since the handshake")
-    return shown
+    return principal_of(peer, terms.client_names)
 
 
 def _matters(refusal: Refusal, terms: ListenerTerms, authorization: bytes | None) -> bool:

@@ -28,6 +28,10 @@ RESERVED = 40
 #: connections gets on, a flood does not.
 UNFINISHED_MOST = 4
 
+#: Seconds between two questions to an issuer for such an address, about proofs that were never seen to be
+#: good: those of a neighbour of whoever failed there are heard, and a flood of them is not.
+QUESTIONS_APART = 1.0
+
 
 class Unfinished(Protocol):
     """A connection whose handshake is not over."""
@@ -80,7 +84,7 @@ class Crowd:
     @ivar descriptors: The process's limit when it began to listen; 0 for none.
     @ivar total: How many connections of callers there are.
     @ivar tally: What was refused.
-    @ivar throttle: Who failed how often.
+    @ivar throttle: Who failed how often. C{questions}: for whom issuers were asked since, although.
     """
 
     def __init__(self) -> None:
@@ -88,6 +92,7 @@ class Crowd:
         self.total = 0
         self.tally = Tally()
         self.throttle = Throttle()
+        self.questions = Throttle()
         #: L{leave}, to be kept by each connection: one for all of them.
         self.left = self.leave
         self._of: dict[str, int] = {}

@@ -43,7 +43,9 @@ class Alarm:
         """
         self._witness = witness
         self._clock = clock
-        # By the upstream's name: when the log was last told, and how often it has happened since.
+        #: How often it has happened, by the upstream's name.
+        self.counts: dict[str, int] = {}
+        # When the log was last told, and how often it has happened since.
         self._told: dict[str, tuple[float, int]] = {}
 
     def tell(self, upstream: str, exchange: str, what: str, where: str) -> None:
@@ -59,6 +61,7 @@ class Alarm:
             new_id("e"), time=witness.stamp(), exchange=exchange, upstream=upstream, what=what, where=where
         )
         witness.tell(line)
+        self.counts[upstream] = self.counts.get(upstream, 0) + 1
         now = self._clock()
         last, count = self._told.get(upstream, (None, 0))
         if last is not None and now - last < QUIET:
@@ -66,6 +69,7 @@ class Alarm:
             return
         if len(self._told) >= UPSTREAMS_MOST:
             self._told.clear()
+            self.counts.clear()
         self._told[upstream] = now, 0
         self.log.error(
             "upstream {upstream} shows the credential that the gate proves itself with: {what} in exchange"

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
-from mcpgate.credentials.slot import Slot
+from mcpgate.credentials.showing import Showing
 from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import close_line, open_line, outcome_of
@@ -78,9 +78,8 @@ class Errand:
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
         self._outbound: str | None = None
-        self._opened = self._kept = self._sent = self._over = self._asks = False
-        self._shown = b""
-        self._slot: Slot | None = None
+        self._opened = self._kept = self._sent = self._over = False
+        self._showing: Showing | None = None
         self._status: int | None = None
         self._began = monotonic()
         self._late = reactor.callLater(ask.most, self._overdue)
@@ -99,20 +98,16 @@ class Errand:
 
     def _have(self, choice: Choice) -> bool:
         """Whether there is what the upstream has to be shown."""
-        kept = self._force.credentials
-        assert kept is not None
-        slot = kept.slot(choice, self._ask.authorization)
-        if type(slot) is Slot:
-            self._slot, self._shown = slot, slot.line
-            return True
-        refusal = slot if isinstance(slot, Refusal) else kept.wait(choice, self._told)
-        self._asks = refusal is None
+        if self._showing is None:
+            kept = self._force.credentials
+            assert kept is not None
+            self._showing = Showing(kept, choice, self._ask.authorization, self._told)
+        refusal = self._showing.look()
         if refusal is not None:
             self._end(refusal, shown=False)
-        return False
+        return refusal is None and not self._showing.waits
 
     def _told(self) -> None:
-        self._asks = False
         # Not inside whatever was waited for.
         self._force.readiness.soon(self._go_on)
 
@@ -145,9 +140,9 @@ class Errand:
             return self._end(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         self._sent = True
         request = self._ask.request
-        if self._shown:
+        if self._showing is not None:
             head, _, body = request.partition(b"\r\n\r\n")
-            request = b"%b\r\n%b\r\n%b" % (head, self._shown, body)
+            request = b"%b\r\n%b\r\n%b" % (head, self._showing.line, body)
         if not connection.send(self._ask.method, request, self):
             self._sent = False
             self._connection = None
@@ -157,8 +152,8 @@ class Errand:
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Errand:
         self._status = head.status
-        if head.status == 401 and self._slot is not None:
-            self._slot.refused(self._shown, self._force.readiness.now)
+        if head.status == 401 and self._showing is not None:
+            self._showing.refused(self._force.readiness.now)
         self.more(payload, finished)
         return self
 
@@ -183,9 +178,8 @@ class Errand:
         self._close(Refusal(Reason.GATE_DRAINING, self._ask.meanwhile))
 
     def _let_go(self) -> None:
-        if self._asks and self._force.credentials is not None and self._ask.choice is not None:
-            self._asks = False
-            self._force.credentials.withdraw(self._ask.choice, self._told)
+        if self._showing is not None:
+            self._showing.withdraw()
         if self._pool is not None:
             self._pool.withdraw(self)
             self._pool = None

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpgate.credentials.slot import Slot
+from mcpgate.credentials.showing import Showing
 from mcpgate.credentials.terms import Choice
 from mcpgate.evidence.journal import new_id
 from mcpgate.evidence.record import (
@@ -83,11 +83,8 @@ class Exchange:
     _cors = b""
     _id: int | str | None = None
     _facts = NOTHING
-    #: What the upstream is shown, where that had to be asked for, and what that was taken from; and whether
-    #: it is being asked for.
-    _shown = b""
-    _slot: Slot | None = None
-    _asks = False
+    #: What the upstream is shown, where that has to be asked for.
+    _showing: Showing | None = None
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
     _sent = False
@@ -106,8 +103,8 @@ class Exchange:
     masked: dict[str, int] | None = None
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
     withheld: Refusal | None = None
-    #: By what a stream that goes on was judged again.
-    judged_by: tuple[Generation, Accepts] | None = None
+    #: By what a stream that goes on was judged again, and until when that holds.
+    judged_by: tuple[Generation, Accepts, float | None] | None = None
 
     def __init__(self, inbound: Inbound, began: float, head: RequestHead | None) -> None:
         """
@@ -260,24 +257,23 @@ class Exchange:
 
     def _have(self, admission: Admission, choice: Choice) -> bool:
         """Whether there is what the upstream has to be shown. If not, it is asked for, or refused."""
-        kept = self.inbound.force.credentials
-        assert kept is not None, "nothing that has to be asked for is configured without"
-        slot = kept.slot(choice, admission.head.get(b"authorization"))
-        if type(slot) is Slot:
-            self._slot, self._shown = slot, slot.line
-            return True
-        refusal = slot if isinstance(slot, Refusal) else kept.wait(choice, self._told_to_lease)
+        force, showing = self.inbound.force, self._showing
+        if showing is None or showing.choice is not choice:
+            assert force.credentials is not None, "nothing that has to be asked for is configured without"
+            theirs = admission.head.get(b"authorization")
+            showing = self._showing = Showing(force.credentials, choice, theirs, self._told_to_lease)
+        refusal = showing.look()
         if refusal is not None:
             self.refuse(refusal)
-            return False
-        self._asks = True
-        assert choice.grant is not None
-        # In a queue before it flies, and as long again on its way.
-        self.inbound.stream.deadline = self.inbound.force.readiness.now + 2 * choice.grant.timeout + 1
+        elif showing.waits:
+            assert choice.grant is not None
+            # In a queue before it flies, and as long again on its way.
+            self.inbound.stream.deadline = force.readiness.now + 2 * choice.grant.timeout + 1
+        else:
+            return True
         return False
 
     def _told_to_lease(self) -> None:
-        self._asks = False
         # Not inside whatever was waited for: a bug in this exchange is not for that to bear.
         self.inbound.force.readiness.soon(self._lease_now, self.inbound.stream)
 
@@ -293,9 +289,10 @@ class Exchange:
         """
         if self.holding is not None and self.holding.waits:
             return self.holding.overdue()
-        if self._asks:
-            self._ask_no_more()
-            return self.refuse(Refusal(Reason.UPSTREAM_CREDENTIAL, "there was none in time"))
+        if self._showing is not None and self._showing.waits:
+            self._showing.withdraw()
+            detail = f"{self._showing.choice.name}: there was none in time"
+            return self.refuse(Refusal(Reason.UPSTREAM_CREDENTIAL, detail))
         if self._pool is not None:
             self._pool.withdraw(self)
             self.unleased(Refusal(Reason.UPSTREAM_BUSY, "no connection became free in time"))
@@ -340,11 +337,12 @@ class Exchange:
             connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
+        shown = self._showing.line if self._showing is not None else b""
         if asking is None:
-            request = b"%b%b\r\n" % (admission.forward, self._shown)
+            request = b"%b%b\r\n" % (admission.forward, shown)
         else:
             forward = asking.forward or admission.forward
-            shown, body = self._shown, asking.body
+            body = asking.body
             request = b"%b%bcontent-length: %d\r\n\r\n%b" % (forward, shown, len(body), body)
         if admission.session is not None:
             self._take_part(admission)
@@ -438,7 +436,8 @@ class Exchange:
                 and not notable(message)
                 and untouched(asking.method, message.result)
             ):
-                masks, secrets = asking.masks, self.secrets
+                masks = asking.masks
+                secrets = admission.shown if self._showing is None else self.secrets
                 if (secrets is None or secrets.clear(emitted + payload)) and (
                     masks is None
                     or (
@@ -459,10 +458,9 @@ class Exchange:
         admission = self.admission
         if admission is None:
             return None
-        upstream = admission.route.upstream
-        if self._slot is not None:
-            return self._slot.secrets(self.inbound.force.readiness.now, upstream.fixed)
-        return upstream.secrets
+        if self._showing is not None:
+            return self._showing.secrets(self.inbound.force.readiness.now, admission.route.upstream.fixed)
+        return admission.shown
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:
         """An answer goes to the caller as it came."""
@@ -609,23 +607,17 @@ class Exchange:
         self._close(refusal)
         self.inbound.finished(close)
 
-    def _ask_no_more(self) -> None:
-        self._asks = False
-        kept, admission = self.inbound.force.credentials, self.admission
-        assert kept is not None and admission is not None and admission.choice is not None
-        kept.withdraw(admission.choice, self._told_to_lease)
-
     def unauthorized(self) -> None:
         """The upstream did not take what it was shown."""
-        if self._slot is not None:
-            self._slot.refused(self._shown, self.inbound.force.readiness.now)
+        if self._showing is not None:
+            self._showing.refused(self.inbound.force.readiness.now)
 
     def _let_go(self) -> None:
         """Give back, or end, what was had of the upstream, or was waited for."""
         if self.holding is not None:
             self.holding.abandon()
-        if self._asks:
-            self._ask_no_more()
+        if self._showing is not None:
+            self._showing.withdraw()
         if self._pool is not None:
             self._pool.withdraw(self)
             self._pool = None

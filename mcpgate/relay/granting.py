@@ -64,9 +64,11 @@ class _Refused(Exception):
         @param later: words for the caller where trying again may help.
         """
         super().__init__(error)
+        # What is wrong with an assertion is for the record alone: who forges one learns nothing by it.
+        told = Reason.AUTH_ASSERTION if error == "invalid_grant" else refusal.reason
         self.refusal = refusal
         self.status = 503 if later else 400
-        self.said = {"error": error, "error_description": later or ANSWERS[refusal.reason].words}
+        self.said = {"error": error, "error_description": later or ANSWERS[told].words}
 
 
 def grant(

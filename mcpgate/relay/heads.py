@@ -13,16 +13,16 @@ from mcpgate.relay.admission import Admission
 Known = tuple[bytes, bytes, Admission]
 
 # Remembered by a listener for all its callers: a few heads for each of some hundred tokens. A head and
-# what was read out of it take some 6 KiB, at the worst (a hundred lines) 30: 15 MB. They hold the tokens,
-# so no more than are in use should be kept.
+# what was read out of it take some 6 KiB, at the worst (a hundred lines, or a long token) 35: 18 MB.
+# They hold the tokens, so no more than are in use should be kept.
 HEADS_OF_ALL = 512
 
 # Remembered by a connection of its own, of which there may be thousands: the head of a client's calls,
 # and another one.
 HEADS_OF_ONE = 2
 
-# The largest are those with a certificate or a long JWT in them.
-HEAD_MOST = 4 * 1024
+# The largest are those with a JWT of somebody in many groups, of which 8 KiB are read (identity.jose).
+HEAD_MOST = 9 * 1024
 
 
 class Heads(dict[bytes, Known]):

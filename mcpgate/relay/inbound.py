@@ -41,6 +41,7 @@ AHEAD_MOST = 16 * 1024
 
 # Somebody has to be asked who calls (an issuer's keys, an opaque token), and then perhaps for keys once more.
 ASKED_MOST = 2
+NOT_TO_BE_HAD = Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had")
 
 # The body of a caller who did not say who it is, up to this size, is read and dropped, so that the
 # connection lives on (an OAuth client retries on it); a larger one ends the connection.
@@ -131,8 +132,8 @@ class Inbound:
         self._heads = listening.heads
         self._last: Known | None = None
         self._advancing = False
-        # Whether somebody is asked who calls, and how often that was for this head.
-        self._asking = False
+        # What is asked of who calls, if it is, and how often that was for this head.
+        self._asking: Pending | None = None
         self._asked = 0
 
     def begin(self, handshake: Handshake, record: str) -> None:
@@ -211,6 +212,9 @@ class Inbound:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon(_why(error))
+        if self._asking is not None and self._asking.stranger:
+            # It was asked for him all the same, and who does not wait for answers could ask for ever.
+            self.failing()
 
     def secured(self) -> None:
         """The handshake was over before this object was made."""
@@ -231,7 +235,8 @@ class Inbound:
         if self._buffer or stream.congested or stream.state is not OPEN:
             return self._go_on()
         stream.resume()
-        stream.deadline = self.force.readiness.now + self._listening.limits.idle_timeout
+        force = self.force
+        stream.deadline = force.readiness.now + force.generation.config.limits.idle_timeout
 
     def drain(self) -> None:
         """End what its caller can do again elsewhere: an idle connection, a stream between two events."""
@@ -254,26 +259,30 @@ class Inbound:
             return self._judge_caller(exchange, exchange.admission)
         admission, force, now = exchange.admission, self.force, self.force.wall()
         by = force.generation, force.accepts
-        known = exchange.judged_by or (admission.generation, admission.accepts)
-        if known[0] is by[0] and known[1] is by[1] and (admission.expires is None or now < admission.expires):
+        known = exchange.judged_by or (admission.generation, admission.accepts, admission.expires)
+        if known[0] is by[0] and known[1] is by[1] and (known[2] is None or now < known[2]):
             return
-        exchange.judged_by = by
         judged = self.admit_again(admission.head)
         if isinstance(judged, Pending):
-            exchange.judged_by = None
-            judged.begin(self.judge_again)
+            judged.begin(self._told_again)
         elif isinstance(judged, Admission):
+            exchange.judged_by = (*by, judged.expires)
             exchange.judge_again(judged)
         else:
+            exchange.judged_by = (*by, known[2])
             exchange.end_stream(judged.refusal)
+
+    def _told_again(self) -> None:
+        # As in _told: others are told after us, and a bug here is not for them to bear.
+        self.force.readiness.soon(self.judge_again, self.stream)
 
     def _judge_caller(self, exchange: Exchange, admission: Admission) -> None:
         """End a call that was let in, if its caller is to have nothing more since."""
         generation, accepts = self.force.generation, self.force.accepts
-        known = exchange.judged_by or (admission.generation, admission.accepts)
+        known = exchange.judged_by or (admission.generation, admission.accepts, admission.expires)
         if known[0] is generation and known[1] is accepts:
             return
-        exchange.judged_by = generation, accepts
+        exchange.judged_by = generation, accepts, known[2]
         refusal = accepts.issued.revokes(admission.principal, self.force.wall(), self._certificate)
         if refusal is None and known[0] is not generation:
             asked = generation.policy.regard
@@ -370,7 +379,7 @@ class Inbound:
                 digits = buffer[begin:after]
                 if after > begin and digits.isdigit() and digits[0] != _ZERO and self._still_good(known):
                     length = int(digits)
-                    if length <= self._listening.limits.body_size:
+                    if length <= self.force.generation.config.limits.body_size:
                         self._judged = 0
                         return self._admitted(known, length, buffer[after + len(behind) :])
         end = buffer.find(b"\r\n\r\n") + 4
@@ -405,13 +414,14 @@ class Inbound:
             return False
         admission = self.admit(head)
         if isinstance(admission, Pending):
-            if admission.stranger and self._listening.spent(self.source):
-                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked about another unknown proof")
-                admission = too_often(Denial(strange), self.failing() or 1)
+            later = self._listening.asking(self.source) if admission.stranger else 0
+            if later:
+                strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked yet about another unknown proof")
+                admission = too_often(Denial(strange), later)
             elif self._asked < ASKED_MOST:
                 return self._wait(admission)
             else:
-                admission = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
+                admission = Denial(NOT_TO_BE_HAD)
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
@@ -438,15 +448,15 @@ class Inbound:
         return self._expect(admission, head.length)
 
     def _wait(self, pending: Pending) -> bool:
-        """The head stays where it is, and is read again when somebody knows who calls."""
+        """The head stays where it is, or the body, and is read again when somebody knows who calls."""
         self._asked += 1
-        self._asking = True
+        self._asking = pending
         self.stream.deadline = NEVER
         pending.begin(self._told)
         return False
 
     def _told(self) -> None:
-        self._asking = False
+        self._asking = None
         if self.stream.state is OPEN:
             # Not inside whatever was waited for: a bug in this exchange is not for that to bear.
             self.force.readiness.soon(self._take_up, self.stream)
@@ -455,7 +465,12 @@ class Inbound:
         if not self._asking and self._exchange is None and self.stream.state is OPEN:
             if not self.stream.congested:
                 self.stream.resume()
+                if self._awaiting is not None and not self._buffer and not self._asking:
+                    self._read_body(self._awaiting)
             self._advance()
+            if not self._asking:
+                # Also where the head was found to be judged meanwhile, for somebody else who sends it.
+                self._asked = 0
 
     def admit(self, head: RequestHead) -> Admission | Denial | Preflight | Own | Pending:
         """Judge a head, by what there is to know of this connection."""
@@ -574,10 +589,11 @@ class Inbound:
             # The body took its time, and who calls, or what the rules say, may be another matter by now.
             judged = self.admit(admission.head)
             if isinstance(judged, Pending):
-                # What is known of its proof is over by now; whoever tries again is told.
-                judged.begin(_nobody)
-                refusal = Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew")
-                judged = _denied(admission, refusal)
+                if self._asked < ASKED_MOST:
+                    # Nothing is missing of the body, which waits as heads do.
+                    self._awaiting, self._payload, self._size, self._chunks = admission, [body], 0, None
+                    return self._wait(judged)
+                judged = _denied(admission, NOT_TO_BE_HAD)
             elif not isinstance(judged, type(admission) | Denial):
                 judged = Denial(Refusal(Reason.ROUTE_UNKNOWN, "its path leads elsewhere since it was sent"))
             if isinstance(judged, Denial):
@@ -637,10 +653,6 @@ def _denied(admission: Admission | Own, refusal: Refusal) -> Denial:
     if isinstance(admission, Own):
         return Denial(refusal, admission.place.route, cors=admission.cors)
     return admission.denied(refusal)
-
-
-def _nobody() -> None:
-    """Nobody waits for it."""
 
 
 def _why(error: Exception | None) -> Refusal:

@@ -16,7 +16,7 @@ from mcpgate.evidence.record import where
 from mcpgate.generation import ListenerTerms
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.arrival import Arrival
-from mcpgate.relay.crowd import source_of
+from mcpgate.relay.crowd import QUESTIONS_APART, source_of
 from mcpgate.relay.force import InForce
 from mcpgate.relay.heads import HEADS_OF_ALL, Heads
 from mcpgate.relay.spare import Spare
@@ -259,6 +259,16 @@ class Listening:
         limits = self.limits
         throttle = self.force.crowd.throttle
         return throttle.spent(source, monotonic(), limits.failures, limits.failures_period)
+
+    def asking(self, source: str) -> int:
+        """
+        An issuer would be asked about a caller's unknown proof: 0, or in how many seconds it will be.
+
+        Whoever has failures left may have as much asked as he likes.
+        """
+        if not self.spent(source):
+            return 0
+        return self.force.crowd.questions.fail(source, monotonic(), 1, QUESTIONS_APART)
 
     def writable(self) -> None:
         """Never asked for."""

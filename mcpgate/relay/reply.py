@@ -16,9 +16,10 @@ from collections.abc import Callable
 from json import JSONDecoder
 from typing import Protocol
 
+from mcpgate.policy.sayings import Saying, saying_of, text_in
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.following import Following
-from mcpgate.relay.hearing import Hearing
+from mcpgate.relay.hearing import Echo, Hearing
 from mcpgate.wire.http import EVENTS, JSON, NONE, ResponseHead
 from mcpgate.wire.jsonrpc import Message, parse, parse_batch
 from mcpgate.wire.mcp import SERVER
@@ -152,7 +153,9 @@ class Events:
         self._most = most
         self._ends = ends
         self._clock = clock
-        self._following = Following(hearing, clock) if hearing.masks is not None else None
+        # Of a batch each message is followed by itself, so that has to be known before.
+        follows = hearing.masks is not None or (hearing.echoing is not None and hearing.batches)
+        self._following = Following(hearing, clock) if follows else None
         self._reader = EventReader()
         self._begun = False
         # The id of the event that is looked at, as long as it passes.
@@ -167,11 +170,6 @@ class Events:
         self.size += len(payload)
         passed = []
         events = reader.feed(payload)
-        if self._following is None and self._hearing.echoing is not None:
-            secrets = self._hearing.echoing.secrets
-            if any(event.data and _NEWS in event.data and secrets.may_begin(event.data) for event in events):
-                # What it is shows when it goes on.
-                self._following = Following(self._hearing, self._clock)
         if self._following is not None and self._hearing.batches:
             events = [one for event in events for one in self._apart(event)]
         for event in events:
@@ -290,6 +288,12 @@ class Events:
                 return heard if heard is not None else b""
             if hearing.echoing is not None and not _bare(event, data) and self._tells(around(event)):
                 event, data = _BARE, b""
+            if hearing.echoing is not None and _NEWS in heard:
+                saying = self._may_go_on(hearing.echoing, heard)
+                if saying is not None:
+                    # From now on, with what came before it nothing can begin.
+                    following = self._following = Following(hearing, self._clock)
+                    return following.say(event, data, heard, saying)
             return event.raw if heard is data else amended(event, heard)
         before = b""
         if self._ends and len(hearing.answered) != answered:
@@ -305,6 +309,17 @@ class Events:
             saying, hearing.saying = hearing.saying, None
             return before + following.say(event, data, heard, saying)
         return before + following.behind(event.raw if heard is data else amended(event, heard))
+
+    def _may_go_on(self, echoing: Echo, heard: bytes) -> Saying | None:
+        """What a message says bit by bit, if that may be a part of what may not be shown."""
+        secrets = echoing.secrets
+        if not secrets.may_begin(heard):
+            said = text_in(heard)
+            if said is None or not secrets.has_in_it(said):
+                return None
+        message = parse(heard)
+        assert isinstance(message, Message)
+        return saying_of(message, heard)
 
     def _behind(self, piece: bytes) -> bytes:
         return piece if self._following is None else self._following.behind(piece)

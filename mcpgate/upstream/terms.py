@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from mcpgate.policy.echo import Secrets
 from mcpgate.tls.handshake import Certificate
 from mcpgate.tls.pins import PinRule
 from mcpgate.tls.profile import Profile
+from mcpgate.tls.trust import TrustStore
 from mcpgate.wire.http import Headers
 
 if TYPE_CHECKING:
@@ -82,3 +84,17 @@ class UpstreamTerms(PeerTerms):
     def secrets(self) -> Secrets | None:
         """What of that may never be shown to a caller (C{policy.echo})."""
         return Secrets.of(self.fixed)
+
+
+def fingerprint_of(peer: PeerTerms, trust: TrustStore) -> bytes:
+    """Covers all that is verified when a connection is made."""
+    demanded = repr(
+        (
+            (peer.dial_host, peer.dial_port),
+            peer.host,
+            peer.pins,
+            peer.profile,
+            peer.own.sha256 if peer.own else None,
+        )
+    )
+    return hashlib.sha256(demanded.encode() + trust.digest).digest()

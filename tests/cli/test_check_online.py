@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mcpgate.tls.localca import LocalCA
+from mcpgate.tls.localca import LocalCA, write_pair
 from mcpgate.tls.material import Pair
 from mcpgate.tls.pins import spki_pin
 from tests import pki
 from tests.cli.conftest import Run
+from tests.provider.issuing import Issuing
 from tests.upstream.server import OK, Server, nobody
 
 
@@ -119,3 +121,48 @@ def test_without_the_option_nothing_is_dialled(run: Run, config: Path, pair: Pai
     server = Server(pair)
     assert run("check", "--config", behind(config, server.port)).returncode == os.EX_OK
     assert server.finish().connections == 0
+
+
+# Issuers.
+
+
+@pytest.fixture
+def issuing(config: Path, pair: Pair) -> Iterator[Issuing]:
+    """A provider that the configuration names; the upstream is good."""
+    directory = config.parent
+    write_pair(pair, directory / "login.crt", directory / "login.key")
+    provider = Issuing(directory / "login.crt", directory / "login.key", host="localhost")
+    with config.open("a", encoding="utf-8") as file:
+        file.write(
+            f'[[issuer]]\nname = "login"\nissuer = "{provider.minter.issuer}"\ntrust = "ca.pem"\n'
+            f'address = "localhost:{provider.port}"\n'
+        )
+    yield provider
+    provider.close()
+
+
+def test_an_issuer_is_asked_for_its_keys(run: Run, config: Path, pair: Pair, issuing: Issuing) -> None:
+    server = Server(pair)
+    said = run("check", "--online", "--config", behind(config, server.port), "--format", "json")
+    assert (said.returncode, said.stderr) == (os.EX_OK, "")
+    assert json.loads(said.stdout)["keys"] == [
+        {"issuer": "login", "keys": ["k1"], "left_out": [], "problem": None}
+    ]
+    assert not list((config.parent / "state").rglob("*.jsonl"))
+    server.finish()
+
+
+def test_an_issuer_that_tells_no_keys_is_69_with_the_reason(
+    run: Run, config: Path, pair: Pair, issuing: Issuing
+) -> None:
+    server = Server(pair)
+    issuing.document["issuer"] = "https://else.test"
+    said = run("check", "--online", "--config", behind(config, server.port))
+    assert said.returncode == os.EX_UNAVAILABLE
+    told = "mcpgate: issuer login tells no keys: its discovery document names another issuer\n"
+    assert said.stderr == told
+    issuing.close()
+    said = run("check", "--online", "--config", config)
+    assert said.returncode == os.EX_UNAVAILABLE
+    assert "upstream.unreachable" in said.stderr
+    server.finish()

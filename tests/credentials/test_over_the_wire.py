@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey
 from tests.credentials.test_assertion import pem
 from tests.credentials.token_server import SECRET, TokenServer, answered, client_of, says
 from tests.running import STREAM, Request, World, answer_json, call, chunked, last_event, whole
+from tests.upstream.server import nobody
 from tests.waiting import eventually
 
 OWN = 'who = { token = "nobody" }\nbearer = "env:HOME"'
@@ -350,18 +351,20 @@ def test_what_is_wrong_with_a_token_endpoint_is_in_the_record_alone(
 def test_a_token_endpoint_is_verified_like_an_upstream(world: World, tokens: TokenServer) -> None:
     """By CA, name and pins of its own: what is not it gets no secret, and the handshake is recorded."""
     pin = "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-    for keys, reason in (
+    cases = (
+        ({"token_url": f'"https://localhost:{nobody()}/token"'}, "upstream.unreachable"),
         ({"trust": '"system"'}, "tls.unknown_ca"),
         ({"pins": f'["{pin}"]'}, "tls.pin"),
         ({"token_url": '"https://other.test/token"', "address": f'"localhost:{tokens.port}"'}, "tls.name"),
-    ):
+    )
+    for count, (keys, reason) in enumerate(cases, 1):
         text = world.config(more=grant(world, tokens, **keys))
         world.reload(text) if world.gate is not None else world.start(text)
         status, body = ask(world)
         assert status == 502 and reason not in json.dumps(body)
         shakes = [line for line in world.records("handshake") if line["leg"] == "provider"]
         assert shakes[-1]["reason"] == reason
-        assert reason in world.records("close")[-1]["detail"]
+        assert reason in world.closes(count)[-1]["detail"]
     assert tokens.requests == [] and world.upstream.requests == []
 
 

@@ -81,10 +81,11 @@ def _shown(gate: GateProcess, caller: Caller, tool: str, arguments: Mapping[str,
     message = json.loads(response.read())
     challenge = response.getheader("www-authenticate", "")
     # By the error it is known which exchange it was; else by the connection, on which there is only this one.
+    # An earlier one may have come from the same port.
     known = message.get("error", {}).get("data", {}).get("exchange")
     if known is not None:
         return Shown(response.status, message, challenge, gate.exchange(id=known))
-    (inbound,) = [one["id"] for one in gate.handshakes("inbound") if one["peer"] == caller.address]
+    *_, inbound = [one["id"] for one in gate.handshakes("inbound") if one["peer"] == caller.address]
     return Shown(response.status, message, challenge, gate.exchange(inbound=inbound))
 
 

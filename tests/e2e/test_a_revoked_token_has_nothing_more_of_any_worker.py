@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.echo import EchoServer, Heard, Talk, legacy
+from mcpgate.testing import LocalCA, write_pair
+from tests.e2e.echo import INITIALIZE, EchoServer, Heard, Talk, legacy
 from tests.e2e.lab import GateProcess, Lab
 from tests.e2e.streaming import Streams
+from tests.provider.issuing import Issuing
 
 #: Seconds that the issue allows.
 MOST = 5.0
@@ -20,8 +22,10 @@ LONG = 120.0
 CONNECTIONS_MOST = 100
 
 
-@pytest.fixture
-def gate(lab: Lab) -> Iterator[GateProcess]:
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA) -> Iterator[GateProcess]:
+    """Two workers; what tests do to its tokens is to those of names of their own."""
+    lab = Lab(tmp_path_factory.mktemp("gate"), ca)
     with (
         EchoServer(lab, beat=0.2) as server,
         lab.gate(upstream={"port": server.port}, gate={"workers": 2}) as running,
@@ -30,13 +34,12 @@ def gate(lab: Lab) -> Iterator[GateProcess]:
 
 
 def workers(gate: GateProcess, **facts: Any) -> set[str]:
-    """Which workers have begun an exchange with these facts of the revoked caller, by their journals."""
+    """Which workers have begun an exchange with these facts, by their journals."""
     return {
         path.stem
         for path in (gate.lab.state / "journal").glob("*.jsonl")
         for record in gate.records_of(path)
-        if record["type"] == "open" and record["principal"] == "leaver"
-        if all(record[key] == value for key, value in facts.items())
+        if record["type"] == "open" and all(record[key] == value for key, value in facts.items())
     }
 
 
@@ -47,7 +50,7 @@ async def on_both(gate: GateProcess, begin: Callable[[], Any], **facts: Any) -> 
         assert len(begun) < CONNECTIONS_MOST
         begun.append(await begin())
         async with asyncio.timeout(MOST):
-            while len(gate.begun(principal="leaver", **facts)) < len(begun):
+            while len(gate.begun(**facts)) < len(begun):
                 await asyncio.sleep(0.02)
     return begun
 
@@ -73,9 +76,9 @@ def test_streams_and_calls_end_in_both_workers(gate: GateProcess) -> None:
         return b"".join(pieces)
 
     async def tell() -> None:
-        await on_both(gate, lambda: theirs.open(1), http="GET")
-        streaming = await on_both(gate, lambda: ask(True), name="echo")
-        waiting = await on_both(gate, lambda: ask(False), name="wait")
+        await on_both(gate, lambda: theirs.open(1), principal="leaver", http="GET")
+        streaming = await on_both(gate, lambda: ask(True), principal="leaver", name="echo")
+        waiting = await on_both(gate, lambda: ask(False), principal="leaver", name="wait")
         await others.open(4)
         other = await ask(True, others)
         said = await asyncio.to_thread(lab.command, "token", "revoke", "leaver", "--state", lab.state)
@@ -109,14 +112,77 @@ def test_streams_and_calls_end_in_both_workers(gate: GateProcess) -> None:
 def test_the_last_use_is_what_any_worker_has_seen(gate: GateProcess) -> None:
     """Status has all of them write down what they know; the list reads it."""
     lab = gate.lab
-    streams = Streams(gate, gate.issue("leaver"))
+    streams = Streams(gate, gate.issue("keeper"))
 
     async def tell() -> None:
-        await on_both(gate, lambda: streams.open(1), http="GET")
+        await on_both(gate, lambda: streams.open(1), principal="keeper", http="GET")
 
     asyncio.run(tell())
     shown = {one["name"] for one in gate.status()["token_uses"]}
-    assert "leaver" in shown
+    assert "keeper" in shown
     listed = lab.command("token", "list", "--state", lab.state)
-    (row,) = [line for line in listed.stdout.splitlines() if "leaver" in line]
+    (row,) = [line for line in listed.stdout.splitlines() if "keeper" in line]
     assert row.count("Z") == 3, row
+
+
+URL = "https://localhost:8443"
+
+
+@pytest.fixture
+def login(lab: Lab) -> Iterator[Issuing]:
+    """An issuer of other tokens."""
+    files = lab.directory / "login.crt", lab.directory / "login.key"
+    write_pair(lab.ca.server(["login.test"], lab.now), *files)
+    issuing = Issuing(*files, host="login.test", resource=f"{URL}/mcp")
+    yield issuing
+    issuing.close()
+
+
+def test_what_an_issuer_has_given_can_be_revoked_at_the_gate(lab: Lab, login: Issuing) -> None:
+    """All that a subject has, or one token by what records call it; and that can be taken back."""
+    issuer = {
+        "name": "login",
+        "issuer": login.minter.issuer,
+        "address": f"127.0.0.1:{login.port}",
+        "trust": str(lab.ca_file),
+    }
+
+    async def tell(gate: GateProcess) -> None:
+        ada, bob = (Streams(gate, login.token(sub=name)) for name in ("ada", "bob"))
+        for streams in (ada, bob):
+            await streams.open(2)
+        waits = await (await ada.talk().begin()).open_session()
+        arguments = {"mark": "m", "stream": False, "delay": LONG}
+        waits.send(legacy("tools/call", 7, name="wait", arguments=arguments))
+        async with asyncio.timeout(MOST):
+            while not gate.begun(name="wait"):
+                await asyncio.sleep(0.02)
+
+        def command(*words: str) -> None:
+            assert lab.command("token", *words, "--state", lab.state).returncode == 0
+
+        await asyncio.to_thread(command, "revoke", "--issuer", "login", "--subject", "ada")
+        async with asyncio.timeout(MOST):
+            await asyncio.gather(*(one.task for one in ada.all if one.task is not None))
+            refused = await waits.hear()
+        assert refused.status == 401 and b"auth.revoked" in refused.body
+        assert not any(one.ended for one in bob.all)
+        (proof,) = {one["proof"] for one in gate.begun(principal="login/bob")}
+        await asyncio.to_thread(command, "revoke", proof)
+        async with asyncio.timeout(MOST):
+            await asyncio.gather(*(one.task for one in bob.all if one.task is not None))
+        assert (await (await bob.talk().begin()).ask(INITIALIZE)).status == 401
+        await asyncio.to_thread(command, "readmit", proof)
+        await (await bob.talk().begin()).open_session()
+
+    with (
+        EchoServer(lab, beat=0.2) as server,
+        lab.gate(
+            upstream={"port": server.port},
+            listener={"public_url": URL},
+            gate={"workers": 2},
+            more={"issuer": [issuer]},
+        ) as gate,
+    ):
+        asyncio.run(tell(gate))
+        assert len(gate.exchanges(principal="login/ada", reason="auth.revoked")) == 3

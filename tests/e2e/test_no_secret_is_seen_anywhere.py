@@ -42,8 +42,8 @@ from tests.waiting import PATIENCE, eventually
 
 #: How each upstream is shown who the gate is. All are one server, on a route of the same name.
 WAYS = ("static", "keyed", "basic", "mapped", "granted", "signed", "exchanged")
-#: And one that no token is granted for.
-REFUSED = "refused"
+#: And some that no token is granted for, or none that can be used.
+REFUSED = ("refused", "unfit", "garbled")
 #: In how many ways that server shows what it was shown.
 TRICKS = ("text", "error", "page", "stream", "header", "challenge", "redirect", "garbage", "silence", "list")
 
@@ -70,7 +70,8 @@ class Scene:
         self.given = 0
         for name in ("refresh token", "id token", "session id of the upstream", "cookie of the upstream"):
             new(name)
-        new("a challenge of the upstream")
+        for name in ("a challenge of the upstream", "a token that is unfit", "a token in garbage"):
+            new(name)
 
     def see(self, where: str, what: bytes | str) -> bytes:
         raw = what if isinstance(what, bytes) else what.encode("utf-8", "replace")
@@ -102,7 +103,12 @@ class Scene:
             body = {"active": active, "sub": "ada", "iss": f"{self.provider_url}/opaque", "said": said}
             body = {**body, "aud": self.route("static"), "exp": int(time.time()) + 300}
             return peer.send(answer(json.dumps(body).encode()))
-        if path == b"/refuses":
+        if path == b"/unfit":
+            body = {"access_token": f"{self.text('a token that is unfit')}\u2028\n", "token_type": "Bearer"}
+            return peer.send(answer(json.dumps(body).encode()))
+        if path == b"/garbled":
+            return peer.send(answer(f'{{"access_token": "{self.text("a token in garbage")}'.encode()))
+        if path == b"/refused":
             body = {"error": "invalid_client", "error_description": said}
             return peer.send(answer(json.dumps(body).encode(), status=f"400 {quote(form['client_secret'])}"))
         token = self.granted[self.given % len(self.granted)]
@@ -205,7 +211,7 @@ class Scene:
         }
         upstreams = [
             {"name": name, "port": self.upstream.port, "credential": credentials.get(name)}
-            for name in (*WAYS, REFUSED)
+            for name in (*WAYS, *REFUSED)
         ]
         token = f"{self.provider_url}/token"
         secret = self.file("client", self.text("client secret"))
@@ -214,7 +220,7 @@ class Scene:
             {"name": "granted", "grant": "client_credentials", "client_secret": secret},
             {"name": "signed", "grant": "client_credentials", "assertion_key": f"{place}/assertion.key"},
             {"name": "exchanged", "grant": "token_exchange", "client_secret": secret},
-            {"name": REFUSED, "grant": "client_credentials", "client_secret": secret},
+            *({"name": name, "grant": "client_credentials", "client_secret": secret} for name in REFUSED),
         ]
         mapped[3]["actor"] = f"file:{place}/actor"
         mapped[4]["client_secret_in"] = "form"
@@ -223,7 +229,8 @@ class Scene:
             | ({"token_url": token, "client_id": "gate", "trust": trust} if "grant" in one else {})
             for one in mapped
         ]
-        mapped[4]["token_url"] = f"{self.provider_url}/refuses"
+        for table in mapped[4:]:
+            table["token_url"] = f"{self.provider_url}/{table['name']}"
         issuers = [
             {
                 "name": "login",
@@ -244,7 +251,7 @@ class Scene:
         return lab.config(
             upstream=upstreams,
             listener={"listen": f"tcp:{self.port}:interface=127.0.0.1", "public_url": self.url},
-            route=[{"path": f"/{name}", "name": name, "upstream": name} for name in (*WAYS, REFUSED)],
+            route=[{"path": f"/{name}", "name": name, "upstream": name} for name in (*WAYS, *REFUSED)],
             rules=[
                 {"name": "all", "verdict": "allow"},
                 {"name": "never", "on": {"name": "delete_*"}, "verdict": "block"},
@@ -394,7 +401,8 @@ def proofs_good_and_bad(scene: Scene) -> None:
 
 def upstreams_that_show_it(scene: Scene) -> None:
     """Each upstream, in each way that it has."""
-    assert b"upstream.credential" in scene.post(f"/{REFUSED}", call("get_text"), token=scene.good)
+    for name in REFUSED:
+        assert b"upstream.credential" in scene.post(f"/{name}", call("get_text"), token=scene.good)
     exchanged = scene.minter.mint(now=time.time(), aud=scene.route("exchanged"), x=uuid4().hex).decode()
     for name in WAYS:
         token = exchanged if name == "exchanged" else scene.good
@@ -473,7 +481,10 @@ def verbs(scene: Scene) -> None:
     """What people ask on the command line."""
     config, state = str(scene.gate.config), str(scene.lab.state)
     journal = str(scene.lab.state / "journal")
+    exchange = scene.gate.journal("echo")[0]["exchange"]
     for words in (
+        ["policy", "explain", exchange, "--journal", journal, "--config", config],
+        ["token", "revoke", "--config", config, "--issuer", "login", "--subject", "ada"],
         ["check", "--config", config],
         ["check", "--online", "--config", config],
         ["status", "--config", config],

@@ -15,6 +15,7 @@ import h11
 
 from mcpgate.definitions.guards import Guards
 from mcpgate.identity.accepts import Accepts
+from mcpgate.identity.uses import Uses
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import Heads
@@ -99,6 +100,7 @@ class Run:
             ledger=None,
             declining=None,
             crowd=Crowd(),
+            uses=Uses(),
             witness=SimpleNamespace(
                 stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None
             ),

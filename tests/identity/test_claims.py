@@ -89,6 +89,12 @@ def test_scopes_are_read_in_every_form_that_issuers_write(said: dict[str, Any], 
     assert good(MINTER.mint(**said)).scopes == expected
 
 
+@pytest.mark.parametrize("space", ["\t", "\n", "\x1f", "\x85", "\u00a0", "\u2003"])
+def test_what_is_no_space_to_everybody_is_none_between_scopes(space: str) -> None:
+    """RFC 6749 has one: what another reader takes for a single name is not two."""
+    bad(MINTER.mint(scope=f"read{space}admin"), Reason.AUTH_CLAIM, "is no scope")
+
+
 def test_groups_are_where_the_table_says() -> None:
     token = MINTER.mint(groups=["no"], resource_access={"gate": {"roles": ["dev"]}}, team="ops")
     assert good(token, terms=terms(groups=("resource_access", "gate", "roles"))).groups == ("dev",)

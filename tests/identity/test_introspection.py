@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
@@ -99,10 +100,15 @@ def test_what_a_token_says_is_judged_as_ever(asking: Worker, provider: Issuing) 
         ({"sub": ...}, Reason.AUTH_CLAIM),
         ({"nbf": now + 600}, Reason.AUTH_EARLY),
         ({"cnf": {"x5t#S256": "AA"}}, Reason.AUTH_BINDING),
+        ({"token_use": "refresh_token"}, Reason.AUTH_TYPE),
+        ({"typ": "Refresh"}, Reason.AUTH_TYPE),
+        ({"token_use": "id_token"}, Reason.AUTH_TYPE),
     ):
         token = knows(provider, f"t-{reason.value}-{len(provider.tokens)}", **said)
         assert refused(asking.judge(token)).reason is reason, said
     assert isinstance(asking.judge(knows(provider, iss=provider.minter.issuer)), Principal)
+    access = knows(provider, "access", token_use="access_token", token_type="Bearer")
+    assert isinstance(asking.judge(access), Principal)
 
 
 def test_a_token_ends_when_it_says(asking: Worker, provider: Issuing) -> None:
@@ -238,11 +244,113 @@ def test_what_is_remembered_is_bounded(asking: Worker, provider: Issuing) -> Non
     assert isinstance(asking.judge(good), Principal)
     inactive = inside._read(b'{"active": false}', time.time())
     for number in range(introspection.INACTIVE_MOST + 10):
-        inside._flights[b"%d" % number] = introspection._Flight(b"")
+        inside._flights[b"%d" % number] = introspection._Flight(b"", 0.0)
         inside._flying += 1
         inside._landed(inactive, b"%d" % number)
     assert len(inside._inactive) == introspection.INACTIVE_MOST
     assert len(inside._active) == 1
+
+
+def misbehaving(provider: Issuing, raw: bytes, *tokens: str) -> None:
+    """When it is asked about one of these tokens it answers so, or not at all."""
+    real = provider.server.behave
+
+    def behave(sock: Any, request: Any) -> None:
+        if any(f"token={quote(token, safe='')}&".encode() in request.body for token in tokens):
+            sock.sendall(raw)
+            sock.close()
+        else:
+            real(sock, request)
+
+    provider.server.behave = behave
+
+
+@pytest.mark.parametrize("raw", [answer(403, b""), answer(503, b""), b""], ids=["403", "503", "nothing"])
+def test_what_a_made_up_token_does_to_its_issuer_is_nobody_elses_trouble(
+    asking: Worker, provider: Issuing, raw: bytes
+) -> None:
+    """A firewall before the issuer may dislike what one looks like, and whoever knows that needs only one."""
+    assert isinstance(asking.judge(knows(provider, "good-1")), Principal)
+    evil = [f"../../etc/passwd{number}" for number in range(3)]
+    misbehaving(provider, raw, *evil)
+    for number, token in enumerate(evil):
+        assert refused(asking.judge(token)).reason is Reason.AUTH_UNAVAILABLE
+        assert isinstance(asking.judge(knows(provider, f"good-2{number}")), Principal)
+    assert "unreachable" not in asking.asker.records().decode()
+
+
+def test_an_issuer_that_has_nothing_to_say_of_good_tokens_cannot_be_asked(
+    asking: Worker, provider: Issuing
+) -> None:
+    """Who knows the token knows that it is not the token's fault."""
+    assert isinstance(asking.judge(knows(provider, "good-1")), Principal)
+    asking.shift = 61
+    provider.broken = answer(403, b"")
+    assert refused(asking.judge("good-1")).reason is Reason.AUTH_UNAVAILABLE
+    before = asked(provider)
+    assert refused(asking.judge("made-up")).reason is Reason.AUTH_UNAVAILABLE
+    assert asked(provider) == before and "unreachable" in asking.asker.records().decode()
+
+
+def test_a_token_that_was_active_is_asked_about_before_those_that_somebody_makes_up(
+    asking: Worker, provider: Issuing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a flood of them would end the streams of all others within a minute."""
+    monkeypatch.setattr(introspection, "QUEUE_MOST", 60)
+    good = knows(provider)
+    assert isinstance(asking.judge(good), Principal)
+    asking.shift = 61
+    room = introspection.FLIGHTS_MOST + introspection.QUEUE_MOST
+    *_, last = together(asking, [*(f"made-up-{number}" for number in range(room)), good])
+    assert isinstance(last, Principal)
+    order = [proof["token"] for proof in provider.proofs[1:]]
+    assert order.index(good) <= 2 * introspection.FLIGHTS_MOST
+
+
+def test_nobody_waits_for_long_behind_what_somebody_makes_up(
+    asking: Worker, provider: Issuing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An issuer that takes its time over each is not asked about all of them."""
+    monkeypatch.setattr(introspection, "QUEUED_MOST", 0.2)
+    provider.wait = 0.15
+    found = together(asking, [f"made-up-{number}" for number in range(60)])
+    reasons = [refused(one).reason for one in found]
+    assert reasons[0] is Reason.AUTH_INACTIVE and reasons[-1] is Reason.AUTH_UNAVAILABLE
+    assert asked(provider) <= 3 * introspection.FLIGHTS_MOST
+
+
+def test_a_clock_that_is_set_back_makes_no_answer_count_for_longer(
+    asking: Worker, provider: Issuing
+) -> None:
+    """Neither the answer, nor what was made of it by whoever remembers the caller."""
+    token = knows(provider, iat=1, nbf=1, exp=int(time.time()) + 600)
+    asking.adopt(issuer_of(provider, CLIENT, **PLACE, max_lifetime=1e10))
+    assert isinstance(asking.judge(token), Principal)
+    changes = asking.changes
+    del provider.tokens[token]
+    asking.shift = -3600
+    eventually(lambda: asking.changes > changes, "all is judged anew")
+    assert refused(asking.judge(token)).reason is Reason.AUTH_INACTIVE
+
+
+def test_what_another_issuer_said_does_not_come_late(asking: Worker, provider: Issuing) -> None:
+    """The question was on its way when another issuer, or another client, was configured."""
+    provider.wait = 0.3
+    token = knows(provider)
+    assert asking.issuer is not None
+    terms = (asking.issuer.terms,)
+
+    def once() -> Any:
+        return asking.issuers.judge(
+            token.encode(), terms, resource=RESOURCE, certificate=None, now=asking.now()
+        )
+
+    told = threading.Event()
+    asking.loop.call(lambda: once().begin(told.set))
+    eventually(lambda: asked(provider), "it is asked")
+    asking.adopt(issuer_of(provider, CLIENT, **{**PLACE, "client_id": "other"}))
+    assert told.wait(5)
+    assert isinstance(asking.loop.call(once), Pending)
 
 
 def test_the_gate_may_prove_itself_by_what_it_signs(worker: Worker, provider: Issuing) -> None:
@@ -280,6 +388,11 @@ def test_signed_tokens_are_verified_and_not_asked_about(asking: Worker, provider
 
 def test_no_secret_is_in_what_is_told(asking: Worker, provider: Issuing) -> None:
     """Neither the token, nor what the gate proves itself by."""
+    assert asking.issuer is not None
+    pending = asking.issuers.judge(
+        b"opaque-9", (asking.issuer.terms,), resource=RESOURCE, certificate=None, now=asking.now()
+    )
+    assert isinstance(pending, Pending) and "opaque-9" not in repr(pending)
     provider.broken = answer(401, f"{SECRET} opaque-9".encode())
     refusal = refused(asking.judge("opaque-9"))
     told = f"{refusal} {asking.facts()} {asking.asker.records()!r} {CLIENT!r}"
@@ -293,6 +406,8 @@ def test_no_secret_is_in_what_is_told(asking: Worker, provider: Issuing) -> None
         (b"a.b", True),
         (b"~+/-._==", True),
         (Minter().mint(), False),
+        (Minter().mint(raw_header=b'{\n  "alg": "RS256", "kid": "k1"\n}'), False),
+        (Minter().mint(raw_header=b'{\r\n  "alg": "RS256", "kid": "k1"\r\n}'), False),
         (b"mcpgate_0123456789ab_x", False),
         (b"mcpgate_s_x", False),
         (b"", False),

@@ -385,6 +385,11 @@ def test_what_good_tokens_are_bound_to_and_is_not_there_is_told(tmp_path: Path) 
     (said,) = tokens.strays({"git"}, set(), False, NOW)
     assert said.endswith("of ci is bound to the route old, which there is not")
     assert tokens.strays({"old"}, set(), False, NOW) == ()
+    file(tmp_path).deny(Denied(NOW, NOW + 10, issuer="otka", subject="ada"))
+    tokens = file(tmp_path).load()
+    (said,) = tokens.strays({"old"}, set(), False, NOW, {"okta"})
+    assert said == "'ada' of otka is denied, and there is no issuer of that name"
+    assert tokens.strays({"old"}, set(), False, NOW, {"otka"}) == ()
     assert tokens.strays({"git"}, set(), False, NOW + 60) == ()
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcpgate.identity.jwks import read_keys
-from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept
+from mcpgate.identity.kept import FILE_MOST, NOTHING, Kept, KeptFile, read_kept, same_or_new
 from tests.identity.minting import Minter, rsa_key
 
 RAW = Minter(keys={"k1": rsa_key()}).jwks()
@@ -59,6 +64,14 @@ def test_what_was_found_otherwise_is_not_taken(file: KeptFile, tmp_path: Path) -
     assert other.problem is None
     other.write(NOTHING)
     assert file.look(GOOD) is None
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Values of JSON with others in them."""
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
 
 
 def changed(**named: Any) -> bytes:
@@ -113,6 +126,24 @@ def test_the_control_for_all_of_them_is_good() -> None:
     assert kept is not None and kept.keys == GOOD.keys
 
 
+@given(st.binary(max_size=300) | st.recursive(JSON, nested).map(lambda value: json.dumps(value).encode()))
+def test_whatever_stands_there_is_read_or_told(raw: bytes) -> None:
+    """Nothing but what is said in words comes out of a file that somebody has damaged."""
+    with pytest.raises(ValueError, match=r"\w"):
+        read_kept(raw, b"one".hex())
+
+
+@given(st.sampled_from(sorted(json.loads(changed()))), st.recursive(JSON, nested))
+def test_a_member_of_another_kind_is_no_file_of_keys(name: str, value: object) -> None:
+    """If it is read all the same, it is what it was before but for that."""
+    try:
+        kept = read_kept(changed(**{name: value}), b"one".hex())
+    except ValueError:
+        return
+    assert kept is None or isinstance(kept, Kept)
+    assert kept is None or all(math.isfinite(time) for time in (kept.fetched, kept.fresh, kept.asked))
+
+
 def test_a_file_that_others_may_write_is_not_believed(file: KeptFile) -> None:
     file.write(GOOD)
     file.path.chmod(0o622)
@@ -133,6 +164,29 @@ def test_what_is_not_a_file_is_not_read(file: KeptFile, tmp_path: Path, kind: st
     assert file.problem is not None
 
 
+def test_the_same_keys_in_another_order_are_the_same() -> None:
+    """So that nothing is judged anew because somebody writes them differently."""
+    keys = {"k1": rsa_key(), "k2": rsa_key(2)}
+    one = read_keys(Minter(keys=keys).jwks())
+    turned = read_keys(Minter(keys=dict(reversed(keys.items()))).jwks())
+    assert same_or_new(one, turned) is one
+    renamed = read_keys(Minter(keys={"k1": rsa_key(), "k3": rsa_key(2)}).jwks())
+    fewer = read_keys(Minter(keys={"k1": rsa_key()}).jwks())
+    exchanged = read_keys(Minter(keys={"k1": rsa_key(), "k2": rsa_key(3)}).jwks())
+    for other in (renamed, fewer, exchanged):
+        assert same_or_new(one, other) is other
+    assert same_or_new(None, one) is one
+
+
+def test_a_key_that_stands_there_twice_does_not_stand_for_another() -> None:
+    one, two = (Minter(keys={f"k{n}": rsa_key(n)}) for n in (1, 2))
+    both = Minter(keys={**one.keys, **two.keys})
+    (again,) = json.loads(one.jwks())["keys"]
+    known, told = read_keys(both.jwks()), read_keys(one.jwks(again))
+    assert same_or_new(known, told) is told
+    assert same_or_new(told, known) is known
+
+
 def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
     other = KeptFile(tmp_path / "issuers", "login", b"one")
     assert file.lock()
@@ -141,6 +195,20 @@ def test_one_worker_asks_at_a_time(file: KeptFile, tmp_path: Path) -> None:
     assert other.lock()
     other.unlock()
     other.unlock()
+
+
+def test_where_there_are_no_locks_everybody_asks_for_himself(
+    file: KeptFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems of networks have none."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert file.lock()
+    assert file.problem is not None and "No locks available" in file.problem
+    file.unlock()
 
 
 def test_a_disk_that_refuses_a_lock_stops_nobody(tmp_path: Path) -> None:

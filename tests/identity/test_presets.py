@@ -56,7 +56,7 @@ def test_what_the_table_says_is_meant() -> None:
             algorithms=("ES256",),
             max_lifetime=60.0,
             skew=5.0,
-            types=("AT+JWT",),
+            types=("application/AT+JWT",),
             id_tokens=True,
             parties=("cli",),
             groups="realm.roles",
@@ -93,6 +93,16 @@ def test_what_the_table_says_is_meant() -> None:
 )
 def test_where_discovery_is(keys: dict[str, Any], discovery: str) -> None:
     assert terms_of(table(**keys)).discovery[0] == discovery
+
+
+def test_only_entra_has_tenants_where_nobody_says_so() -> None:
+    """An id in the issuer's path is nothing but a part of its name elsewhere."""
+    terms = terms_of(table(issuer=f"https://login.example/{A}"))
+    assert (terms.issuers, terms.tenants) == ((f"https://login.example/{A}",), frozenset())
+    template = {"issuer": "https://login.example/{tenantid}", "tenants": ("a", "b")}
+    for place in ("jwks", "discovery"):
+        assert list(faults(table(**template, **{place: "https://login.example/x"}))) == []
+    assert list(faults(table(issuer="https://login.example/{tenantid}", tenants=("a",)))) == []
 
 
 def test_okta_is_one_of_its_authorization_servers() -> None:
@@ -145,14 +155,18 @@ def test_entra_by_a_template_is_that_version_of_the_tenants() -> None:
 
 
 def test_google_has_two_spellings_and_id_tokens() -> None:
-    made = table(preset="google", claims=(("hd", ("acme.com",)),))
-    for issuer in ("https://accounts.google.com", "accounts.google.com"):
+    demanded = (("hd", ("acme.com",)),)
+    spellings = ("https://accounts.google.com", "accounts.google.com")
+    for issuer in spellings:
         minter = Minter(issuer=issuer, header={"typ": "JWT"}, claims={"hd": "acme.com", "at_hash": "x"})
-        for each in (made, table(preset="google", issuer=issuer, claims=(("hd", ("acme.com",)),))):
+        for said in (None, *spellings):
+            each = table(preset="google", issuer=said, claims=demanded)
             assert accepts(each, minter.mint()) == "login/ada"
             assert accepts(each, minter.mint(hd=...)) == "auth.claim"
             assert accepts(each, minter.mint(hd="evil.com")) == "auth.claim"
             assert accepts(each, minter.mint(iss="https://accounts.google.com/")) == "auth.issuer"
+    other = table(preset="google", issuer="https://accounts.example", claims=demanded)
+    assert terms_of(other).issuers == ("https://accounts.example",)
 
 
 def test_github_and_gitlab_are_whose_jobs_the_table_names() -> None:
@@ -190,6 +204,13 @@ def test_github_and_gitlab_are_whose_jobs_the_table_names() -> None:
         ({"preset": "github-actions", "issuer": GITHUB}, "preset", "anybody"),
         ({"preset": "github-actions", "claims": (("actor", ("ada",)),)}, "preset", "anybody"),
         ({"preset": "gitlab"}, "preset", "claim.namespace_id"),
+        ({"preset": "google", "issuer": "accounts.google.com"}, "preset", "by one of claim.hd, claim.sub"),
+        ({"issuer": "https://accounts.google.com"}, "issuer", "by one of claim.hd, claim.sub"),
+        ({"issuer": GITHUB}, "issuer", "anybody"),
+        ({"issuer": "https://gitlab.com", "claims": (("aud", ("x",)),)}, "issuer", "anybody"),
+        ({"preset": "entra", "issuer": V2.format("common")}, "issuer", "of no token"),
+        ({"preset": "entra", "issuer": V2.format("acme.onmicrosoft.com")}, "issuer", "of no token"),
+        ({"preset": "entra", "issuer": V2.format(A.upper())}, "issuer", "lower case"),
         (
             {
                 "preset": "github-actions",

@@ -211,6 +211,83 @@ def test_keys_that_have_moved_are_found_again(worker: Worker, provider: Issuing)
     assert provider.asked == {DISCOVERY: 2, "/keys": 2, "/moved": 1}
 
 
+def breaking_off(provider: Issuing, *paths: str) -> None:
+    """It says nothing to who asks for these, from now on."""
+    real = provider.server.behave
+
+    def behave(sock: Any, request: Any) -> None:
+        if request.line.split(b" ")[1].decode() in paths:
+            sock.close()
+        else:
+            real(sock, request)
+
+    provider.server.behave = behave
+
+
+def test_keys_whose_old_place_is_gone_are_found_again(worker: Worker, provider: Issuing) -> None:
+    """Nobody answers there, a host that was given up: its document is asked after the second time."""
+    worker.adopt(issuer_of(provider))
+    assert isinstance(worker.judge(provider.token()), Principal)
+    provider.rotate(2)
+    breaking_off(provider, "/keys")
+    provider.keys = "/moved"
+    provider.document["jwks_uri"] = "https://login.test/moved"
+    for seconds in (1, 10):
+        worker.shift = seconds
+        assert refused(worker.judge(provider.token())).reason is Reason.AUTH_UNAVAILABLE
+    worker.shift = 40
+    assert isinstance(worker.judge(provider.token()), Principal)
+
+
+@pytest.mark.parametrize("how", ["refused", "nothing"])
+def test_a_document_that_cannot_be_had_keeps_nobody_from_the_keys(
+    worker: Worker, provider: Issuing, how: str
+) -> None:
+    """They are looked for where they were last, whatever has become of the document since."""
+    worker.adopt(issuer_of(provider))
+    assert isinstance(worker.judge(provider.token()), Principal)
+    provider.rotate(2)
+    provider.broken = DOWN
+    assert refused(worker.judge(provider.token())).reason is Reason.AUTH_UNAVAILABLE
+    provider.broken = None
+    others = (DISCOVERY, "/.well-known/oauth-authorization-server/")
+    if how == "nothing":
+        breaking_off(provider, *others)
+    else:
+        refusing(provider, *others)
+    worker.shift = 10
+    assert isinstance(worker.judge(provider.token()), Principal)
+
+
+def refusing(provider: Issuing, *paths: str) -> None:
+    """It cannot be asked for these."""
+    real = provider.server.behave
+
+    def behave(sock: Any, request: Any) -> None:
+        if request.line.split(b" ")[1].decode() in paths:
+            sock.sendall(DOWN)
+        else:
+            real(sock, request)
+
+    provider.server.behave = behave
+
+
+def test_an_older_file_is_not_taken_for_news(hire: Hire, provider: Issuing, tmp_path: Path) -> None:
+    """Somebody has put a copy back: a key that was withdrawn since stays withdrawn."""
+    worker = hire().adopt(issuer_of(provider))
+    old = provider.token()
+    assert isinstance(worker.judge(old), Principal)
+    (file,) = (tmp_path / "issuers").glob("*.json")
+    copy = file.read_bytes()
+    provider.rotate(2)
+    assert isinstance(worker.judge(provider.token()), Principal)
+    assert isinstance(worker.judge(old), Refusal)
+    file.write_bytes(copy)
+    tick(worker)
+    assert isinstance(worker.judge(old), Refusal)
+    assert isinstance(worker.judge(provider.token()), Principal)
+
+
 def test_a_clock_that_was_set_back_does_not_make_keys_young(worker: Worker, provider: Issuing) -> None:
     """What was told in the future was not told at all."""
     worker.adopt(issuer_of(provider))

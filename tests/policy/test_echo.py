@@ -15,13 +15,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcpgate.policy.echo import (
-    ESCAPES_MOST,
-    MASKED_IN_MOST,
-    SECRET_LEAST,
-    Secrets,
-    parts_of,
-)
+from mcpgate.policy.echo import ESCAPES_MOST, LARGE, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.finder import MASKED_MOST
 from mcpgate.policy.masks import Masked
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.jsonrpc import Message, parse
@@ -152,7 +147,8 @@ def test_what_is_secret_of_a_line(name: bytes, value: bytes, parts: tuple[bytes,
 
 
 def test_it_shows_nothing_of_itself() -> None:
-    for shown in (repr(SECRETS), str(SECRETS), repr(SECRETS.detectors), repr(SECRETS.masks)):
+    parts = (SECRETS, SECRETS.detectors, SECRETS.masks, vars(SECRETS).get("_forms", SECRETS._forms))
+    for shown in (*map(repr, parts), str(SECRETS)):
         assert TEXT[4:12] not in shown
 
 
@@ -229,14 +225,71 @@ def test_too_many_escapes_to_look_behind_do_not_pass() -> None:
     assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
 
 
-def test_a_large_message_with_it_is_withheld_and_one_without_it_passes() -> None:
-    """To mask all of it would take too long."""
-    padding = "word " * (MASKED_IN_MOST // 5)
-    for text, withheld in ((padding + TEXT, True), (padding + "%41", False)):
-        message, raw = answer({"content": [{"type": "text", "text": text}]})
-        assert not SECRETS.clear(raw) or not withheld
-        found = SECRETS.without(message, raw, asked="tools/call")
-        assert isinstance(found, Refusal) is withheld and (withheld or found is None)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_it_is_found_in_what_is_large(form: str, place: int) -> None:
+    """At the beginning, in the middle, at the end; only what is near escapes is looked at closely there."""
+    words = ["The quick brown fox, \n %41 by %41. " * (LARGE // 40), "It jumps over the lazy dog. " * 9000]
+    said = FORMS[form](SECRET)
+    words.insert(place, said)
+    text = "".join(words)
+    raw = json.dumps(text).encode()
+    assert len(raw) > 2 * LARGE and not SECRETS.clear(raw)
+    assert SECRETS.clear(json.dumps(text.replace(said, "")).encode())
+    found = SECRETS.find(text)
+    assert found and len(found) <= 2 and text.index(said) - 1 <= found[0].start
+
+
+def test_more_of_them_than_can_be_masked_do_not_pass() -> None:
+    message, raw = answer({"content": [{"type": "text", "text": f"{TEXT} " * (MASKED_MOST + 1)}]})
+    found = SECRETS.without(message, raw, asked="tools/call")
+    assert isinstance(found, Refusal) and found.reason is Reason.UPSTREAM_ECHO
+
+
+@pytest.mark.parametrize("secret", [b"c0rrect horse (battery) st[ap]le", b'a"b\\c/d+e=f.g*h?i{j}k|l^m$'])
+def test_any_character_may_be_in_it_also_in_what_is_large(secret: bytes) -> None:
+    secrets = Secrets([secret])
+    words = "The quick brown fox. " * (LARGE // 10)
+    for said in (secret.decode(), base64.b64encode(b"xy" + secret).decode(), secret.hex().upper()):
+        assert not secrets.clear(json.dumps(words + said).encode())
+        assert len(secrets.find(words + said)) == 1
+    assert secrets.clear(json.dumps(words).encode())
+
+
+def test_nothing_is_found_where_nothing_is_looked_for() -> None:
+    """A token that is too short, say."""
+    nothing = Secrets([b"T1"])
+    assert not nothing and nothing.clear(b"%41" * LARGE) and nothing.find("T1 %41") == []
+    assert nothing.begins("T1") is None
+
+
+def test_what_repeats_itself_is_masked_whole() -> None:
+    secrets = Secrets([b"0" * 20])
+    assert [(one.start, one.end) for one in secrets.find(f"x{'0' * 20}x{'0' * 17}x")] == [(1, 21), (22, 39)]
+
+
+def test_the_beginning_of_one_is_waited_for() -> None:
+    doubts = SECRETS.detectors.doubts
+    assert doubts(["so: ", TEXT[:3], TEXT[3:20]]) == [(4, "credential")]
+    assert doubts([TEXT[:25] + "x"]) == []
+    assert doubts([f"hex {SECRET.hex()[:40]}"]) == [(4, "credential")]
+
+
+@pytest.mark.parametrize(
+    ("secret", "least"),
+    [
+        (SECRET, 20),
+        (b"twelve-and-4", 12),
+        (b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ." + b"x" * 43, 40 + 22),
+        (SECRET + b".v2", 22),
+    ],
+)
+def test_nothing_waits_by_which_one_could_be_guessed(secret: bytes, least: int) -> None:
+    """A caller knows how tokens begin, may have a server say the next character in all ways that there are,
+    and sees which way waits. Of a JWT it may know all but the signature."""
+    secrets, text = Secrets([secret]), secret.decode()
+    waiting = [size for size in range(len(text)) if secrets.begins(f"so: {text[:size]}") is not None]
+    assert waiting == list(range(least, len(text)))
 
 
 def test_a_message_full_of_it_takes_no_longer_than_its_size() -> None:
@@ -257,27 +310,3 @@ def test_the_beginning_of_a_long_one_is_found_as_fast_as_that_of_a_short_one() -
     for _ in range(100):
         secrets.begins("words without end " * 1_000)
     assert time.process_time() - began < 1
-
-
-def test_the_beginning_of_one_is_waited_for() -> None:
-    doubts = SECRETS.detectors.doubts
-    assert doubts(["so: ", TEXT[:3], TEXT[3:20]]) == [(4, "credential")]
-    assert doubts([TEXT[:25] + "x"]) == []
-    assert doubts([f"hex {SECRET.hex()[:40]}"]) == [(4, "credential")]
-
-
-@pytest.mark.parametrize(
-    ("secret", "least"),
-    [
-        (SECRET, 20),
-        (b"twelve-and-4", 12),
-        (b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ." + b"x" * 43, 40 + 22),
-        (b"x" * 40 + b".v2", 22),
-    ],
-)
-def test_nothing_waits_by_which_one_could_be_guessed(secret: bytes, least: int) -> None:
-    """A caller knows how tokens begin, may have a server say the next character in all ways that there are,
-    and sees which way waits. Of a JWT it may know all but the signature."""
-    secrets, text = Secrets([secret]), secret.decode()
-    waiting = [size for size in range(len(text)) if secrets.begins(f"so: {text[:size]}") is not None]
-    assert waiting == list(range(least, len(text)))

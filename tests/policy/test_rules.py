@@ -65,3 +65,18 @@ def test_what_certificate_comes_beside_a_token_is_regarded() -> None:
     assert policy.callers(Caller(CI)).rules == ()
     assert len(policy.callers(Caller(evolve(CI, certificate="ci.example"))).rules) == 1
     assert policy.callers(Caller(CI)).rules == ()
+
+
+def test_what_an_issuer_says_of_an_opaque_token_may_change() -> None:
+    """Whoever loses a role has no use of having had it."""
+    who = WhoTable(claims=(("realm.roles", ("admin",)),))
+    policy = compile_rules([RuleTable(name="admins", verdict="allow", who=who)])
+
+    def about(*roles: str) -> list[str]:
+        claims = {"realm": {"roles": list(roles)}}
+        principal = evolve(CI, how="opaque", issuer="login", subject="ada", claims=claims)
+        return [rule.name for rule in policy.callers(Caller(principal)).rules]
+
+    assert about("admin", "user") == ["admins"]
+    assert about("user") == []
+    assert about("admin", "user") == ["admins"]

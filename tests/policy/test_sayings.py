@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.policy.leaves import rewritten
-from mcpgate.policy.sayings import Saying, saying_of
+from mcpgate.policy.sayings import Saying, saying_of, text_in
 from mcpgate.wire.jsonrpc import Message, parse
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -61,3 +62,18 @@ def _loud(value: Any) -> Any:
     if isinstance(value, list):
         return [_loud(one) for one in value]
     return {name: _loud(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"progressToken": 1, "message": "half"}, "half"),
+        ({"level": "info", "data": "done"}, "done"),
+        ({"level": "info", "data": {"a": "done"}}, None),
+        ({"progress": 1}, None),
+        ([], None),
+    ],
+)
+def test_a_short_look_tells_the_one_text_that_a_message_says(params: object, text: str | None) -> None:
+    raw = json.dumps({"jsonrpc": "2.0", "method": "notifications/message", "params": params}).encode()
+    assert text_in(raw) == text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +64,13 @@ def test_a_document_is_asked_for_plainly(asker: Asker, server: ScriptedUpstream)
     (first, _) = [json.loads(line) for line in asker.records().splitlines()]
     assert (first["leg"], first["where"], first["outcome"]) == ("provider", "login", "ok")
     assert first["handshake"]["sni"] == HOST
+
+
+def test_a_gate_that_asks_nobody_does_without_what_asks() -> None:
+    """It would be seven megabytes in each worker."""
+    look = "import sys, mcpgate.serving; print('treq' in sys.modules, 'twisted.web' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout == "False False\n"
 
 
 def test_a_form_is_sent_whole(asker: Asker, server: ScriptedUpstream) -> None:

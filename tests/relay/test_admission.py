@@ -345,6 +345,12 @@ def test_a_bound_token_is_good_where_it_is_bound_to(generation: Generation, tmp_
     assert found(held) is Reason.AUTH_BINDING
     assert found(held, certificate("other.example")) is Reason.AUTH_BINDING
     assert isinstance(found(held, CERTIFIED), Principal)
+    _, exact = file.issue("exact", 2_000, 0.0, bound=Bound.to(certificates=["ab" * 32]))
+    accepts = Accepts(file.load())
+    nameless = found(exact, NAMELESS)
+    assert isinstance(nameless, Principal) and (nameless.certificate, nameless.expires) == (None, ENDS)
+    late = identify(f"Bearer {exact}".encode(), public, accepts, NAMELESS, ENDS)
+    assert isinstance(late, Refusal) and late.reason is Reason.AUTH_EXPIRED
     for name, token, host, alone in (
         ("near", text, "gate.test", True),
         ("there", there, "alias.test", False),

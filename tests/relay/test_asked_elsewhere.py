@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from mcpgate.identity import introspection
+from mcpgate.identity.issuers import Issuers
+from mcpgate.identity.jose import TOKEN_MOST
 from mcpgate.tls.localca import write_pair
 from tests.identity.minting import base64url
 from tests.provider.issuing import Issuing, answer
@@ -72,6 +74,25 @@ def login(world: World) -> Iterator[Login]:
     made.provider.close()
 
 
+@pytest.fixture
+def opaque(login: Login, tmp_path: Path) -> World:
+    """A gate that asks the issuer about opaque tokens."""
+    (tmp_path / "secret").write_text("kept-by-the-gate")
+    (tmp_path / "secret").chmod(0o600)
+    return login.start(
+        f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
+        f'client_secret = "file:{tmp_path / "secret"}"',
+        limits='failures = 3\nfailures_period = "1h"\n',
+    )
+
+
+def knows(login: Login, token: str, **said: Any) -> None:
+    """The issuer has given somebody an opaque token."""
+    now = int(time.time())
+    usual = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
+    login.provider.tokens[token] = usual | said
+
+
 def bearing(token: str) -> str:
     """The header line."""
     return f"Authorization: Bearer {token}"
@@ -109,6 +130,18 @@ def test_a_caller_waits_for_the_keys_and_its_requests_keep_their_order(login: Lo
     assert token not in journal and token.rpartition(".")[2] not in journal
     assert [line["what"] for line in world.records("issuer")] == ["keys"]
     assert {line["where"] for line in world.records("handshake") if line["leg"] == "provider"} == {"login"}
+
+
+def test_the_longest_token_is_not_judged_for_each_call(login: Login) -> None:
+    """Entra's grow with the groups of their subject, and a head that is remembered costs one look-up."""
+    world = login.start()
+    token = login.token(groups=[f"{number:036d}" for number in range(140)])
+    assert 7000 < len(token) < TOKEN_MOST
+    with world.caller() as caller:
+        for id in range(3):
+            caller.send(world.post(call("greet", id), bearing(token), token=False))
+            assert caller.json()[0] == 200
+    assert len(world.listening.heads) == 1
 
 
 def test_a_caller_that_leaves_while_it_waits_is_missed_by_nobody(login: Login) -> None:
@@ -204,16 +237,9 @@ def test_a_route_may_demand_tokens_that_are_bound_to_the_callers_certificate(
     assert [line["reason"] for line in world.closes(4)] == [None, *["auth.binding"] * 3]
 
 
-def test_an_opaque_token_is_asked_about_and_remembered(login: Login, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("kept-by-the-gate")
-    (tmp_path / "secret").chmod(0o600)
-    world = login.start(
-        f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
-        f'client_secret = "file:{tmp_path / "secret"}"'
-    )
-    now = int(time.time())
-    said = {"active": True, "sub": "ada", "aud": RESOURCE, "iat": now, "exp": now + 60}
-    login.provider.tokens["opaque-token"] = said
+def test_an_opaque_token_is_asked_about_and_remembered(opaque: World, login: Login) -> None:
+    world = opaque
+    knows(login, "opaque-token")
     with world.caller() as caller:
         for _ in range(3):
             caller.send(world.post(call("greet"), bearing("opaque-token"), token=False))
@@ -250,11 +276,120 @@ client_secret = "file:{tmp_path / "secret"}"
             caller.send(get(f"made-up-{number}"))
             statuses.append(caller.answer()[0])
         assert statuses == [401] * 3 + [429] * 7
-        assert login.provider.asked["/introspect"] == 4
+        # The good one, those that may fail, and in each second one.
+        asked = login.provider.asked["/introspect"]
+        assert asked <= 6
         time.sleep(0.25)
         caller.send(world.post(call("greet", 2), bearing("good"), token=False))
         assert caller.json()[0] == 200
-    assert login.provider.asked["/introspect"] == 5
+    assert login.provider.asked["/introspect"] == asked + 1
+
+
+def test_whose_neighbour_fails_is_heard_all_the_same(opaque: World, login: Login) -> None:
+    """A client goes on and on with a token that is over; another one at the same address has a new one."""
+    knows(login, "new")
+    assert [ask(opaque, "over") for _ in range(5)] == [401] * 3 + [429] * 2
+    assert ask(opaque, "new") == 200
+    assert ask(opaque, "over") == 429
+    login.provider.rotate(2)
+    eventually(lambda: ask(opaque, login.token()) == 200, "a new key is asked for")
+
+
+def test_callers_with_one_opaque_token_may_be_asked_about_for_ever(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds, when it has waited, that the same head was judged for another one, has waited once: it
+    does not add up until it is refused."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    login.provider.wait = 0.1
+    knows(login, "opaque-token")
+    with opaque.caller() as one, opaque.caller() as other:
+        for number in range(1, 6):
+            for caller in (one, other):
+                caller.send(opaque.post(call("greet", number), bearing("opaque-token"), token=False))
+            assert [caller.answer()[0] for caller in (one, other)] == [200, 200], number
+            judged = time.time()
+            eventually(lambda judged=judged: time.time() > judged + 0.2, "what was told is over")
+
+
+def test_a_body_that_comes_when_the_proof_has_to_be_asked_for_again_waits(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told of an opaque token holds for a minute, in which its body need not come."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    knows(login, "opaque-token")
+    first, second = (
+        opaque.post(call("greet", number), bearing("opaque-token"), token=False) for number in (1, 2)
+    )
+    with opaque.caller() as caller:
+        caller.send(first[:-5])
+        eventually(lambda: login.provider.asked.get("/introspect"), "it is asked about")
+        asked = time.time()
+        eventually(lambda: time.time() > asked + 0.4, "what was told is over")
+        login.provider.wait = 0.1
+        caller.send(first[-5:] + second)
+        assert [caller.json()[1]["id"] for _ in range(2)] == [1, 2]
+        caller.send(first[:-5])
+        asked = time.time()
+        eventually(lambda: time.time() > asked + 0.5, "what was told is over")
+        login.provider.tokens.clear()
+        caller.send(first[-5:])
+        assert caller.answer()[0] == 401
+    assert [line["reason"] for line in opaque.closes(3)] == [None, None, "auth.inactive"]
+
+
+def ask(opaque: World, token: str) -> int:
+    """The status of the answer to a call."""
+    with opaque.caller() as caller:
+        caller.send(opaque.post(call("greet"), bearing(token), token=False))
+        return caller.answer()[0]
+
+
+def test_a_stream_is_judged_again_when_that_is_due_and_no_sooner(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each answer: there may be thousands of streams, and they are looked at every few seconds."""
+    opaque.upstream.behave = streaming
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    knows(login, "known")
+    judged: list[float] = []
+    real = Issuers.judge
+
+    def judge(*arguments: Any, **named: Any) -> Any:
+        judged.append(time.time())
+        return real(*arguments, **named)
+
+    with opaque.caller() as caller:
+        caller.send(get("known")).read_head()
+        caller.read_chunk()
+        monkeypatch.setattr(introspection, "ACTIVE_GOOD", 60.0)
+        monkeypatch.setattr(Issuers, "judge", judge)
+        eventually(lambda: opaque.look() or login.provider.asked["/introspect"] == 2, "it is asked again")
+        eventually(lambda: opaque.look() or not asking(opaque), "it is told")
+        before = len(judged)
+        for _ in range(10):
+            opaque.look()
+        assert len(judged) <= before + 1
+        assert not opaque.records("close")
+
+
+def asking(world: World) -> bool:
+    """Whether the issuer is being asked about a token."""
+    return bool(world.status()["issuers"][0]["introspection"]["asking"])
+
+
+def test_who_does_not_wait_for_the_answer_has_failed(opaque: World, login: Login) -> None:
+    """Else somebody could have the issuer asked for ever, and nobody would count."""
+    login.provider.wait = 0.5
+    for number in range(3):
+        with opaque.caller() as caller:
+            caller.send(opaque.post(call("greet"), bearing(f"made-up-{number}"), token=False))
+            eventually(
+                lambda number=number: login.provider.asked.get("/introspect", 0) == number + 1, "it is asked"
+            )
+    opaque.wait_for(lambda: not opaque.listening.connections)
+    assert [ask(opaque, f"made-up-{number}") for number in (3, 4, 5)] == [429] * 3
+    assert login.provider.asked["/introspect"] <= 5
 
 
 def test_where_no_issuer_is_accepted_their_tokens_are_what_they_were(login: Login) -> None:

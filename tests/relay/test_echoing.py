@@ -4,6 +4,7 @@ and in the log that it was shown, and what holds none arrives in its own bytes."
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import ssl
 import threading
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.logger import globalLogPublisher
 
-from mcpgate.policy.echo import Secrets
+from mcpgate.policy.echo import BEGINNING, Secrets
 from mcpgate.relay.echoing import QUIET, Alarm
 from tests.policy.test_echo import FORMS, mixed
 from tests.running import STREAM, Caller, Loop, Request, World, call, chunked, sized, started, whole
@@ -93,6 +94,7 @@ def test_the_upstream_gets_it_and_the_caller_does_not(world: World, caller: Call
     assert (record["upstream"], record["what"], record["where"]) == ("server", "masked", "a message")
     (close,) = world.records("close")
     assert close["masked"] == {"credential": 1} and record["exchange"] == close["id"]
+    assert [upstream["echoed"] for upstream in world.status()["upstreams"]] == [1]
 
 
 def test_what_holds_none_passes_as_it_came(world: World, caller: Caller) -> None:
@@ -310,6 +312,32 @@ def test_a_guess_at_its_beginning_passes_at_once(world: World, caller: Caller) -
     assert SECRET[:16].encode() in caller.read_chunk()
     released.set()
     assert b'"result"' in caller.read_chunk()
+
+
+@pytest.mark.parametrize("masks", ["", '[[rule]]\nname = "masks"\nmask = ["email"]\n'])
+def test_however_it_is_said_bit_by_bit_it_does_not_pass(loop: Loop, tmp_path: Path, masks: str) -> None:
+    """Letter by letter too, as models speak: of what passed no more than half can be put together."""
+    inner = SECRET[4:-4]
+
+    @given(st.lists(st.integers(1, 39), max_size=6), st.text("ab \u00fc", max_size=3), st.booleans())
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def holds(places: list[int], before: str, letters: bool) -> None:
+        cuts = list(range(len(SECRET) + 1)) if letters else sorted({0, len(SECRET), *places})
+        parts = [SECRET[a:b] for a, b in itertools.pairwise(cuts)]
+        said = [before + parts[0], *parts[1:-1], parts[-1] + "!"] if len(parts) > 1 else [before + parts[0]]
+        _, _, got = ask(world, caller, events(*map(news, said), result(text("."))))
+        passed = "".join(
+            message["params"]["message"]
+            for message in (json.loads(one[6:]) for one in got.split(b"\n\n") if one)
+            if "params" in message
+        )
+        shown_parts = passed.replace("[credential]", "")
+        assert inner not in shown_parts
+        assert len(shown_parts.removeprefix(before)) <= len(SECRET) // 2 + BEGINNING, passed
+
+    with started(loop, tmp_path, upstream=shown(tmp_path, SECRET), more=masks) as world:
+        with world.caller() as caller:
+            holds()
 
 
 def test_what_only_begins_like_it_passes(world: World, caller: Caller) -> None:

@@ -181,8 +181,8 @@ REQUESTS = [
     (form(b"<x/>", resource="https://evil.test:8443/mcp"), "invalid_target", "auth.request"),
     (form(b"<x/>", resource="https://LOCALHOST:8443/mcp"), "invalid_target", "auth.request"),
     (form(b"<x/>", resource=f"{URL}/mcp#x"), "invalid_target", "auth.request"),
-    (form(b"<x/>"), "invalid_grant", "auth.assertion"),
-    (form(b"\xff\xfe"), "invalid_grant", "auth.assertion"),
+    (form(b"<x/>"), "invalid_grant", "auth.type"),
+    (form(b"\xff\xfe"), "invalid_grant", "auth.malformed"),
 ]
 
 
@@ -208,24 +208,24 @@ def test_what_is_no_form_is_not_looked_at(vouched: World) -> None:
         assert caller.answer()[0] == 413
 
 
-WRONG: list[dict[str, Any]] = [
-    {"recipient": "https://localhost/token"},
-    {"audience": "urn:other"},
-    {"ends": -60.0, "begins": -600.0},
-    {"issuer": "https://other.example.org"},
-    {"by": signer("mallory")},
-    {"subject": "alice@example.org<!---->"},
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"recipient": "https://localhost/token"}, "auth.place"),
+    ({"audience": "urn:other"}, "auth.audience"),
+    ({"ends": -60.0, "begins": -600.0}, "auth.expired"),
+    ({"issuer": "https://other.example.org"}, "auth.issuer"),
+    ({"by": signer("mallory")}, "auth.signature"),
+    ({"subject": "alice@example.org<!---->"}, "auth.malformed"),
 ]
 
 
 def test_a_wrong_saml_assertion_is_refused_on_record(vouched: World) -> None:
     """The caller hears that it is not accepted, the record says why, and neither quotes it."""
-    for number, said in enumerate(WRONG, 1):
+    for number, (said, reason) in enumerate(WRONG, 1):
         with vouched.caller(source=f"127.0.0.{number}") as caller:
             status, answer = ask(caller, form(good(**said)))
         assert (status, answer["error"]) == (400, "invalid_grant")
         closed = vouched.closes(number)[-1]
-        assert closed["reason"] == "auth.assertion" and closed["detail"]
+        assert closed["reason"] == reason and closed["detail"]
     assert "alice" not in written(vouched)
 
 

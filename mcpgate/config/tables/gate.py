@@ -179,7 +179,8 @@ class LimitsTable:
     # trying costs us a handshake and three records each.
     failures: int = option(
         "How many bad tokens or plaintext requests an address (of IPv6, one /64) may present to one "
-        "worker in failures_period before it is cut short; good tokens from it are always served.",
+        "worker in failures_period before it is cut short; good tokens from it are always served, but "
+        "issuers are asked about one in a second that they would have to be asked about for the first time.",
         forms.count(1, 65535),
         default=20,
         example="5",

@@ -97,19 +97,19 @@ def judge(raw: bytes, known: Sequence[SamlTerms], *, recipient: str, now: float)
     try:
         root = read(raw, most=ASSERTION_MOST)
         if root.tag != f"{{{SAML}}}Assertion":
-            raise XmlError(_no_assertion(root))
+            raise XmlError(_no_assertion(root), Reason.AUTH_TYPE)
         issuer = _issuer(root)
         terms = next((one for one in known if one.provider.entity_id == issuer), None)
         if terms is None:
-            raise XmlError(f"no identity provider here is called {issuer[:200]!a}")
+            raise XmlError(f"no identity provider here is called {issuer[:200]!a}", Reason.AUTH_ISSUER)
         valid_until = terms.provider.valid_until
         if valid_until is not None and now >= valid_until:
-            raise XmlError(f"the metadata of {terms.name} is over (validUntil)")
+            raise XmlError(f"the metadata of {terms.name} is over (validUntil)", Reason.AUTH_KEY)
         _judge_parts(root)
         assertion = signed(root, terms.provider.certificates, ASSERTION_MOST)
         return _judge(assertion, terms, recipient, now)
     except XmlError as error:
-        return Refusal(Reason.AUTH_ASSERTION, str(error))
+        return Refusal(error.reason, str(error))
 
 
 def _no_assertion(root: etree._Element) -> str:
@@ -123,7 +123,7 @@ def _no_assertion(root: etree._Element) -> str:
 def _issuer(root: etree._Element) -> str:
     issuer = only(root, "Issuer")
     if issuer.get("Format", _ENTITY) != _ENTITY:
-        raise XmlError("its issuer is not an entity")
+        raise XmlError("its issuer is not an entity", Reason.AUTH_ISSUER)
     return text(issuer)
 
 
@@ -133,12 +133,14 @@ def _judge_parts(root: etree._Element) -> None:
         raise XmlError("it is not of SAML version 2.0")
     for element in descendants(root):
         if element.tag == f"{{{SAML}}}Assertion":
-            raise XmlError("there is a second assertion in it")
+            raise XmlError("there is a second assertion in it", Reason.AUTH_ASSERTION)
         if element.tag in _ENCRYPTED:
-            raise XmlError(f"it has an {local(element)}, which is not accepted")
+            raise XmlError(f"it has an {local(element)}, which is not accepted", Reason.AUTH_TYPE)
     for element in root:
         if element.tag not in _PARTS:
-            raise XmlError(f"it has {local(element)} in it, which is not understood here")
+            raise XmlError(
+                f"it has {local(element)} in it, which is not understood here", Reason.AUTH_ASSERTION
+            )
     for tag, single in _PARTS.items():
         if single and len(root.findall(tag)) > 1:
             raise XmlError(f"its {tag.rpartition('}')[2]} is there twice")
@@ -147,10 +149,10 @@ def _judge_parts(root: etree._Element) -> None:
 def _judge(assertion: etree._Element, terms: SamlTerms, recipient: str, now: float) -> Vouched:
     """Judge what was signed."""
     if _issuer(assertion) != terms.provider.entity_id:
-        raise XmlError("the issuer that is signed is another one")
+        raise XmlError("the issuer that is signed is another one", Reason.AUTH_ISSUER)
     issued = read_time(assertion.get("IssueInstant") or "")
     if issued > now + terms.skew:
-        raise XmlError("it was issued in the future")
+        raise XmlError("it was issued in the future", Reason.AUTH_EARLY)
     ends = [_conditions(only(assertion, "Conditions"), terms, recipient, now)]
     subject = only(assertion, "Subject")
     ends.append(_confirmed(subject, terms, recipient, now))
@@ -163,7 +165,7 @@ def _judge(assertion: etree._Element, terms: SamlTerms, recipient: str, now: flo
     ]
     until = min(sessions, default=None)
     if until is not None and now >= until + terms.skew:
-        raise XmlError("the session that it speaks of is over")
+        raise XmlError("the session that it speaks of is over", Reason.AUTH_EXPIRED)
     return Vouched(
         terms=terms,
         subject=_subject(subject),
@@ -184,21 +186,19 @@ def _once(issuer: str, id: str) -> str:
     return sha256(f"{len(issuer)}:{issuer}{id}".encode()).hexdigest()
 
 
-def _conditions(
-    conditions: etree._Element, terms: SamlTerms, recipient: str, now: float
-) -> float | None:
+def _conditions(conditions: etree._Element, terms: SamlTerms, recipient: str, now: float) -> float | None:
     end = _within(conditions, "its conditions", terms, now)
     for element in conditions:
         if element.tag not in _CONDITIONS:
-            raise XmlError("it has a condition that is not understood")
+            raise XmlError("it has a condition that is not understood", Reason.AUTH_ASSERTION)
     audiences = terms.audiences | {recipient}
     restrictions = children(conditions, "AudienceRestriction")
     if not restrictions:
-        raise XmlError("it is for no stated audience")
+        raise XmlError("it is for no stated audience", Reason.AUTH_AUDIENCE)
     for restriction in restrictions:
         # Several restrictions must each hold; of the audiences in one, one is enough (SAML core 2.5.1.4).
         if audiences.isdisjoint(text(audience) for audience in children(restriction, "Audience")):
-            raise XmlError("its audience is not this gate")
+            raise XmlError("its audience is not this gate", Reason.AUTH_AUDIENCE)
     return end
 
 
@@ -206,11 +206,11 @@ def _within(element: etree._Element, what: str, terms: SamlTerms, now: float) ->
     """Judge the times of an element; when it ends, if it says."""
     begin, end = element.get("NotBefore"), element.get("NotOnOrAfter")
     if begin is not None and now + terms.skew < read_time(begin):
-        raise XmlError(f"{what} are not valid yet (NotBefore)")
+        raise XmlError(f"{what} are not valid yet (NotBefore)", Reason.AUTH_EARLY)
     if end is None:
         return None
     if now - terms.skew >= read_time(end):
-        raise XmlError(f"{what} are over (NotOnOrAfter)")
+        raise XmlError(f"{what} are over (NotOnOrAfter)", Reason.AUTH_EXPIRED)
     return read_time(end)
 
 
@@ -222,30 +222,32 @@ def _confirmed(subject: etree._Element, terms: SamlTerms, recipient: str, now: f
     """
     confirmation = only(subject, "SubjectConfirmation")
     if confirmation.get("Method") != _BEARER:
-        raise XmlError("its subject is not confirmed by bearing it")
+        raise XmlError("its subject is not confirmed by bearing it", Reason.AUTH_BINDING)
     if [element.tag for element in confirmation] != [f"{{{SAML}}}SubjectConfirmationData"]:
-        raise XmlError("its subject confirmation has other parts than its data")
+        raise XmlError("its subject confirmation has other parts than its data", Reason.AUTH_BINDING)
     data = only(confirmation, "SubjectConfirmationData")
     if data.get("Recipient") != recipient:
-        raise XmlError("its recipient is not this token endpoint")
+        raise XmlError("its recipient is not this token endpoint", Reason.AUTH_PLACE)
     end = _within(data, "its subject confirmation's data", terms, now)
     if end is None:
-        raise XmlError("its subject confirmation does not end (NotOnOrAfter)")
+        raise XmlError("its subject confirmation does not end (NotOnOrAfter)", Reason.AUTH_LIFETIME)
     if end - now > terms.max_lifetime + terms.skew:
-        raise XmlError(f"it is valid for longer than {terms.max_lifetime:.0f} seconds from now")
+        raise XmlError(
+            f"it is valid for longer than {terms.max_lifetime:.0f} seconds from now", Reason.AUTH_LIFETIME
+        )
     return end
 
 
 def _subject(subject: etree._Element) -> str:
     name = only(subject, "NameID")
     if name.get("Format") == _TRANSIENT:
-        raise XmlError("its NameID is transient, so it names nobody")
+        raise XmlError("its NameID is transient, so it names nobody", Reason.AUTH_CLAIM)
     return _plain(text(name), "its NameID", SUBJECT_MOST)
 
 
 def _plain(value: str, what: str, most: int) -> str:
     if not 0 < len(value) <= most or value != value.strip() or not value.isprintable():
-        raise XmlError(f"{what} is not a plain text of up to {most} characters")
+        raise XmlError(f"{what} is not a plain text of up to {most} characters", Reason.AUTH_CLAIM)
     return value
 
 
@@ -258,10 +260,10 @@ def _attributes(assertion: etree._Element, asked: Collection[str]) -> Mapping[st
             if name not in asked:
                 continue
             if name in found:
-                raise XmlError("an attribute is there twice")
+                raise XmlError("an attribute is there twice", Reason.AUTH_CLAIM)
             values = children(attribute, "AttributeValue")
             if len(values) > VALUES_MOST:
-                raise XmlError(f"an attribute has more than {VALUES_MOST} values")
+                raise XmlError(f"an attribute has more than {VALUES_MOST} values", Reason.AUTH_CLAIM)
             # An empty one is there, and says nothing.
             texts = tuple(text(value) for value in values if len(value) or value.text)
             found[name] = tuple(_plain(value, "a value of an attribute", VALUE_MOST) for value in texts)

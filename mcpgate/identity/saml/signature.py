@@ -16,6 +16,7 @@ from lxml import etree
 from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XMLVerifier
 
 from mcpgate.identity.saml.xml import DS, EXCLUSIVE, SAML, XmlError, children, only, read
+from mcpgate.reasons import Reason
 
 _ENVELOPED = f"{DS}enveloped-signature"
 _RSA = frozenset(
@@ -54,50 +55,58 @@ def signed(root: etree._Element, certificates: Sequence[x509.Certificate], most:
         found = _verified(root, certificate, most) if isinstance(certificate.public_key(), kind) else None
         if found is not None:
             if found.tag != f"{{{SAML}}}Assertion" or found.get("ID") != root.get("ID"):
-                raise XmlError("what is signed is not the assertion")
+                raise XmlError("what is signed is not the assertion", Reason.AUTH_SIGNATURE)
             return found
-    raise XmlError("the signature holds by no key of the identity provider's metadata")
+    raise XmlError("the signature holds by no key of the identity provider's metadata", Reason.AUTH_SIGNATURE)
 
 
 def _judge(root: etree._Element) -> SignatureMethod:
     """The form of the signature, before anything is computed."""
     ids = [(element, name) for element in root.iter() for name in element.attrib if name in _IDS]
     if [name for element, name in ids if element is root] != ["ID"]:
-        raise XmlError("the assertion has no ID, or several")
+        raise XmlError("the assertion has no ID, or several", Reason.AUTH_SIGNATURE)
     # pysaml2 gives the signature one, to which nothing refers.
     others = [(element, name) for element, name in ids if element is not root]
     if any(element.tag != f"{{{DS}}}Signature" or name != "Id" for element, name in others):
-        raise XmlError("another element than the assertion has an ID")
+        raise XmlError("another element than the assertion has an ID", Reason.AUTH_SIGNATURE)
     if any(element.get(name) == root.get("ID") for element, name in others):
-        raise XmlError("the signature has the ID of the assertion")
+        raise XmlError("the signature has the ID of the assertion", Reason.AUTH_SIGNATURE)
     everywhere = list(root.iter(f"{{{DS}}}Signature"))
     if not everywhere:
-        raise XmlError("it is not signed")
+        raise XmlError("it is not signed", Reason.AUTH_SIGNATURE)
     if len(everywhere) != 1 or everywhere[0].getparent() is not root:
-        raise XmlError("it has several signatures, or one that is not directly in the assertion")
+        raise XmlError(
+            "it has several signatures, or one that is not directly in the assertion", Reason.AUTH_SIGNATURE
+        )
     signature = everywhere[0]
     if children(signature, "Object", DS):
-        raise XmlError("the signature holds an object")
+        raise XmlError("the signature holds an object", Reason.AUTH_SIGNATURE)
     info = only(signature, "SignedInfo", DS)
     if only(info, "CanonicalizationMethod", DS).get("Algorithm") != EXCLUSIVE:
-        raise XmlError("the signature's canonical form is not exclusive XML canonicalization 1.0")
+        raise XmlError(
+            "the signature's canonical form is not exclusive XML canonicalization 1.0", Reason.AUTH_SIGNATURE
+        )
     method = _METHODS.get(only(info, "SignatureMethod", DS).get("Algorithm") or "")
     if method is None:
-        raise XmlError("the signature's algorithm is not RSA or ECDSA with SHA-256 or better")
+        raise XmlError(
+            "the signature's algorithm is not RSA or ECDSA with SHA-256 or better", Reason.AUTH_ALGORITHM
+        )
     references = children(info, "Reference", DS)
     if len(references) != 1:
-        raise XmlError(f"the signature has {len(references)} references, not one")
+        raise XmlError(f"the signature has {len(references)} references, not one", Reason.AUTH_SIGNATURE)
     if references[0].get("URI") != f"#{root.get('ID')}":
-        raise XmlError("the signature refers to something else than the assertion")
+        raise XmlError("the signature refers to something else than the assertion", Reason.AUTH_SIGNATURE)
     transforms = only(references[0], "Transforms", DS)
     if [element.get("Algorithm") for element in transforms] != [_ENVELOPED, EXCLUSIVE]:
-        raise XmlError("the signature has other transforms than SAML allows")
+        raise XmlError("the signature has other transforms than SAML allows", Reason.AUTH_SIGNATURE)
     for element in transforms.iter():
         if element.tag not in _TRANSFORM_PARTS:
-            raise XmlError("a transform of the signature has parameters that it may not have")
+            raise XmlError(
+                "a transform of the signature has parameters that it may not have", Reason.AUTH_SIGNATURE
+            )
     digest = only(references[0], "DigestMethod", DS).get("Algorithm")
     if digest not in {one.value for one in _DIGESTS}:
-        raise XmlError("the signature's digest is not SHA-256 or better")
+        raise XmlError("the signature's digest is not SHA-256 or better", Reason.AUTH_ALGORITHM)
     return method
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from mcpgate.reasons import Reason
+
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 METADATA = "urn:oasis:names:tc:SAML:2.0:metadata"
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -40,7 +42,11 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 
 class XmlError(ValueError):
-    """A text that is not read. The message says why and quotes nothing."""
+    """A text that is not read. The message says why and quotes nothing; C{reason} is for the record."""
+
+    def __init__(self, words: str, reason: Reason = Reason.AUTH_MALFORMED) -> None:
+        super().__init__(words)
+        self.reason = reason
 
 
 def read(

@@ -128,39 +128,39 @@ def test_a_saml_audience_may_be_what_else_we_are_called() -> None:
     assert isinstance(judged(assertion(audience="urn:gate")), Refusal)
 
 
-# What is refused. Each attack gives a document, and words of the refusal that belong to no other.
+# What is refused. Each attack gives a document; its reason, and words of the refusal that belong to no other.
 
 Attack = Callable[[], bytes]
-ATTACKS: dict[str, tuple[Attack, str]] = {}
+ATTACKS: dict[str, tuple[Attack, str, Reason]] = {}
 
 
-def attack(said: str) -> Callable[[Attack], Attack]:
+def attack(said: str, reason: Reason) -> Callable[[Attack], Attack]:
     """Put one into the table."""
 
     def put(one: Attack) -> Attack:
-        ATTACKS[one.__name__.replace("_", " ")] = one, said
+        ATTACKS[one.__name__.replace("_", " ")] = one, said, reason
         return one
 
     return put
 
 
-@attack("it is not signed")
+@attack("it is not signed", Reason.AUTH_SIGNATURE)
 def unsigned_at_all() -> bytes:
     return unsigned(subject=EVIL).encode()
 
 
-@attack("the signature holds by no key")
+@attack("the signature holds by no key", Reason.AUTH_SIGNATURE)
 def changed_after_it_was_signed() -> bytes:
     return assertion().replace(b"alice@example.org", b"admin@example.org")
 
 
-@attack("the signature holds by no key")
+@attack("the signature holds by no key", Reason.AUTH_SIGNATURE)
 def another_attribute_was_added() -> bytes:
     raw = assertion(attributes={"groups": ["dev"]})
     return raw.replace(b"dev<", b"dev</saml:AttributeValue><saml:AttributeValue>root<")
 
 
-@attack("begins with Wrapper")
+@attack("begins with Wrapper", Reason.AUTH_TYPE)
 def wrapped_beside_an_evil_one() -> bytes:
     good = tree(assertion())
     root = etree.Element("Wrapper")
@@ -169,7 +169,7 @@ def wrapped_beside_an_evil_one() -> bytes:
     return written(root)
 
 
-@attack("a second assertion")
+@attack("a second assertion", Reason.AUTH_ASSERTION)
 def evil_one_around_the_signed_one() -> bytes:
     good = tree(assertion())
     outer = evil(good)
@@ -177,7 +177,7 @@ def evil_one_around_the_signed_one() -> bytes:
     return written(outer)
 
 
-@attack("a second assertion")
+@attack("a second assertion", Reason.AUTH_ASSERTION)
 def signed_one_moved_into_the_evil_ones_extensions() -> bytes:
     good = tree(assertion())
     outer = evil(good)
@@ -186,7 +186,7 @@ def signed_one_moved_into_the_evil_ones_extensions() -> bytes:
     return written(outer)
 
 
-@attack("a second assertion")
+@attack("a second assertion", Reason.AUTH_ASSERTION)
 def signature_of_the_inner_one_moved_to_the_outer_one() -> bytes:
     good = tree(assertion())
     outer = evil(good)
@@ -196,7 +196,7 @@ def signature_of_the_inner_one_moved_to_the_outer_one() -> bytes:
     return written(outer)
 
 
-@attack("the signature refers to something else")
+@attack("the signature refers to something else", Reason.AUTH_SIGNATURE)
 def signature_that_refers_to_an_element_within() -> bytes:
     good = tree(assertion())
     outer = evil(good, "_outer")
@@ -204,45 +204,45 @@ def signature_that_refers_to_an_element_within() -> bytes:
     return written(outer)
 
 
-@attack("another element than the assertion has an ID")
+@attack("another element than the assertion has an ID", Reason.AUTH_SIGNATURE)
 def two_elements_of_one_id() -> bytes:
     root = tree(assertion())
     root.find(f"{{{SAML}}}Subject").set("ID", "_a1")
     return written(root)
 
 
-@attack("the signature has the ID of the assertion")
+@attack("the signature has the ID of the assertion", Reason.AUTH_SIGNATURE)
 def id_of_the_assertion_at_the_signature() -> bytes:
     root = tree(assertion())
     root.find(f"{{{DS}}}Signature").set("Id", "_a1")
     return written(root)
 
 
-@attack("another element than the assertion has an ID")
+@attack("another element than the assertion has an ID", Reason.AUTH_SIGNATURE)
 def id_at_the_key_info() -> bytes:
     root = tree(assertion())
     root.find(f".//{{{DS}}}KeyInfo").set("Id", "_k")
     return written(root)
 
 
-@attack("the assertion has no ID, or several")
+@attack("the assertion has no ID, or several", Reason.AUTH_SIGNATURE)
 def two_ids_of_one_element() -> bytes:
     root = tree(assertion())
     root.set("Id", "_a1")
     return written(root)
 
 
-@attack("the signature refers to something else")
+@attack("the signature refers to something else", Reason.AUTH_SIGNATURE)
 def reference_to_the_whole_document() -> bytes:
     return assertion().replace(b'URI="#_a1"', b'URI=""')
 
 
-@attack("the signature refers to something else")
+@attack("the signature refers to something else", Reason.AUTH_SIGNATURE)
 def reference_to_somewhere_else() -> bytes:
     return assertion().replace(b'URI="#_a1"', b'URI="http://evil.example.org/a.xml"')
 
 
-@attack("2 references")
+@attack("2 references", Reason.AUTH_SIGNATURE)
 def two_references() -> bytes:
     root = tree(assertion())
     reference = root.find(f".//{{{DS}}}Reference")
@@ -250,100 +250,100 @@ def two_references() -> bytes:
     return written(root)
 
 
-@attack("its Signature is there twice")
+@attack("its Signature is there twice", Reason.AUTH_MALFORMED)
 def two_signatures() -> bytes:
     root = tree(assertion())
     root.insert(1, deepcopy(root.find(f"{{{DS}}}Signature")))
     return written(root)
 
 
-@attack("the signature holds an object")
+@attack("the signature holds an object", Reason.AUTH_SIGNATURE)
 def object_in_the_signature() -> bytes:
     root = tree(assertion())
     root.find(f"{{{DS}}}Signature").append(etree.Element(f"{{{DS}}}Object"))
     return written(root)
 
 
-@attack("a comment")
+@attack("a comment", Reason.AUTH_MALFORMED)
 def comment_in_the_name() -> bytes:
     return sign(unsigned(subject="admin@example.org<!---->.evil.example.com"))
 
 
-@attack("a CDATA section")
+@attack("a CDATA section", Reason.AUTH_MALFORMED)
 def raw_text_in_the_name() -> bytes:
     return sign(unsigned()).replace(b"alice@example.org", b"<![CDATA[admin@example.org]]>")
 
 
-@attack("a processing instruction")
+@attack("a processing instruction", Reason.AUTH_MALFORMED)
 def processing_instruction() -> bytes:
     return assertion().replace(b"<saml:Issuer>", b"<?php exit ?><saml:Issuer>")
 
 
-@attack("a document type or entity")
+@attack("a document type or entity", Reason.AUTH_MALFORMED)
 def external_entity() -> bytes:
     document = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
     return document + assertion().replace(b"alice@example.org", b"&x;")
 
 
-@attack("a document type or entity")
+@attack("a document type or entity", Reason.AUTH_MALFORMED)
 def billion_laughs() -> bytes:
     laughs = b"".join(b'<!ENTITY l%d "%b">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 10))
     return b'<!DOCTYPE a [<!ENTITY l0 "lol">' + laughs + b"]>" + assertion().replace(b"alice", b"&l9;")
 
 
-@attack("not UTF-8")
+@attack("not UTF-8", Reason.AUTH_MALFORMED)
 def another_encoding() -> bytes:
     return assertion().decode().encode("utf-16")
 
 
-@attack("not well-formed")
+@attack("not well-formed", Reason.AUTH_MALFORMED)
 def cut_off() -> bytes:
     return assertion()[:-20]
 
 
-@attack("larger than")
+@attack("larger than", Reason.AUTH_MALFORMED)
 def too_large() -> bytes:
     return sign(unsigned(more=f"<saml:AttributeStatement>{' ' * ASSERTION_MOST}</saml:AttributeStatement>"))
 
 
-@attack("nested more than")
+@attack("nested more than", Reason.AUTH_MALFORMED)
 def too_deep() -> bytes:
     deep = "<x>" * 40 + "</x>" * 40
     return sign(unsigned(more=f"<saml:AttributeStatement>{deep}</saml:AttributeStatement>"))
 
 
-@attack("more than 1024 elements")
+@attack("more than 1024 elements", Reason.AUTH_MALFORMED)
 def too_many_elements() -> bytes:
     return sign(unsigned(more=f"<saml:AttributeStatement>{'<x/>' * 1100}</saml:AttributeStatement>"))
 
 
-@attack("the signature holds by no key")
+@attack("the signature holds by no key", Reason.AUTH_SIGNATURE)
 def signed_by_another_identity_providers_key() -> bytes:
     return assertion(signer("other"))
 
 
-@attack("the signature holds by no key")
+@attack("the signature holds by no key", Reason.AUTH_SIGNATURE)
 def certificate_of_the_attackers_in_key_info() -> bytes:
     mallory = signer("mallory")
     return sign(unsigned(subject=EVIL), mallory, shown=mallory)
 
 
-@attack("the signature holds by no key")
+@attack("the signature holds by no key", Reason.AUTH_SIGNATURE)
 def certificate_of_the_identity_providers_in_key_info_of_anothers_signature() -> bytes:
     return sign(unsigned(subject=EVIL), signer("mallory"), shown=signer())
 
 
-@attack("algorithm is not RSA or ECDSA with SHA-256")
+@attack("algorithm is not RSA or ECDSA with SHA-256", Reason.AUTH_ALGORITHM)
 def sha1_signature() -> bytes:
     return sign(unsigned(), method=SignatureMethod.RSA_SHA1)
 
 
-@attack("digest is not SHA-256")
+@attack("digest is not SHA-256", Reason.AUTH_ALGORITHM)
 def sha1_digest() -> bytes:
     return sign(unsigned(), digest=DigestAlgorithm.SHA1)
 
 
-@attack("algorithm is not RSA or ECDSA with SHA-256")
+@attack("algorithm is not RSA or ECDSA with SHA-256", Reason.AUTH_ALGORITHM)
 def hmac_with_the_public_key_as_its_secret() -> bytes:
     right, wrong = SignatureMethod.RSA_SHA256.value, SignatureMethod.HMAC_SHA256.value
     root = tree(assertion().replace(right.encode(), wrong.encode()))
@@ -353,14 +353,14 @@ def hmac_with_the_public_key_as_its_secret() -> bytes:
     return written(root)
 
 
-@attack("the signature holds by no key")
+@attack("the signature holds by no key", Reason.AUTH_SIGNATURE)
 def algorithm_of_another_kind_of_key() -> bytes:
     return assertion().replace(
         SignatureMethod.RSA_SHA256.value.encode(), SignatureMethod.ECDSA_SHA256.value.encode()
     )
 
 
-@attack("algorithm is not RSA")
+@attack("algorithm is not RSA", Reason.AUTH_ALGORITHM)
 def no_algorithm() -> bytes:
     return assertion().replace(SignatureMethod.RSA_SHA256.value.encode(), b"")
 
@@ -374,34 +374,34 @@ def _with_transform(algorithm: str, inside: str = "") -> bytes:
     return written(root)
 
 
-@attack("other transforms than SAML allows")
+@attack("other transforms than SAML allows", Reason.AUTH_SIGNATURE)
 def xslt_transform() -> bytes:
     return _with_transform("http://www.w3.org/TR/1999/REC-xslt-19991116")
 
 
-@attack("other transforms than SAML allows")
+@attack("other transforms than SAML allows", Reason.AUTH_SIGNATURE)
 def xpath_transform() -> bytes:
     return _with_transform("http://www.w3.org/TR/1999/REC-xpath-19991116", "<XPath>//x</XPath>")
 
 
-@attack("other transforms than SAML allows")
+@attack("other transforms than SAML allows", Reason.AUTH_SIGNATURE)
 def base64_transform() -> bytes:
     return _with_transform("http://www.w3.org/2000/09/xmldsig#base64")
 
 
-@attack("parameters that it may not have")
+@attack("parameters that it may not have", Reason.AUTH_SIGNATURE)
 def xpath_within_an_allowed_transform() -> bytes:
     root = tree(assertion())
     root.find(f".//{{{DS}}}Transform").append(etree.Element("XPath"))
     return written(root)
 
 
-@attack("canonical form is not exclusive")
+@attack("canonical form is not exclusive", Reason.AUTH_SIGNATURE)
 def other_canonical_form() -> bytes:
     return sign(unsigned(), canonical=CanonicalizationMethod.CANONICAL_XML_1_0)
 
 
-@attack("a namespace in it is not absolute")
+@attack("a namespace in it is not absolute", Reason.AUTH_MALFORMED)
 def void_canonical_form() -> bytes:
     # libxml2 gives an empty text for it, the digest of which anybody knows.
     raw = assertion().replace(b"<saml:AuthnStatement", b'<saml:AuthnStatement xmlns:v="1"')
@@ -409,18 +409,18 @@ def void_canonical_form() -> bytes:
     return re.sub(rb"<ds:DigestValue>[^<]*", b"<ds:DigestValue>" + empty, raw)
 
 
-@attack("it is encrypted")
+@attack("it is encrypted", Reason.AUTH_TYPE)
 def encrypted_assertion() -> bytes:
     return f'<saml:EncryptedAssertion xmlns:saml="{SAML}"/>'.encode()
 
 
-@attack("EncryptedID")
+@attack("EncryptedID", Reason.AUTH_TYPE)
 def encrypted_name() -> bytes:
     text = re.sub("<saml:NameID.*?</saml:NameID>", "<saml:EncryptedID/>", unsigned())
     return sign(text)
 
 
-@attack("it is a whole response")
+@attack("it is a whole response", Reason.AUTH_TYPE)
 def whole_response() -> bytes:
     good = tree(assertion())
     root = etree.Element("{urn:oasis:names:tc:SAML:2.0:protocol}Response")
@@ -428,138 +428,138 @@ def whole_response() -> bytes:
     return written(root)
 
 
-@attack("Advice in it")
+@attack("Advice in it", Reason.AUTH_ASSERTION)
 def advice() -> bytes:
     return sign(unsigned(more="<saml:Advice/>"))
 
 
-@attack("not of SAML version 2.0")
+@attack("not of SAML version 2.0", Reason.AUTH_MALFORMED)
 def another_version() -> bytes:
     return assertion(version="1.1")
 
 
-@attack("no identity provider here is called 'https://evil.example.org'")
+@attack("no identity provider here is called 'https://evil.example.org'", Reason.AUTH_ISSUER)
 def issuer_that_is_not_known() -> bytes:
     return assertion(issuer="https://evil.example.org")
 
 
-@attack("no identity provider here is called")
+@attack("no identity provider here is called", Reason.AUTH_ISSUER)
 def issuer_with_a_slash_at_its_end() -> bytes:
     return assertion(issuer=ENTITY + "/")
 
 
-@attack("2 Issuer elements")
+@attack("2 Issuer elements", Reason.AUTH_MALFORMED)
 def two_issuers() -> bytes:
     return sign(unsigned().replace("<saml:Subject>", f"<saml:Issuer>{ENTITY}</saml:Issuer><saml:Subject>"))
 
 
-@attack("Issuer holds elements")
+@attack("Issuer holds elements", Reason.AUTH_MALFORMED)
 def issuer_with_an_element_in_it() -> bytes:
     return assertion(issuer=f"{ENTITY}<x/>")
 
 
-@attack("its audience is not this gate")
+@attack("its audience is not this gate", Reason.AUTH_AUDIENCE)
 def another_audience() -> bytes:
     return assertion(audience="https://other.example.org/token")
 
 
-@attack("its audience is not this gate")
+@attack("its audience is not this gate", Reason.AUTH_AUDIENCE)
 def audience_that_only_begins_like_ours() -> bytes:
     return assertion(audience=RECIPIENT + "/x")
 
 
-@attack("its audience is not this gate")
+@attack("its audience is not this gate", Reason.AUTH_AUDIENCE)
 def one_of_two_restrictions_is_for_others() -> bytes:
     more = "<saml:AudienceRestriction><saml:Audience>urn:other</saml:Audience></saml:AudienceRestriction>"
     return assertion(conditions=more)
 
 
-@attack("for no stated audience")
+@attack("for no stated audience", Reason.AUTH_AUDIENCE)
 def no_audience() -> bytes:
     return assertion(audience=[])
 
 
-@attack("a condition that is not understood")
+@attack("a condition that is not understood", Reason.AUTH_ASSERTION)
 def unknown_condition() -> bytes:
     return assertion(conditions="<saml:Condition/>")
 
 
-@attack("its recipient is not this token endpoint")
+@attack("its recipient is not this token endpoint", Reason.AUTH_PLACE)
 def another_recipient() -> bytes:
     return assertion(recipient="https://other.example.org/token")
 
 
-@attack("not confirmed by bearing it")
+@attack("not confirmed by bearing it", Reason.AUTH_BINDING)
 def holder_of_key() -> bytes:
     return assertion(method="urn:oasis:names:tc:SAML:2.0:cm:holder-of-key")
 
 
-@attack("its conditions are over")
+@attack("its conditions are over", Reason.AUTH_EXPIRED)
 def expired() -> bytes:
     return assertion(begins=-600, ends=-60)
 
 
-@attack("its conditions are not valid yet")
+@attack("its conditions are not valid yet", Reason.AUTH_EARLY)
 def not_yet_valid() -> bytes:
     return assertion(begins=60)
 
 
-@attack("issued in the future")
+@attack("issued in the future", Reason.AUTH_EARLY)
 def issued_tomorrow() -> bytes:
     return assertion(issued=86400)
 
 
-@attack("valid for longer than 300 seconds")
+@attack("valid for longer than 300 seconds", Reason.AUTH_LIFETIME)
 def valid_for_an_hour() -> bytes:
     return assertion(ends=3600)
 
 
-@attack("its subject confirmation does not end")
+@attack("its subject confirmation does not end", Reason.AUTH_LIFETIME)
 def confirmed_for_ever() -> bytes:
     return sign(re.sub(r'(Recipient="[^"]*") NotOnOrAfter="[^"]*"', r"\1", unsigned()))
 
 
-@attack("a time in it")
+@attack("a time in it", Reason.AUTH_MALFORMED)
 def time_in_another_zone() -> bytes:
     return sign(re.sub(r'NotOnOrAfter="([^"]*)Z"', r'NotOnOrAfter="\1+14:00"', unsigned()))
 
 
-@attack("a time in it")
+@attack("a time in it", Reason.AUTH_MALFORMED)
 def time_that_there_is_not() -> bytes:
     return sign(re.sub(r'NotOnOrAfter="[^"]*"', 'NotOnOrAfter="2027-02-30T00:00:00Z"', unsigned()))
 
 
-@attack("the session that it speaks of is over")
+@attack("the session that it speaks of is over", Reason.AUTH_EXPIRED)
 def session_is_over() -> bytes:
     return assertion(authn='SessionNotOnOrAfter="2027-01-15T07:00:00Z"')
 
 
-@attack("NameID holds elements")
+@attack("NameID holds elements", Reason.AUTH_MALFORMED)
 def name_with_an_element_in_it() -> bytes:
     return assertion(subject="admin@example.org<x/>.evil.example.com")
 
 
-@attack("its NameID is not a plain text")
+@attack("its NameID is not a plain text", Reason.AUTH_CLAIM)
 def name_of_nobody() -> bytes:
     return assertion(subject="")
 
 
-@attack("its NameID is not a plain text")
+@attack("its NameID is not a plain text", Reason.AUTH_CLAIM)
 def name_with_a_line_end() -> bytes:
     return assertion(subject="alice&#10;admin")
 
 
-@attack("its NameID is not a plain text")
+@attack("its NameID is not a plain text", Reason.AUTH_CLAIM)
 def name_that_never_ends() -> bytes:
     return assertion(subject="a" * 300)
 
 
-@attack("its NameID is transient")
+@attack("its NameID is transient", Reason.AUTH_CLAIM)
 def name_for_one_time() -> bytes:
     return assertion(format="urn:oasis:names:tc:SAML:2.0:nameid-format:transient")
 
 
-@attack("Assertion has 0 Subject elements")
+@attack("Assertion has 0 Subject elements", Reason.AUTH_MALFORMED)
 def no_subject() -> bytes:
     return sign(re.sub("<saml:Subject>.*</saml:Subject>", "", unsigned()))
 
@@ -567,10 +567,10 @@ def no_subject() -> bytes:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_saml_attack_is_refused(name: str) -> None:
     """Each for what it is: the refusal says which door it tried."""
-    make, said = ATTACKS[name]
+    make, said, reason = ATTACKS[name]
     found = judged(make())
     assert isinstance(found, Refusal), found
-    assert found.reason is Reason.AUTH_ASSERTION
+    assert found.reason is reason
     assert re.search(said, found.detail), found.detail
     # Not what the caller sent, but for the name of an issuer, which is quoted and bounded.
     assert len(found.detail) < 300 and EVIL not in found.detail
