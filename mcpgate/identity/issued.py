@@ -34,7 +34,8 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.handshake import Certificate
 
 #: Names go into records and rules: no white space, and never the form of an id.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+NAME_LENGTH = 64
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{NAME_LENGTH - 1}}}")
 _ID = re.compile(r"[0-9a-f]{12}")
 #: Of one token: somebody in more is better known by an issuer of their own.
 GROUPS_MOST = 64
@@ -57,6 +58,13 @@ NOT_CREDENTIALS = Refusal(Reason.AUTH_HEADER, "what follows Bearer is not one to
 NOT_ISSUED = Refusal(Reason.AUTH_INVALID, "the bearer token was not issued by this gate")
 NOT_FOREIGN = Refusal(Reason.AUTH_INVALID, "only tokens of issuers are accepted here")
 NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
+
+
+#: For who gives a token itself, which is not quoted.
+NO_ID = (
+    "a token is revoked by its name or by its id, the 12 digits behind mcpgate_; what others have issued, or "
+    "was granted for an assertion, by its proof as records show it"
+)
 
 
 class TokenFileError(Exception):
@@ -424,11 +432,9 @@ class TokenFile:
                 if id_or_name in (token.id, token.name) and token.revoked is None:
                     tokens[index] = evolve(token, revoked=now)
                     revoked.append(tokens[index])
-            if not revoked and id_or_name.startswith("mcpgate_"):
-                # Perhaps one that is good somewhere, and errors are kept in logs.
-                raise TokenFileError(
-                    f"{self.path}: a token is revoked by its name or by its id, the 12 digits behind mcpgate_"
-                )
+            if not revoked and (id_or_name.startswith("mcpgate_") or len(id_or_name) > NAME_LENGTH):
+                # Perhaps a token that is good somewhere, and errors are kept in logs.
+                raise TokenFileError(f"{self.path}: {NO_ID}")
             if not revoked:
                 raise TokenFileError(f"{self.path}: no token that could be revoked is named {id_or_name!r}")
         return tuple(revoked)
