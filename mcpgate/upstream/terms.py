@@ -82,7 +82,7 @@ class UpstreamTerms(PeerTerms):
 
     @cached_property
     def proofs(self) -> tuple[bytes, ...]:
-        """The headers in which it is shown anything, for whomever: callers do not choose what stands there."""
+        """Headers in which it is shown anything, for whomever: callers do not choose what stands there."""
         asked = (terms.grant.header for terms in self.mapped if terms.grant is not None)
         return tuple(dict.fromkeys((*(name.lower() for name, _ in self.fixed), *asked)))
 
