@@ -72,12 +72,16 @@ class Denials:
     def __iter__(self) -> Iterator[Denied]:
         return iter(self.all)
 
-    def denies(self, principal: Principal, now: float) -> Refusal | None:
-        """Whether what proved a principal is not good here."""
+    def denies(self, principal: Principal, now: float, beside: str | None = None) -> Refusal | None:
+        """
+        Whether what proved a principal is not good here.
+
+        @param beside: the id of what was shown beside it: a certificate.
+        """
         by = self._by
         if not by:
             return None
-        for key in (principal.id, (principal.issuer, principal.subject)):
+        for key in (principal.id, (principal.issuer, principal.subject), beside):
             denied = by.get(key)
             # A clock that says nothing lets nobody in.
             if denied is not None and not now >= denied.until and not _is_newer(principal, denied):

@@ -31,6 +31,7 @@ from mcpgate.identity.denied import Denials, Denied
 from mcpgate.identity.principal import Principal
 from mcpgate.identity.replaced import ReplacedFile
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.tls.handshake import Certificate
 
 #: Names go into records and rules: no white space, and never the form of an id.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -201,11 +202,19 @@ class IssuedTokens:
         token = self._by_id.get(principal.id)
         return token is None or bool(token.bound.addresses)
 
-    def denies(self, principal: Principal, now: float) -> Refusal | None:
-        """Whether what somebody else has issued was revoked here."""
-        return self.denied.denies(principal, now)
+    def denies(
+        self, principal: Principal, now: float, certificate: Certificate | None = None
+    ) -> Refusal | None:
+        """
+        Whether what somebody else has issued was revoked here.
 
-    def revokes(self, principal: Principal, now: float) -> Refusal | None:
+        @param certificate: the client's, whatever else has proved who it is.
+        """
+        return self.denied.denies(principal, now, certificate.sha256 if certificate is not None else None)
+
+    def revokes(
+        self, principal: Principal, now: float, certificate: Certificate | None = None
+    ) -> Refusal | None:
         """
         Whether what proved a principal was revoked since, whoever has issued it: then somebody wants it to
         have nothing more. What is only over was good when it was presented.
@@ -214,7 +223,7 @@ class IssuedTokens:
             token = self._by_id.get(principal.id)
             if token is None or token.revoked is not None:
                 return Refusal(Reason.AUTH_REVOKED, f"token {principal.id} of {principal.name} was revoked")
-        return self.denies(principal, now)
+        return self.denies(principal, now, certificate)
 
     def strays(
         self,
