@@ -290,6 +290,12 @@ def test_whose_neighbour_fails_is_heard_all_the_same(opaque: World, login: Login
     knows(login, "new")
     assert [ask(opaque, "over") for _ in range(5)] == [401] * 3 + [429] * 2
     assert ask(opaque, "new") == 200
+    page = "https://localhost:8443"
+    with opaque.caller() as caller:
+        caller.send(opaque.post(call("greet"), bearing("strange"), f"Origin: {page}", token=False))
+        status, headers, _ = caller.answer()
+    assert (status, headers[b"access-control-allow-origin"]) == (429, page.encode()), "no page can read it"
+    assert {line["route"] for line in opaque.records("open")} == {"server"}
     assert ask(opaque, "over") == 429
     login.provider.rotate(2)
     eventually(lambda: ask(opaque, login.token()) == 200, "a new key is asked for")
