@@ -151,6 +151,13 @@ class Preflight:
     route: RouteTerms | None
 
 
+def unasked(head: RequestHead, refusal: Refusal, terms: ListenerTerms, generation: Generation) -> Denial:
+    """What becomes of a head that was waiting to be admitted, and is waited for no more."""
+    cors = terms.origins.judge(head.get(b"origin"), head.host, head.port, head.get(b"sec-fetch-site"))
+    route = generation.route(head.host.decode("latin-1"), head.path.partition(ENDPOINT)[0])
+    return Denial(refusal, route, cors=b"" if isinstance(cors, Refusal) else cors)
+
+
 def too_often(denial: Denial, wait: int) -> Denial:
     """
     What becomes of a failure whose address has failed too often.
