@@ -16,7 +16,7 @@ from mcpgate.cli.text import Written, format_option, show, table
 from mcpgate.config.units import read_duration
 from mcpgate.identity.bound import Bound
 from mcpgate.identity.denied import PROOF_ID, Denied
-from mcpgate.identity.issued import IssuedToken, TokenFile, TokenFileError
+from mcpgate.identity.issued import NO_ID, IssuedToken, TokenFile, TokenFileError
 from mcpgate.identity.uses import last_uses, stamp
 from mcpgate.ops.control import SOCKET, ControlError, ask
 
@@ -188,7 +188,8 @@ def readmit(id: str | None, issuer: str | None, subject: str | None, state: Path
     file = _opened(state)
     denied = _meant(id, issuer, subject, time.time(), None)
     if denied is None:
-        raise click.UsageError(f"{id!r} is no id of another issuer's proof")
+        # Not quoted: it may be a token.
+        raise click.UsageError(f"that is no id of another issuer's proof; {NO_ID}")
     try:
         file.readmit(denied)
     except TokenFileError as error:

@@ -60,7 +60,7 @@ class Showing:
             self._slot.refused(self.line, now)
 
     def secrets(self, now: float, others: Headers) -> Secrets | None:
-        """What may never be shown to a caller (C{policy.echo}): this, and C{others} of the upstream's."""
+        """What of it, and of other lines, may never be shown to a caller (C{policy.echo})."""
         return self._slot.secrets(now, others) if self._slot is not None else None
 
     def _told(self) -> None:

@@ -59,6 +59,13 @@ NOT_FOREIGN = Refusal(Reason.AUTH_INVALID, "only tokens of issuers are accepted 
 NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
 
 
+#: For who gives a token itself, which is not quoted.
+NO_ID = (
+    "a token is revoked by its name or by its id, the 12 digits behind mcpgate_; what others have issued, or "
+    "was granted for an assertion, by its proof as records show it"
+)
+
+
 class TokenFileError(Exception):
     """The token file cannot be read, understood or written, or a request about it makes no sense."""
 
@@ -424,11 +431,9 @@ class TokenFile:
                 if id_or_name in (token.id, token.name) and token.revoked is None:
                     tokens[index] = evolve(token, revoked=now)
                     revoked.append(tokens[index])
-            if not revoked and id_or_name.startswith("mcpgate_"):
-                # Perhaps one that is good somewhere, and errors are kept in logs.
-                raise TokenFileError(
-                    f"{self.path}: a token is revoked by its name or by its id, the 12 digits behind mcpgate_"
-                )
+            if not revoked and (id_or_name.startswith("mcpgate_") or not _NAME.fullmatch(id_or_name)):
+                # Perhaps a token that is good somewhere, and errors are kept in logs.
+                raise TokenFileError(f"{self.path}: {NO_ID}")
             if not revoked:
                 raise TokenFileError(f"{self.path}: no token that could be revoked is named {id_or_name!r}")
         return tuple(revoked)

@@ -122,6 +122,7 @@ class _Form:
     @ivar piece: What must be there; C{before} and C{behind}: the few characters more that it has if whole.
     @ivar blurred: How many further characters on each side are made of the secret in part.
     @ivar spaced: Whether white space may stand within it; C{folded}: whether capitals are as good.
+    @ivar doubt: The shortest beginning of it that may be one.
     """
 
     piece: str
@@ -130,7 +131,6 @@ class _Form:
     blurred: tuple[int, int] = (0, 0)
     spaced: bool = False
     folded: bool = False
-    #: The shortest beginning that may be the beginning of it.
     doubt: int = 0
 
     def whole(self) -> str:
@@ -270,11 +270,11 @@ def _forms_of(secret: bytes) -> tuple[_Form, ...]:
     digits = secret.hex()
     low, high = 2 * lack, 2 * (size - lack)
     found.append(_Form(digits[low:high], digits[:low], digits[high:], spaced=True, folded=True))
-    least = _least_of(text)
+    least = _doubt_least(text)
     return tuple([evolve(form, doubt=-(-least * len(form.whole()) // size)) for form in found])
 
 
-def _least_of(text: str) -> int:
+def _doubt_least(text: str) -> int:
     """How much of a secret's beginning must be there before it is in doubt."""
     begin = text.rfind(".") + 1
     if len(text) - begin < SIGNATURE_LEAST:
@@ -426,7 +426,7 @@ class Secrets:
     @cached_property
     def _reach(self) -> int:
         """In how many bytes one of them may be written, escaped as much as is looked through."""
-        return ESCAPED_MOST * max((len(whole) for whole, _ in self._beginnings), default=0)
+        return ESCAPED_MOST * max((len(whole) for whole in self._beginnings), default=0)
 
     @cached_property
     def _any(self) -> Regex:
@@ -449,20 +449,16 @@ class Secrets:
                 yield from form.spans(text)
 
     @cached_property
-    def _beginnings(self) -> tuple[tuple[str, int], ...]:
-        return tuple((form.whole(), form.doubt) for form in self._forms)
-
-    @cached_property
-    def reach(self) -> int:
-        """How much of what was said may be the beginning of one."""
-        return max((len(whole) for whole, _ in self._beginnings), default=0)
+    def _beginnings(self) -> tuple[str, ...]:
+        return tuple(form.whole() for form in self._forms)
 
     def begins(self, text: str) -> int | None:
         """Where at the end of a text the beginning of one stands, if it does."""
-        if not self._worth.hits(text.encode("utf-8", "replace")):
+        if not self._doubtful.hits(text.encode("utf-8", "replace")):
             return None
         found = []
-        for whole, first in self._firsts:
+        for whole, least in self._firsts:
+            first = whole[:least]
             start = text.find(first, max(0, len(text) - len(whole) + 1))
             while start >= 0 and not whole.startswith(text[start:]):
                 start = text.find(first, start + 1)
@@ -476,23 +472,29 @@ class Secrets:
 
     def may_begin(self, raw: bytes) -> bool:
         """Whether the bytes of a message hold the beginning of one, which the next may go on with."""
-        return self._worth.hits(raw)
+        return self._doubtful.hits(raw)
 
     @cached_property
-    def _worth(self) -> Regex:
-        firsts = dict.fromkeys(first[:BEGINNING] for _, first in self._firsts)
+    def _doubtful(self) -> Regex:
+        firsts = dict.fromkeys(whole[:BEGINNING] for whole, _ in self._firsts)
         # Where nothing is looked for, what no text can hold.
         return Regex("|".join(map(re.escape, firsts)) or r"[^\x00-\x{10FFFF}]", captures=False)
 
     @cached_property
     def _all(self) -> str:
-        return "\0".join(whole for whole, _ in self._beginnings)
+        return "\0".join(self._beginnings)
 
     @cached_property
-    def _firsts(self) -> tuple[tuple[str, str], ...]:
-        """Each of what one may be, as a few of its first characters may lack; and what that begins with."""
+    def longest(self) -> int:
+        """How much of what was said may be the beginning of one."""
+        return max(map(len, self._beginnings), default=0)
+
+    @cached_property
+    def _firsts(self) -> tuple[tuple[str, int], ...]:
+        """Each of what one may be, as a few of its first characters may lack; and how much of it has to be
+        there to be in doubt."""
         return tuple(
-            (form.whole()[lack:], form.whole()[lack : lack + form.doubt])
+            (form.whole()[lack:], form.doubt - lack)
             for form in self._forms
             for lack in range(len(form.before) + 1)
         )

@@ -48,7 +48,7 @@ class Following:
         assert masks is not None and detectors is not None
         self._masks = masks
         self._clock = clock
-        reach = echoing.secrets.reach if echoing is not None else 0
+        reach = echoing.secrets.longest if echoing is not None else 0
         self._runs: Runs[bytes | _Said] = Runs(detectors, reach)
 
     @property

@@ -3,13 +3,7 @@
 import pytest
 
 from mcpgate.credentials.answer import Granted
-from mcpgate.credentials.slot import (
-    BACKOFF_MOST,
-    BEFORE_MOST,
-    REFUSED_APART,
-    Backoff,
-    Slot,
-)
+from mcpgate.credentials.slot import BACKOFF_MOST, BEFORE_MOST, REFUSED_APART, REMEMBERED, Backoff, Slot
 from mcpgate.reasons import Reason
 
 NOW, WALL = 1000.0, 1_800_000_000.0
@@ -45,22 +39,6 @@ def test_a_refused_token_is_not_shown_again_but_not_each_time() -> None:
     assert one.until > NOW
     one.refused(one.line, NOW + REFUSED_APART)
     assert one.until == 0.0
-
-
-def test_a_token_is_looked_for_until_it_is_over() -> None:
-    """Streams that it was shown for may be as old, and a caller could use it until then."""
-    one, first, second = Slot(), "first-token-of-all", "the-second-of-them"
-    one.granted(Granted(first, 3600.0), NOW, WALL)
-    one.granted(Granted(second, 3600.0), NOW + 2700, WALL + 2700)
-    assert not one.secrets(NOW + 3599).clear(first.encode())
-    one.granted(Granted("the-third-of-them", 3600.0), NOW + 3000, WALL + 3000)
-    found = one.secrets(NOW + 3599)
-    assert not found.clear(first.encode()) and not found.clear(second.encode())
-    found = one.secrets(NOW + 3600)
-    assert found.clear(first.encode()) and not found.clear(second.encode())
-    for number in range(100):
-        one.granted(Granted(f"another-token-{number}", 3600.0), NOW + 3600, WALL)
-    assert len(one._before) == BEFORE_MOST
 
 
 def test_a_server_that_fails_is_asked_less_and_less_often() -> None:
@@ -109,3 +87,33 @@ def test_it_is_over_when_nothing_is_lost_with_it() -> None:
     one.asking = False
     one.waiting.append(lambda: None)
     assert not one.over(NOW + 1)
+
+
+def test_what_may_not_be_shown_is_this_token_and_for_a_while_the_one_before() -> None:
+    """A call of before may still be answered, or a log have it; made once, and not for each call."""
+    first, second = "first-token-of-all-0123456789", "second-token-of-all-9876543210"
+    one = Slot()
+    one.granted(Granted(first, 60.0), NOW, WALL)
+    assert one.secrets(NOW) is one.secrets(NOW + 1)
+    assert not one.secrets(NOW).clear(first.encode())
+    one.granted(Granted(second, 3600.0), NOW + 10, WALL + 10)
+    both = one.secrets(NOW + 11)
+    assert not both.clear(first.encode()) and not both.clear(second.encode())
+    later = one.secrets(NOW + 10 + REMEMBERED)
+    assert later.clear(first.encode()) and not later.clear(second.encode())
+
+
+def test_a_token_is_looked_for_until_it_is_over() -> None:
+    """Streams that it was shown for may be as old, and a caller could use it until then."""
+    one, first, second = Slot(), "first-token-of-all", "the-second-of-them"
+    one.granted(Granted(first, 3600.0), NOW, WALL)
+    one.granted(Granted(second, 3600.0), NOW + 2700, WALL + 2700)
+    assert not one.secrets(NOW + 3599).clear(first.encode())
+    one.granted(Granted("the-third-of-them", 3600.0), NOW + 3000, WALL + 3000)
+    found = one.secrets(NOW + 3599)
+    assert not found.clear(first.encode()) and not found.clear(second.encode())
+    found = one.secrets(NOW + 3600)
+    assert found.clear(first.encode()) and not found.clear(second.encode())
+    for number in range(100):
+        one.granted(Granted(f"another-token-{number}", 3600.0), NOW + 3600, WALL)
+    assert len(one._before) == BEFORE_MOST

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.logger import globalLogPublisher
 
-from mcpgate.policy.echo import LACK_MOST, Secrets
+from mcpgate.policy.echo import BEGINNING, Secrets
 from mcpgate.relay.echoing import QUIET, Alarm
 from tests.policy.test_echo import FORMS, mixed
 from tests.running import STREAM, Caller, Loop, Request, World, call, chunked, sized, started, whole
@@ -276,32 +276,6 @@ def test_what_is_said_over_two_events_does_not_pass(loop: Loop, tmp_path: Path, 
             assert world.records("close")[0]["masked"]["credential"] == 2
 
 
-@pytest.mark.parametrize("masks", ["", '[[rule]]\nname = "masks"\nmask = ["email"]\n'])
-def test_however_it_is_said_bit_by_bit_it_does_not_pass(loop: Loop, tmp_path: Path, masks: str) -> None:
-    """Letter by letter too, as models speak: of what passed no more than half can be put together."""
-    inner = SECRET[4:-4]
-
-    @given(st.lists(st.integers(1, 39), max_size=6), st.text("ab \u00fc", max_size=3), st.booleans())
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def holds(places: list[int], before: str, letters: bool) -> None:
-        cuts = list(range(len(SECRET) + 1)) if letters else sorted({0, len(SECRET), *places})
-        parts = [SECRET[a:b] for a, b in itertools.pairwise(cuts)]
-        said = [before + parts[0], *parts[1:-1], parts[-1] + "!"] if len(parts) > 1 else [before + parts[0]]
-        _, _, got = ask(world, caller, events(*map(news, said), result(text("."))))
-        passed = "".join(
-            message["params"]["message"]
-            for message in (json.loads(one[6:]) for one in got.split(b"\n\n") if one)
-            if "params" in message
-        )
-        shown_parts = passed.replace("[credential]", "")
-        assert inner not in shown_parts
-        assert len(shown_parts.removeprefix(before)) <= len(SECRET) // 2 + LACK_MOST + 1, passed
-
-    with started(loop, tmp_path, upstream=shown(tmp_path, SECRET), more=masks) as world:
-        with world.caller() as caller:
-            holds()
-
-
 def test_a_slash_may_be_an_escape_in_what_is_said_over_two_events(world: World, caller: Caller) -> None:
     """As PHP writes JSON."""
     said = [news("so " + FIRST), news(REST + "!")]
@@ -338,6 +312,32 @@ def test_a_guess_at_its_beginning_passes_at_once(world: World, caller: Caller) -
     assert SECRET[:16].encode() in caller.read_chunk()
     released.set()
     assert b'"result"' in caller.read_chunk()
+
+
+@pytest.mark.parametrize("masks", ["", '[[rule]]\nname = "masks"\nmask = ["email"]\n'])
+def test_however_it_is_said_bit_by_bit_it_does_not_pass(loop: Loop, tmp_path: Path, masks: str) -> None:
+    """Letter by letter too, as models speak: of what passed no more than half can be put together."""
+    inner = SECRET[4:-4]
+
+    @given(st.lists(st.integers(1, 39), max_size=6), st.text("ab \u00fc", max_size=3), st.booleans())
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def holds(places: list[int], before: str, letters: bool) -> None:
+        cuts = list(range(len(SECRET) + 1)) if letters else sorted({0, len(SECRET), *places})
+        parts = [SECRET[a:b] for a, b in itertools.pairwise(cuts)]
+        said = [before + parts[0], *parts[1:-1], parts[-1] + "!"] if len(parts) > 1 else [before + parts[0]]
+        _, _, got = ask(world, caller, events(*map(news, said), result(text("."))))
+        passed = "".join(
+            message["params"]["message"]
+            for message in (json.loads(one[6:]) for one in got.split(b"\n\n") if one)
+            if "params" in message
+        )
+        shown_parts = passed.replace("[credential]", "")
+        assert inner not in shown_parts
+        assert len(shown_parts.removeprefix(before)) <= len(SECRET) // 2 + BEGINNING, passed
+
+    with started(loop, tmp_path, upstream=shown(tmp_path, SECRET), more=masks) as world:
+        with world.caller() as caller:
+            holds()
 
 
 def test_what_only_begins_like_it_passes(world: World, caller: Caller) -> None:
