@@ -34,8 +34,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.handshake import Certificate
 
 #: Names go into records and rules: no white space, and never the form of an id.
-NAME_LENGTH = 64
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{NAME_LENGTH - 1}}}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _ID = re.compile(r"[0-9a-f]{12}")
 #: Of one token: somebody in more is better known by an issuer of their own.
 GROUPS_MOST = 64
@@ -432,7 +431,7 @@ class TokenFile:
                 if id_or_name in (token.id, token.name) and token.revoked is None:
                     tokens[index] = evolve(token, revoked=now)
                     revoked.append(tokens[index])
-            if not revoked and (id_or_name.startswith("mcpgate_") or len(id_or_name) > NAME_LENGTH):
+            if not revoked and (id_or_name.startswith("mcpgate_") or not _NAME.fullmatch(id_or_name)):
                 # Perhaps a token that is good somewhere, and errors are kept in logs.
                 raise TokenFileError(f"{self.path}: {NO_ID}")
             if not revoked:

@@ -96,7 +96,7 @@ class Admission:
     only_here: bool = True
     #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
     choice: Choice | None = None
-    #: What of that it may not show again, as far as it is known by now.
+    #: What of all that it is shown it may not show again, so far as that has not to be asked for.
     shown: Secrets | None = None
 
     def still_good(
@@ -149,6 +149,13 @@ class Preflight:
 
     answer: bytes
     route: RouteTerms | None
+
+
+def unasked(head: RequestHead, refusal: Refusal, terms: ListenerTerms, generation: Generation) -> Denial:
+    """What becomes of a head that was waiting to be admitted, and is waited for no more."""
+    cors = terms.origins.judge(head.get(b"origin"), head.host, head.port, head.get(b"sec-fetch-site"))
+    route = generation.route(head.host.decode("latin-1"), head.path.partition(ENDPOINT)[0])
+    return Denial(refusal, route, cors=b"" if isinstance(cors, Refusal) else cors)
 
 
 def too_often(denial: Denial, wait: int) -> Denial:

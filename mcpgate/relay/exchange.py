@@ -62,10 +62,6 @@ if TYPE_CHECKING:
     from mcpgate.relay.inbound import Inbound
 
 
-def _nobody() -> None:
-    """Nobody waits for it."""
-
-
 class Exchange:
     """From the end of a request's head to the last byte of its answer."""
 
@@ -83,6 +79,8 @@ class Exchange:
     _cors = b""
     _id: int | str | None = None
     _facts = NOTHING
+    #: Whether somebody was asked again who calls, as that was over before there was a connection.
+    _asked = False
     #: What the upstream is shown, where that has to be asked for.
     _showing: Showing | None = None
     _pool: Pool | None = None
@@ -309,9 +307,12 @@ class Exchange:
             # A connection may have been waited for, and a revoked token is good nowhere.
             judged = inbound.admit_again(admission.head)
             if isinstance(judged, Pending):
-                # What is known of its proof is over by now; whoever tries again is told.
-                judged.begin(_nobody)
-                judged = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "the proof has to be judged anew"))
+                if not self._asked:
+                    # What is known of its proof is over by now. Others need the connection meanwhile.
+                    self._asked = True
+                    connection.unused()
+                    return judged.begin(self._told_to_lease)
+                judged = Denial(Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had"))
             if isinstance(judged, Denial):
                 connection.unused()
                 return self.refuse(judged.refusal)

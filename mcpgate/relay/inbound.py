@@ -21,7 +21,7 @@ from mcpgate.policy.decide import shut_out
 from mcpgate.policy.who import Caller, address_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admit, too_often
+from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admit, too_often, unasked
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import HEADS_OF_ONE, Heads, Known
 from mcpgate.relay.own import Own
@@ -417,11 +417,11 @@ class Inbound:
             later = self._listening.asking(self.source) if admission.stranger else 0
             if later:
                 strange = Refusal(Reason.AUTH_UNAVAILABLE, "nobody is asked yet about another unknown proof")
-                admission = too_often(Denial(strange), later)
+                admission = too_often(self._unasked(head, strange), later)
             elif self._asked < ASKED_MOST:
                 return self._wait(admission)
             else:
-                admission = Denial(NOT_TO_BE_HAD)
+                admission = self._unasked(head, NOT_TO_BE_HAD)
         self._asked = 0
         self._buffer = buffer[end:]
         if isinstance(admission, Denial):
@@ -454,6 +454,9 @@ class Inbound:
         self.stream.deadline = NEVER
         pending.begin(self._told)
         return False
+
+    def _unasked(self, head: RequestHead, refusal: Refusal) -> Denial:
+        return unasked(head, refusal, self._listening.terms, self.force.generation)
 
     def _told(self) -> None:
         self._asking = None

@@ -19,7 +19,7 @@ from mcpgate.identity.jose import TOKEN_MOST
 from mcpgate.tls.localca import write_pair
 from tests.identity.minting import base64url
 from tests.provider.issuing import Issuing, answer
-from tests.running import STREAM, Request, World, answer_json, call, chunked, event
+from tests.running import STREAM, Request, World, answer_json, call, chunked, event, held
 from tests.waiting import eventually
 
 URL = "https://localhost:8443"
@@ -38,11 +38,14 @@ class Login:
             directory / "login.crt", directory / "login.key", host="login.test", resource=RESOURCE
         )
 
-    def start(self, issuer: str = "", *, listener: str = "", route: str = "", limits: str = "") -> World:
+    def start(
+        self, issuer: str = "", *, listener: str = "", route: str = "", upstream: str = "", limits: str = ""
+    ) -> World:
         """Run the gate."""
         world = self.world
         text = world.config(
             listener=f'public_url = "{URL}"\n{listener}',
+            upstream=upstream,
             more=f"""
 [[issuer]]
 name = "login"
@@ -82,6 +85,7 @@ def opaque(login: Login, tmp_path: Path) -> World:
     return login.start(
         f'introspection = "https://login.test/introspect"\nclient_id = "gate"\n'
         f'client_secret = "file:{tmp_path / "secret"}"',
+        upstream="connections = 1",
         limits='failures = 3\nfailures_period = "1h"\n',
     )
 
@@ -290,6 +294,12 @@ def test_whose_neighbour_fails_is_heard_all_the_same(opaque: World, login: Login
     knows(login, "new")
     assert [ask(opaque, "over") for _ in range(5)] == [401] * 3 + [429] * 2
     assert ask(opaque, "new") == 200
+    page = "https://localhost:8443"
+    with opaque.caller() as caller:
+        caller.send(opaque.post(call("greet"), bearing("strange"), f"Origin: {page}", token=False))
+        status, headers, _ = caller.answer()
+    assert (status, headers[b"access-control-allow-origin"]) == (429, page.encode()), "no page can read it"
+    assert {line["route"] for line in opaque.records("open")} == {"server"}
     assert ask(opaque, "over") == 429
     login.provider.rotate(2)
     eventually(lambda: ask(opaque, login.token()) == 200, "a new key is asked for")
@@ -390,6 +400,28 @@ def test_who_does_not_wait_for_the_answer_has_failed(opaque: World, login: Login
     opaque.wait_for(lambda: not opaque.listening.connections)
     assert [ask(opaque, f"made-up-{number}") for number in (3, 4, 5)] == [429] * 3
     assert login.provider.asked["/introspect"] <= 5
+
+
+def test_a_call_that_waits_for_a_connection_may_wait_for_its_proof_as_well(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys have changed meanwhile, of whichever issuer, so that it is judged again when it has one."""
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    knows(login, "opaque-token")
+    with held(opaque.upstream) as release, opaque.caller() as one, opaque.caller() as two:
+        one.post(call("greet"))
+        opaque.wait_for(lambda: len(opaque.records("open")) == 1)
+        for id in (1, 2):
+            two.send(opaque.post(call("greet", id), bearing("opaque-token"), token=False))
+        opaque.wait_for(lambda: opaque.status()["upstreams"][0]["connections"]["waiting"])
+        asked = time.time()
+        eventually(lambda: time.time() > asked + 0.3, "what was told is over")
+        opaque.loop.call(opaque.listening.force.accepts.issuers._changed)  # type: ignore[union-attr]
+        login.provider.wait = 0.1
+        release()
+        assert one.json()[0] == 200
+        answers = [two.json() for _ in range(2)]
+    assert [(status, body["id"]) for status, body in answers] == [(200, 1), (200, 2)]
 
 
 def test_where_no_issuer_is_accepted_their_tokens_are_what_they_were(login: Login) -> None:

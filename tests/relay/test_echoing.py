@@ -151,7 +151,7 @@ def test_no_secret_arrives_in_any_form_and_what_holds_none_is_the_same(
                 assert body == answer
 
         holds()
-    assert min(seen.values()) > 5
+    assert min(seen.values()) > 0
 
 
 def said_in(value: Any) -> Iterator[str]:
