@@ -139,6 +139,13 @@ def test_tokens_stay_as_they_were_when_their_file_is_broken(office: Office) -> N
     assert standing.problems == {}
 
 
+def test_status_is_told_also_where_the_uses_of_tokens_cannot_be_read(office: Office) -> None:
+    """As when there are no descriptors left, when it is wanted most."""
+    standing = office.begin().standing
+    standing.config.gate.state.joinpath("uses").write_text("")
+    assert standing.of_tokens()["token_uses"] == []
+
+
 def test_session_keys_are_begun_when_the_directory_is_ours(office: Office) -> None:
     """Not by judging it, as mcpgate check does; and those that are there are kept."""
     standing, keys = office.standing, office.world.state / "session-keys.json"

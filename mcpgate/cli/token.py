@@ -16,7 +16,7 @@ from mcpgate.cli.text import Written, format_option, show, table
 from mcpgate.config.units import read_duration
 from mcpgate.identity.bound import Bound
 from mcpgate.identity.denied import PROOF_ID, Denied
-from mcpgate.identity.issued import IssuedToken, TokenFile, TokenFileError
+from mcpgate.identity.issued import NO_ID, IssuedToken, TokenFile, TokenFileError
 from mcpgate.identity.uses import last_uses, stamp
 from mcpgate.ops.control import SOCKET, ControlError, ask
 
@@ -26,8 +26,9 @@ _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 #: says so, and 30 days (C{LIFETIME_MOST}) is the most there is.
 LIFETIME = "24h"
 #: For how long that is refused which others have issued, whose end nobody here knows: no token of an issuer
-#: is accepted that is good for longer (C{issuer.max_lifetime}).
-DENIED = "30d"
+#: is accepted that is good for longer (C{issuer.max_lifetime}). What is named by its id may be a certificate,
+#: and most of those end within a year.
+DENIED, DENIED_ID = "30d", "366d"
 
 
 def _several(flag: str, name: str, what: str, help: str) -> Callable[[_Verb], _Verb]:
@@ -146,7 +147,8 @@ def list_tokens(state: Path, form: str) -> None:
     "--for",
     "seconds",
     type=Written("DURATION", read_duration),
-    help=f"How long what others have issued is refused: as long as it could be good.  [default: {DENIED}]",
+    help="How long what others have issued is refused: as long as it could be good.  "
+    f"[default: {DENIED_ID} for an id, {DENIED} for a subject]",
 )
 @state_options
 def revoke(
@@ -186,7 +188,8 @@ def readmit(id: str | None, issuer: str | None, subject: str | None, state: Path
     file = _opened(state)
     denied = _meant(id, issuer, subject, time.time(), None)
     if denied is None:
-        raise click.UsageError(f"{id!r} is no id of another issuer's proof")
+        # Not quoted: it may be a token.
+        raise click.UsageError(f"that is no id of another issuer's proof; {NO_ID}")
     try:
         file.readmit(denied)
     except TokenFileError as error:
@@ -201,7 +204,7 @@ def _meant(
     """What of another issuer's is meant, if it is."""
     if (id is None) == (issuer is None) or (issuer is None) != (subject is None):
         raise click.UsageError("name either an id (or a token's name), or --issuer and --subject")
-    until = now + (read_duration(DENIED) if seconds is None else seconds)
+    until = now + (read_duration(DENIED if id is None else DENIED_ID) if seconds is None else seconds)
     if id is None:
         return Denied(now, until, issuer=issuer, subject=subject)
     return Denied(now, until, id=id.lower()) if PROOF_ID.fullmatch(id.lower()) else None

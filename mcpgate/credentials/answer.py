@@ -19,6 +19,8 @@ TOKEN_LENGTH = 12 * 1024
 
 #: Seconds for which a token counts whose server does not say (RFC 6749 section 5.1 leaves that open).
 LIFETIME = 300.0
+#: One that ends sooner is over before it is shown: whoever waits for it would have the next one asked for.
+LIFETIME_LEAST = 1.0
 #: A token is asked for anew after a day, whatever its server promises.
 LIFETIME_MOST = 86400.0
 
@@ -29,10 +31,11 @@ ERRORS = frozenset(
     "interaction_required".split()
 )
 
-#: Those of them that are about the client, or about what is asked for, and not about a caller.
+#: Those of them that are about the client and no caller. Not C{invalid_scope}, which some servers say of
+#: somebody who may not have what others may.
 GENERAL = frozenset(
-    "invalid_client unauthorized_client unsupported_grant_type invalid_scope temporarily_unavailable "
-    "server_error slow_down".split()
+    "invalid_client unauthorized_client unsupported_grant_type temporarily_unavailable server_error "
+    "slow_down".split()
 )
 
 # RFC 6750 section 2.1: b64token. Nothing else goes into a header line.
@@ -81,11 +84,11 @@ def read_answer(
     """
     if status != 200:
         # A client that is not known, or a server that has a fault or enough of us; the rest may be about
-        # the caller's token.
-        general = status in (401, 403, 404, 405, 429) or status >= 500 or status < 400
+        # the caller's token: nobody shuts out others by what is refused to him.
         code = _error(body)
         words = f"it answered {status} {code}" if code else f"it answered {status}"
-        general = general or code in GENERAL
+        busy = status == 429 or status >= 500
+        general = busy or (code in GENERAL if code else status in (401, 404, 405) or status < 400)
         return Fault(words, _seconds(retry_after), general)
     try:
         found = _decode(body)
@@ -108,7 +111,7 @@ def read_answer(
     lifetime = _lifetime(found.get("expires_in"))
     if lifetime is None:
         return Fault("its answer says nothing sensible of when the token expires")
-    if lifetime <= 0:
+    if lifetime < LIFETIME_LEAST:
         return Fault("its answer holds a token that has expired already")
     return Granted(token, min(lifetime, LIFETIME_MOST))
 
@@ -129,9 +132,10 @@ def _lifetime(given: object) -> float | None:
     if isinstance(given, str) and _DIGITS.fullmatch(given):
         # As some servers have it.
         return float(given)
-    if isinstance(given, bool) or not isinstance(given, int | float) or not isfinite(given):
+    if isinstance(given, bool) or not isinstance(given, int | float):
         return None
-    return float(given)
+    # Whole numbers of JSON may be too large for a float.
+    return float(max(min(given, LIFETIME_MOST), -1)) if isinstance(given, int) or isfinite(given) else None
 
 
 def _seconds(given: str | None) -> float:

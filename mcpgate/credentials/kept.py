@@ -122,6 +122,7 @@ class Kept:
         if slot is None or source is None:
             return _none(choice, "it was reconfigured while the request arrived")
         if source.waiting >= source.grant.queue:
+            self._unwanted(source, slot)
             return _none(choice, f"{source.waiting} callers are waiting")
         source.waiting += 1
         slot.waiting.append(waiter)
@@ -133,6 +134,16 @@ class Kept:
         if slot is not None and source is not None and waiter in slot.waiting:
             slot.waiting.remove(waiter)
             source.waiting -= 1
+            self._unwanted(source, slot)
+
+    def _unwanted(self, source: Source, slot: Slot) -> None:
+        """Nobody is asked for what nobody waits for any more: those who do come first, and there is no end
+        to tokens that somebody may call with and leave."""
+        if slot.waiting or monotonic() < slot.until:
+            return
+        queued = deque(each for each in source.queue if each[0] is not slot)
+        if len(queued) < len(source.queue):
+            source.queue, slot.asking = queued, False
 
     def again(self, upstream: UpstreamTerms, name: str, principal: Principal) -> Choice:
         """

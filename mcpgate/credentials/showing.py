@@ -10,6 +10,7 @@ from mcpgate.credentials.slot import Slot
 from mcpgate.credentials.terms import Choice
 from mcpgate.policy.echo import Secrets
 from mcpgate.reasons import Refusal
+from mcpgate.wire.http import Headers
 
 
 class Showing:
@@ -58,9 +59,9 @@ class Showing:
         if self._slot is not None:
             self._slot.refused(self.line, now)
 
-    def secrets(self, now: float) -> Secrets | None:
-        """What of it may never be shown to a caller (C{policy.echo})."""
-        return self._slot.secrets(now) if self._slot is not None else None
+    def secrets(self, now: float, others: Headers) -> Secrets | None:
+        """What of it, and of other lines, may never be shown to a caller (C{policy.echo})."""
+        return self._slot.secrets(now, others) if self._slot is not None else None
 
     def _told(self) -> None:
         self.waits = False

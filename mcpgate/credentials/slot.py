@@ -10,6 +10,7 @@ from collections.abc import Callable
 from mcpgate.credentials.answer import Granted
 from mcpgate.policy.echo import Secrets, parts_of
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.wire.http import Headers
 
 #: When the next token is asked for, as a part of the time that this one is good for: so that a server may
 #: be away for a while and nobody notices.
@@ -28,9 +29,13 @@ BACKOFF_MOST = 60.0
 #: endpoint asked for each call.
 REFUSED_APART = 30.0
 
-#: Seconds for which the token before this one is still looked for in what the upstream says: calls that
-#: were made with it are over by then, but for streams.
+#: Seconds for which the token before this one is still looked for in what the upstream says, and in any case
+#: until it is over: streams that it was shown for may be as old.
 REMEMBERED = 120.0
+#: So many of them, the latest, where an upstream has ever new ones asked for.
+BEFORE_MOST = 4
+#: What is looked for takes some 10 KB, made ready: for the configuration of today, and for the one before.
+KEPT_MOST = 2
 
 Waiter = Callable[[], None]
 
@@ -79,7 +84,7 @@ class Slot:
 
     __slots__ = (
         *("line", "token", "fresh", "until", "backoff", "asking", "waiting"),
-        *("obtained", "expires", "_before", "_granted", "_renewed", "_secrets"),
+        *("obtained", "expires", "_before", "_end", "_renewed", "_secrets"),
     )
 
     def __init__(self) -> None:
@@ -91,9 +96,11 @@ class Slot:
         self.waiting: list[Waiter] = []
         self.obtained = self.expires = 0.0
         self._renewed = -REFUSED_APART
-        self._before = b""
-        self._granted = 0.0
-        self._secrets: tuple[bytes, bytes, Secrets] | None = None
+        # Those before this one, each with the time until which it is looked for.
+        self._before: tuple[tuple[bytes, float], ...] = ()
+        self._end = 0.0
+        # By what else may not be shown, which differs where streams are older than the configuration.
+        self._secrets: dict[Headers, Secrets] = {}
 
     def granted(
         self,
@@ -105,32 +112,39 @@ class Slot:
         scheme: bytes = b"Bearer ",
     ) -> None:
         """There is a token. C{header}: in which it is shown, behind that C{scheme}."""
-        lifetime = granted.lifetime
-        self._before = self.token
-        self.token = granted.token.encode("ascii")
+        lifetime, token = granted.lifetime, granted.token.encode("ascii")
+        if self.token and token != self.token:
+            before = (self.token, max(self._end, now + REMEMBERED))
+            self._before = (*self._before, before)[-BEFORE_MOST:]
+        self.token, self._end = token, now + lifetime
+        self._secrets.clear()
         self.line = b"%b: %b%b\r\n" % (header, scheme, self.token)
         self.until = now + lifetime - min(MARGIN, lifetime * MARGIN_SHARE)
         self.fresh = min(now + (granted.fresh or lifetime * AHEAD), self.until)
         self.obtained, self.expires = wall, wall + lifetime
-        self._granted = now
         self.backoff.clear()
 
-    def secrets(self, now: float) -> Secrets:
+    def secrets(self, now: float, others: Headers = ()) -> Secrets:
         """
-        What may never be shown to a caller (C{policy.echo}): this token, and for a while the one before it.
+        What may never be shown to a caller (C{policy.echo}): this token, and those before it, until they end.
 
         So an exchange keeps the slot that it was shown with, whatever becomes of that meanwhile.
-        """
-        if self._before and now >= self._granted + REMEMBERED:
-            self._before = b""
-        known = self._secrets
-        if known is None or known[0] is not self.token or known[1] is not self._before:
-            known = self._secrets = self.token, self._before, Secrets(self._parts())
-        return known[2]
 
-    def _parts(self) -> list[bytes]:
-        shown = (self.token, self._before)
-        return [part for each in shown if each for part in parts_of(b"authorization", each)]
+        @param others: header lines that may not, either.
+        """
+        if any(now >= until for _, until in self._before):
+            self._before = tuple(each for each in self._before if now < each[1])
+            self._secrets.clear()
+        known = self._secrets.get(others)
+        if known is None:
+            if len(self._secrets) >= KEPT_MOST:
+                self._secrets.clear()
+            tokens = (self.token, *(token for token, _ in self._before))
+            ours = [(b"authorization", token) for token in tokens if token]
+            known = self._secrets[others] = Secrets(
+                part for name, value in (*ours, *others) for part in parts_of(name, value)
+            )
+        return known
 
     def refused(self, line: bytes, now: float) -> None:
         """The upstream did not take it: the next call gets another one, but not every call."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -12,7 +11,6 @@ from mcpgate.config.tables.credential import CredentialTable
 from mcpgate.credentials.assertion import Signer
 from mcpgate.credentials.form import Form, Wish, basic, client_credentials, signed, token_exchange
 from mcpgate.identity.principal import Principal
-from mcpgate.policy.echo import Secrets
 from mcpgate.policy.who import Caller, Who
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.wire.http import Headers
@@ -147,11 +145,6 @@ class CredentialTerms:
     lines: Headers = field(default=(), repr=False)
     grant: Grant | None = None
 
-    @cached_property
-    def secrets(self) -> Secrets | None:
-        """What of them may never be shown to a caller (C{policy.echo})."""
-        return Secrets.of(self.lines)
-
     @property
     def name(self) -> str:
         """The credential's name."""
@@ -167,7 +160,6 @@ class Choice:
     @ivar lines: Header lines that are known already.
     @ivar grant: How the rest is come by, and C{key} what it is kept by.
     @ivar refusal: Why there is nothing to show.
-    @ivar secrets: What of C{lines} may never be shown to a caller.
     @ivar ready: Whether C{lines} is all of it.
     """
 
@@ -176,7 +168,6 @@ class Choice:
     grant: Grant | None = None
     key: Key = ()
     refusal: Refusal | None = None
-    secrets: Secrets | None = field(default=None, repr=False)
     ready: bool = field(init=False)
 
     @ready.default
@@ -198,7 +189,7 @@ def chosen(terms: CredentialTerms, principal: Principal) -> Choice:
     """What one table has for a caller."""
     grant = terms.grant
     if grant is None:
-        return Choice(terms.name, terms.lines, secrets=terms.secrets)
+        return Choice(terms.name, terms.lines)
     if grant.exchange and principal.how not in _EXCHANGEABLE:
         why = f"{terms.name}: this caller has shown no token that could be exchanged"
         return Choice(terms.name, refusal=Refusal(Reason.UPSTREAM_CREDENTIAL, why))

@@ -24,6 +24,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # RFC 6749 section 3.3; the length is ours, that of a name twice over.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+# The bits before an IPv4 address that is written as one of IPv6 (RFC 4291 section 2.5.5.2).
+_MAPPED = 96
 # A SPIFFE ID or a host name, as identity/peer.py makes them: no white space, nothing to be escaped.
 _HOLDER = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]{0,2047}")
 
@@ -157,9 +159,14 @@ def _sorted(values: object) -> tuple[str, ...]:
 
 def _network(written: str) -> str:
     try:
-        return str(ip_network(written))
+        network = ip_network(written)
     except ValueError:
         raise ValueError(f"{written!r} is no address and no network, such as 10.1.0.0/24") from None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= _MAPPED:
+        # IPv4 in the clothes of IPv6 is IPv4, as where callers connect from.
+        return str(ip_network((mapped, network.prefixlen - _MAPPED)))
+    return str(network)
 
 
 def _holder(written: str) -> str:

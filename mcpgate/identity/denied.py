@@ -15,8 +15,9 @@ from attrs import field, frozen
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 
-# How principals have the id of a proof that somebody else issued: a hash, in hexadecimal.
-PROOF_ID = re.compile(r"[0-9a-f]{32,128}")
+# How principals have the id of a proof that somebody else issued: a SHA-256 in hexadecimal. What is shorter
+# may well be an opaque token itself.
+PROOF_ID = re.compile(r"[0-9a-f]{64}")
 #: Seconds by which an issuer's clock may be ahead of ours (as C{issuer.skew} at the most).
 SKEW_MOST = 60.0
 # Whose claims are an issuer's, who says there when it has issued a token (RFC 7519 section 4.1.6).
@@ -72,12 +73,16 @@ class Denials:
     def __iter__(self) -> Iterator[Denied]:
         return iter(self.all)
 
-    def denies(self, principal: Principal, now: float) -> Refusal | None:
-        """Whether what proved a principal is not good here."""
+    def denies(self, principal: Principal, now: float, beside: str | None = None) -> Refusal | None:
+        """
+        Whether what proved a principal is not good here.
+
+        @param beside: the id of what was shown beside it: a certificate.
+        """
         by = self._by
         if not by:
             return None
-        for key in (principal.id, (principal.issuer, principal.subject)):
+        for key in (principal.id, (principal.issuer, principal.subject), beside):
             denied = by.get(key)
             # A clock that says nothing lets nobody in.
             if denied is not None and not now >= denied.until and not _is_newer(principal, denied):

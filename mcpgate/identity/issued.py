@@ -31,6 +31,7 @@ from mcpgate.identity.denied import Denials, Denied
 from mcpgate.identity.principal import Principal
 from mcpgate.identity.replaced import ReplacedFile
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.tls.handshake import Certificate
 
 #: Names go into records and rules: no white space, and never the form of an id.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -56,6 +57,13 @@ NOT_CREDENTIALS = Refusal(Reason.AUTH_HEADER, "what follows Bearer is not one to
 NOT_ISSUED = Refusal(Reason.AUTH_INVALID, "the bearer token was not issued by this gate")
 NOT_FOREIGN = Refusal(Reason.AUTH_INVALID, "only tokens of issuers are accepted here")
 NOT_BEARER = Refusal(Reason.AUTH_MISSING, "the request carries no bearer token")
+
+
+#: For who gives a token itself, which is not quoted.
+NO_ID = (
+    "a token is revoked by its name or by its id, the 12 digits behind mcpgate_; what others have issued, or "
+    "was granted for an assertion, by its proof as records show it"
+)
 
 
 class TokenFileError(Exception):
@@ -201,11 +209,19 @@ class IssuedTokens:
         token = self._by_id.get(principal.id)
         return token is None or bool(token.bound.addresses)
 
-    def denies(self, principal: Principal, now: float) -> Refusal | None:
-        """Whether what somebody else has issued was revoked here."""
-        return self.denied.denies(principal, now)
+    def denies(
+        self, principal: Principal, now: float, certificate: Certificate | None = None
+    ) -> Refusal | None:
+        """
+        Whether what somebody else has issued was revoked here.
 
-    def revokes(self, principal: Principal, now: float) -> Refusal | None:
+        @param certificate: the client's, whatever else has proved who it is.
+        """
+        return self.denied.denies(principal, now, certificate.sha256 if certificate is not None else None)
+
+    def revokes(
+        self, principal: Principal, now: float, certificate: Certificate | None = None
+    ) -> Refusal | None:
         """
         Whether what proved a principal was revoked since, whoever has issued it: then somebody wants it to
         have nothing more. What is only over was good when it was presented.
@@ -214,7 +230,7 @@ class IssuedTokens:
             token = self._by_id.get(principal.id)
             if token is None or token.revoked is not None:
                 return Refusal(Reason.AUTH_REVOKED, f"token {principal.id} of {principal.name} was revoked")
-        return self.denies(principal, now)
+        return self.denies(principal, now, certificate)
 
     def strays(
         self,
@@ -415,11 +431,9 @@ class TokenFile:
                 if id_or_name in (token.id, token.name) and token.revoked is None:
                     tokens[index] = evolve(token, revoked=now)
                     revoked.append(tokens[index])
-            if not revoked and id_or_name.startswith("mcpgate_"):
-                # Perhaps one that is good somewhere, and errors are kept in logs.
-                raise TokenFileError(
-                    f"{self.path}: a token is revoked by its name or by its id, the 12 digits behind mcpgate_"
-                )
+            if not revoked and (id_or_name.startswith("mcpgate_") or not _NAME.fullmatch(id_or_name)):
+                # Perhaps a token that is good somewhere, and errors are kept in logs.
+                raise TokenFileError(f"{self.path}: {NO_ID}")
             if not revoked:
                 raise TokenFileError(f"{self.path}: no token that could be revoked is named {id_or_name!r}")
         return tuple(revoked)

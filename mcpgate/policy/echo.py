@@ -19,13 +19,14 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from binascii import a2b_base64
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.documents import spliced
@@ -62,8 +63,15 @@ LARGE = 64 * 1024
 ESCAPED_MOST = 12
 #: The largest page in which it is masked; pages of servers are small, and a larger one does not pass.
 PAGE_MOST = 1024 * 1024
-#: The shortest beginning of a secret, at the end of what is said bit by bit, that is waited for.
-DOUBT_LEAST = LACK_MOST + 1
+#: By so many characters of a secret's beginning a stream is found worth being followed.
+BEGINNING = LACK_MOST + 1
+#: The shortest beginning of a secret, at the end of what is said bit by bit, that is waited for. A caller may
+#: have its upstream say what it likes, and sees what waits: were it the first few characters, whoever knows
+#: those (many tokens begin alike) could guess all others one by one. Half a secret nobody guesses at once.
+DOUBT_LEAST = 12
+#: Behind its last dot, a part of this length is what is secret of a token: the signature of a JWT, whose
+#: beginning says what its caller knows.
+SIGNATURE_LEAST = 32
 
 # "Bearer abc", "token abc": of the value of a header, the words before the secret itself.
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9-]*[ \t]+")
@@ -114,6 +122,7 @@ class _Form:
     @ivar piece: What must be there; C{before} and C{behind}: the few characters more that it has if whole.
     @ivar blurred: How many further characters on each side are made of the secret in part.
     @ivar spaced: Whether white space may stand within it; C{folded}: whether capitals are as good.
+    @ivar doubt: The shortest beginning of it that may be one.
     """
 
     piece: str
@@ -122,6 +131,7 @@ class _Form:
     blurred: tuple[int, int] = (0, 0)
     spaced: bool = False
     folded: bool = False
+    doubt: int = 0
 
     def whole(self) -> str:
         """All of it."""
@@ -260,7 +270,16 @@ def _forms_of(secret: bytes) -> tuple[_Form, ...]:
     digits = secret.hex()
     low, high = 2 * lack, 2 * (size - lack)
     found.append(_Form(digits[low:high], digits[:low], digits[high:], spaced=True, folded=True))
-    return tuple(found)
+    least = _doubt_least(text)
+    return tuple([evolve(form, doubt=-(-least * len(form.whole()) // size)) for form in found])
+
+
+def _doubt_least(text: str) -> int:
+    """How much of a secret's beginning must be there before it is in doubt."""
+    begin = text.rfind(".") + 1
+    if len(text) - begin < SIGNATURE_LEAST:
+        begin = 0
+    return max(DOUBT_LEAST, begin + -(-(len(text) - begin) // 2))
 
 
 def _up(bits: int) -> int:
@@ -438,7 +457,8 @@ class Secrets:
         if not self._doubtful.hits(text.encode("utf-8", "replace")):
             return None
         found = []
-        for whole, first in self._firsts:
+        for whole, least in self._firsts:
+            first = whole[:least]
             start = text.find(first, max(0, len(text) - len(whole) + 1))
             while start >= 0 and not whole.startswith(text[start:]):
                 start = text.find(first, start + 1)
@@ -456,7 +476,7 @@ class Secrets:
 
     @cached_property
     def _doubtful(self) -> Regex:
-        firsts = dict.fromkeys(first for _, first in self._firsts)
+        firsts = dict.fromkeys(whole[:BEGINNING] for whole, _ in self._firsts)
         # Where nothing is looked for, what no text can hold.
         return Regex("|".join(map(re.escape, firsts)) or r"[^\x00-\x{10FFFF}]", captures=False)
 
@@ -465,10 +485,16 @@ class Secrets:
         return "\0".join(self._beginnings)
 
     @cached_property
-    def _firsts(self) -> tuple[tuple[str, str], ...]:
-        """Each of what one may be, as a few of its first characters may lack; and what that begins with."""
+    def longest(self) -> int:
+        """How much of what was said may be the beginning of one."""
+        return max(map(len, self._beginnings), default=0)
+
+    @cached_property
+    def _firsts(self) -> tuple[tuple[str, int], ...]:
+        """Each of what one may be, as a few of its first characters may lack; and how much of it has to be
+        there to be in doubt."""
         return tuple(
-            (form.whole()[lack:], form.whole()[lack : lack + DOUBT_LEAST])
+            (form.whole()[lack:], form.doubt - lack)
             for form in self._forms
             for lack in range(len(form.before) + 1)
         )
@@ -571,13 +597,9 @@ class _Detector(Detectors):
         return self._secrets.find(text)
 
     def find_joined(self, pieces: Sequence[str], effort: Effort | None = None) -> list[Found]:
-        joints = []
-        at = 0
-        for piece in pieces[:-1]:
-            at += len(piece)
-            joints.append(at)
+        joints = list(accumulate(map(len, pieces[:-1])))
         found = self._secrets.find("".join(pieces))
-        return [one for one in found if any(one.start < joint < one.end for joint in joints)]
+        return [one for one in found if bisect_right(joints, one.start) < bisect_left(joints, one.end)]
 
     def doubts(self, pieces: Sequence[str]) -> list[tuple[int, str]]:
         start = self._secrets.begins("".join(pieces))

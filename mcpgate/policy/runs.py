@@ -114,8 +114,12 @@ class _Run(Generic[Event]):
 class Runs(Generic[Event]):
     """The runs of one stream, and its events that wait."""
 
-    def __init__(self, detectors: Detectors) -> None:
+    def __init__(self, detectors: Detectors, reach: int = REMEMBERED) -> None:
+        """
+        @param reach: how much of what has passed is remembered, in characters, where that is not enough.
+        """
         self._detectors = detectors
+        self._reach = max(REMEMBERED, min(reach, WAITING_MOST))
         self._runs: dict[Hashable, _Run[Event]] = {}
         self._waiting: deque[Passing[Event]] = deque()
         self._size = 0
@@ -223,10 +227,12 @@ class Runs(Generic[Event]):
                     entry.since = now if was is None else was
         length = sum(len(piece.text) for piece in pieces)
         doubtful = sum(len(piece.text) for piece in run.doubtful)
-        run.pieces = _from(pieces, length - max(REMEMBERED, doubtful))
+        run.pieces = _from(pieces, length - max(self._reach, doubtful))
         if len(run.pieces) > PIECES_MOST:
             self._decide([run])
-            run.pieces = run.pieces[-PIECES_MOST:]
+            far, near = run.pieces[:-PIECES_MOST], run.pieces[-PIECES_MOST:]
+            # What is said in many bits is still remembered, as one.
+            run.pieces = [_together(far), *near] if self._reach > REMEMBERED else near
 
     def _doubt(self, pieces: list[_Piece[Event]]) -> tuple[int, str] | None:
         """
@@ -267,6 +273,17 @@ class Runs(Generic[Event]):
             self._size -= entry.size + EVENT
             passing.append(entry)
         return passing
+
+
+def _together(pieces: list[_Piece[Event]]) -> _Piece[Event]:
+    """Pieces that have passed, as one, in which nothing is masked any more."""
+    found: list[Found] = []
+    at = 0
+    for piece in pieces:
+        found += [Found(start + at, end + at, name) for start, end, name in piece.found]
+        at += len(piece.text)
+    passed = Passing(pieces[-1].entry.event, 0, passed=True)
+    return _Piece("".join(piece.text for piece in pieces), passed, 0, 0, merged(found))
 
 
 def _from(pieces: list[_Piece[Event]], start: int) -> list[_Piece[Event]]:

@@ -96,7 +96,7 @@ class Admission:
     only_here: bool = True
     #: What the upstream is shown for this caller; C{None}: its own credential, if it has one.
     choice: Choice | None = None
-    #: What of that it may not show again, as far as it is known by now.
+    #: What of all that it is shown it may not show again, so far as that has not to be asked for.
     shown: Secrets | None = None
 
     def still_good(
@@ -254,7 +254,7 @@ def admit(
         callers=generation.policy.callers(caller),
         forward=forward[:-2],
         choice=choice,
-        shown=upstream.secrets if choice is None else choice.secrets,
+        shown=upstream.secrets,
         facts=caller_facts(
             principal,
             listener=terms.name,
@@ -322,7 +322,7 @@ def identify(
         # Rules may ask for both, and the token may be bound to it: so it holds for as long as both do.
         expires = _sooner(principal.expires, peer.not_after.timestamp())
         principal = evolve(principal, certificate=holder, expires=expires)
-    return accepts.issued.denies(principal, now) or principal
+    return accepts.issued.denies(principal, now, peer) or principal
 
 
 def _certified(terms: ListenerTerms, peer: Certificate, now: float) -> Principal | Refusal:

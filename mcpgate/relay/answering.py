@@ -81,7 +81,9 @@ class Answering:
         if head.status in (401, 407) or (head.status == 403 and b"www-authenticate" in head.fields):
             # Its challenge is about our credential, not about the caller's: relaying it would
             # send the caller to the wrong authorization server (MCP, "Token Passthrough").
-            self._exchange.unauthorized()
+            if head.status == 401:
+                # With 403 it says that the token is good, but not for this: another one would not be, either.
+                self._exchange.unauthorized()
             self._unfit(Refusal(Reason.UPSTREAM_UNAUTHORIZED, f"it answered {head.status}"), finished)
             return self
         exchange, admission = self._exchange, self._admission

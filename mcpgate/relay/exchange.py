@@ -455,12 +455,12 @@ class Exchange:
 
     @property
     def secrets(self) -> Secrets | None:
-        """What the upstream was shown, and may not show the caller."""
+        """What the upstream was shown, for whomever, and may not show the caller."""
         admission = self.admission
         if admission is None:
             return None
         if self._showing is not None:
-            return self._showing.secrets(self.inbound.force.readiness.now)
+            return self._showing.secrets(self.inbound.force.readiness.now, admission.route.upstream.fixed)
         return admission.shown
 
     def _pass(self, emitted: bytes, payload: bytes) -> None:

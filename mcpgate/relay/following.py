@@ -48,7 +48,8 @@ class Following:
         assert masks is not None and detectors is not None
         self._masks = masks
         self._clock = clock
-        self._runs: Runs[bytes | _Said] = Runs(detectors)
+        reach = echoing.secrets.longest if echoing is not None else 0
+        self._runs: Runs[bytes | _Said] = Runs(detectors, reach)
 
     @property
     def due(self) -> float | None:

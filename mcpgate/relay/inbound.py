@@ -25,7 +25,7 @@ from mcpgate.relay.admission import FAILURES, Admission, Denial, Preflight, admi
 from mcpgate.relay.exchange import Exchange
 from mcpgate.relay.heads import HEADS_OF_ONE, Heads, Known
 from mcpgate.relay.own import Own
-from mcpgate.tls.handshake import Handshake
+from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.tls.observe import verified_chain
 from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import OPEN, Bug, TLSStream
@@ -283,7 +283,7 @@ class Inbound:
         if known[0] is generation and known[1] is accepts:
             return
         exchange.judged_by = generation, accepts, known[2]
-        refusal = accepts.issued.revokes(admission.principal, self.force.wall())
+        refusal = accepts.issued.revokes(admission.principal, self.force.wall(), self._certificate)
         if refusal is None and known[0] is not generation:
             asked = generation.policy.regard
             caller = Caller(
@@ -296,6 +296,12 @@ class Inbound:
                 refusal = Refusal(Reason.POLICY_BLOCKED, f"the rule {rule} blocks its caller since")
         if refusal is not None:
             exchange.revoke(refusal)
+
+    @property
+    def _certificate(self) -> Certificate | None:
+        """What its caller has shown, where that is still asked for."""
+        asked = self._listening.terms.table.client_certificates != "off"
+        return self.shaken.peer if asked and self.shaken is not None else None
 
     def note_use(self) -> None:
         """Have it known who uses the connection, or has since that was last asked of all."""

@@ -35,8 +35,8 @@ BETWEEN = (b":", b"\n", b"\r")
 # An event of which nothing passes but the message.
 _BARE = Event(b"event: message\n\n", None, b"message")
 
-# What of a message is said bit by bit.
-_NEWS = b"notifications/"
+# What of a message is said bit by bit. Without the slash behind it, which some servers write as an escape.
+_NEWS = b"notifications"
 
 #: Messages that are kept from the caller for one answer are recorded up to here, then only counted.
 NOTED_MOST = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from attrs import Factory, evolve, field, frozen
@@ -74,9 +75,15 @@ class UpstreamTerms(PeerTerms):
     mapped: tuple[CredentialTerms, ...] = ()
 
     @cached_property
+    def fixed(self) -> Headers:
+        """All lines that it is shown on behalf of anybody and that are not asked for first. It may say to one
+        caller what it was shown for another."""
+        return (*self.credential, *chain.from_iterable(terms.lines for terms in self.mapped))
+
+    @cached_property
     def secrets(self) -> Secrets | None:
-        """What of its own credential may never be shown to a caller (C{policy.echo})."""
-        return Secrets.of(self.credential)
+        """What of that may never be shown to a caller (C{policy.echo})."""
+        return Secrets.of(self.fixed)
 
 
 def fingerprint_of(peer: PeerTerms, trust: TrustStore) -> bytes:

@@ -178,6 +178,8 @@ def test_what_another_issuer_has_issued_can_be_revoked_too(here: Run, config: Pa
     now = time.time()
     assert known.denies(ada, now) is not None and known.denies(other, now) is not None
     assert known.denies(ada, now + 7201) is None and known.denies(other, now + 29 * 86400) is not None
+    # It may be a certificate: most of those are good for longer than a month.
+    assert known.denies(other, now + 365 * 86400) is not None
     listed = json.loads(here("token", "list", "--config", config, "--format", "json").stdout)
     assert [(one["id"], one["name"], one["state"]) for one in listed] == [
         (proof, None, "denied"),
@@ -186,6 +188,14 @@ def test_what_another_issuer_has_issued_can_be_revoked_too(here: Run, config: Pa
     assert here("token", "readmit", *subject, "--config", config).returncode == os.EX_OK
     assert here("token", "readmit", proof, "--config", config).returncode == os.EX_OK
     assert list(tokens(config).load().denied) == []
+
+
+@pytest.mark.parametrize("verb", ["revoke", "readmit"])
+@pytest.mark.parametrize("shown", [f"eyJh.eyJz.{'c' * 99}", "mcpgate_s_c2VjcmV0", "ab" * 40])
+def test_a_token_in_the_place_of_its_id_is_not_quoted(here: Run, config: Path, verb: str, shown: str) -> None:
+    """It is what an operator has in hand, and it is good; it says what is wanted instead."""
+    said = here("token", verb, shown, "--config", config)
+    assert said.returncode == os.EX_USAGE and shown not in said.stderr and "proof" in said.stderr
 
 
 def test_the_list_shows_when_a_token_was_last_used(here: Run, config: Path) -> None:

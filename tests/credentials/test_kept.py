@@ -270,6 +270,28 @@ def test_no_more_wait_than_there_is_room_for(bench: Bench) -> None:
     assert told == []
 
 
+def test_what_nobody_waits_for_is_not_asked_for(bench: Bench) -> None:
+    """Who calls with ever new tokens and leaves does not have others wait behind them."""
+    bench.adopt(evolve(THEIRS, queue=FLIGHTS_MOST + 2))
+    crowd = [evolve(ANN, name=f"okta/{number}", id=str(number)) for number in range(FLIGHTS_MOST + 2)]
+    for each in crowd:
+        assert bench.line(each) is None
+        bench.wait(each)
+    # One too many, and one that leaves.
+    assert bench.line(BEN) is None
+    assert "callers are waiting" in why(bench.kept.wait(bench.choice(BEN), lambda: None))
+    (waiter,) = bench.kept._slots[bench.choice(crowd[-2]).key].waiting
+    bench.kept.withdraw(bench.choice(crowd[-2]), waiter)
+    for flight in bench.flights[:FLIGHTS_MOST]:
+        flight.callback(answer("A"))
+    bench.clock.advance(0)
+    assert len(bench.asked) == FLIGHTS_MOST + 1
+    # Whoever comes back has it asked for.
+    assert bench.line(BEN) is None and len(bench.asked) == FLIGHTS_MOST + 2
+    bench.flights[-1].callback(answer("B"))
+    assert bench.line(BEN) == b"authorization: Bearer B\r\n"
+
+
 def test_a_reload_keeps_what_is_got_in_the_same_way(bench: Bench) -> None:
     """And forgets what is not: whoever waits for it is refused."""
     bench.line()

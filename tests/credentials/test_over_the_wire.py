@@ -97,6 +97,36 @@ def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
     assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
 
 
+def test_a_caller_does_not_see_what_the_upstream_was_shown_for_others(
+    world: World, tokens: TokenServer
+) -> None:
+    """A tool that shows the last requests, say: to who is shown by a secret, by a token or by the upstream's
+    own credential."""
+    now = time.time()
+    _, ops = world.issued_file.issue("ann", 3600, now, groups=("ops",))
+    _, dev = world.issued_file.issue("ben", 3600, now, groups=("dev",))
+    secrets = [f"secret-of-{name}-0815" for name in ("ops", "all")]
+    of_ops, of_all = (f'"{secret(world, each[:13], each)}"' for each in secrets)
+    world.start(
+        world.config(
+            upstream=f"credential = {{ bearer = {of_all} }}",
+            more=table(world, "ops", who='{ group = "ops" }', header='"X-Key"', value=of_ops)
+            + grant(world, tokens, who='{ group = "dev" }'),
+        )
+    )
+
+    def tells(sock: Any, request: Request) -> None:
+        said = {"content": [{"type": "text", "text": f"the last ones: {' and '.join(secrets)}"}]}
+        sock.sendall(whole(json.dumps({"jsonrpc": "2.0", "id": 1, "result": said}).encode()))
+
+    world.upstream.behave = tells
+    for text in (ops, dev, world.token):
+        status, body = ask(world, f"Authorization: Bearer {text}", token=False)
+        assert status == 200
+        assert body["result"]["content"][0]["text"] == "the last ones: [credential] and [credential]"
+    assert shown(world) == ["", "Bearer T1", f"Bearer {secrets[1]}"]
+
+
 def test_where_a_caller_connects_from_may_decide(world: World) -> None:
     """Also for one token on two connections, whose heads are the same to the byte."""
     inside, outside = (f'"{secret(world, name, f"of-{name}")}"' for name in ("inside", "outside"))
@@ -338,6 +368,17 @@ def test_a_token_endpoint_is_verified_like_an_upstream(world: World, tokens: Tok
     assert tokens.requests == [] and world.upstream.requests == []
 
 
+@pytest.mark.parametrize("lifetime", [0.001, 10**400], ids=["short", "long"])
+def test_a_token_endpoint_that_says_nonsense_of_times_is_not_asked_without_end(
+    world: World, tokens: TokenServer, lifetime: float
+) -> None:
+    """A token that is over before it is shown is none; one that is good for ever is asked for once a day."""
+    tokens.lifetime = lifetime
+    world.start(world.config(more=grant(world, tokens)))
+    assert ask(world)[0] == (502 if lifetime < 1 else 200)
+    assert len(tokens.forms) == 1
+
+
 def test_a_token_endpoint_that_is_down_is_found_again(world: World, tokens: TokenServer) -> None:
     """A second later, without anybody's doing."""
     tokens.behave(says(503, b"", "Retry-After: 2"))
@@ -376,6 +417,28 @@ def test_what_the_upstream_does_not_take_is_replaced(world: World, tokens: Token
     assert len(tokens.requests) == 2
 
 
+def test_a_token_that_is_not_enough_for_one_call_is_kept_for_others(
+    world: World, tokens: TokenServer
+) -> None:
+    """A caller that asks for too much, while the token endpoint is down, does not take it from all."""
+    refusal = b'Bearer error="insufficient_scope"'
+
+    def picky(sock: Any, request: Request) -> None:
+        if b"too_much" in request.body:
+            head = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nWWW-Authenticate: %b\r\n\r\n" % refusal
+            return sock.sendall(head)
+        answer_json(sock, request)
+
+    world.upstream.behave = picky
+    world.start(world.config(more=grant(world, tokens)))
+    assert ask(world)[0] == 200
+    tokens.behave(says(503, {}))
+    with world.caller() as caller:
+        assert caller.post(call("get_too_much")).json()[0] == 502
+        assert caller.post(call("get_x")).json()[0] == 200
+    assert shown(world) == ["Bearer T1"] * 3
+
+
 def exchanging(world: World, tokens: TokenServer, **keys: str) -> None:
     """A gate that exchanges its callers' tokens."""
     issuer = f'''
@@ -394,10 +457,12 @@ def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
 ) -> None:
     """Each for its own, on connections that all share; the caller's own goes to the token endpoint alone."""
     actor = secret(world, "actor", "actor-of-the-gate")
+    # Nothing that a time or a hash may have in it.
+    tokens.prefix = "exchanged."
     exchanging(world, tokens, actor=f'"{actor}"', audience='"mcp"', requested_token_type='"urn:x:access"')
     for name in ("ann", "ben", "ann", "ben"):
         assert ask(world, as_(tokens, name), token=False)[0] == 200
-    assert shown(world) == ["Bearer T1", "Bearer T2", "Bearer T1", "Bearer T2"]
+    assert shown(world) == ["Bearer exchanged.1", "Bearer exchanged.2"] * 2
     subjects = [form["subject_token"] for form in tokens.forms]
     assert subjects == [tokens.token_of("ann"), tokens.token_of("ben")]
     assert tokens.forms[0] | {"subject_token": ""} == {
@@ -413,7 +478,7 @@ def test_a_callers_own_token_is_exchanged_for_one_that_the_upstream_takes(
     theirs = tokens.token_of("ann").encode()
     assert not any(theirs in request.head + request.body for request in world.upstream.requests)
     seen = json.dumps(world.records()) + json.dumps(world.status())
-    assert theirs.decode() not in seen and "T1" not in seen
+    assert theirs.decode() not in seen and "exchanged." not in seen
 
 
 def test_pipelined_calls_of_two_callers_never_show_each_others(world: World, tokens: TokenServer) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mcpgate.credentials.answer import Granted
-from mcpgate.credentials.slot import BACKOFF_MOST, REFUSED_APART, REMEMBERED, Backoff, Slot
+from mcpgate.credentials.slot import BACKOFF_MOST, BEFORE_MOST, REFUSED_APART, REMEMBERED, Backoff, Slot
 from mcpgate.reasons import Reason
 
 NOW, WALL = 1000.0, 1_800_000_000.0
@@ -93,7 +93,7 @@ def test_what_may_not_be_shown_is_this_token_and_for_a_while_the_one_before() ->
     """A call of before may still be answered, or a log have it; made once, and not for each call."""
     first, second = "first-token-of-all-0123456789", "second-token-of-all-9876543210"
     one = Slot()
-    one.granted(Granted(first, 3600.0), NOW, WALL)
+    one.granted(Granted(first, 60.0), NOW, WALL)
     assert one.secrets(NOW) is one.secrets(NOW + 1)
     assert not one.secrets(NOW).clear(first.encode())
     one.granted(Granted(second, 3600.0), NOW + 10, WALL + 10)
@@ -101,3 +101,19 @@ def test_what_may_not_be_shown_is_this_token_and_for_a_while_the_one_before() ->
     assert not both.clear(first.encode()) and not both.clear(second.encode())
     later = one.secrets(NOW + 10 + REMEMBERED)
     assert later.clear(first.encode()) and not later.clear(second.encode())
+
+
+def test_a_token_is_looked_for_until_it_is_over() -> None:
+    """Streams that it was shown for may be as old, and a caller could use it until then."""
+    one, first, second = Slot(), "first-token-of-all", "the-second-of-them"
+    one.granted(Granted(first, 3600.0), NOW, WALL)
+    one.granted(Granted(second, 3600.0), NOW + 2700, WALL + 2700)
+    assert not one.secrets(NOW + 3599).clear(first.encode())
+    one.granted(Granted("the-third-of-them", 3600.0), NOW + 3000, WALL + 3000)
+    found = one.secrets(NOW + 3599)
+    assert not found.clear(first.encode()) and not found.clear(second.encode())
+    found = one.secrets(NOW + 3600)
+    assert found.clear(first.encode()) and not found.clear(second.encode())
+    for number in range(100):
+        one.granted(Granted(f"another-token-{number}", 3600.0), NOW + 3600, WALL)
+    assert len(one._before) == BEFORE_MOST

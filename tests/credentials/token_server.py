@@ -35,13 +35,15 @@ def says(status: int, answer: object, *lines: str) -> Behaviour:
 
 class TokenServer:
     """
-    Gives out tokens T1, T2 and so on, each for C{lifetime} seconds; C{members} are added to its answers.
+    Gives out tokens T1, T2 and so on (C{prefix}), each for C{lifetime} seconds; C{members} are added to its
+    answers.
 
     What it was asked is in C{forms}. While it is held it answers nobody.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self.lifetime: Any = 3600
+        self.prefix = "T"
         self.members: dict[str, Any] = {}
         self.key = ECKey.generate_key("P-256", {"kid": "1", "use": "sig", "alg": "ES256"})
         self.issued: dict[str, str] = {}
@@ -101,7 +103,7 @@ class TokenServer:
         self.open.wait(PATIENCE)
         with self._lock:
             self._given += 1
-            token = f"T{self._given}"
+            token = f"{self.prefix}{self._given}"
         answer = {"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime, **self.members}
         sock.sendall(answered(200, json.dumps(answer).encode()))
 

@@ -28,6 +28,8 @@ NOT_PLACE, NOT_BOUND = Reason.AUTH_PLACE, Reason.AUTH_BINDING
         ({"addresses": ["10.1.2.3"]}, HERE, None),
         ({"addresses": ["::/0", "10.0.0.0/8"]}, HERE, None),
         ({"addresses": ["::/0"]}, HERE, NOT_PLACE),
+        ({"addresses": ["::ffff:10.1.0.0/112"]}, HERE, None),
+        ({"addresses": ["::ffff:10.1.2.4"]}, HERE, NOT_PLACE),
         ({"addresses": ["10.1.2.4"]}, HERE, NOT_PLACE),
         ({"addresses": ["0.0.0.0/0"]}, Presented("git"), NOT_PLACE),
         ({"certificates": ["AB:" * 31 + "AB"]}, HERE, None),

@@ -71,6 +71,7 @@ def test_what_is_over_is_forgotten() -> None:
     [
         Denied(0.0, 1.0),
         Denied(0.0, 1.0, id="short"),
+        Denied(0.0, 1.0, id="ab" * 16),
         Denied(0.0, 1.0, id=PROOF.upper()),
         Denied(0.0, 1.0, id=PROOF, issuer="okta", subject="ada"),
         Denied(0.0, 1.0, issuer="okta"),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcpgate.policy.echo import DOUBT_LEAST, ESCAPES_MOST, LARGE, SECRET_LEAST, Secrets, parts_of
+from mcpgate.policy.echo import ESCAPES_MOST, LARGE, SECRET_LEAST, Secrets, parts_of
 from mcpgate.policy.finder import MASKED_MOST
 from mcpgate.policy.masks import Masked
 from mcpgate.reasons import Reason, Refusal
@@ -269,6 +269,37 @@ def test_what_repeats_itself_is_masked_whole() -> None:
 
 def test_the_beginning_of_one_is_waited_for() -> None:
     doubts = SECRETS.detectors.doubts
-    assert doubts(["so: ", TEXT[:3], TEXT[3:9]]) == [(4, "credential")]
-    assert doubts([TEXT[: DOUBT_LEAST - 1]]) == [] and doubts([TEXT[:9] + "x"]) == []
-    assert doubts([f"hex {SECRET.hex()[:20]}"]) == [(4, "credential")]
+    assert doubts(["so: ", TEXT[:3], TEXT[3:20]]) == [(4, "credential")]
+    assert doubts([TEXT[:25] + "x"]) == []
+    assert doubts([f"hex {SECRET.hex()[:40]}"]) == [(4, "credential")]
+
+
+@pytest.mark.parametrize(
+    ("secret", "least"),
+    [
+        (SECRET, 20),
+        (b"twelve-and-4", 12),
+        (b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ." + b"x" * 43, 40 + 22),
+        (SECRET + b".v2", 22),
+    ],
+)
+def test_nothing_waits_by_which_one_could_be_guessed(secret: bytes, least: int) -> None:
+    """A caller knows how tokens begin, may have a server say the next character in all ways that there are,
+    and sees which way waits. Of a JWT it may know all but the signature."""
+    secrets, text = Secrets([secret]), secret.decode()
+    waiting = [size for size in range(len(text)) if secrets.begins(f"so: {text[:size]}") is not None]
+    assert waiting == list(range(least, len(text)))
+
+
+def test_a_message_full_of_it_does_not_pass() -> None:
+    """Nor does it take long: each of its texts was once compared with each joint between two of them."""
+    message, raw = answer({"content": [{"type": "text", "text": TEXT}] * 10_000})
+    assert isinstance(SECRETS.without(message, raw, asked="tools/call"), Refusal)
+
+
+def test_the_beginning_of_a_long_one_is_found() -> None:
+    """Without a look at each end of a text, of which there are thousands."""
+    token = "".join(map(str, range(3_000)))
+    secrets = Secrets([token.encode()])
+    assert secrets.begins("so: " + token[:6_000]) == 4
+    assert secrets.begins("so: " + token[:6_000] + "x") is None

@@ -177,6 +177,15 @@ def test_callers_who_are_alike_to_the_rules_are_one_class() -> None:
     assert [rule.name for rule in policy.callers(caller(ada)).rules] == ["a"]
 
 
+def test_what_an_issuer_says_of_an_opaque_token_may_change() -> None:
+    """Its id stays; whoever has lost a role at the issuer has not what the role was allowed."""
+    rule = RuleTable(name="a", verdict="allow", who=WhoTable(claims=(("role", ("admin",)),)))
+    policy = compile_rules([rule])
+    before = evolve(OKTA, how="opaque", claims={"role": "admin"})
+    assert policy.callers(caller(before)).rules
+    assert not policy.callers(caller(evolve(before, claims={"role": "guest"}))).rules
+
+
 def test_what_is_remembered_of_callers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcpgate.policy.rules.CALLERS_MOST", 8)
     policy = compile_rules([RuleTable(name="a", verdict="allow", who=WhoTable(token=("t*",)))])

@@ -308,6 +308,21 @@ def test_both_proofs_may_be_demanded(generation: Generation, tmp_path: Path) -> 
         assert isinstance(refused, Refusal) and refused.reason is expected
 
 
+@pytest.mark.parametrize("listener", ["public", "both"])
+def test_a_certificate_that_was_revoked_is_not_good_beside_a_token(
+    generation: Generation, tmp_path: Path, listener: str
+) -> None:
+    """Rules may ask for both, and a token may be bound to it."""
+    file = TokenFile(tmp_path / "tokens.json")
+    _, text = file.issue("ci", 2_000, 0.0)
+    file.deny(Denied(0.0, 1_000.0, id=CERTIFIED.sha256))
+    accepts, terms = Accepts(file.load()), generation.listeners[listener]
+    refused = identify(f"Bearer {text}".encode(), terms, accepts, CERTIFIED, 1.0)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.AUTH_REVOKED
+    other = evolve(CERTIFIED, sha256="cd" * 32)
+    assert isinstance(identify(f"Bearer {text}".encode(), terms, accepts, other, 1.0), Principal)
+
+
 def test_a_bound_token_is_good_where_it_is_bound_to(generation: Generation, tmp_path: Path) -> None:
     """One from an address makes its admission good for that connection alone; others share theirs."""
     file = TokenFile(tmp_path / "tokens.json")

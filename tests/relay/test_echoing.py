@@ -6,6 +6,8 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.logger import globalLogPublisher
 
-from mcpgate.policy.echo import DOUBT_LEAST, Secrets
+from mcpgate.policy.echo import BEGINNING, Secrets
 from mcpgate.relay.echoing import QUIET, Alarm
 from tests.policy.test_echo import FORMS, mixed
-from tests.running import STREAM, Caller, Loop, World, call, chunked, sized, started, whole
+from tests.running import STREAM, Caller, Loop, Request, World, call, chunked, sized, started, whole
+from tests.waiting import PATIENCE
 
 LATEST = "MCP-Protocol-Version: 2025-11-25"
 SECRET = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
-FIRST, REST = SECRET[:17], SECRET[17:]
+FIRST, REST = SECRET[:21], SECRET[21:]
 CALL = call("get_x")
 
 
@@ -148,7 +151,7 @@ def test_no_secret_arrives_in_any_form_and_what_holds_none_is_the_same(
                 assert body == answer
 
         holds()
-    assert min(seen.values()) > 5
+    assert min(seen.values()) > 0
 
 
 def said_in(value: Any) -> Iterator[str]:
@@ -273,9 +276,47 @@ def test_what_is_said_over_two_events_does_not_pass(loop: Loop, tmp_path: Path, 
             assert world.records("close")[0]["masked"]["credential"] == 2
 
 
+def test_a_slash_may_be_an_escape_in_what_is_said_over_two_events(world: World, caller: Caller) -> None:
+    """As PHP writes JSON."""
+    said = [news("so " + FIRST), news(REST + "!")]
+    said = [each.replace(b"notifications/", rb"notifications\/") for each in said]
+    _, _, got = ask(world, caller, events(*said, result(text("."))))
+    assert FIRST.encode() not in got and REST.encode() not in got
+
+
+@pytest.mark.parametrize("secret", [SECRET, f"eyJhbGciOiJFUzI1NiJ9.{'Zm9v' * 150}.{'a1B2' * 86}"])
+def test_what_is_said_letter_by_letter_passes_in_part(loop: Loop, tmp_path: Path, secret: str) -> None:
+    """Half of it, or of a JWT's signature, as less may not be told from a guess; but no more."""
+    with started(loop, tmp_path, upstream=shown(tmp_path, secret)) as world, world.caller() as caller:
+        said = [news(secret[at : at + 3]) for at in range(0, len(secret), 3)]
+        _, _, got = ask(world, caller, events(news(f"it is {secret[:6]}"), *said, result(text("."))))
+        heard = [json.loads(line[6:]) for line in got.split(b"\n") if line.startswith(b"data: ")]
+        told = "".join(each["params"]["message"] for each in heard[1:-1])
+        assert secret[: len(secret) // 3] in told and secret[: -len(secret) // 6] not in told
+        kept(world)
+
+
+def test_a_guess_at_its_beginning_passes_at_once(world: World, caller: Caller) -> None:
+    """If it waited, or were masked, whoever calls a tool that logs its arguments could guess the next letter,
+    and the next."""
+    head, rest = events(news("for " + SECRET[:16]), result(text("."))).split(b"\n\n", 1)
+    released = threading.Event()
+
+    def behave(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(head + b"\n\n\r\n")
+        released.wait(PATIENCE)
+        sock.sendall(rest.removeprefix(b"\r\n"))
+
+    world.upstream.behave = behave
+    caller.post(CALL, LATEST).read_head()
+    assert SECRET[:16].encode() in caller.read_chunk()
+    released.set()
+    assert b'"result"' in caller.read_chunk()
+
+
 @pytest.mark.parametrize("masks", ["", '[[rule]]\nname = "masks"\nmask = ["email"]\n'])
 def test_however_it_is_said_bit_by_bit_it_does_not_pass(loop: Loop, tmp_path: Path, masks: str) -> None:
-    """Letter by letter too, as models speak: of what passed nothing can be put together but a few letters."""
+    """Letter by letter too, as models speak: of what passed no more than half can be put together."""
     inner = SECRET[4:-4]
 
     @given(st.lists(st.integers(1, 39), max_size=6), st.text("ab \u00fc", max_size=3), st.booleans())
@@ -292,7 +333,7 @@ def test_however_it_is_said_bit_by_bit_it_does_not_pass(loop: Loop, tmp_path: Pa
         )
         shown_parts = passed.replace("[credential]", "")
         assert inner not in shown_parts
-        assert len(shown_parts.removeprefix(before)) <= 2 * DOUBT_LEAST + 1, passed
+        assert len(shown_parts.removeprefix(before)) <= len(SECRET) // 2 + BEGINNING, passed
 
     with started(loop, tmp_path, upstream=shown(tmp_path, SECRET), more=masks) as world:
         with world.caller() as caller:

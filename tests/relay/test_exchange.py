@@ -1178,6 +1178,26 @@ def test_what_others_have_issued_ends_as_well_when_it_is_denied(world: World) ->
     assert {one["reason"] for one in world.closes(2)} == {"auth.revoked"}
 
 
+def test_a_call_by_a_token_ends_when_the_certificate_beside_it_is_denied(world: World) -> None:
+    """The token is as good as before, for whoever shows another certificate or none."""
+    files = world.directory / "client.crt", world.directory / "client.key"
+    pair = world.ca.client("spiffe://example.org/ci", datetime.now(UTC))
+    write_pair(pair, *files)
+    world.upstream.behave = waits_for_answer
+    world.start(world.config(listener=f'client_certificates = "optional"\nclient_ca = "{world.authority}"'))
+    with world.caller(client=files) as caller, world.caller() as other:
+        caller.post(call("get_x"))
+        other.post(call("get_x"))
+        world.wait_for(lambda: len(world.upstream.requests) == 2)
+        now = time.time()
+        world.issued_file.deny(Denied(now, now + 60, id=pair.facts.sha256))
+        world.look()
+        status, said = caller.json()
+        assert (status, said["error"]["data"]["reason"]) == (401, "auth.revoked")
+        assert caller.post(call("get_x")).json()[0] == 401
+        assert len(world.records("close")) == 2
+
+
 def test_a_caller_that_is_blocked_by_now_has_nothing_more_of_its_calls(world: World) -> None:
     """By a rule about it that blocks whatever it asks for. Other rules are for what is asked next."""
     world.upstream.behave = waits_for_answer
