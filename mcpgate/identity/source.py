@@ -296,8 +296,11 @@ class KeySource:
         """Be the one who asks, or wait for him; then ask, if that is still needed."""
         deadline = self._reactor.seconds() + LOCK_WITHIN
         while not self._file.lock():
-            if self._stopped or self._reactor.seconds() > deadline:
+            if self._stopped:
                 return
+            if self._reactor.seconds() > deadline:
+                # Whoever has it stands still, or it would be over: as where there are no locks.
+                break
             await _sleep(self._reactor, LOCK_LOOK)
         try:
             self._look()

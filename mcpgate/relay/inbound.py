@@ -43,6 +43,10 @@ AHEAD_MOST = 16 * 1024
 ASKED_MOST = 2
 NOT_TO_BE_HAD = Refusal(Reason.AUTH_UNAVAILABLE, "it was asked for, and is not to be had")
 
+# Seconds for which a stream goes on after what was known of its opaque token is over, while its issuer cannot
+# be asked: one that is started anew need not cost everybody their streams.
+UNSURE_MOST = 30.0
+
 # The body of a caller who did not say who it is, up to this size, is read and dropped, so that the
 # connection lives on (an OAuth client retries on it); a larger one ends the connection.
 SKIP_MOST = 64 * 1024
@@ -260,7 +264,8 @@ class Inbound:
         admission, force, now = exchange.admission, self.force, self.force.wall()
         by = force.generation, force.accepts
         known = exchange.judged_by or (admission.generation, admission.accepts, admission.expires)
-        if known[0] is by[0] and known[1] is by[1] and (known[2] is None or now < known[2]):
+        same = known[0] is by[0] and known[1] is by[1]
+        if same and (known[2] is None or now < known[2]):
             return
         judged = self.admit_again(admission.head)
         if isinstance(judged, Pending):
@@ -268,7 +273,7 @@ class Inbound:
         elif isinstance(judged, Admission):
             exchange.judged_by = (*by, judged.expires)
             exchange.judge_again(judged)
-        else:
+        elif not (same and known[2] is not None and _may_be_asked_again(judged.refusal, now - known[2])):
             exchange.judged_by = (*by, known[2])
             exchange.end_stream(judged.refusal)
 
@@ -656,6 +661,11 @@ def _denied(admission: Admission | Own, refusal: Refusal) -> Denial:
     if isinstance(admission, Own):
         return Denial(refusal, admission.place.route, cors=admission.cors)
     return admission.denied(refusal)
+
+
+def _may_be_asked_again(refusal: Refusal, over: float) -> bool:
+    """Whether a stream whose proof is over goes on: nobody could be asked about it, and that may not last."""
+    return refusal.reason is Reason.AUTH_UNAVAILABLE and over < UNSURE_MOST
 
 
 def _why(error: Exception | None) -> Refusal:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mcpgate.identity import source
+from mcpgate.identity.kept import KeptFile
 from mcpgate.identity.principal import Principal
 from mcpgate.reasons import Reason, Refusal
 from tests.identity.asking import Worker, issuer_of
@@ -171,6 +172,19 @@ def test_a_worker_that_needs_keys_waits_for_the_one_that_asks(hire: Hire, provid
     assert isinstance(second.judge(provider.token()), Principal)
     assert isinstance(first.judge(provider.token()), Principal)
     assert provider.asked == {DISCOVERY: 1, "/keys": 1}
+
+
+def test_a_worker_that_hangs_while_it_asks_keeps_the_others_waiting_for_so_long_only(
+    worker: Worker, provider: Issuing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is killed lets go of the lock; one that stands still does not."""
+    monkeypatch.setattr(source, "LOCK_WITHIN", 0.3)
+    standing = KeptFile(tmp_path / "issuers", "login", b"login")
+    standing.begin()
+    assert standing.lock()
+    worker.adopt(issuer_of(provider))
+    assert isinstance(worker.judge(provider.token()), Principal)
+    standing.unlock()
 
 
 def test_only_the_worker_that_asks_tells_of_an_outage(hire: Hire, provider: Issuing) -> None:

@@ -16,6 +16,7 @@ import pytest
 from mcpgate.identity import introspection
 from mcpgate.identity.issuers import Issuers
 from mcpgate.identity.jose import TOKEN_MOST
+from mcpgate.relay import inbound
 from mcpgate.tls.localca import write_pair
 from tests.identity.minting import base64url
 from tests.provider.issuing import Issuing, answer
@@ -381,6 +382,51 @@ def test_a_stream_is_judged_again_when_that_is_due_and_no_sooner(
             opaque.look()
         assert len(judged) <= before + 1
         assert not opaque.records("close")
+
+
+def test_a_stream_outlives_an_issuer_that_is_started_anew_and_no_outage(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For half a minute nobody has to know."""
+    opaque.upstream.behave = streaming
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    monkeypatch.setattr(introspection, "PATIENCE", 0.05)
+    monkeypatch.setattr(introspection, "PATIENCE_MOST", 0.05)
+    knows(login, "known")
+
+    def looked(times: int) -> None:
+        before = login.provider.asked["/introspect"]
+        eventually(
+            lambda: opaque.look() or login.provider.asked["/introspect"] >= before + times, "it is asked"
+        )
+
+    with opaque.caller() as caller:
+        caller.send(get("known")).read_head()
+        caller.read_chunk()
+        login.provider.broken = answer(503, b"")
+        looked(3)
+        login.provider.broken = None
+        looked(3)
+        assert not opaque.records("close")
+        login.provider.broken = answer(503, b"")
+        monkeypatch.setattr(inbound, "UNSURE_MOST", 0.3)
+        eventually(lambda: opaque.look() or opaque.records("close"), "it ends")
+        assert opaque.closes(1)[0]["reason"] == "auth.unavailable"
+
+
+def test_a_stream_ends_when_its_issuer_says_that_its_token_is_over(
+    opaque: World, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opaque.upstream.behave = streaming
+    monkeypatch.setattr(introspection, "ACTIVE_GOOD", 0.2)
+    knows(login, "known")
+    with opaque.caller() as caller:
+        caller.send(get("known")).read_head()
+        caller.read_chunk()
+        del login.provider.tokens["known"]
+        eventually(lambda: opaque.look() or opaque.records("close"), "it ends")
+        assert caller.read_chunk() == b""
+    assert opaque.closes(1)[0]["reason"] == "auth.inactive"
 
 
 def asking(world: World) -> bool:
