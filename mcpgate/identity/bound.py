@@ -37,12 +37,14 @@ class Presented:
 
     @ivar address: C{None} where nobody looked, or there is none (a unix socket).
     @ivar certificate: the client's, if the leg had one that was verified; C{holder}: whose it is.
+    @ivar demanded: Whether only tokens are good there that are bound to a certificate (C{route.bound}).
     """
 
     route: str = ""
     address: IPv4Address | IPv6Address | None = None
     certificate: Certificate | None = None
     holder: str | None = None
+    demanded: bool = False
 
 
 NOWHERE = Presented()
@@ -125,6 +127,8 @@ class Bound:
             address is None or not any(address in network for network in self._networks)
         ):
             return Refusal(Reason.AUTH_PLACE, "is not for where the caller connects from")
+        if presented.demanded and not self.certificates:
+            return Refusal(Reason.AUTH_BINDING, "is bound to no client certificate, as the route demands")
         if self.certificates:
             shown = presented.certificate
             if shown is None:

@@ -284,7 +284,7 @@ class IssuedTokens:
         if not now < token.expires:
             return Refusal(Reason.AUTH_EXPIRED, f"token {token.id} of {token.name} has expired")
         bound = token.bound
-        if bound is UNBOUND:
+        if bound is UNBOUND and not presented.demanded:
             return Principal(token.name, "token", token.id, token.expires, groups=token.groups)
         refusal = bound.refuses(presented)
         if refusal is not None:

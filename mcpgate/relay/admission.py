@@ -313,7 +313,7 @@ def identify(
     if isinstance(shown, Refusal) and _matters(shown, terms, authorization):
         return shown
     holder = shown.name if isinstance(shown, Principal) else None
-    presented = Presented(route.name, address, peer, holder)
+    presented = Presented(route.name, address, peer, holder, route.table.bound)
     principal = _proved(authorization, terms, accepts, shown, now, presented, route, host)
     if not isinstance(principal, Principal):
         return principal
@@ -360,6 +360,8 @@ def _proved(
         return NOT_CREDENTIALS
     if authorization is not None and terms.grants is not None:
         granted = granted_token(authorization)
+        if granted is not None and presented.demanded:
+            return Refusal(Reason.AUTH_BINDING, "a token for an assertion is bound to no client certificate")
         if granted is not None:
             return terms.grants.judge(granted, presented.route, now)
     if authorization is not None and terms.issuers and accepts.issuers is not None:
@@ -379,7 +381,8 @@ def _proved(
         return NOT_FOREIGN
     if shown is not None and not both:
         return shown
-    if terms.table.unsafe_anonymous and not terms.table.tokens and terms.table.client_certificates == "off":
+    open_to_all = terms.table.unsafe_anonymous and not terms.table.tokens
+    if open_to_all and terms.table.client_certificates == "off" and not presented.demanded:
         # Only a loopback listener may be configured so; config.load refuses it elsewhere.
         return ANONYMOUS
     return Refusal(Reason.AUTH_MISSING, "a token is demanded beside the certificate" if both else "")

@@ -323,6 +323,31 @@ def test_a_certificate_that_was_revoked_is_not_good_beside_a_token(
     assert isinstance(identify(f"Bearer {text}".encode(), terms, accepts, other, 1.0), Principal)
 
 
+def test_a_route_for_bound_tokens_takes_no_others(generation: Generation, tmp_path: Path) -> None:
+    """Whoever has issued them: neither the gate, nor by an assertion. A certificate alone is as good."""
+    file = TokenFile(tmp_path / "tokens.json")
+    _, loose = file.issue("loose", 60, 0.0, bound=Bound.to(routes=["one"]))
+    _, unbound = file.issue("unbound", 60, 0.0)
+    _, held = file.issue("held", 60, 0.0, bound=Bound.to(certificates=["ci.example"]))
+    accepts, public = Accepts(file.load()), generation.listeners["public"]
+    route: Any = SimpleNamespace(name="one", table=SimpleNamespace(path="/one", bound=True))
+
+    def found(
+        text: str | None, terms: ListenerTerms = public, peer: Certificate | None = CERTIFIED
+    ) -> object:
+        shown = f"Bearer {text}".encode() if text is not None else None
+        said = admission.identify(shown, terms, accepts, peer, 1.0, route=route, host="gate.test")
+        return said.reason if isinstance(said, Refusal) else said
+
+    assert found(loose) is found(unbound) is found(held, peer=None) is Reason.AUTH_BINDING
+    assert found(loose, peer=None) is found(unbound, peer=None) is Reason.AUTH_BINDING
+    for text in (held, None):
+        assert isinstance(found(text), Principal)
+    sealed = evolve(public, grants=cast(Any, SimpleNamespace(judge=lambda *_: CERTIFIED_PRINCIPAL)))
+    assert found("mcpgate_s_abc", sealed) is Reason.AUTH_BINDING
+    assert found(None, generation.listeners["open"], None) is Reason.AUTH_MISSING
+
+
 def test_a_bound_token_is_good_where_it_is_bound_to(generation: Generation, tmp_path: Path) -> None:
     """One from an address makes its admission good for that connection alone; others share theirs."""
     file = TokenFile(tmp_path / "tokens.json")

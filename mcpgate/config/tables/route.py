@@ -21,7 +21,8 @@ class RouteTable:
         example='"github-read"',
     )
     bound: bool = option(
-        "Accept only tokens that are bound to the caller's client certificate (RFC 8705).",
+        "Accept only tokens that are bound to the caller's client certificate (RFC 8705; of the gate's own, "
+        "those that were issued for one).",
         forms.switch(),
         default=False,
         example="true",
