@@ -48,6 +48,9 @@ NAME = "credential"
 SECRET_LEAST = 8
 #: How much of a secret is looked for in bytes: longer pieces are found no faster, and take longer to prepare.
 PIECE_MOST = 48
+#: So many pieces, of two secrets, are looked for one by one; of more all at once, which takes 4 microseconds
+#: in 2 KB, and as long for a hundred secrets.
+PIECES_EASY = 10
 #: The shortest piece by which that is worth while.
 PIECE_LEAST = 4
 #: So many characters may lack at either end, of a secret of 28 and more: what is left is still no accident.
@@ -110,6 +113,8 @@ _HIDDEN = Regex(r"\\u00[2-7]", captures=False)
 #: What the spelling of a line's end in JSON is made of.
 _ENDS = b"\\nr"
 _WITHOUT_ENDS = dict.fromkeys(_ENDS)
+#: What no text can hold, where nothing is looked for.
+_NEVER = r"[^\x00-\x{10FFFF}]"
 _PERCENT = Regex(r"%[2-7][0-9A-Fa-f]", captures=False)
 _ANY_HIDDEN = Regex(r"\\u00[2-7]|%[2-7][0-9A-Fa-f]|&#", captures=False)
 
@@ -352,7 +357,12 @@ class Secrets:
         """Whether nothing is in the bytes of a message, of a head, or of anything else."""
         # Looking into text is faster than into bytes, by more than it takes to make it.
         text = raw.decode("latin-1")
-        if "\\" in text:
+        if len(self._pieces) > PIECES_EASY:
+            escaped = "\\" in text
+            if self._one_of_many(raw, escaped):
+                return False
+            hidden = escaped and _HIDDEN.hits(raw)
+        elif "\\" in text:
             hidden = _HIDDEN.hits(raw)
             for piece in self._together:
                 if piece in text:
@@ -374,6 +384,20 @@ class Secrets:
         if self._always:
             return not self.holds(raw)
         return not hidden or not self._hides(raw)
+
+    def _one_of_many(self, raw: bytes, escaped: bool) -> bool:
+        pieces, together, flat = self._at_once
+        if not escaped:
+            return pieces.hits(raw)
+        return together.hits(raw) or flat.hits(raw.translate(None, _ENDS))
+
+    @cached_property
+    def _at_once(self) -> tuple[Regex, Regex, Regex]:
+        several = (self._pieces, self._together, self._flat)
+        pieces, together, flat = (
+            Regex("|".join(map(re.escape, each)) or _NEVER, captures=False) for each in several
+        )
+        return pieces, together, flat
 
     def _hides(self, raw: bytes) -> bool:
         """Whether something is behind escapes; what is not near any has been looked at."""
@@ -477,8 +501,7 @@ class Secrets:
     @cached_property
     def _doubtful(self) -> Regex:
         firsts = dict.fromkeys(whole[:BEGINNING] for whole, _ in self._firsts)
-        # Where nothing is looked for, what no text can hold.
-        return Regex("|".join(map(re.escape, firsts)) or r"[^\x00-\x{10FFFF}]", captures=False)
+        return Regex("|".join(map(re.escape, firsts)) or _NEVER, captures=False)
 
     @cached_property
     def _all(self) -> str:

@@ -118,11 +118,15 @@ class Runs(Generic[Event]):
         """
         @param reach: how much of what has passed is remembered, in characters, where that is not enough.
         """
-        self._detectors = detectors
-        self._reach = max(REMEMBERED, min(reach, WAITING_MOST))
+        self.look_for(detectors, reach)
         self._runs: dict[Hashable, _Run[Event]] = {}
         self._waiting: deque[Passing[Event]] = deque()
         self._size = 0
+
+    def look_for(self, detectors: Detectors, reach: int = REMEMBERED) -> None:
+        """Look for this from now on; the names are those of before."""
+        self._detectors = detectors
+        self._reach = max(REMEMBERED, min(reach, WAITING_MOST))
 
     @property
     def due(self) -> float | None:

@@ -237,13 +237,12 @@ def admit(
     caller = Caller(principal, address, handshake)
     choice = choose(upstream, caller)
     target, lines = upstream.target, upstream.credential if choice is None else choice.lines
-    hidden = (choice.grant.header,) if choice is not None and choice.grant is not None else ()
     if session is not None and session.kind == "endpoint":
         target = session.upstream_id
     elif session is not None:
         lines = (*lines, (b"mcp-session-id", session.upstream_id))
     forward = request_for_upstream(
-        head, target=target, host=upstream.authority, credential=lines, length=None, hidden=hidden
+        head, target=target, host=upstream.authority, credential=lines, length=None, hidden=upstream.proofs
     )
     return Admission(
         head=head,

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
+from mcpgate.policy.detectors import Detectors
 from mcpgate.policy.echo import NAME
+from mcpgate.policy.masks import Masks
 from mcpgate.policy.runs import Passing, Runs
 from mcpgate.policy.sayings import Saying
 from mcpgate.reasons import Refusal
@@ -40,16 +42,36 @@ class Following:
         """
         hearing.follows = True
         self._hearing = hearing
-        masks, echoing = hearing.masks, hearing.echoing
-        detectors = masks.detectors if masks is not None else None
-        if echoing is not None:
-            detectors = echoing.secrets.beside(detectors)
-            masks = masks or echoing.secrets.masks
-        assert masks is not None and detectors is not None
-        self._masks = masks
         self._clock = clock
-        reach = echoing.secrets.longest if echoing is not None else 0
-        self._runs: Runs[bytes | _Said] = Runs(detectors, reach)
+        self._secrets = hearing.echoing.secrets if hearing.echoing is not None else None
+        self._runs: Runs[bytes | _Said] = Runs(self._detectors, self._reach)
+
+    @property
+    def _detectors(self) -> Detectors:
+        masks, secrets = self._hearing.masks, self._secrets
+        detectors = masks.detectors if masks is not None else None
+        found = secrets.beside(detectors) if secrets is not None else detectors
+        assert found is not None
+        return found
+
+    @property
+    def _masks(self) -> Masks:
+        masks = self._hearing.masks
+        if masks is None:
+            assert self._secrets is not None
+            masks = self._secrets.masks
+        return masks
+
+    @property
+    def _reach(self) -> int:
+        return self._secrets.longest if self._secrets is not None else 0
+
+    def _look_again(self) -> None:
+        """A stream may be older than a token that the upstream is shown since."""
+        echoing = self._hearing.echoing
+        if echoing is not None and echoing.secrets is not self._secrets:
+            self._secrets = echoing.secrets
+            self._runs.look_for(self._detectors, self._reach)
 
     @property
     def due(self) -> float | None:
@@ -62,6 +84,7 @@ class Following:
         @param data: what it had for data, and C{raw} the message that stands for it now; the same object
             where nothing was changed.
         """
+        self._look_again()
         said = _Said(event, data, raw, saying)
         return self._out(self._runs.hear(said, len(event.raw), saying.key, saying.texts, self._clock()))
 

@@ -122,6 +122,11 @@ def _grant(
         routes=routes,
     )
     token = _sealed(grants, made, now)
+    whom = principal_of(made, token)
+    denied = force.accepts.issued.denies(whom, now)
+    if denied is not None:
+        # The token would be good for nothing; whoever is to be kept out is not told that it is let in.
+        raise _Refused("invalid_grant", denied)
     _use(force, vouched.id, vouched.over, now)
     said: dict[str, object] = {
         "access_token": token.decode(),
@@ -130,7 +135,7 @@ def _grant(
     }
     if given:
         said["scope"] = " ".join(given)
-    return Granted(200, said, principal=principal_of(made, token))
+    return Granted(200, said, principal=whom)
 
 
 def _form(head: RequestHead, body: bytes) -> Mapping[str, tuple[str, ...]]:

@@ -81,6 +81,12 @@ class UpstreamTerms(PeerTerms):
         return (*self.credential, *chain.from_iterable(terms.lines for terms in self.mapped))
 
     @cached_property
+    def proofs(self) -> tuple[bytes, ...]:
+        """Headers in which it is shown anything, for whomever: callers do not choose what stands there."""
+        asked = (terms.grant.header for terms in self.mapped if terms.grant is not None)
+        return tuple(dict.fromkeys((*(name.lower() for name, _ in self.fixed), *asked)))
+
+    @cached_property
     def secrets(self) -> Secrets | None:
         """What of that may never be shown to a caller (C{policy.echo})."""
         return Secrets.of(self.fixed)

@@ -97,6 +97,21 @@ def test_each_caller_is_shown_with_its_own_secret(world: World) -> None:
     assert "ben" not in json.dumps(body) and "of-" not in json.dumps(body)
 
 
+def test_a_caller_brings_no_proof_in_a_header_that_is_for_others(world: World) -> None:
+    """With the key of somebody else it would be that one to an upstream that prefers keys."""
+    _, ops = world.issued_file.issue("ann", 3600, time.time(), groups=("ops",))
+    of_ops, of_all = (f'"{secret(world, name, f"of-{name}")}"' for name in ("ops", "all"))
+    world.start(
+        world.config(
+            more=table(world, "ops", who='{ group = "ops" }', header='"X-Key"', value=of_ops)
+            + table(world, "all", bearer=of_all)
+        )
+    )
+    assert ask(world, "X-Key: of-ops")[0] == 200
+    assert ask(world, f"Authorization: Bearer {ops}", token=False)[0] == 200
+    assert [request.headers.get(b"x-key") for request in world.upstream.requests] == [None, b"of-ops"]
+
+
 def test_a_caller_does_not_see_what_the_upstream_was_shown_for_others(
     world: World, tokens: TokenServer
 ) -> None:

@@ -112,6 +112,17 @@ def test_what_does_not_hold_it_is_clear(text: str, secret: bytes) -> None:
     assert Secrets([secret]).find(text) == []
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", [SECRET, *ODD])
+def test_each_form_of_one_of_many_is_found(form: str, secret: bytes) -> None:
+    """Of an upstream that is shown many, all are looked for at once."""
+    many = Secrets([secret, *(f"another-secret-{number}-of-many".encode() for number in range(20))])
+    text = f"50% of \u00fc \\n {FORMS[form](secret)} & more"
+    assert not many.clear(json.dumps(text).encode()) and many.find(text)
+    assert many.clear(json.dumps("50% of \u00fc \\n & more").encode())
+    assert many.clear(b"nothing of it")
+
+
 def test_a_secret_that_is_almost_whole_counts() -> None:
     assert [TEXT[4:-3]] == [f"x{TEXT[4:-3]}x"[a:b] for a, b, _ in SECRETS.find(f"x{TEXT[4:-3]}x")]
     assert SECRETS.find(TEXT[8:]) == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcpgate.policy.echo import Secrets
 from mcpgate.policy.masks import Masks
 from mcpgate.policy.runs import EVENT, WAIT, WAITING_MOST
 from mcpgate.reasons import Reason, Refusal
@@ -243,3 +245,19 @@ def test_however_it_is_said_nothing_passes_that_is_looked_for(
     ends = range(1, len(parts) + 1)
     if not any(found("".join(parts[begin:end])) for end in ends for begin in range(end)):
         assert heard[:-1] == parts
+
+
+def test_a_token_that_is_newer_than_the_stream_is_followed() -> None:
+    """What the upstream is shown since may be said bit by bit as well."""
+    first, second = "first-token-of-the-upstream", "second-token-of-the-upstream"
+    echoing: Any = SimpleNamespace(
+        secrets=Secrets([first.encode()]), clear=lambda raw: True, spoken=lambda: None
+    )
+    stream = Stream()
+    stream.hearing.echoing, stream.hearing.masks = echoing, None
+    stream.events = Events(stream.hearing, 1 << 20, stream.clock, True)
+    stream.say(progress("it was " + first[:20]), progress(first[20:]))
+    echoing.secrets = Secrets([second.encode()])
+    stream.say(progress("it is " + second[:20]), progress(second[20:]), ANSWER)
+    shown = "".join(map(str, stream.texts()))
+    assert shown == "it was [credential][credential]it is [credential][credential]1"

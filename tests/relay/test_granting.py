@@ -377,6 +377,18 @@ def test_a_saml_token_is_revoked_by_its_id(vouched: World) -> None:
         assert use(caller, token, "get_x")[0] == 401
 
 
+def test_a_subject_that_was_revoked_gets_no_token(vouched: World) -> None:
+    """Nor is it on record that it did; others do."""
+    now = time.time()
+    vouched.issued_file.deny(Denied(now, now + 3600, issuer="corp", subject="alice@example.org"))
+    vouched.look()
+    with vouched.caller() as caller:
+        status, said = ask(caller, form(good()))
+        assert (status, said["error"]) == (400, "invalid_grant")
+        assert ask(caller, form(good(subject="bob@example.org")))[0] == 200
+    assert [each["reason"] for each in vouched.closes(2)] == ["auth.revoked", None]
+
+
 def test_the_gate_says_where_its_token_endpoint_is(vouched: World) -> None:
     """RFC 8414, at the one place that the name of its issuer has."""
     with vouched.caller() as caller:
