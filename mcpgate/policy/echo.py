@@ -72,15 +72,17 @@ BEGINNING = LACK_MOST + 1
 #: have its upstream say what it likes, and sees what waits: were it the first few characters, whoever knows
 #: those (many tokens begin alike) could guess all others one by one. Half a secret nobody guesses at once.
 DOUBT_LEAST = 12
-#: Behind its last dot, a part of this length is what is secret of a token: the signature of a JWT, whose
-#: beginning says what its caller knows.
-SIGNATURE_LEAST = 32
+#: What stands before the last part of this length may be known to who calls: what a JWT says, whose signature
+#: is what is secret of it; for what kind of token, and for whom, others are.
+UNKNOWN_LEAST = 20
 
 # "Bearer abc", "token abc": of the value of a header, the words before the secret itself.
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9-]*[ \t]+")
 _SCHEMES = re.compile(rb"(?i:basic|bearer|token|apikey|api-key|key|negotiate|digest)[ \t]+")
 _PROVING = (b"authorization", b"proxy-authorization")
 _PAIR = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+
+_BETWEEN = re.compile(r"[._-]")
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
 _LETTERS = re.compile(r"[A-Za-z0-9]+")
@@ -281,10 +283,27 @@ def _forms_of(secret: bytes) -> tuple[_Form, ...]:
 
 def _doubt_least(text: str) -> int:
     """How much of a secret's beginning must be there before it is in doubt."""
-    begin = text.rfind(".") + 1
-    if len(text) - begin < SIGNATURE_LEAST:
-        begin = 0
-    return max(DOUBT_LEAST, begin + -(-(len(text) - begin) // 2))
+    begin = _known(text)
+    return begin + max(DOUBT_LEAST, -(-(len(text) - begin) // 2))
+
+
+def _known(text: str) -> int:
+    """How much of a secret its caller may know: a name before a password, what a JWT says."""
+    pair = _pair(text.encode("latin-1"))
+    if pair is not None:
+        return 4 * (pair.find(b":") + 1) // 3
+    if ":" in text:
+        return text.find(":") + 1
+    ends = (match.end() for match in _BETWEEN.finditer(text))
+    return max((end for end in ends if len(text) - end >= UNKNOWN_LEAST), default=0)
+
+
+def _pair(secret: bytes) -> bytes | None:
+    """A name and a password, as Basic has them; C{None}: it is none."""
+    if len(secret) % 4 or _PAIR.fullmatch(secret) is None:
+        return None
+    together = a2b_base64(secret)
+    return together if b":" in together and together.isascii() else None
 
 
 def _up(bits: int) -> int:

@@ -280,18 +280,22 @@ def test_what_repeats_itself_is_masked_whole() -> None:
 
 def test_the_beginning_of_one_is_waited_for() -> None:
     doubts = SECRETS.detectors.doubts
-    assert doubts(["so: ", TEXT[:3], TEXT[3:20]]) == [(4, "credential")]
+    assert doubts(["so: ", TEXT[:3], TEXT[3:22]]) == [(4, "credential")]
     assert doubts([TEXT[:25] + "x"]) == []
-    assert doubts([f"hex {SECRET.hex()[:40]}"]) == [(4, "credential")]
+    assert doubts([f"hex {SECRET.hex()[:44]}"]) == [(4, "credential")]
 
 
 @pytest.mark.parametrize(
     ("secret", "least"),
     [
-        (SECRET, 20),
+        (SECRET, 4 + 18),
+        (b"xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx", 32 + 12),
         (b"twelve-and-4", 12),
         (b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ." + b"x" * 43, 40 + 22),
-        (SECRET + b".v2", 22),
+        (SECRET + b".v2", 4 + 20),
+        (b"a-name-that-is-known:" + b"0123456789abcdefghij", 21 + 12),
+        (base64.b64encode(b"a-name-that-is-known:0123456789abcdefghijklmn"), 28 + 16),
+        (base64.b64encode(b"a-name-that-is-known:pa55word"), 28 + 12),
     ],
 )
 def test_nothing_waits_by_which_one_could_be_guessed(secret: bytes, least: int) -> None:
