@@ -34,6 +34,9 @@ _OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash")
 #: Claims by which some say what a token is (Keycloak; Cognito, Hydra), and what they call an access token.
 _KINDS = {"typ": ("bearer", "at+jwt", "jwt", "dpop"), "token_use": ("access", "access_token")}
 
+#: What issuers call the type of a token that whoever has it may use. Some say that it is an access token.
+_BY_BEARER = frozenset({"bearer", "access_token"})
+
 
 class _Refused(Exception):
     """Ends the judgement. Never leaves this file."""
@@ -83,6 +86,10 @@ def judge(
         said_access = _judge_kind(claims, terms)
         if header is not None:
             _judge_type(claims, header, terms, said_access)
+        elif str(claims.get("token_type") or "bearer").lower() not in _BY_BEARER:
+            # RFC 7662 section 2.2: how it is to be shown, such as with a proof (DPoP).
+            kind = quoted(claims["token_type"])
+            raise _Refused(Reason.AUTH_TYPE, f"its token_type is {kind}, and it was shown as a bearer token")
         if not terms.is_of(claims):
             raise _Refused(Reason.AUTH_ISSUER, f"{quoted(claims.get('iss'))} is not {terms.name}")
         expires = _judge_times(claims, terms, now)

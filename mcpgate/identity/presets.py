@@ -163,7 +163,9 @@ def faults(table: Table) -> Iterator[tuple[str, str]]:
             "custom authorization server, such as https://acme.okta.com/oauth2/default",
         )
     world = _of_everybody(table, preset)
-    if world and not {path for path, _ in table.claims}.intersection(world):
+    # Where one of the patterns is for everything, the claim is no matter.
+    narrow = {path for path, texts in table.claims if all(text.strip("*") for text in texts)}
+    if world and narrow.isdisjoint(world):
         wanted = ", ".join(f"claim.{name}" for name in world)
         yield (
             "issuer" if table.preset is None else "preset",

@@ -103,6 +103,9 @@ def test_what_a_token_says_is_judged_as_ever(asking: Worker, provider: Issuing) 
         ({"token_use": "refresh_token"}, Reason.AUTH_TYPE),
         ({"typ": "Refresh"}, Reason.AUTH_TYPE),
         ({"token_use": "id_token"}, Reason.AUTH_TYPE),
+        ({"token_type": "DPoP"}, Reason.AUTH_TYPE),
+        ({"token_type": "refresh_token"}, Reason.AUTH_TYPE),
+        ({"token_type": ["Bearer"]}, Reason.AUTH_TYPE),
     ):
         token = knows(provider, f"t-{reason.value}-{len(provider.tokens)}", **said)
         assert refused(asking.judge(token)).reason is reason, said

@@ -207,6 +207,7 @@ def test_github_and_gitlab_are_whose_jobs_the_table_names() -> None:
         ({"preset": "google", "issuer": "accounts.google.com"}, "preset", "by one of claim.hd, claim.sub"),
         ({"issuer": "https://accounts.google.com"}, "issuer", "by one of claim.hd, claim.sub"),
         ({"issuer": GITHUB}, "issuer", "anybody"),
+        ({"preset": "google", "claims": (("hd", ("acme.com", "*")),)}, "preset", "anybody"),
         ({"issuer": "https://gitlab.com", "claims": (("aud", ("x",)),)}, "issuer", "anybody"),
         ({"preset": "entra", "issuer": V2.format("common")}, "issuer", "of no token"),
         ({"preset": "entra", "issuer": V2.format("acme.onmicrosoft.com")}, "issuer", "of no token"),
