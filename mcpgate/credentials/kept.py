@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
+from weakref import WeakValueDictionary
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -20,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mcpgate.credentials.answer import ANSWER_MOST, Fault, Granted, read_answer
-from mcpgate.credentials.slot import Backoff, Slot, Waiter
+from mcpgate.credentials.slot import Backoff, Shown, Slot, Waiter
 from mcpgate.credentials.terms import Choice, CredentialTerms, Grant, GrantTerms, Key, chosen, subject_of
 from mcpgate.credentials.vault import VaultTerms, read_secret
 from mcpgate.identity.principal import Principal
@@ -71,6 +72,8 @@ class Kept:
         self._force = force
         self._sources: dict[bytes, Source] = {}
         self._slots: dict[Key, Slot] = {}
+        # For as long as a slot, or an exchange with one, has it.
+        self._shown: WeakValueDictionary[Key, Shown] = WeakValueDictionary()
         self._fixed: tuple[CredentialTerms, ...] = ()
 
     # What exchanges ask.
@@ -99,7 +102,7 @@ class Kept:
             return _none(choice, "it was reconfigured while the request arrived")
         if slot is None:
             self._make_room(now)
-            slot = self._slots[choice.key] = Slot()
+            slot = self._slots[choice.key] = Slot(self._beside(choice.key))
         refusal = source.backoff.refusal(choice.name, now) or slot.backoff.refusal(choice.name, now)
         nobody = grant.exchange and subject is None
         if not slot.asking and refusal is None and not nobody:
@@ -111,6 +114,14 @@ class Kept:
         if slot.asking:
             return None
         return refusal or _none(choice, "there is no caller with whose token it could be asked for")
+
+    def _beside(self, key: Key) -> Shown:
+        """What is shown on behalf of the same caller, whichever token of its own that was got for."""
+        whose = key[:3]
+        shown = self._shown.get(whose)
+        if shown is None:
+            shown = self._shown[whose] = Shown()
+        return shown
 
     def wait(self, choice: Choice, waiter: Waiter) -> Refusal | None:
         """

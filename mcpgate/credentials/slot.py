@@ -33,9 +33,10 @@ REFUSED_APART = 30.0
 #: until it is over: streams that it was shown for may be as old.
 REMEMBERED = 120.0
 #: So many of them, the latest, where an upstream has ever new ones asked for.
-BEFORE_MOST = 4
-#: What is looked for takes some 10 KB, made ready: for the configuration of today, and for the one before.
-KEPT_MOST = 2
+SHOWN_MOST = 5
+#: What is looked for takes some 10 KB, made ready: for two of the caller's tokens, and for the configuration
+#: of today and the one before.
+KEPT_MOST = 4
 
 Waiter = Callable[[], None]
 
@@ -71,6 +72,45 @@ class Backoff:
         return Refusal(Reason.UPSTREAM_CREDENTIAL, f"{name}: {self.problem}", retry_after)
 
 
+class Shown:
+    """
+    Tokens that an upstream was shown on behalf of one caller, or of all, until they are over.
+
+    A caller's next token has another one exchanged for it, and streams of its session that began with the one
+    before may say what was shown since.
+    """
+
+    __slots__ = ("_secrets", "_tokens", "__weakref__")
+
+    def __init__(self) -> None:
+        # Each with the time until which it is looked for.
+        self._tokens: tuple[tuple[bytes, float], ...] = ()
+        # By what else may not be shown, which differs where streams are older than the configuration.
+        self._secrets: dict[Headers, Secrets] = {}
+
+    def add(self, token: bytes, until: float) -> None:
+        """It is shown, and looked for until then."""
+        others = tuple(each for each in self._tokens if each[0] != token)
+        self._tokens = (*others, (token, until))[-SHOWN_MOST:]
+        self._secrets.clear()
+
+    def secrets(self, token: bytes, now: float, others: Headers) -> Secrets:
+        """What may never be shown to a caller (C{policy.echo}). C{token}: of them in any case."""
+        if any(now >= until for _, until in self._tokens):
+            self._tokens = tuple(each for each in self._tokens if now < each[1])
+            self._secrets.clear()
+        lines = ((b"authorization", token), *others)
+        known = self._secrets.get(lines)
+        if known is None:
+            if len(self._secrets) >= KEPT_MOST:
+                self._secrets.clear()
+            ours = [(b"authorization", each) for each, _ in self._tokens]
+            known = self._secrets[lines] = Secrets(
+                part for name, value in (*ours, *lines) if value for part in parts_of(name, value)
+            )
+        return known
+
+
 class Slot:
     """
     A place for one token.
@@ -84,10 +124,13 @@ class Slot:
 
     __slots__ = (
         *("line", "token", "fresh", "until", "backoff", "asking", "waiting"),
-        *("obtained", "expires", "_before", "_end", "_renewed", "_secrets"),
+        *("obtained", "expires", "_end", "_renewed", "_shown"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Shown | None = None) -> None:
+        """
+        @param shown: what else is shown on behalf of the same caller.
+        """
         self.line = b""
         self.token = b""
         self.fresh = self.until = 0.0
@@ -96,11 +139,8 @@ class Slot:
         self.waiting: list[Waiter] = []
         self.obtained = self.expires = 0.0
         self._renewed = -REFUSED_APART
-        # Those before this one, each with the time until which it is looked for.
-        self._before: tuple[tuple[bytes, float], ...] = ()
         self._end = 0.0
-        # By what else may not be shown, which differs where streams are older than the configuration.
-        self._secrets: dict[Headers, Secrets] = {}
+        self._shown = shown if shown is not None else Shown()
 
     def granted(
         self,
@@ -114,10 +154,9 @@ class Slot:
         """There is a token. C{header}: in which it is shown, behind that C{scheme}."""
         lifetime, token = granted.lifetime, granted.token.encode("ascii")
         if self.token and token != self.token:
-            before = (self.token, max(self._end, now + REMEMBERED))
-            self._before = (*self._before, before)[-BEFORE_MOST:]
+            self._shown.add(self.token, max(self._end, now + REMEMBERED))
         self.token, self._end = token, now + lifetime
-        self._secrets.clear()
+        self._shown.add(token, max(self._end, now + REMEMBERED))
         self.line = b"%b: %b%b\r\n" % (header, scheme, self.token)
         self.until = now + lifetime - min(MARGIN, lifetime * MARGIN_SHARE)
         self.fresh = min(now + (granted.fresh or lifetime * AHEAD), self.until)
@@ -126,25 +165,14 @@ class Slot:
 
     def secrets(self, now: float, others: Headers = ()) -> Secrets:
         """
-        What may never be shown to a caller (C{policy.echo}): this token, and those before it, until they end.
+        What may never be shown to a caller (C{policy.echo}): this token, and those beside and before it,
+        until they end.
 
         So an exchange keeps the slot that it was shown with, whatever becomes of that meanwhile.
 
         @param others: header lines that may not, either.
         """
-        if any(now >= until for _, until in self._before):
-            self._before = tuple(each for each in self._before if now < each[1])
-            self._secrets.clear()
-        known = self._secrets.get(others)
-        if known is None:
-            if len(self._secrets) >= KEPT_MOST:
-                self._secrets.clear()
-            tokens = (self.token, *(token for token, _ in self._before))
-            ours = [(b"authorization", token) for token in tokens if token]
-            known = self._secrets[others] = Secrets(
-                part for name, value in (*ours, *others) for part in parts_of(name, value)
-            )
-        return known
+        return self._shown.secrets(self.token, now, others)
 
     def refused(self, line: bytes, now: float) -> None:
         """The upstream did not take it: the next call gets another one, but not every call."""

@@ -215,6 +215,19 @@ def test_each_caller_has_a_token_of_its_own_in_an_exchange(bench: Bench) -> None
     assert bench.line(evolve(ANN, name="okta/anna")) is None
 
 
+def test_what_is_got_for_a_callers_next_token_is_looked_for_on_streams_of_before(bench: Bench) -> None:
+    """And not for other callers, of whom there may be thousands."""
+    bench.adopt(THEIRS)
+    tokens = ("0123456789abcdef", "fedcba9876543210", "a-token-of-bens-own")
+    for number, who in enumerate((ANN, evolve(ANN, id="next"), BEN)):
+        bench.line(who)
+        bench.flights[number].callback(answer(tokens[number]))
+    first = bench.kept.slot(bench.choice(ANN), None)
+    assert isinstance(first, Slot)
+    found = first.secrets(bench.readiness.now)
+    assert [found.clear(token.encode()) for token in tokens] == [False, False, True]
+
+
 def test_a_fault_about_one_callers_token_is_that_callers_alone(bench: Bench) -> None:
     """Others are served; nobody's fault is everybody's."""
     bench.adopt(THEIRS)

@@ -3,7 +3,7 @@
 import pytest
 
 from mcpgate.credentials.answer import Granted
-from mcpgate.credentials.slot import BACKOFF_MOST, BEFORE_MOST, REFUSED_APART, REMEMBERED, Backoff, Slot
+from mcpgate.credentials.slot import BACKOFF_MOST, REFUSED_APART, REMEMBERED, SHOWN_MOST, Backoff, Slot
 from mcpgate.reasons import Reason
 
 NOW, WALL = 1000.0, 1_800_000_000.0
@@ -116,4 +116,4 @@ def test_a_token_is_looked_for_until_it_is_over() -> None:
     assert found.clear(first.encode()) and not found.clear(second.encode())
     for number in range(100):
         one.granted(Granted(f"another-token-{number}", 3600.0), NOW + 3600, WALL)
-    assert len(one._before) == BEFORE_MOST
+    assert len(one._shown._tokens) == SHOWN_MOST
