@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -188,12 +188,19 @@ class Standing:
 
     def look_at_tokens(self) -> str | None:
         """Look at the token file; returns why the tokens stay as they were, if it cannot be used."""
+        denied = self.tokens.denied
         try:
             self.tokens = self._token_file.load()
         except TokenFileError as error:
             # The tokens in force stay: a half-written file must not lock everybody out.
             self.complain("tokens", str(error))
             return str(error)
+        if denied.all and not self._token_file.path.exists():
+            # No token of ours is good then; but what was refused of others' must not be good for that.
+            self.tokens = evolve(self.tokens, denied=denied)
+            stays = "what it denied of other issuers stays denied until a restart"
+            self.complain("tokens", f"{self._token_file.path}: is gone; {stays}: put it back")
+            return None
         self.problems.pop("tokens", None)
         return None
 

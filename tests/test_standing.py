@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
+from mcpgate.identity.denied import Denied
 from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.standing import Standing
 from tests.running import World
@@ -137,6 +139,24 @@ def test_tokens_stay_as_they_were_when_their_file_is_broken(office: Office) -> N
     tokens.write_bytes(good)
     assert office.call(standing.look_at_tokens) is None
     assert standing.problems == {}
+
+
+def test_what_was_denied_stays_denied_when_the_file_is_gone(office: Office) -> None:
+    """Tokens of the gate's own are good no more, and those of others that it refused are not good again."""
+    standing = office.begin().standing
+    now = time.time()
+    office.world.issued_file.deny(Denied(now, now + 60, id="ab" * 32))
+    assert office.call(standing.look_at_tokens) is None
+    path = office.world.state / "tokens.json"
+    raw = path.read_bytes()
+    path.unlink()
+    for _ in range(2):
+        assert office.call(standing.look_at_tokens) is None and "is gone" in standing.problems["tokens"]
+        assert not standing.tokens.all() and len(list(standing.tokens.denied)) == 1
+    path.write_bytes(raw)
+    path.chmod(0o600)
+    assert office.call(standing.look_at_tokens) is None
+    assert len(standing.tokens.all()) == 1 and standing.problems == {}
 
 
 def test_status_is_told_also_where_the_uses_of_tokens_cannot_be_read(office: Office) -> None:
