@@ -500,10 +500,10 @@ class Secrets:
         if not self._doubtful.hits(text.encode("utf-8", "replace")):
             return None
         found = []
-        for whole, least in self._firsts:
-            first = whole[:least]
-            start = text.find(first, max(0, len(text) - len(whole) + 1))
-            while start >= 0 and not whole.startswith(text[start:]):
+        for whole, lack, least in self._firsts:
+            first = whole[lack:least]
+            start = text.find(first, max(0, len(text) - len(whole) + lack + 1))
+            while start >= 0 and not whole.startswith(text[start:], lack):
                 start = text.find(first, start + 1)
             if start >= 0:
                 found.append(start)
@@ -519,7 +519,7 @@ class Secrets:
 
     @cached_property
     def _doubtful(self) -> Regex:
-        firsts = dict.fromkeys(whole[:BEGINNING] for whole, _ in self._firsts)
+        firsts = dict.fromkeys(whole[lack : lack + BEGINNING] for whole, lack, _ in self._firsts)
         return Regex("|".join(map(re.escape, firsts)) or _NEVER, captures=False)
 
     @cached_property
@@ -532,12 +532,12 @@ class Secrets:
         return max(map(len, self._beginnings), default=0)
 
     @cached_property
-    def _firsts(self) -> tuple[tuple[str, int], ...]:
-        """Each of what one may be, as a few of its first characters may lack; and how much of it has to be
-        there to be in doubt."""
+    def _firsts(self) -> tuple[tuple[str, int, int], ...]:
+        """Each of what one may be; how many of its first characters lack, which may be a few; and up to where it
+        has to be there to be in doubt. (Thousands of tokens may be looked for, so no text is here twice.)"""
         return tuple(
-            (form.whole()[lack:], form.doubt - lack)
-            for form in self._forms
+            (whole, lack, form.doubt)
+            for form, whole in zip(self._forms, self._beginnings, strict=True)
             for lack in range(len(form.before) + 1)
         )
 
