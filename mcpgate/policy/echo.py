@@ -533,8 +533,8 @@ class Secrets:
 
     @cached_property
     def _firsts(self) -> tuple[tuple[str, int, int], ...]:
-        """Each of what one may be; how many of its first characters lack, which may be a few; and up to where it
-        has to be there to be in doubt. (Thousands of tokens may be looked for, so no text is here twice.)"""
+        """Each of what one may be; how many of its first characters lack, which may be a few; and up to where
+        it has to be there to be in doubt. (Thousands of tokens may be looked for: no text is here twice.)"""
         return tuple(
             (whole, lack, form.doubt)
             for form, whole in zip(self._forms, self._beginnings, strict=True)
