@@ -197,7 +197,7 @@ class _Ids:
 
     def begin(self) -> None:
         self.process = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(5)}"
-        self.count = count()
+        self.next = count().__next__
 
 
 _ids = _Ids()
@@ -205,4 +205,4 @@ _ids = _Ids()
 
 def new_id(prefix: str) -> str:
     """An identifier that no other process and no other call makes; a later one sorts behind."""
-    return f"{prefix}-{_ids.process}-{next(_ids.count):08x}"
+    return f"{prefix}-{_ids.process}-{_ids.next():08x}"

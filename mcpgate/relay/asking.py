@@ -162,7 +162,7 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
                 return Turned(refusal, judged.facts, id=id)
             raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
             return Turned(refusal, judged.facts, raw, id)
-    suspended = _suspended(admission, call, force)
+    suspended = _suspended(admission, call, force) if force is not None and force.guards.guarding else None
     if suspended is not None:
         raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
         return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
