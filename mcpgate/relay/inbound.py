@@ -143,7 +143,7 @@ class Inbound:
     def begin(self, handshake: Handshake, record: str) -> None:
         """The handshake holds all that is demanded; requests may come."""
         self.record = record
-        self.shaken = handshake
+        self.shaken = self._listening.alike(handshake)
         if handshake.peer is not None:
             self._heads = Heads(HEADS_OF_ONE)
             self.chain = tuple(verified_chain(self.stream.connection))

@@ -11,6 +11,8 @@ from sys import intern
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.evidence.record import where
 from mcpgate.generation import ListenerTerms
@@ -43,6 +45,9 @@ BACK_OFF = 1.0
 # through in a second; where nothing moves for as long, an answer is better than none.
 JAM_MOST = 1.0
 
+# What connections have negotiated is a few ways of doing the same; but callers may name any server.
+LEGS_MOST = 64
+
 # An operator has to know that it happens and that it still does, not how often.
 REPORT_APART = 5.0
 
@@ -69,6 +74,7 @@ class Listening:
         self.retired = False
         #: What was judged for callers without a certificate.
         self.heads = Heads(HEADS_OF_ALL)
+        self._legs: dict[Handshake, Handshake] = {}
         self._leaving: set[TLSStream] = set()
         self._terms: ListenerTerms | None = None
         self._judged: ListenerTerms | None = None
@@ -78,6 +84,18 @@ class Listening:
         self._refused = 0
         self._spare: Spare | None = None
         sock.setblocking(False)
+
+    def alike(self, handshake: Handshake) -> Handshake:
+        """
+        What rules may ask of a leg, as one object for all connections that have it in common: there may be
+        ten thousand idle ones. What is of this one alone (C{exporter_sha256}, C{milliseconds}) is on record.
+        """
+        leg = evolve(handshake, exporter_sha256="", milliseconds=0.0)
+        if leg.peer is not None:
+            return leg
+        if len(self._legs) >= LEGS_MOST:
+            self._legs.clear()
+        return self._legs.setdefault(leg, leg)
 
     @property
     def terms(self) -> ListenerTerms:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mcpgate.relay.listener import ACCEPT_MOST
+from attrs import evolve
+
+from mcpgate.relay.listener import ACCEPT_MOST, LEGS_MOST
 from tests.running import Caller, World, call, held
 from tests.waiting import PATIENCE
 
@@ -52,6 +54,19 @@ def test_connections_are_known_from_their_handshake_to_their_end(world: World) -
         assert len(world.listening.connections) == 2
         assert not world.listening.arrivals
     world.wait_for(lambda: not world.listening.connections)
+
+
+def test_what_connections_have_negotiated_alike_is_kept_once(world: World) -> None:
+    """Ten thousand idle ones would hold as many copies."""
+    world.start()
+    with world.caller() as first, world.caller() as second:
+        first.post(PING).answer()
+        second.post(PING).answer()
+        leg, other = (inbound.shaken for inbound in world.listening.connections)
+        assert leg is not None and leg is other and leg.version == "TLSv1.3" and not leg.exporter_sha256
+    for number in range(3 * LEGS_MOST):
+        world.listening.alike(evolve(leg, sni=f"name-{number}"))
+    assert len(world.listening._legs) <= LEGS_MOST
 
 
 def test_a_listener_that_stops_accepts_no_more_and_serves_whom_it_has(world: World) -> None:
