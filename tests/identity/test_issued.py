@@ -149,8 +149,8 @@ def test_revoking_nothing_is_an_error_and_changes_nothing(tmp_path: Path) -> Non
     file(tmp_path).issue("ci", 60, NOW)
     file(tmp_path).revoke("ci", NOW)
     before = (tmp_path / "tokens.json").read_bytes()
-    for name in ("ci", "nobody", ""):
-        with pytest.raises(TokenFileError, match="no token|by its name or by its id"):
+    for name, said in (("ci", "no token"), ("nobody", "no token"), ("", "by its name or by its id")):
+        with pytest.raises(TokenFileError, match=said):
             file(tmp_path).revoke(name, NOW)
     assert (tmp_path / "tokens.json").read_bytes() == before
 

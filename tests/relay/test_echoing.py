@@ -118,21 +118,23 @@ def test_no_secret_arrives_in_any_form_and_what_holds_none_is_the_same(
         plain = st.text("abc 019-%&\u00fc\"\\\n", max_size=8)
         form = st.sampled_from(sorted(FORMS)).map(lambda name: FORMS[name](secret.encode()))
         mix = st.randoms(use_true_random=False).map(lambda chance: mixed(secret.encode(), chance.choice))
-        some = st.one_of(plain, plain, plain, form, mix)
+        # Half of them hold none for certain, and the others mostly some.
+        held = draw(st.booleans())
+        some = st.one_of(plain, form, mix) if held else plain
         value = st.recursive(
             some | st.integers(-99, 99),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(some, inner, max_size=3),
             max_leaves=8,
         )
         # What base64 encodes is looked for as it is: not behind further escapes.
-        inner = plain | st.sampled_from([secret, f"Authorization: Bearer {secret}"])
+        inner = plain | st.sampled_from([secret, f"Authorization: Bearer {secret}"]) if held else plain
         block = some.map(lambda said: {"type": "text", "text": said}) | inner.map(
             lambda said: {
                 "type": "resource",
                 "resource": {"uri": "file:///x", "blob": base64.b64encode(said.encode()).decode()},
             }
         )
-        content = draw(st.lists(block, max_size=3))
+        content = draw(st.lists(block, min_size=int(held), max_size=3))
         return {"content": content, "structuredContent": draw(st.dictionaries(some, value, max_size=2))}
 
     with started(loop, tmp_path, upstream=shown(tmp_path, secret)) as world, world.caller() as caller:
@@ -151,7 +153,7 @@ def test_no_secret_arrives_in_any_form_and_what_holds_none_is_the_same(
                 assert body == answer
 
         holds()
-    assert min(seen.values()) > 0
+    assert min(seen.values()) > 5
 
 
 def said_in(value: Any) -> Iterator[str]:
