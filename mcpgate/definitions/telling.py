@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mcpgate.definitions.known import News
+from mcpgate.evidence.events import definition_line
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import definition_line
 from mcpgate.evidence.witness import Witness
 
 

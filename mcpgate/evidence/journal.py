@@ -19,7 +19,8 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from mcpgate.evidence.record import repair_line, timestamp
+from mcpgate.evidence.events import repair_line
+from mcpgate.evidence.record import timestamp
 
 _BLOCK = 64 * 1024
 

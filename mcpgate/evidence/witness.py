@@ -13,8 +13,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from mcpgate.evidence.handshakes import Leg, handshake_line
 from mcpgate.evidence.journal import Journal, JournalError, new_id
-from mcpgate.evidence.record import Leg, handshake_line, timestamp
+from mcpgate.evidence.record import timestamp
 from mcpgate.reasons import Refusal
 from mcpgate.tls.handshake import Handshake, Offer
 

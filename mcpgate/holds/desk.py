@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mcpgate.evidence.events import decision_line
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import decision_line
 from mcpgate.evidence.witness import Witness
 from mcpgate.holds.held import Decision, Held, Taken, Word
 from mcpgate.reasons import Refusal

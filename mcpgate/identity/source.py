@@ -20,8 +20,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpgate.evidence.events import issuer_line
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import issuer_line
 from mcpgate.evidence.witness import Witness
 from mcpgate.identity.accepts import Pending
 from mcpgate.identity.discovery import Silent, Unfit, discover, fetch

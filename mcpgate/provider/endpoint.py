@@ -16,7 +16,7 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from mcpgate.evidence.record import Leg
+from mcpgate.evidence.handshakes import Leg
 from mcpgate.provider.reply import NotVerified
 from mcpgate.provider.transport import Peer, ProviderTransport
 from mcpgate.reasons import Refusal

@@ -11,7 +11,7 @@ from __future__ import annotations
 from attrs import evolve, field, frozen
 
 from mcpgate.credentials.terms import Choice, choose
-from mcpgate.evidence.record import caller_facts
+from mcpgate.evidence.exchanges import caller_facts
 from mcpgate.generation import Generation, ListenerTerms, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.bound import Presented

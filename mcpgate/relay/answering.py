@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from mcpgate.evidence.events import dropped_line
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import dropped_line
 from mcpgate.policy.masks import Masks
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mcpgate.evidence.record import batch_facts, call_facts, masked_facts
+from mcpgate.evidence.exchanges import batch_facts, call_facts, masked_facts
 from mcpgate.holds.rounds import own_state
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import reaches

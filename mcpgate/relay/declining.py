@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from mcpgate.evidence.record import call_facts, caller_facts
+from mcpgate.evidence.exchanges import call_facts, caller_facts
 from mcpgate.policy.rules import Verdict
 from mcpgate.reasons import INVALID_PARAMS, METHOD_NOT_FOUND, Reason
 from mcpgate.relay.admission import Admission

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 from twisted.logger import Logger
 
+from mcpgate.evidence.events import echo_line
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import echo_line
 from mcpgate.evidence.witness import Witness
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.echo import NAME, Secrets

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 
 from mcpgate.credentials.showing import Showing
 from mcpgate.credentials.terms import Choice
+from mcpgate.evidence.exchanges import close_line, open_line, outcome_of
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import close_line, open_line, outcome_of
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.force import InForce
 from mcpgate.upstream.connection import UpstreamConnection

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from mcpgate.credentials.showing import Showing
 from mcpgate.credentials.terms import Choice
-from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import (
+from mcpgate.evidence.exchanges import (
     batch_facts,
     call_facts,
     caller_facts,
@@ -28,6 +27,7 @@ from mcpgate.evidence.record import (
     outcome_of,
     own_facts,
 )
+from mcpgate.evidence.journal import new_id
 from mcpgate.generation import Generation, RouteTerms
 from mcpgate.identity.accepts import Accepts, Pending
 from mcpgate.identity.principal import Principal

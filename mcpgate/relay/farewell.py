@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mcpgate.evidence.record import call_facts, caller_facts
+from mcpgate.evidence.exchanges import call_facts, caller_facts
 from mcpgate.identity.principal import Principal
 from mcpgate.relay.errand import Ask, Ended, Errand
 from mcpgate.relay.force import InForce

@@ -23,8 +23,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpgate.evidence.exchanges import hold_facts
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import hold_facts
 from mcpgate.holds import rounds
 from mcpgate.holds.held import Decision, Held, Taken, Word
 from mcpgate.identity.accepts import Pending

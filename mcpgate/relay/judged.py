@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from mcpgate.evidence.record import call_facts
+from mcpgate.evidence.exchanges import call_facts
 from mcpgate.generation import RouteTerms
 from mcpgate.policy.budgets import Budget, about
 from mcpgate.policy.decide import Open, weigh

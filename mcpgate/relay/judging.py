@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mcpgate.evidence.events import answered_line
 from mcpgate.evidence.journal import new_id
-from mcpgate.evidence.record import answered_line
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.decide import decide, strictest
 from mcpgate.policy.masks import Masks

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from mcpgate.evidence.record import call_facts
+from mcpgate.evidence.exchanges import call_facts
 from mcpgate.policy.asked import Asked
 from mcpgate.policy.budgets import about
 from mcpgate.policy.decide import UNLISTED, decide, reaches

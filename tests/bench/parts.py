@@ -25,7 +25,7 @@ from OpenSSL import SSL
 
 from mcpgate.budgets.ledger import Ledger
 from mcpgate.config.load import parse_config
-from mcpgate.evidence import record
+from mcpgate.evidence import exchanges
 from mcpgate.evidence.journal import new_id
 from mcpgate.generation import RouteTerms
 from mcpgate.identity import jose
@@ -173,10 +173,10 @@ def of_the_gate(world: World) -> list[tuple[str, float]]:
     inbound._buffer = b""
     facts = {"inbound": "h-1", "outbound": "h-2", "time": witness.stamp()}
     opened = microseconds(
-        lambda: record.open_line(new_id("x"), caller=admission.facts, call='"method":"tools/call"', **facts)
+        lambda: exchanges.open_line(new_id("x"), caller=admission.facts, call='"method":"tools/call"', **facts)
     )
-    ended = {"outcome": record.Outcome.COMPLETED, "status": 200, "refusal": None, "seconds": 0.001}
-    closed = microseconds(lambda: record.close_line("x-1", bytes_in=120, bytes_out=153, **facts, **ended))
+    ended = {"outcome": exchanges.Outcome.COMPLETED, "status": 200, "refusal": None, "seconds": 0.001}
+    closed = microseconds(lambda: exchanges.close_line("x-1", bytes_in=120, bytes_out=153, **facts, **ended))
     callers, route = admission.callers, admission.route
     parts = [
         ("head: known by its bytes", reading),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.evidence.record import call_facts
+from mcpgate.evidence.exchanges import call_facts
 from tests.cli.conftest import Run
 from tests.trial.test_recorded import ALLOWED, opened, shaken
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mcpgate.demo.records import Records
-from mcpgate.evidence.record import handshake_line
+from mcpgate.evidence.handshakes import handshake_line
 from mcpgate.reasons import Reason, Refusal
 
 CALLER = "127.0.0.1:40000"

@@ -11,25 +11,25 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.evidence.record import (
-    TEXT_LENGTH,
-    Outcome,
+from mcpgate.evidence.events import (
     answered_line,
+    decision_line,
+    definition_line,
+    dropped_line,
+    issuer_line,
+    repair_line,
+)
+from mcpgate.evidence.exchanges import (
+    Outcome,
     batch_facts,
     call_facts,
     caller_facts,
     close_line,
-    decision_line,
-    definition_line,
-    dropped_line,
-    handshake_line,
     hold_facts,
-    issuer_line,
     open_line,
-    parse_line,
-    repair_line,
-    timestamp,
 )
+from mcpgate.evidence.handshakes import handshake_line
+from mcpgate.evidence.record import TEXT_LENGTH, parse_line, timestamp
 from mcpgate.holds.held import Decision, Word
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Action, Verdict

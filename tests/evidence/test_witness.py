@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mcpgate.evidence import witness as module
+from mcpgate.evidence.exchanges import Outcome, call_facts, caller_facts, close_line, open_line
 from mcpgate.evidence.journal import Journal, JournalError
-from mcpgate.evidence.record import Outcome, call_facts, caller_facts, close_line, open_line
 from mcpgate.evidence.witness import Witness
 
 

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import pytest
 from attrs import evolve
 
-from mcpgate.evidence.record import (
+from mcpgate.evidence.exchanges import (
     Outcome,
     batch_facts,
     call_facts,
     caller_facts,
     close_line,
-    handshake_line,
     masked_facts,
     open_line,
 )
+from mcpgate.evidence.handshakes import handshake_line
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason, Refusal
