@@ -45,6 +45,7 @@ PURE = (
     "mcpgate/identity/bound.py",
     "mcpgate/identity/denied.py",
     "mcpgate/evidence/record.py",
+    "mcpgate/evidence/chain.py",
     "mcpgate/evidence/handshakes.py",
     "mcpgate/evidence/exchanges.py",
     "mcpgate/evidence/events.py",

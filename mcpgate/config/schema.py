@@ -12,7 +12,10 @@ from pathlib import Path
 from attrs import field, frozen
 
 from mcpgate.config.problem import Problem
+from mcpgate.config.tables.admin import AdminTable
+from mcpgate.config.tables.alert import AlertTable
 from mcpgate.config.tables.credential import CredentialTable
+from mcpgate.config.tables.evidence import EvidenceTable
 from mcpgate.config.tables.gate import GateTable, LimitsTable
 from mcpgate.config.tables.issuer import IssuerTable
 from mcpgate.config.tables.listener import ListenerTable
@@ -24,7 +27,12 @@ from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.tables.vault import VaultTable
 
 #: The tables of a file: those that stand once, C{[gate]}, and those that repeat, C{[[listener]]}.
-SINGLE: Mapping[str, type] = {"gate": GateTable, "limits": LimitsTable}
+SINGLE: Mapping[str, type] = {
+    "gate": GateTable,
+    "limits": LimitsTable,
+    "evidence": EvidenceTable,
+    "admin": AdminTable,
+}
 REPEATED: Mapping[str, type] = {
     "listener": ListenerTable,
     "issuer": IssuerTable,
@@ -36,6 +44,7 @@ REPEATED: Mapping[str, type] = {
     "saml": SamlTable,
     "detector": DetectorTable,
     "budget": BudgetTable,
+    "alert": AlertTable,
 }
 #: What an included file may hold: policy, and nothing that needs a reload to be judged with the rest.
 INCLUDED = frozenset({"rule", "detector", "budget"})
@@ -66,6 +75,9 @@ class Config:
     detectors: tuple[DetectorTable, ...] = ()
     budgets: tuple[BudgetTable, ...] = ()
     samls: tuple[SamlTable, ...] = ()
+    alerts: tuple[AlertTable, ...] = ()
+    evidence: EvidenceTable = field(factory=EvidenceTable)
+    admin: AdminTable = field(factory=AdminTable)
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)

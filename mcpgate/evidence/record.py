@@ -20,8 +20,9 @@ from functools import lru_cache
 
 import msgspec
 
-#: The version of these shapes; a reader refuses what it does not know.
-VERSION = 1
+#: The version of these shapes. Version 1 had no chain, and is read as far as it says the same.
+VERSION = 2
+READABLE = (1, VERSION)
 #: Longest text that a peer chose (names, details); the rest is cut and counted. URIs in use are
 #: shorter; without a bound one call could fill the disk.
 TEXT_LENGTH = 1024
@@ -41,7 +42,7 @@ def parse_line(line: bytes) -> Mapping[str, object]:
     @raise ValueError: It is not a line of this version.
     """
     record = msgspec.json.decode(line)
-    if not isinstance(record, dict) or record.get("v") != VERSION:
+    if not isinstance(record, dict) or record.get("v") not in READABLE:
         raise ValueError(f"not a record of version {VERSION}")
     return record
 

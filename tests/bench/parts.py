@@ -173,7 +173,9 @@ def of_the_gate(world: World) -> list[tuple[str, float]]:
     inbound._buffer = b""
     facts = {"inbound": "h-1", "outbound": "h-2", "time": witness.stamp()}
     opened = microseconds(
-        lambda: exchanges.open_line(new_id("x"), caller=admission.facts, call='"method":"tools/call"', **facts)
+        lambda: exchanges.open_line(
+            new_id("x"), caller=admission.facts, call='"method":"tools/call"', **facts
+        )
     )
     ended = {"outcome": exchanges.Outcome.COMPLETED, "status": 200, "refusal": None, "seconds": 0.001}
     closed = microseconds(lambda: exchanges.close_line("x-1", bytes_in=120, bytes_out=153, **facts, **ended))

@@ -29,7 +29,7 @@ from mcpgate.evidence.exchanges import (
     open_line,
 )
 from mcpgate.evidence.handshakes import handshake_line
-from mcpgate.evidence.record import TEXT_LENGTH, parse_line, timestamp
+from mcpgate.evidence.record import TEXT_LENGTH, VERSION, parse_line, timestamp
 from mcpgate.holds.held import Decision, Word
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Action, Verdict
@@ -121,7 +121,7 @@ def test_a_handshake_line_says_everything_that_was_observed() -> None:
     line = shake()
     assert list(parse_line(line))[:5] == ["v", "type", "id", "time", "leg"]
     assert parse_line(line) == {
-        "v": 1,
+        "v": VERSION,
         "type": "handshake",
         "id": "h-1",
         "time": "2027-01-15T08:00:00.500000Z",
@@ -201,7 +201,7 @@ def test_a_refused_handshake_says_why_and_what_was_offered() -> None:
 
 def test_an_open_line_says_who_asked_for_what_and_what_was_decided() -> None:
     assert list(parse_line(opened()).items()) == [
-        ("v", 1),
+        ("v", VERSION),
         ("type", "open"),
         ("id", "x-1"),
         ("time", "2027-01-15T08:00:00.500000Z"),
@@ -269,7 +269,7 @@ def test_what_was_kept_from_a_caller_is_a_line_of_its_own() -> None:
         "d-1", time=TIME, exchange="x-1", refusal=Refusal(Reason.UPSTREAM_UNASKED, "an answer to nothing")
     )
     assert list(one_line(line).items()) == [
-        ("v", 1),
+        ("v", VERSION),
         ("type", "dropped"),
         ("id", "d-1"),
         ("time", "2027-01-15T08:00:00.500000Z"),
@@ -283,7 +283,7 @@ def test_what_was_kept_from_a_caller_is_a_line_of_its_own() -> None:
 def test_an_answer_by_another_exchange_than_its_requests_is_a_line_of_its_own(request_id: str | None) -> None:
     """With the request's exchange, if this worker has seen it."""
     assert list(one_line(answered_line("a-1", time=TIME, exchange="x-2", request=request_id)).items()) == [
-        ("v", 1),
+        ("v", VERSION),
         ("type", "answered"),
         ("id", "a-1"),
         ("time", "2027-01-15T08:00:00.500000Z"),
@@ -312,7 +312,7 @@ def test_what_is_new_of_a_tool_is_a_line_of_its_own() -> None:
     found = one_line(line)
     assert str(found.pop("tool")).endswith(f"({2 * TEXT_LENGTH} characters)")
     assert list(found.items()) == [
-        ("v", 1),
+        ("v", VERSION),
         ("type", "definition"),
         ("id", "n-1"),
         ("time", "2027-01-15T08:00:00.500000Z"),
@@ -330,7 +330,7 @@ def test_what_is_new_of_a_tool_is_a_line_of_its_own() -> None:
 
 def test_a_close_line_says_how_it_ended() -> None:
     assert list(parse_line(closed()).items()) == [
-        ("v", 1),
+        ("v", VERSION),
         ("type", "close"),
         ("id", "x-1"),
         ("time", "2027-01-15T08:00:00.500000Z"),
@@ -448,7 +448,7 @@ def test_what_became_of_an_issuers_keys_is_a_line_of_its_own() -> None:
 
 def test_a_repair_line_says_how_much_was_lost() -> None:
     assert parse_line(repair_line("r-1", time=TIME, file="journal-0.jsonl", dropped=7)) == {
-        "v": 1,
+        "v": VERSION,
         "type": "repair",
         "id": "r-1",
         "time": "2027-01-15T08:00:00.500000Z",
@@ -457,7 +457,7 @@ def test_a_repair_line_says_how_much_was_lost() -> None:
     }
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"[]\n", b"{}\n", b'{"v":2}\n', b'{"v":"1"}\n', b"\xff"])
+@pytest.mark.parametrize("line", [b"", b"{", b"[]\n", b"{}\n", b'{"v":3}\n', b'{"v":"1"}\n', b"\xff"])
 def test_what_is_no_record_of_this_version_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError):
         parse_line(line)

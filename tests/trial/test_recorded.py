@@ -143,7 +143,7 @@ def test_lines_that_are_no_records_are_counted() -> None:
     assert (
         list(
             reading.messages(
-                [b'{"v":1,"type":"op', b'{"v":2}', b"[]", b'{"v":1,"type":"open","principal":"x"}']
+                [b'{"v":1,"type":"op', b'{"v":3}', b"[]", b'{"v":1,"type":"open","principal":"x"}']
             )
         )
         == []

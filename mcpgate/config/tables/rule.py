@@ -286,6 +286,12 @@ class RuleTable:
         default="",
         example='"Deletes need a second pair of eyes"',
     )
+    record: str | None = option(
+        "masked: what matches is recorded with its bodies, after masking, encrypted to evidence.auditor.",
+        forms.word("way to record", ("masked",)),
+        default=None,
+        example='"masked"',
+    )
     shadow: bool = option(
         "Only record what the rule would have said.", forms.switch(), default=False, example="true"
     )
