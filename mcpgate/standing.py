@@ -20,6 +20,8 @@ from twisted.logger import Logger
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
+from mcpgate.evidence.keyfile import EvidenceKeyError
+from mcpgate.evidence.keyfile import KeyFile as EvidenceKeyFile
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
 from mcpgate.identity.uses import last_uses, stamp
@@ -97,8 +99,18 @@ class Standing:
         except OSError as error:
             raise JournalError(f"{state}: {error.strerror}") from error
         self._lock = hold(state / LOCK)
+        self._begin_evidence()
         if not self.generation.session_keys:
             self._begin_keys()
+
+    def _begin_evidence(self) -> None:
+        try:
+            keys, made = EvidenceKeyFile(self.config.gate.state).begin(self._wall())
+        except EvidenceKeyError as error:
+            raise JournalError(str(error)) from error
+        if made:
+            # Once, and best kept elsewhere: who has it can check what this host will say of itself.
+            self.log.info("evidence is signed by {key}", key=str(keys.signing.verifier))
 
     def _begin_keys(self) -> None:
         # Nobody else begins here while we hold the directory, and a file that somebody has put there
