@@ -52,6 +52,7 @@ PURE = (
     "mcpgate/evidence/note.py",
     "mcpgate/evidence/checkpoint.py",
     "mcpgate/evidence/trusted.py",
+    "mcpgate/evidence/targets.py",
     "mcpgate/holds/held.py",
     "mcpgate/holds/docket.py",
     "mcpgate/holds/rounds.py",
