@@ -53,9 +53,16 @@ class Standing:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, config: Config, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        wall: Callable[[], float] = time.time,
+        record: Callable[[str, str], None] = lambda kind, problem: None,
+    ) -> None:
         """
         @param wall: Unix seconds, for the validity of certificates.
+        @param record: told of which kind a change was that was not taken, and why.
         """
         self.config = config
         self.tokens = IssuedTokens()
@@ -64,6 +71,7 @@ class Standing:
         self.problems: dict[str, str] = {}
         self.stopping = False
         self._wall = wall
+        self._record = record
         self._generation: Generation | None = None
         self._token_file = TokenFile(config.gate.state / "tokens.json")
         self._lock: int | None = None
@@ -254,6 +262,7 @@ class Standing:
         self.problems[kind] = problem
         if not known:
             self.log.error("{problem}", problem=problem)
+            self._record(kind, problem)
 
     def told(self) -> Mapping[str, None]:
         """The problems, each once: one broken file may be in the way of a reload and of the files."""
