@@ -53,6 +53,10 @@ PURE = (
     "mcpgate/alerts/occasions.py",
     "mcpgate/alerts/due.py",
     "mcpgate/alerts/sender.py",
+    "mcpgate/evidence/note.py",
+    "mcpgate/evidence/checkpoint.py",
+    "mcpgate/evidence/trusted.py",
+    "mcpgate/evidence/targets.py",
     "mcpgate/metrics/table.py",
     "mcpgate/metrics/names.py",
     "mcpgate/metrics/counting.py",
@@ -77,7 +81,12 @@ PURE = (
     "mcpgate/config/endpoint.py",
     "mcpgate/config/problem.py",
     "mcpgate/config/draft.py",
+    "mcpgate/admin/guard.py",
+    "mcpgate/admin/page.py",
+    "mcpgate/admin/refusal.py",
+    "mcpgate/admin/roles.py",
     "mcpgate/config/judge.py",
+    "mcpgate/config/judge_admin.py",
     "mcpgate/config/judge_saml.py",
     "mcpgate/config/judge_issuers.py",
     "mcpgate/config/judge_alerts.py",
@@ -102,8 +111,9 @@ FILES = frozenset(
 )
 #: Reading a certificate that somebody else loaded is arithmetic on a value.
 READS_CERTIFICATES = ("mcpgate/tls/certificate.py", "mcpgate/tls/pins.py", "mcpgate/tls/names.py")
-#: Whether a key has signed some bytes is arithmetic, too; nobody else takes josepy's word for anything.
-VERIFIES_SIGNATURES = ("mcpgate/identity/jose.py", "mcpgate/identity/jwks.py")
+#: Whether a key has signed some bytes is arithmetic, too, and so is signing by Ed25519. Of these, the note
+#: needs nobody's word; nobody else takes josepy's for anything.
+VERIFIES_SIGNATURES = ("mcpgate/identity/jose.py", "mcpgate/identity/jwks.py", "mcpgate/evidence/note.py")
 #: The only maker of C{SSL.Context}: what we demand of TLS is stated in one place.
 CONTEXTS = "mcpgate/tls/contexts.py"
 
