@@ -510,6 +510,11 @@ class Exchange:
 
     # A drain: what can be had again elsewhere ends, what cannot goes on.
 
+    @property
+    def streams(self) -> bool:
+        """Whether its answer is a stream of events."""
+        return self._answering is not None and self._answering.streams
+
     def drain(self) -> None:
         """
         End a stream that its client opens again when it ends: one that a GET opened, or
@@ -722,6 +727,7 @@ class Exchange:
             return
         self.closed = True
         answering, self._answering = self._answering, None
+        streamed = answering is not None and answering.streams
         if answering is not None:
             answering.over()
         if not self._opened:
@@ -751,6 +757,7 @@ class Exchange:
             waited=self._waited,
             masked=self.masked,
             over=over,
+            streamed=streamed,
         )
         witness.tell(line)
 
