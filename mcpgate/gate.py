@@ -41,6 +41,8 @@ class Gate(Service):
         """
         self.standing = Standing(reactor, config, wall)
         self.serving: Serving | None = None
+        #: What it answers on its control socket, once it runs.
+        self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._wall = wall
         self._control: ControlSocket | None = None
@@ -78,14 +80,15 @@ class Gate(Service):
                 self._reactor, journal, standing.generation, standing.tokens, self._wall, office
             )
             first = standing.first()
-            verbs: Mapping[str, Verb] = {
+            self.verbs = {
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
                 **office.verbs,
+                **(standing.beside.verbs if standing.beside is not None else {}),
             }
             try:
-                self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
+                self._control = ControlSocket(self._reactor, state / SOCKET, self.verbs)
                 self._control.start()
             except BaseException:
                 standing.drop(first)
@@ -190,7 +193,7 @@ class Gate(Service):
         if self.serving is None:
             return {"running": False}
         facts = self.serving.status(self.standing.told(), self.config.source)
-        return {**facts, **self.standing.of_tokens()}
+        return {**facts, **self.standing.of_tokens(), **self.standing.of_beside()}
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

@@ -69,6 +69,8 @@ class Supervisor(Service):
         """
         self.standing = Standing(reactor, config, wall)
         self.seats: list[Seat] = []
+        #: What it answers on its control socket, once it runs.
+        self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._spawn = spawn
         self._workers = workers
@@ -110,14 +112,15 @@ class Supervisor(Service):
             standing.claim()
             numbers = _free_numbers(state / "journal", self._workers)
             first = standing.first()
-            verbs: Mapping[str, Verb] = {
+            self.verbs = {
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
                 **self._office.verbs,
+                **(standing.beside.verbs if standing.beside is not None else {}),
             }
             try:
-                self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
+                self._control = ControlSocket(self._reactor, state / SOCKET, self.verbs)
                 self._control.start()
             except BaseException:
                 standing.drop(first)
@@ -395,6 +398,7 @@ class Supervisor(Service):
             "problem": "\n".join((*standing.told(), *_told(self.seats))) or None,
             "configuration": str(self.config.source),
             **standing.of_tokens(),
+            **standing.of_beside(),
         }
         nothing = {"limits": asdict(self.config.limits), "listeners": [], "upstreams": []}
         spare = self._spare.pid if self._spare is not None and self._spare.ready else None
