@@ -39,7 +39,7 @@ class Gate(Service):
             descriptors, as every reactor on Linux is.
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
         """
-        self.standing = Standing(reactor, config, wall)
+        self.standing = Standing(reactor, config, wall, self._not_taken)
         self.serving: Serving | None = None
         #: What it answers on its control socket, once it runs.
         self.verbs: Mapping[str, Verb] = {}
@@ -143,6 +143,10 @@ class Gate(Service):
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
         self.standing.complain(kind, problem)
+
+    def _not_taken(self, kind: str, problem: str) -> None:
+        if self.serving is not None:
+            self.serving.tell_not_taken(kind, problem)
 
     def _put_in_force(self, change: Change) -> None:
         assert self.serving is not None

@@ -20,6 +20,8 @@ from twisted.logger import Logger
 from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError, hold
+from mcpgate.evidence.keyfile import EvidenceKeyError
+from mcpgate.evidence.keyfile import KeyFile as EvidenceKeyFile
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
 from mcpgate.identity.uses import last_uses, stamp
@@ -76,9 +78,16 @@ class Standing:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, config: Config, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        wall: Callable[[], float] = time.time,
+        record: Callable[[str, str], None] = lambda kind, problem: None,
+    ) -> None:
         """
         @param wall: Unix seconds, for the validity of certificates.
+        @param record: told of which kind a change was that was not taken, and why.
         """
         self.config = config
         self.tokens = IssuedTokens()
@@ -89,6 +98,7 @@ class Standing:
         #: The admin process, where there is one.
         self.beside: Companion | None = None
         self._wall = wall
+        self._record = record
         self._generation: Generation | None = None
         self._token_file = TokenFile(config.gate.state / "tokens.json")
         self._lock: int | None = None
@@ -124,8 +134,18 @@ class Standing:
         except OSError as error:
             raise JournalError(f"{state}: {error.strerror}") from error
         self._lock = hold(state / LOCK)
+        self._begin_evidence()
         if not self.generation.session_keys:
             self._begin_keys()
+
+    def _begin_evidence(self) -> None:
+        try:
+            keys, made = EvidenceKeyFile(self.config.gate.state).begin(self._wall())
+        except EvidenceKeyError as error:
+            raise JournalError(str(error)) from error
+        if made:
+            # Once, and best kept elsewhere: who has it can check what this host will say of itself.
+            self.log.info("evidence is signed by {key}", key=str(keys.signing.verifier))
 
     def _begin_keys(self) -> None:
         # Nobody else begins here while we hold the directory, and a file that somebody has put there
@@ -289,6 +309,7 @@ class Standing:
         self.problems[kind] = problem
         if not known:
             self.log.error("{problem}", problem=problem)
+            self._record(kind, problem)
 
     def told(self) -> Mapping[str, None]:
         """The problems, each once: one broken file may be in the way of a reload and of the files."""

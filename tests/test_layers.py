@@ -49,6 +49,15 @@ PURE = (
     "mcpgate/evidence/handshakes.py",
     "mcpgate/evidence/exchanges.py",
     "mcpgate/evidence/events.py",
+    "mcpgate/evidence/note.py",
+    "mcpgate/evidence/checkpoint.py",
+    "mcpgate/evidence/trusted.py",
+    "mcpgate/evidence/targets.py",
+    "mcpgate/metrics/table.py",
+    "mcpgate/metrics/names.py",
+    "mcpgate/metrics/counting.py",
+    "mcpgate/metrics/gauges.py",
+    "mcpgate/metrics/certificates.py",
     "mcpgate/holds/held.py",
     "mcpgate/holds/docket.py",
     "mcpgate/holds/rounds.py",
@@ -97,8 +106,9 @@ FILES = frozenset(
 )
 #: Reading a certificate that somebody else loaded is arithmetic on a value.
 READS_CERTIFICATES = ("mcpgate/tls/certificate.py", "mcpgate/tls/pins.py", "mcpgate/tls/names.py")
-#: Whether a key has signed some bytes is arithmetic, too; nobody else takes josepy's word for anything.
-VERIFIES_SIGNATURES = ("mcpgate/identity/jose.py", "mcpgate/identity/jwks.py")
+#: Whether a key has signed some bytes is arithmetic, too, and so is signing by Ed25519. Of these, the note
+#: needs nobody's word; nobody else takes josepy's for anything.
+VERIFIES_SIGNATURES = ("mcpgate/identity/jose.py", "mcpgate/identity/jwks.py", "mcpgate/evidence/note.py")
 #: The only maker of C{SSL.Context}: what we demand of TLS is stated in one place.
 CONTEXTS = "mcpgate/tls/contexts.py"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
+from mcpgate.evidence.keyfile import KeyFile as EvidenceKeyFile
 from mcpgate.identity.denied import Denied
 from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.standing import Standing
@@ -209,6 +211,23 @@ def test_keys_that_cannot_be_made_are_no_start(office: Office) -> None:
     with pytest.raises(JournalError, match="session-keys.json"):
         office.call(office.standing.claim)
     assert keys.read_bytes() == b""
+
+
+def test_the_evidence_key_is_begun_and_told_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the directory is ours; its public half is what others need, so the log has it."""
+    said: list[str] = []
+    told = SimpleNamespace(info=lambda text, **facts: said.append(text.format(**facts)))
+    monkeypatch.setattr(Standing, "log", told)
+    state = office.world.state
+    for _ in range(2):
+        office.call(office.standing.claim)
+        office.call(office.standing.end)
+    keys = EvidenceKeyFile(state).load()
+    assert keys is not None and (state / "evidence.pub").read_bytes() == keys.published()
+    assert said == [f"evidence is signed by {keys.signing.verifier}"]
+    (state / "evidence-key.json").write_bytes(b"")
+    with pytest.raises(JournalError, match=r"evidence-key\.json.*put a copy back"):
+        office.call(office.standing.claim)
 
 
 def test_the_state_directory_is_ours_until_the_end(office: Office) -> None:

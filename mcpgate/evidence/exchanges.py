@@ -200,6 +200,7 @@ def close_line(
     bytes_in: int,
     bytes_out: int,
     seconds: float,
+    waited: float | None,
     masked: Mapping[str, int] | None = None,
     over: Sequence[str] = (),
 ) -> bytes:
@@ -208,6 +209,8 @@ def close_line(
     @param status: The HTTP status that the caller got; C{None} if it got none.
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
+    @param waited: Of these, how many passed between the forwarded request and the head of its answer;
+        C{None}: it was not forwarded, or nothing came.
     @param masked: How many values of each detector were masked in the answer; the line says so only where
         there were some.
     @param over: Budgets that only record, for which it was too much; the line says so only where there are
@@ -226,7 +229,8 @@ def close_line(
         more += "," + members(_OverFacts(over=list(over)))
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f},'
+        f'"waited":{"null" if waited is None else f"{waited:.6f}"}{more}}}\n'
     ).encode("ascii")
 
 

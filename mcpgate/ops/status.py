@@ -27,6 +27,9 @@ UPSTREAM_LIMITS = (
     "queue",
 )
 
+#: Names of one certificate that are shown; those of hosting companies have a hundred.
+NAMES_SHOWN = 16
+
 
 def describe(
     force: InForce, listening: Iterable[Listening], problems: Iterable[str], source: Path | None
@@ -137,6 +140,7 @@ def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
         "limits": _limits(terms.table),
         # How often it has shown the gate's own credential.
         "echoed": force.alarm.counts.get(terms.name, 0),
+        "client_certificate": _certificate(terms.own) if terms.own is not None else None,
         "last_handshake": _handshake(pool.last_handshake),
         "last_refusal": str(pool.last_refusal) if pool.last_refusal else None,
     }
@@ -144,7 +148,7 @@ def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
 
 def _certificate(facts: Certificate) -> dict[str, Any]:
     return {
-        "names": [*facts.dns_names, *facts.addresses],
+        "names": [*facts.dns_names, *facts.addresses][:NAMES_SHOWN],
         "serial": facts.serial,
         "issuer": facts.issuer,
         "not_after": facts.not_after.isoformat(),
@@ -161,5 +165,6 @@ def _handshake(handshake: Handshake | None) -> dict[str, Any] | None:
         "group": handshake.group,
         "post_quantum": handshake.post_quantum,
         "pinned": handshake.pinned,
+        "certificate": _certificate(handshake.peer) if handshake.peer is not None else None,
     }
 

@@ -86,6 +86,9 @@ class Exchange:
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
     _sent = False
+    #: When its request was forwarded, and how long its answer has let us wait.
+    _forwarded = 0.0
+    _waited: float | None = None
     _answering: Answering | None = None
     _outbound: str | None = None
     #: The connection to whoever answers, once L{Answering} reads it.
@@ -347,6 +350,7 @@ class Exchange:
             request = b"%b%bcontent-length: %d\r\n\r\n%b" % (forward, shown, len(body), body)
         if admission.session is not None:
             self._take_part(admission)
+        self._forwarded = self.inbound.force.readiness.now
         self._sent = connection.send(admission.head.method, request, self)
         if not self._sent:
             self._connection = None
@@ -420,6 +424,7 @@ class Exchange:
         admission, asking = self.admission, self.asking
         assert admission is not None
         connection, self._connection = self._connection, None
+        self._waited = self.inbound.force.readiness.now - self._forwarded
         if (
             finished
             and asking is not None
@@ -739,6 +744,7 @@ class Exchange:
             bytes_in=self._size_in,
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
+            waited=self._waited,
             masked=self.masked,
             over=over,
         )

@@ -67,7 +67,7 @@ class Supervisor(Service):
         @param spawn: starts the process of a worker.
         @param workers: how many of them serve.
         """
-        self.standing = Standing(reactor, config, wall)
+        self.standing = Standing(reactor, config, wall, self._not_taken)
         self.seats: list[Seat] = []
         #: What it answers on its control socket, once it runs.
         self.verbs: Mapping[str, Verb] = {}
@@ -273,6 +273,12 @@ class Supervisor(Service):
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
         self.standing.complain(kind, problem)
+
+    def _not_taken(self, kind: str, problem: str) -> None:
+        """Have it recorded, once: we have no journal."""
+        child = next((seat.child for seat in self.seats if seat.child is not None and seat.serves), None)
+        if child is not None:
+            child.channel.tell("not_taken", kind=kind, problem=problem)
 
     async def _put_in_force(self, change: Change, kind: str) -> None:
         seats = [seat for seat in self.seats if seat.serves]

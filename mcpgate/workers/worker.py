@@ -61,6 +61,7 @@ class Worker:
             "status": self.status,
             "reopen": self.reopen,
             "drain": self.drain,
+            "not_taken": self.not_taken,
             **desk_verbs(lambda: self._serving.force.holds if self._serving is not None else None),
         }
         #: The channel to the supervisor, once there is one.
@@ -162,6 +163,12 @@ class Worker:
                 self._serving.reopen()
             except JournalError as error:
                 raise ChannelError(str(error)) from None
+        return {}
+
+    def not_taken(self, *, kind: str, problem: str) -> Mapping[str, Any]:
+        """Record that a change was not taken, for all of us."""
+        if self._serving is not None:
+            self._serving.tell_not_taken(kind, problem)
         return {}
 
     async def drain(self, *, seconds: float) -> Mapping[str, Any]:

@@ -148,6 +148,7 @@ def test_every_exchange_has_an_open_line_before_and_a_close_line_after(world: Wo
         "some",
     )
     assert (closed["outcome"], closed["status"], closed["bytes_out"]) == ("completed", 200, len(body))
+    assert 0 < closed["waited"] < closed["seconds"]
 
 
 def test_an_event_stream_is_handed_on_event_by_event(world: World) -> None:
