@@ -64,8 +64,8 @@ def _history(sources: Sources) -> list[dict[str, Any]]:
     if sources.index is None:
         return []
     rows = [
-        *sources.index.events("generation", most=HISTORY).rows,
-        *sources.index.events("reload", most=HISTORY).rows,
+        *sources.index.events("generation", rows=HISTORY).rows,
+        *sources.index.events("reload", rows=HISTORY).rows,
     ]
     rows.sort(key=lambda one: one.time, reverse=True)
     return [_change(one) for one in rows[:HISTORY]]

@@ -29,7 +29,7 @@ _MORE: Final = {
 def show_all(asked: Asked, sources: Sources) -> Shown:
     """The latest first."""
     wanted = filters(asked, _FILTERS)
-    found = index_of(sources).exchanges(Filter(**given(wanted)), after=asked.query.get("after"), most=ROWS)
+    found = index_of(sources).exchanges(Filter(**given(wanted)), after=asked.query.get("after"), rows=ROWS)
     return framed(
         "exchanges.html",
         "exchanges",

@@ -64,7 +64,7 @@ def _call(held: Mapping[str, Any]) -> dict[str, Any]:
 def _decisions(sources: Sources) -> Sequence[Any]:
     if sources.index is None:
         return ()
-    rows: Sequence[Any] = sources.index.events("decision", most=DECISIONS).rows
+    rows: Sequence[Any] = sources.index.events("decision", rows=DECISIONS).rows
     return rows
 
 

@@ -14,7 +14,7 @@ def show(asked: Asked, sources: Sources) -> Shown:
     """The latest first."""
     wanted = filters(asked, ("leg", "reason"))
     found = index_of(sources).refused_handshakes(
-        Filter(**given(wanted)), after=asked.query.get("after"), most=ROWS
+        Filter(**given(wanted)), after=asked.query.get("after"), rows=ROWS
     )
     return framed(
         "refused.html",

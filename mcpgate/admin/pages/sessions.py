@@ -13,7 +13,7 @@ from mcpgate.index.answers import Filter
 def show_all(asked: Asked, sources: Sources) -> Shown:
     """The latest first."""
     wanted = filters(asked, ("principal", "route"))
-    found = index_of(sources).sessions(Filter(**given(wanted)), after=asked.query.get("after"), most=ROWS)
+    found = index_of(sources).sessions(Filter(**given(wanted)), after=asked.query.get("after"), rows=ROWS)
     return framed(
         "sessions.html",
         "sessions",
@@ -27,7 +27,7 @@ def show_all(asked: Asked, sources: Sources) -> Shown:
 
 def show_one(asked: Asked, sources: Sources) -> Shown:
     """One of them."""
-    found = index_of(sources).session(asked.parts["id"], after=asked.query.get("after"), most=ROWS)
+    found = index_of(sources).session(asked.parts["id"], after=asked.query.get("after"), rows=ROWS)
     if found is None:
         raise NotFound("No session of this id is in the index; the journal may still have it.")
     return framed(

@@ -14,6 +14,7 @@ from mcpgate.admin.pages import PAGES
 from mcpgate.admin.render import render
 from mcpgate.admin.roles import Person, Role
 from mcpgate.index.answers import (
+    EVERYTHING,
     Certificate,
     Count,
     Event,
@@ -40,7 +41,7 @@ VICTOR = Person("victor", "certificate", Role.VIEWER)
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}\u202e\u200bevil\x1b[2J"
 
 
-def leg(*counts: tuple[str | None, int]) -> Leg:
+def on_a_leg(*counts: tuple[str | None, int]) -> Leg:
     """A leg on which everything was called the same."""
     total = sum(count for _, count in counts)
     all = tuple(Count(name, count, count / total if total else 0.0) for name, count in counts)
@@ -60,7 +61,7 @@ class MadeIndex:
 
     def posture(self, since: datetime, until: datetime) -> Posture:
         self.asked.append(("posture", (since, until)))
-        used = leg((self.text, 3), (None, 1)) if self.rows else leg()
+        used = on_a_leg((self.text, 3), (None, 1)) if self.rows else on_a_leg()
         return Posture(
             since=since,
             until=until,
@@ -82,12 +83,12 @@ class MadeIndex:
             pinned=(self.certificate(),) * self.rows,
         )
 
-    def over_time(self, leg_name: str, since: datetime, until: datetime, steps: int) -> OverTime:
-        self.asked.append(("over_time", (leg_name, since, until, steps)))
-        used = leg((self.text, 3), (None, 1)) if self.rows else leg()
+    def over_time(self, leg: str, since: datetime, until: datetime, steps: int = 60) -> OverTime:
+        self.asked.append(("over_time", (leg, since, until, steps)))
+        used = on_a_leg((self.text, 3), (None, 1)) if self.rows else on_a_leg()
         length = (until - since) / 2
         return OverTime(
-            leg_name,
+            leg,
             since,
             until,
             int(length.total_seconds()),
@@ -226,16 +227,20 @@ class MadeIndex:
         }
         return Event("gate-1", "e-1", NOW, 0, 1, 7, type, None, "weather", "x-1", facts)
 
-    def sessions(self, filter: Filter, after: str | None = None, most: int = 50) -> Page[Session]:
+    def sessions(
+        self, filter: Filter = EVERYTHING, *, after: str | None = None, rows: int = 50
+    ) -> Page[Session]:
         self.asked.append(("sessions", (filter, after)))
         return self._page(self.session_row())
 
-    def session(self, id: str, after: str | None = None, most: int = 50) -> SessionStory | None:
+    def session(self, id: str, *, after: str | None = None, rows: int = 50) -> SessionStory | None:
         shakes = (self.handshake(), self.handshake("outbound"))
         calls = self._page(self.exchange_row())
         return SessionStory(self.session_row(), shakes, calls) if id == "s-1" else None
 
-    def exchanges(self, filter: Filter, after: str | None = None, most: int = 50) -> Page[Exchange]:
+    def exchanges(
+        self, filter: Filter = EVERYTHING, *, after: str | None = None, rows: int = 50
+    ) -> Page[Exchange]:
         self.asked.append(("exchanges", (filter, after)))
         return self._page(self.exchange_row())
 
@@ -245,12 +250,21 @@ class MadeIndex:
         events = (self.event("echo"),) * self.rows
         return ExchangeStory(self.exchange_row(), self.handshake(), self.handshake("outbound"), events)
 
-    def refused_handshakes(self, filter: Filter, after: str | None = None, most: int = 50) -> Page[Handshake]:
+    def refused_handshakes(
+        self, filter: Filter = EVERYTHING, *, after: str | None = None, rows: int = 50
+    ) -> Page[Handshake]:
         self.asked.append(("refused", (filter, after)))
         return self._page(self.handshake(outcome="refused"))
 
-    def events(self, type: str, after: str | None = None, most: int = 50) -> Page[Event]:
-        return self._page(self.event(type))
+    def events(
+        self,
+        type: str | None = None,
+        filter: Filter = EVERYTHING,
+        *,
+        after: str | None = None,
+        rows: int = 50,
+    ) -> Page[Event]:
+        return self._page(self.event(type or "echo"))
 
     def search(self, text: str) -> Found:
         self.asked.append(("search", text))
