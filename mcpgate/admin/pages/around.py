@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import frozen
 
-from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
+from mcpgate.index.asking import PlaceError
+from mcpgate.index.store import StoreError
 
 
 @frozen
@@ -63,6 +65,27 @@ class Frame:
     told: str
     problems: tuple[str, ...]
     now: float
+
+
+def page(
+    path: str, title: str, here: str, show: Callable[[Asked, Sources], Shown], menu: bool = True
+) -> Page:
+    """
+    A page of ours. Without an index to ask it says so, within its frame: the gate can still be looked at.
+
+    @param here: what it is in the menu, or belongs to there.
+    """
+
+    def safely(asked: Asked, sources: Sources) -> Shown:
+        try:
+            return show(asked, sources)
+        except PlaceError:
+            raise NotFound("There are no such rows.") from None
+        except StoreError as error:
+            shown = framed("no_index.html", here, asked, sources, title=title, why=str(error))
+            return Shown(shown.template, shown.values, 503)
+
+    return Page(path, title, safely, menu, asks=("status", "held"))
 
 
 def framed(template: str, here: str, asked: Asked, sources: Sources, **values: object) -> Shown:

@@ -5,14 +5,16 @@ What nobody can have meant (a period that is not offered, an empty filter) is as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from attrs import frozen
 
-from mcpgate.admin.page import Asked, NotFound, Sources
+from mcpgate.admin.page import Asked, Sources
+from mcpgate.index.answers import Event
+from mcpgate.index.store import StoreError
 
 #: Rows of one page: two screens, and a table that a browser draws at once.
 ROWS: Final = 50
@@ -106,13 +108,24 @@ def index_of(sources: Sources) -> Any:
     """
     The queries of the index.
 
-    @raise NotFound: there is none.
+    @raise StoreError: there is none.
     """
     if sources.index is None:
-        raise NotFound(
-            "This page needs the searchable copy of the journal, which is not there yet, or is off."
-        )
+        raise StoreError("evidence.index is off, or nothing was filled in yet")
     return sources.index
+
+
+def events(sources: Sources, type: str, rows: int) -> Sequence[Event] | None:
+    """
+    The latest events of one type, for pages that show more than what the index has.
+
+    @return: C{None} where it cannot be asked.
+    """
+    try:
+        found: Sequence[Event] = index_of(sources).events(type, rows=rows).rows
+    except StoreError:
+        return None
+    return found
 
 
 def _path(asked: Asked, changes: Mapping[str, str]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mcpgate.admin.page import Asked, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import choices, index_of
 from mcpgate.admin.pages.validity import days_until
 
@@ -95,4 +95,4 @@ def _wire(wire: Sequence[Any]) -> dict[str, str]:
     return {"word": f"{count:,} handshakes" if count > 1 else "1 handshake", "kind": "good"}
 
 
-PAGE: Final = Page("/certificates", "Certificates", show, asks=("status", "held"))
+PAGE: Final = page("/certificates", "Certificates", "certificates", show)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mcpgate.admin.page import Asked, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import choices, index_of, period_of, periods, since
 from mcpgate.admin.pages.courses import course
 
@@ -45,4 +45,4 @@ def show(asked: Asked, sources: Sources) -> Shown:
     )
 
 
-PAGE: Final = Page("/ciphers", "Ciphers", show, asks=("status", "held"))
+PAGE: Final = page("/ciphers", "Ciphers", "ciphers", show)

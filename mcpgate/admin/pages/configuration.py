@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mcpgate.admin.page import Asked, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
+from mcpgate.admin.pages.asking import events
 from mcpgate.admin.pages.exchanges import said
 from mcpgate.admin.pages.validity import days_until
+from mcpgate.index.answers import Event
 
 #: Generations that are shown: a year of weekly changes.
 HISTORY: Final = 50
@@ -59,19 +61,16 @@ def upstream(one: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _history(sources: Sources) -> list[dict[str, Any]]:
-    """Generations, and reloads that failed, the latest first."""
-    if sources.index is None:
-        return []
-    rows = [
-        *sources.index.events("generation", rows=HISTORY).rows,
-        *sources.index.events("reload", rows=HISTORY).rows,
-    ]
-    rows.sort(key=lambda one: one.time, reverse=True)
-    return [_change(one) for one in rows[:HISTORY]]
+def _history(sources: Sources) -> list[dict[str, Any]] | None:
+    """Generations, and reloads that failed, the latest first; C{None} where the index cannot be asked."""
+    generations, reloads = (events(sources, type, HISTORY) for type in ("generation", "reload"))
+    if generations is None or reloads is None:
+        return None
+    rows = sorted([*generations, *reloads], key=lambda one: one.time, reverse=True)
+    return [*map(_change, rows[:HISTORY])]
 
 
-def _change(one: Any) -> dict[str, Any]:
+def _change(one: Event) -> dict[str, Any]:
     if one.type == "generation":
         what, kind = f"generation {one.facts.get('generation', one.facts.get('number', ''))}", "good"
     else:
@@ -79,4 +78,4 @@ def _change(one: Any) -> dict[str, Any]:
     return {"time": one.time, "what": what, "kind": kind, "words": said(one.facts)}
 
 
-PAGE: Final = Page("/configuration", "Configuration", show, asks=("status", "held"))
+PAGE: Final = page("/configuration", "Configuration", "configuration", show)

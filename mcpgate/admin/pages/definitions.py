@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, NotFound, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.notices import notice, only_approvers
 from mcpgate.definitions.known import Known, Tool, Variant
 from mcpgate.definitions.store import Store, StoreError
@@ -143,7 +143,7 @@ def _path(path: str, upstream: str, tool: str, **more: str) -> str:
 
 
 PAGES: Final = (
-    Page("/definitions", "Tools", show_all, asks=("status", "held")),
-    Page("/definition", "A changed tool", show_one, menu=False, asks=("status", "held")),
-    Page("/definition/accept", "Accept a definition", show_question, menu=False, asks=("status", "held")),
+    page("/definitions", "Tools", "definitions", show_all),
+    page("/definition", "A changed tool", "definitions", show_one, menu=False),
+    page("/definition/accept", "Accept a definition", "definitions", show_question, menu=False),
 )

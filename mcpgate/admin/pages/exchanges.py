@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, NotFound, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import ROWS, filters, given, index_of, pages
 from mcpgate.admin.pages.meaning import advice
 from mcpgate.index.answers import Filter
@@ -81,6 +81,6 @@ def said(facts: Mapping[str, Any]) -> str:
 
 
 PAGES: Final = (
-    Page("/exchanges", "Exchanges", show_all, asks=("status", "held")),
-    Page("/exchanges/<id>", "One exchange", show_one, menu=False, asks=("status", "held")),
+    page("/exchanges", "Exchanges", "exchanges", show_all),
+    page("/exchanges/<id>", "One exchange", "exchanges", show_one, menu=False),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, NotFound, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
+from mcpgate.admin.pages.asking import events
 from mcpgate.admin.pages.notices import notice, only_approvers
 
 #: Decisions that are shown: about a day's of a busy team.
@@ -28,7 +29,7 @@ def show_all(asked: Asked, sources: Sources) -> Shown:
         notice=notice(asked),
         answers=held is not None,
         waiting=[_call(one) for one in held or ()],
-        decisions=_decisions(sources),
+        decisions=events(sources, "decision", DECISIONS),
     )
 
 
@@ -61,15 +62,8 @@ def _call(held: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _decisions(sources: Sources) -> Sequence[Any]:
-    if sources.index is None:
-        return ()
-    rows: Sequence[Any] = sources.index.events("decision", rows=DECISIONS).rows
-    return rows
-
-
 PAGES: Final = (
-    Page("/held", "Held calls", show_all, asks=("status", "held")),
-    Page("/held/<id>", "A held call", show_one, menu=False, asks=("status", "held")),
-    Page("/held/<id>/decide", "Decide about a call", show_question, menu=False, asks=("status", "held")),
+    page("/held", "Held calls", "held", show_all),
+    page("/held/<id>", "A held call", "held", show_one, menu=False),
+    page("/held/<id>/decide", "Decide about a call", "held", show_question, menu=False),
 )

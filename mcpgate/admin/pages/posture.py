@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from mcpgate.admin.page import Asked, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import index_of, period_of, periods, since
 from mcpgate.admin.pages.configuration import upstream
 from mcpgate.admin.pages.courses import course
@@ -94,4 +94,4 @@ def _journal(status: Mapping[str, Any], now: datetime) -> dict[str, str]:
     return {"word": "kept", "note": "every exchange is on record"}
 
 
-PAGE: Final = Page("/", "Posture", show, asks=("status", "held"))
+PAGE: Final = page("/", "Posture", "posture", show)

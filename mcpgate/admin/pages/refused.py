@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mcpgate.admin.page import Asked, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import ROWS, filters, given, index_of, pages
 from mcpgate.index.answers import Filter
 
@@ -27,4 +27,4 @@ def show(asked: Asked, sources: Sources) -> Shown:
     )
 
 
-PAGE: Final = Page("/refused", "Refused handshakes", show, asks=("status", "held"))
+PAGE: Final = page("/refused", "Refused handshakes", "refused", show)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from mcpgate.admin.page import Asked, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import index_of
 from mcpgate.admin.pages.exchanges import said
 
@@ -39,4 +39,4 @@ def _row(what: str, path: str | None, time: Any, words: str) -> dict[str, Any]:
     return {"what": what, "path": path, "time": time, "words": words}
 
 
-PAGE: Final = Page("/search", "Search", show, asks=("status", "held"))
+PAGE: Final = page("/search", "Search", "search", show)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
-from mcpgate.admin.pages.around import framed
+from mcpgate.admin.page import Asked, NotFound, Shown, Sources
+from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import ROWS, filters, given, index_of, pages
 from mcpgate.index.answers import Filter
 
@@ -43,6 +43,6 @@ def show_one(asked: Asked, sources: Sources) -> Shown:
 
 
 PAGES: Final = (
-    Page("/sessions", "Sessions", show_all, asks=("status", "held")),
-    Page("/sessions/<id>", "One session", show_one, menu=False, asks=("status", "held")),
+    page("/sessions", "Sessions", "sessions", show_all),
+    page("/sessions/<id>", "One session", "sessions", show_one, menu=False),
 )

@@ -117,6 +117,21 @@ def test_a_viewer_is_offered_no_decision(pattern: str, tmp_path: Path) -> None:
     assert document.xpath("//form[@method='post']") == [], "a certificate shows itself again: no logging out"
 
 
+@pytest.mark.parametrize("pattern", PATHS)
+def test_a_page_without_an_index_says_so(pattern: str, tmp_path: Path) -> None:
+    """What does not need it is shown all the same: a call can be decided about while a database is down."""
+    fingerprint = keep(tmp_path, "get_weather", "Weather.", "Other weather.")[1]
+    query = {"upstream": "weather", "tool": "get_weather", "fingerprint": fingerprint, "q": "x"}
+    request = asked(
+        f"{pattern}?{urlencode({**query, 'word': 'approve' if 'held' in pattern else 'accept'})}",
+        {"id": "k-1"},
+    )
+    shown = show(pattern, request, sources(None, str(tmp_path)))
+    apart = pattern.startswith(("/held", "/definition", "/configuration"))
+    assert shown.status == (200 if apart else 503)
+    assert ("cannot be asked" in drawn(shown)) == (not apart or pattern in ("/held", "/configuration"))
+
+
 def test_what_needs_somebody_is_on_every_page(tmp_path: Path) -> None:
     """A reload that was refused, a journal that cannot be written, a credential that was shown."""
     facts = status()
