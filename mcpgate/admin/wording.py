@@ -39,6 +39,11 @@ def number(value: int | str | None) -> str:
     return _NOTHING if value is None else value if isinstance(value, str) else f"{value:,}"
 
 
+def of(count: int, what: str) -> str:
+    """C{1 group}, C{2 groups}."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def share(value: float | None) -> str:
     """
     C{42.3 %}. What is not all, and not nothing, is never said to be.
@@ -125,6 +130,7 @@ def clock(value: Time | None) -> str:
 FILTERS: Mapping[str, Callable[..., str]] = {
     "exact": exact,
     "number": number,
+    "of": of,
     "share": share,
     "size": size,
     "seconds": seconds,

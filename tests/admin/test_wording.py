@@ -69,6 +69,7 @@ def test_numbers_have_their_thousands_apart() -> None:
     assert wording.number(1234567) == "1,234,567"
     assert wording.number("many") == "many"
     assert wording.number(None) == "–"
+    assert (wording.of(1, "group"), wording.of(2000, "group")) == ("1 group", "2,000 groups")
     assert wording.milliseconds(4.2) == "4.2 ms"
 
 

@@ -58,7 +58,7 @@
         width: place.clientWidth,
         height: Math.max(place.clientHeight - 30, 140),
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-        padding: [8, 8, 0, 0],
+        padding: [8, 20, 0, 0],
         cursor: { y: false, points: { show: false } },
         scales: { x: { range: (_, low, high) => [low - step / 2, high + step / 2] }, y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
         axes: [
