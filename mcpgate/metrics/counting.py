@@ -106,6 +106,7 @@ class Counting:
                 self.counts.add(metric, (), 0)
         #: Replaced at a reload. What was counted under other names stays.
         self.names = names
+        self._number: object = None
         self._open: dict[str, Labels] = {}
         self._alike: dict[Labels, Labels] = {}
         self._takes = {
@@ -248,7 +249,10 @@ class Counting:
         self.counts.add(table.DROPPED, (known(record["reason"], REASONS),))
 
     def _generation(self, record: Record) -> None:
-        self.counts.add(table.GENERATIONS)
+        # Every worker tells of it, and one that takes another's place once more.
+        if record["number"] != self._number:
+            self._number = record["number"]
+            self.counts.add(table.GENERATIONS)
 
     def _reload(self, record: Record) -> None:
         self.counts.add(table.RELOADS_FAILED)

@@ -143,7 +143,7 @@ def test_masks_budgets_and_shadows_are_counted_by_their_names() -> None:
         ({"type": "decision", "decided": "denied"}, table.DECISIONS, ("denied",)),
         ({"type": "dropped", "reason": "upstream.unasked"}, table.DROPPED, ("upstream.unasked",)),
         ({"type": "issuer", "issuer": "login", "what": "lapsed"}, table.ISSUERS, ("login", "lapsed")),
-        ({"type": "generation"}, table.GENERATIONS, ()),
+        ({"type": "generation", "number": 3}, table.GENERATIONS, ()),
         ({"type": "reload"}, table.RELOADS_FAILED, ()),
         ({"type": "repair"}, table.REPAIRS, ()),
     ],
@@ -164,32 +164,35 @@ def test_a_line_that_is_not_as_it_should_be_stops_nothing() -> None:
     assert found.of(table.EXCHANGES, outcome="completed") == 1
 
 
+def test_a_generation_is_one_for_all_workers() -> None:
+    """Each of them tells of it."""
+    lines = [{"type": "generation", "number": number} for number in (1, 1, 2, 2, 2, 3)]
+    assert counted(*lines).counts.counters[table.GENERATIONS] == {(): 3}
+
+
 def test_counters_without_labels_begin_at_nought() -> None:
     """An increase can be seen from the first on."""
     found = counted().counts
     assert found.counters[table.RELOADS_FAILED] == {(): 0}
 
 
-anything = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text())
-)
+scalars = st.none() | st.booleans() | st.integers() | st.text()
+anything = scalars | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
+KEYS = ("leg", "where", "reason", "method", "http", "route", "verdict", "outcome", "handshake")
 
 
 @given(
     st.sampled_from([handshake(), refused(), opened(), closed()]),
-    st.dictionaries(
-        st.sampled_from(["leg", "where", "reason", "method", "http", "route", "verdict", "outcome", "handshake"]),
-        anything,
-    ),
+    st.dictionaries(st.sampled_from(KEYS), anything),
 )
 def test_no_record_makes_a_series_of_its_own(record: dict[str, Any], changes: dict[str, Any]) -> None:
     """Whatever a record holds, labels are ours, and nothing is raised."""
     found = counted(record | changes).counts
     ours = {"none", "other", "mixed", "own", "batch", "ok", "refused", "completed", "in", "out", "allow"}
     ours |= {"TLSv1.3", "X25519MLKEM768", "TLS_AES_256_GCM_SHA384", *counting.MCP_METHODS}
-    ours |= {*counting.LEGS, *counting.VERDICTS, *counting.OUTCOMES, *counting.REASONS, *counting.HTTP_METHODS}
+    ours |= counting.LEGS | counting.VERDICTS | counting.OUTCOMES | counting.REASONS | counting.HTTP_METHODS
     ours |= {"files", "public", "login", *(metric.name for metric in table.METRICS)}
-    ours |= {*counting.VERSION_NAMES, *counting.GROUP_NAMES, *counting.SUITE_NAMES}
+    ours |= counting.VERSION_NAMES | counting.GROUP_NAMES | counting.SUITE_NAMES
     ours |= {"handshake", "open", "close"}
     for series in (*found.counters.values(), *found.spreads.values()):
         assert {value for labels in series for value in labels} <= ours
