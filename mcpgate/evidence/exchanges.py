@@ -168,7 +168,14 @@ def batch_facts(calls: Sequence[str]) -> str:
 
 
 def open_line(
-    id: str, *, time: str, inbound: str | None, outbound: str | None, caller: str, call: str
+    id: str,
+    *,
+    time: str,
+    inbound: str | None,
+    outbound: str | None,
+    caller: str,
+    call: str,
+    trace: str | None = None,
 ) -> bytes:
     """An exchange begins; written before a byte of it is forwarded.
 
@@ -179,12 +186,15 @@ def open_line(
     @param inbound: The id of the inbound handshake's line, C{None} for a request of the gate's own;
         C{outbound} likewise, C{None} if none was needed.
     @param caller: From L{caller_facts}; C{call}: from L{call_facts}.
+    @param trace: The traceparent that came with it (C{wire.trace}); the line says so only where there was
+        one.
     """
+    more = f',"trace":"{trace}"' if trace is not None else ""
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
     return (
         f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f"{caller},{call}}}\n"
+        f"{caller},{call}{more}}}\n"
     ).encode("ascii")
 
 

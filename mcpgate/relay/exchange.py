@@ -342,6 +342,9 @@ class Exchange:
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
         shown = self._showing.line if self._showing is not None else b""
+        trace = self.inbound.trace
+        if trace is not None:
+            shown += trace.lines
         if asking is None:
             request = b"%b%b\r\n" % (admission.forward, shown)
         else:
@@ -704,6 +707,7 @@ class Exchange:
             outbound=self._outbound,
             caller=admission.facts if admission is not None else self._refused_facts(),
             call=self._facts,
+            trace=inbound.trace.parent if inbound.trace is not None else None,
         )
         self._kept = witness.tell(line)
 
