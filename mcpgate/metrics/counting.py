@@ -51,7 +51,8 @@ WORDS = {
 #: What is counted here, of all there is.
 COUNTED = (
     *(table.HANDSHAKES, table.REFUSED_HANDSHAKES, table.UNPINNED, table.EXPOSED, table.HANDSHAKE_SECONDS),
-    *(table.EXCHANGES, table.REFUSALS, table.BODY_BYTES, table.REQUEST_SECONDS, table.UPSTREAM_SECONDS, table.ADDED_SECONDS),
+    *(table.EXCHANGES, table.REFUSALS, table.BODY_BYTES),
+    *(table.REQUEST_SECONDS, table.UPSTREAM_SECONDS, table.ADDED_SECONDS),
     *(table.STREAM_SECONDS, table.MASKED, table.ECHOES, table.DEFINITIONS, table.DECISIONS, table.DROPPED),
     *(table.OVER, table.SHADOW, table.ISSUERS, table.GENERATIONS, table.RELOADS_FAILED, table.OFF_RECORD),
     *(table.REPAIRS, table.LINES, table.UNREADABLE),

@@ -41,7 +41,7 @@ def panels() -> Iterator[dict[str, Any]]:
 
 QUERIES = [expression for _, expression in rules()]
 QUERIES += [target["expr"] for panel in panels() for target in panel["targets"]]
-QUERIES += [variable["definition"] for variable in DASHBOARD["templating"]["list"] if "definition" in variable]
+QUERIES += [each["definition"] for each in DASHBOARD["templating"]["list"] if "definition" in each]
 
 
 @pytest.mark.parametrize("query", QUERIES)
