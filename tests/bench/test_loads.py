@@ -36,8 +36,8 @@ def test_no_place_in_a_round_belongs_to_one_peer() -> None:
 
 
 def test_the_whole_fits_into_its_time() -> None:
-    """All rounds, with a second a turn to get ready, in less than the twenty minutes that are promised; who wants
-    another tree measured, too, has time."""
+    """All rounds, with a second a turn to get ready, in less than the twenty minutes that are promised; who
+    wants another tree measured, too, has time."""
     total = 0.0
     for peer in PEERS.values():
         for load in LOADS:
