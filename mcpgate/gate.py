@@ -15,7 +15,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from mcpgate.config.schema import Config
-from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.evidence.journal import JournalError
+from mcpgate.evidence.opening import open_journal
 from mcpgate.generation import Generation
 from mcpgate.holds.office import Office
 from mcpgate.ops.control import SOCKET, ControlSocket, Verb
@@ -39,8 +40,10 @@ class Gate(Service):
             descriptors, as every reactor on Linux is.
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
         """
-        self.standing = Standing(reactor, config, wall)
+        self.standing = Standing(reactor, config, wall, self._not_taken)
         self.serving: Serving | None = None
+        #: What it answers on its control socket, once it runs.
+        self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._wall = wall
         self._control: ControlSocket | None = None
@@ -72,20 +75,22 @@ class Gate(Service):
         standing, state = self.standing, self.config.gate.state
         try:
             standing.claim()
-            journal = Journal(state / "journal")
+            journal = open_journal(self.config, clock=self._wall)
             office = Office()
             self.serving = Serving(
                 self._reactor, journal, standing.generation, standing.tokens, self._wall, office
             )
             first = standing.first()
-            verbs: Mapping[str, Verb] = {
+            self.verbs = {
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
+                "seal": self.seal,
                 **office.verbs,
+                **(standing.beside.verbs if standing.beside is not None else {}),
             }
             try:
-                self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
+                self._control = ControlSocket(self._reactor, state / SOCKET, self.verbs)
                 self._control.start()
             except BaseException:
                 standing.drop(first)
@@ -132,14 +137,24 @@ class Gate(Service):
         self.look()
         return self.standing.taken_up()
 
+    async def seal(self) -> dict[str, Any]:
+        """Have all that was told so far sealed now, and not within C{evidence.checkpoint_every}."""
+        assert self.serving is not None
+        await self.serving.seal()
+        return {"journal": self.serving.force.witness.facts()}
+
     def reopen(self) -> None:
-        """Go on in a new journal file, after the old one was moved away."""
+        """Go on in a new segment of the journal, if somebody has moved the old one away."""
         if self.serving is not None:
             self.serving.reopen()
 
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
         self.standing.complain(kind, problem)
+
+    def _not_taken(self, kind: str, problem: str) -> None:
+        if self.serving is not None:
+            self.serving.tell_not_taken(kind, problem)
 
     def _put_in_force(self, change: Change) -> None:
         assert self.serving is not None
@@ -190,7 +205,8 @@ class Gate(Service):
         if self.serving is None:
             return {"running": False}
         facts = self.serving.status(self.standing.told(), self.config.source)
-        return {**facts, **self.standing.of_tokens()}
+        standing = self.standing
+        return {**facts, **standing.of_changes(), **standing.of_tokens(), **standing.of_beside()}
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

@@ -233,10 +233,14 @@ class Listening:
             # Without TLS there is no answer that it could believe.
             return sock.close()
         sock.setblocking(False)
-        arrival = Arrival(self, sock, address, source, relayed=relayed)
+        arrival = self.arrive(sock, address, source, relayed=relayed)
         arrival.start()
         # Its ClientHello is mostly here by the end of this turn, which saves it another one.
         self.force.readiness.soon(arrival.look, arrival)
+
+    def arrive(self, sock: socket.socket, address: Any, source: str, *, relayed: bool) -> Arrival:
+        """What an accepted socket is until its handshake is judged."""
+        return Arrival(self, sock, address, source, relayed=relayed)
 
     def _is_balancer(self, address: Any) -> bool:
         if not isinstance(address, tuple):
@@ -304,16 +308,15 @@ class Listening:
         handshake: Handshake | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """Record a handshake that came to nothing; of those that there was no room for, some."""
+        """Count a handshake that came to nothing, and record it; in a flood of them, some."""
         self._refused += 1
-        tally = self.force.crowd.tally
-        tally.count(refusal.reason)
-        if refusal.reason.value.startswith("limit."):
-            unrecorded = tally.due(refusal.reason, monotonic())
-            if unrecorded is None:
-                return
-            extra = {**(extra or {}), "unrecorded": unrecorded}
-        self.force.witness.handshake(
+        self.force.crowd.tally.count(refusal.reason)
+        witness = self.force.witness
+        # What ends a connection that is on record is on record, too.
+        ends = extra is not None and "ended" in extra
+        if not ends and not witness.floods.whole(self.name, refusal.reason, peer, monotonic()):
+            return
+        witness.handshake(
             leg="inbound",
             where=self.name,
             peer=peer,

@@ -27,7 +27,7 @@ from mcpgate.generation import Generation
 from mcpgate.holds.office import Office
 from mcpgate.holds.remote import RemoteDesk, office_verbs
 from mcpgate.identity.issued import IssuedTokens
-from mcpgate.ops.control import SOCKET, ControlSocket, Verb
+from mcpgate.ops.control import SOCKET, ControlError, ControlSocket, Verb
 from mcpgate.ops.watch import Watch
 from mcpgate.standing import KEPT, Change, Standing
 from mcpgate.workers.channel import ChannelError, Silent
@@ -67,8 +67,10 @@ class Supervisor(Service):
         @param spawn: starts the process of a worker.
         @param workers: how many of them serve.
         """
-        self.standing = Standing(reactor, config, wall)
+        self.standing = Standing(reactor, config, wall, self._not_taken)
         self.seats: list[Seat] = []
+        #: What it answers on its control socket, once it runs.
+        self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._spawn = spawn
         self._workers = workers
@@ -110,14 +112,16 @@ class Supervisor(Service):
             standing.claim()
             numbers = _free_numbers(state / "journal", self._workers)
             first = standing.first()
-            verbs: Mapping[str, Verb] = {
+            self.verbs = {
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
+                "seal": self.seal,
                 **self._office.verbs,
+                **(standing.beside.verbs if standing.beside is not None else {}),
             }
             try:
-                self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
+                self._control = ControlSocket(self._reactor, state / SOCKET, self.verbs)
                 self._control.start()
             except BaseException:
                 standing.drop(first)
@@ -257,19 +261,38 @@ class Supervisor(Service):
 
     async def reopen(self) -> None:
         """
-        Have all workers go on in new journal files, after the old ones were moved away.
+        Have all workers go on in new segments of their journals, where old ones were moved away.
 
         @raise JournalError: a worker could not; the others have.
         """
         failed = await _each(self.seats, lambda seat: seat.reopen())
-        # One that is gone is no objection: whoever takes its place begins in the new file.
+        # One that is gone is no objection: whoever takes its place begins a new one.
         problems = [f"worker {seat.number}: {why}" for seat, why in failed if not isinstance(why, Silent)]
         if problems:
             raise JournalError("; ".join(problems))
 
+    async def seal(self) -> dict[str, Any]:
+        """
+        Have all that was told so far sealed now, by all workers.
+
+        @raise ControlError: one did not; the others have.
+        """
+        failed = await _each(self.seats, lambda seat: seat.seal())
+        # The segment of one that is gone is sealed by the next one of its seat.
+        problems = [f"worker {seat.number}: {why}" for seat, why in failed if seat.child is not None]
+        if problems:
+            raise ControlError("; ".join(problems))
+        return {"workers": len(self.seats) - len(failed)}
+
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
         self.standing.complain(kind, problem)
+
+    def _not_taken(self, kind: str, problem: str) -> None:
+        """Have it recorded, once: we have no journal."""
+        child = next((seat.child for seat in self.seats if seat.child is not None and seat.serves), None)
+        if child is not None:
+            child.channel.tell("not_taken", kind=kind, problem=problem)
 
     async def _put_in_force(self, change: Change, kind: str) -> None:
         seats = [seat for seat in self.seats if seat.serves]
@@ -394,7 +417,9 @@ class Supervisor(Service):
             "generation": standing.generation.number,
             "problem": "\n".join((*standing.told(), *_told(self.seats))) or None,
             "configuration": str(self.config.source),
+            **standing.of_changes(),
             **standing.of_tokens(),
+            **standing.of_beside(),
         }
         nothing = {"limits": asdict(self.config.limits), "listeners": [], "upstreams": []}
         spare = self._spare.pid if self._spare is not None and self._spare.ready else None
