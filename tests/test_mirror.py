@@ -26,6 +26,7 @@ ELSEWHERE = {
     "identity/saml/signature.py": "identity/saml/test_assertion.py",
     "identity/saml/terms.py": "relay/test_granting.py",
     "identity/terms.py": "identity/test_claims.py",
+    "alerts/sender.py": "alerts/test_telling.py",
     "provider/exchange.py": "provider/test_client.py",
     "provider/reply.py": "provider/test_client.py",
     "tls/handshake.py": "tls/test_observe.py",
