@@ -15,7 +15,7 @@ from pathlib import Path
 from attrs import frozen
 
 from mcpgate.evidence.reading import ReadingError, Segment, lines, segments
-from mcpgate.report.lines import read_line
+from mcpgate.report.lines import time_of
 from mcpgate.report.span import Span
 
 #: Segments before those of the span in which handshakes are looked for that exchanges name: connections to
@@ -99,13 +99,9 @@ def _begins(segment: Segment) -> str | None:
     """When the first line was written."""
     try:
         line = next(lines(segment), None)
-        read = None if line is None else read_line(line)
-    except (ReadingError, ValueError):
+    except ReadingError:
         return None
-    if read is None:
-        return None
-    time = read["time"] if isinstance(read, dict) else read.time  # type: ignore[union-attr]
-    return str(time)
+    return time_of(line) if line is not None else None
 
 
 def _handshakes(segment: Segment) -> set[bytes]:
