@@ -1,17 +1,33 @@
-"""C{mcpgate evidence}: what the record says, and whether it stands."""
+"""C{mcpgate evidence}: what is on record, and whether it is what the gate wrote.
+
+One verb a file, C{evidence_VERB.py} with a click command called C{command}, found by name when it is used: a
+report needs much that verification does not.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from mcpgate.cli import evidence_export, evidence_index, evidence_report, evidence_what_if
+#: In the order in which one needs them.
+VERBS = ("verify", "report", "export", "what-if", "index", "key")
 
 
-@click.group("evidence", short_help="Verify the record, read it, and report on it.")
+class EvidenceVerbs(click.Group):
+    """A group that imports a verb only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"mcpgate.cli.evidence_{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group("evidence", cls=EvidenceVerbs, short_help="Verify, show and report what is on record.")
 def command() -> None:
-    """What was written down: for auditors (report), for other programs (export), and about another floor
-    (what-if)."""
-
-
-for verb in (evidence_report, evidence_export, evidence_what_if, evidence_index):
-    command.add_command(verb.command)
+    """What is on record, and whether it is what the gate wrote."""

@@ -1,7 +1,7 @@
 """The bundle behind a report: a ZIP archive that can be verified with nothing but the public key.
 
 It holds whole segments (C{journal/}), all checkpoints (C{checkpoints/}), C{evidence.pub}, the report as a
-page and as JSON, and what it is and has (L{mcpgate.report.manifest}), signed. Nothing in it depends on when
+page and as JSON, and what it is and has (L{mcpgate.evidence.manifest}), signed. Nothing in it depends on when
 or where it was packed but what the report itself says: files stand in the order of their names, with one
 time and one mode.
 """
@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mcpgate.evidence.keyfile import PUBLIC
+from mcpgate.evidence.manifest import NAME, SUMS, Manifest, sums_text
 from mcpgate.evidence.seals import DIRECTORY
-from mcpgate.report.manifest import NAME, SUMS, Manifest, sums_text
 from mcpgate.report.page import page
 from mcpgate.report.report import Report
 from mcpgate.report.span import Span
@@ -28,6 +28,8 @@ PAGE, FACTS = "report.html", "report.json"
 #: The earliest time that the format has.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _BLOCK = 1 << 20
+#: What the last line of a note begins with; an empty line follows it.
+_SIGNATURE = "\N{EM DASH} ".encode()
 
 
 def add_sealed(staged: Path, checkpoints: Path, public: Path) -> None:
@@ -41,9 +43,19 @@ def add_sealed(staged: Path, checkpoints: Path, public: Path) -> None:
     if checkpoints.is_dir():
         for path in sorted(checkpoints.iterdir()):
             if path.is_file():
-                shutil.copyfile(path, sealed / path.name)
+                _write(sealed / path.name, whole_notes(path.read_bytes()))
     if public.is_file():
         shutil.copyfile(public, staged / PUBLIC)
+
+
+def whole_notes(raw: bytes) -> bytes:
+    """A file of notes without a part of one at its end, which is being written."""
+    at = raw.rfind(b"\n\n")
+    while at >= 0:
+        if raw.startswith(_SIGNATURE, raw.rfind(b"\n", 0, at) + 1):
+            return raw[: at + 2]
+        at = raw.rfind(b"\n\n", 0, at)
+    return b""
 
 
 def add_report(staged: Path, report: Report) -> None:

@@ -79,8 +79,9 @@ def make(
     # Beside where it will be, and for nobody else: the journal is copied into it.
     staged = Path(tempfile.mkdtemp(prefix=".mcpgate-report-", dir=bundle.parent))
     try:
-        stage(taken, staged)
+        # Checkpoints first: what they cover is in the journal then, and what comes later is unsealed.
         add_sealed(staged, checkpoints, state / PUBLIC)
+        stage(taken, staged)
         sealed = partial(
             seal,
             staged,
