@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 #: In the order in which one needs them.
-VERBS = ("verify", "key")
+VERBS = ("verify", "report", "export", "what-if", "index", "key")
 
 
 class EvidenceVerbs(click.Group):
