@@ -197,7 +197,8 @@ class Gate(Service):
         if self.serving is None:
             return {"running": False}
         facts = self.serving.status(self.standing.told(), self.config.source)
-        return {**facts, **self.standing.of_tokens(), **self.standing.of_beside()}
+        standing = self.standing
+        return {**facts, **standing.of_changes(), **standing.of_tokens(), **standing.of_beside()}
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

@@ -342,6 +342,9 @@ class Exchange:
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
         shown = self._showing.line if self._showing is not None else b""
+        trace = self.inbound.trace
+        if trace is not None:
+            shown += trace.lines
         if asking is None:
             request = b"%b%b\r\n" % (admission.forward, shown)
         else:
@@ -506,6 +509,11 @@ class Exchange:
             self.holding.resumed()
 
     # A drain: what can be had again elsewhere ends, what cannot goes on.
+
+    @property
+    def streams(self) -> bool:
+        """Whether its answer is a stream of events."""
+        return self._answering is not None and self._answering.streams
 
     def drain(self) -> None:
         """
@@ -699,6 +707,7 @@ class Exchange:
             outbound=self._outbound,
             caller=admission.facts if admission is not None else self._refused_facts(),
             call=self._facts,
+            trace=inbound.trace.parent if inbound.trace is not None else None,
         )
         self._kept = witness.tell(line)
 
@@ -718,6 +727,7 @@ class Exchange:
             return
         self.closed = True
         answering, self._answering = self._answering, None
+        streamed = answering is not None and answering.streams
         if answering is not None:
             answering.over()
         if not self._opened:
@@ -747,6 +757,7 @@ class Exchange:
             waited=self._waited,
             masked=self.masked,
             over=over,
+            streamed=streamed,
         )
         witness.tell(line)
 

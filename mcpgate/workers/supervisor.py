@@ -403,6 +403,7 @@ class Supervisor(Service):
             "generation": standing.generation.number,
             "problem": "\n".join((*standing.told(), *_told(self.seats))) or None,
             "configuration": str(self.config.source),
+            **standing.of_changes(),
             **standing.of_tokens(),
             **standing.of_beside(),
         }
