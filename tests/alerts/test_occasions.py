@@ -125,8 +125,16 @@ def test_a_reload_that_failed_is_told_without_saying_why() -> None:
 
 def test_what_went_past_the_record_is_told() -> None:
     """How much it was."""
-    (alert,) = told({"type": "gap", "id": "g", "time": "t", "count": 12})
-    assert alert.occasion == "journal" and alert.sentence.startswith("12 exchanges")
+    (alert,) = told({"type": "gap", "id": "g", "time": "t", "exchanges": 12, "lines": 3})
+    assert alert.occasion == "journal" and "12 exchanges" in alert.sentence
+
+
+def test_a_file_of_the_journal_that_is_gone_is_told_and_a_torn_line_is_not() -> None:
+    """The one is somebody's work, the other a crash's."""
+    line = {"type": "repair", "id": "r", "time": "t", "file": "journal-0-00000001.jsonl", "dropped": 77}
+    (alert,) = told({**line, "what": "deleted"})
+    assert alert.occasion == "journal" and "journal-0-00000001.jsonl" in alert.sentence
+    assert told({**line, "what": "torn"}) == []
 
 
 @pytest.mark.parametrize(
