@@ -24,8 +24,9 @@ from mcpgate.metrics.names import Names
 from mcpgate.ops.watch import Watch
 from mcpgate.tls.readiness import Readiness
 
-#: Seconds between two looks at what the gate says of itself. A journal that cannot be written stops all
-#: calls, so who mends it is told within this; asking costs a worker less than a millisecond.
+#: Seconds between two looks at what the gate says of itself, or less, as often as it looks at its files. A
+#: journal that cannot be written stops all calls, so who mends it is told within this; asking costs a worker
+#: less than a millisecond.
 APART = 5.0
 
 #: Asks the gate; C{None}: it does not answer.
@@ -50,11 +51,13 @@ class Lookout:
         self._occasions = Occasions()
         self._ask = ask
         self._wall = wall
-        self._watch = Watch(reactor, lambda: APART, self._begin_to_look)
+        self._apart = APART
+        self._watch = Watch(reactor, lambda: self._apart, self._begin_to_look)
         self._looking: Deferred[None] | None = None
 
     def adopt(self, config: Config, alerts: Iterable[AlertTerms]) -> None:
         """These are in force."""
+        self._apart = min(config.gate.watch, APART)
         self.metrics.adopt(Names.of(config))
         self.telling.adopt(alerts)
 
