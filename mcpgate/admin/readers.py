@@ -6,7 +6,7 @@ itself is asked every few seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Readers:
         state = Path(terms.config.gate.state)
         self.feed = Feed(reactor, state)
         self._gate = gate
-        self.lookout = Lookout(reactor, readiness, self._status, _name(state), wall)
+        self.lookout = Lookout(reactor, readiness, self._status, _name(state), wall, self._show)
         self.feed.subscribe(self._take)
         self.adopt(terms)
 
@@ -56,9 +56,14 @@ class Readers:
 
     async def _status(self) -> dict[str, Any] | None:
         try:
-            return await self._gate.status()
+            facts = await self._gate.status()
+            held = await self._gate.ask("held")
         except GateError:
             return None
+        return {**facts, "held": len(held["held"])}
+
+    def _show(self, alerts: Sequence[Mapping[str, Any]]) -> None:
+        self._gate.tell("alerts", rows=list(alerts))
 
 
 def _name(state: Path) -> str:

@@ -147,7 +147,6 @@ class Occasions:
         )
 
     def _reload(self, record: Record) -> Iterator[Alert]:
-        self._wrong[_RELOAD] = "reload"
         yield _not_taken(_CHANGES.get(record["what"], "what is in force"), record["time"], record["id"])
 
     def _gap(self, record: Record) -> Iterator[Alert]:

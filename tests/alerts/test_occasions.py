@@ -162,12 +162,15 @@ def test_the_end_of_trouble_is_told_once() -> None:
     assert occasions.of_facts(GOOD, NOW.timestamp()) == []
 
 
-def test_a_failed_reload_of_the_journal_is_over_when_the_gate_says_so() -> None:
-    """It is known by its record before the gate was asked."""
+def test_only_the_gate_says_that_a_reload_is_in_force_after_all() -> None:
+    """What it says may be older than the record that it was not: so it has to have said that, too."""
     occasions = Occasions()
-    occasions.of_records([RELOAD])
+    (began,) = occasions.of_records([RELOAD])
+    assert occasions.of_facts(GOOD, NOW.timestamp()) == []
+    (still,) = occasions.of_facts(GOOD | {"untaken": ["configuration"]}, NOW.timestamp())
     assert occasions.of_facts(None, NOW.timestamp()) == []
     (ended,) = occasions.of_facts(GOOD, NOW.timestamp())
+    assert began.key == still.key == ended.key
     assert (ended.occasion, ended.severity) == ("reload", Severity.OVER)
 
 
