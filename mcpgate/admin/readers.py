@@ -23,6 +23,7 @@ from mcpgate.index.filling import Filler, Freshness
 from mcpgate.index.opening import to_ask, to_fill
 from mcpgate.index.queries import Index
 from mcpgate.index.store import StoreError
+from mcpgate.metrics import table
 from mcpgate.tls.readiness import Readiness
 
 
@@ -44,6 +45,7 @@ class Readers:
         self.feed = Feed(reactor, self._state)
         self.lookout = Lookout(reactor, readiness, self._status, self._name, wall, self._show)
         self._gate = gate
+        self._wall = wall
         self._evidence: EvidenceTable | None = None
         self._filler: Filler | None = None
         self._enough = threading.Event()
@@ -81,6 +83,16 @@ class Readers:
         self._enough = threading.Event()
         # It need not be waited for at the end: what it has not finished is done again at the next start.
         threading.Thread(target=self._filler.run, args=(self._enough,), name="index", daemon=True).start()
+
+    async def exposed(self, accept: str) -> tuple[str, bytes]:
+        """All metrics: the content type and the page."""
+        freshness = self.freshness
+        if freshness is not None:
+            metrics = self.lookout.metrics
+            metrics.set(table.INDEX_LAG, freshness.lag(self._wall()))
+            metrics.set(table.INDEX_BEHIND, freshness.behind)
+            metrics.set(table.INDEX_FAILED, freshness.trouble is not None)
+        return await self.lookout.page(accept)
 
     def start(self) -> None:
         """Begin to read."""

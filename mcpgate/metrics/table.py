@@ -220,6 +220,13 @@ JOURNAL_UNSEALED = _gauge(
 JOURNAL_LAG = _gauge(
     "journal_lag_seconds", "", "How old the last lines of the journal were when they were counted"
 )
+INDEX_LAG = _gauge(
+    "index_lag_seconds", "", "About how old the next record is that is not in the searchable copy yet"
+)
+INDEX_BEHIND = _gauge(
+    "index_behind_bytes", "", "How much of the journal is not in the searchable copy yet, uncompressed"
+)
+INDEX_FAILED = _gauge("index_failed", "", "Whether the searchable copy cannot be filled now: 1 or 0")
 ALERTS = _counter(
     "alerts", "alert outcome", "Alerts of an [[alert]] table: sent, failed (given up), dropped (no room)"
 )

@@ -183,6 +183,7 @@ def test_metrics_want_a_token_and_speak_openmetrics(scene: Scene) -> None:
     status, kind, page = scene.scrape("application/openmetrics-text; version=1.0.0")
     assert status == 200 and kind.startswith("application/openmetrics-text")
     assert page.endswith("# EOF\n")
+    assert "\nmcpgate_index_failed 0.0\n" in page, "how the searchable copy is doing is known, too"
 
 
 def test_a_pin_that_does_not_match_is_told_with_its_record(scene: Scene) -> None:
