@@ -217,6 +217,8 @@ class Admin:
     def look(self) -> None:
         """See whether a file changed, and take up what is new if it is good."""
         terms = self._in_force()
+        if self._force is not None:
+            self._force.witness.tell_floods(monotonic())
         if terms.reading.changed() is None:
             self._complained = ""
             return
