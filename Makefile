@@ -37,8 +37,13 @@ install: $(VENV)/.test $(VENV)/.lint
 demo: $(VENV)/.demo
 	@$(BIN)/mcpgate demo $(if $(STATE),--state "$(STATE)") $(if $(KEEP),--keep)
 
+# What needs no other process shares the cores; tests with real peers have them alone, as some of those are
+# about who waits for whom.
+APART = $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --ignore tests/e2e
+TOGETHER = $(BIN)/python -m pytest -q tests/e2e
+
 test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(APART) && $(TOGETHER))
 
 e2e: ARGS = tests/e2e
 e2e: test

@@ -40,8 +40,10 @@ class Gate(Service):
             descriptors, as every reactor on Linux is.
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
         """
-        self.standing = Standing(reactor, config, wall)
+        self.standing = Standing(reactor, config, wall, self._not_taken)
         self.serving: Serving | None = None
+        #: What it answers on its control socket, once it runs.
+        self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._wall = wall
         self._control: ControlSocket | None = None
@@ -79,15 +81,16 @@ class Gate(Service):
                 self._reactor, journal, standing.generation, standing.tokens, self._wall, office
             )
             first = standing.first()
-            verbs: Mapping[str, Verb] = {
+            self.verbs = {
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
                 "seal": self.seal,
                 **office.verbs,
+                **(standing.beside.verbs if standing.beside is not None else {}),
             }
             try:
-                self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
+                self._control = ControlSocket(self._reactor, state / SOCKET, self.verbs)
                 self._control.start()
             except BaseException:
                 standing.drop(first)
@@ -149,6 +152,10 @@ class Gate(Service):
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
         self.standing.complain(kind, problem)
 
+    def _not_taken(self, kind: str, problem: str) -> None:
+        if self.serving is not None:
+            self.serving.tell_not_taken(kind, problem)
+
     def _put_in_force(self, change: Change) -> None:
         assert self.serving is not None
         self.standing.take(change)
@@ -198,7 +205,8 @@ class Gate(Service):
         if self.serving is None:
             return {"running": False}
         facts = self.serving.status(self.standing.told(), self.config.source)
-        return {**facts, **self.standing.of_tokens()}
+        standing = self.standing
+        return {**facts, **standing.of_changes(), **standing.of_tokens(), **standing.of_beside()}
 
     def address(self, listener: str) -> Any:
         """Where a listener is bound: a Twisted address, with the port that the kernel chose."""

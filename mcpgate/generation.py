@@ -239,9 +239,9 @@ class Builder:
         config = self._config
         session_keys = self.attempt("gate.state", self._session_keys)
         self._grants = self._granting(session_keys or SessionKeys())
-        issuers = {table.name: self._issuer(table) for table in config.issuers}
+        issuers = {table.name: self.issuer(table) for table in config.issuers}
         known = {name: issuer for name, issuer in issuers.items() if issuer is not None}
-        listeners = {table.name: self._listener(table, known) for table in config.listeners}
+        listeners = {table.name: self.listener(table, known) for table in config.listeners}
         upstreams = {table.name: self._upstream(table) for table in config.upstreams}
         shown = [
             mapped(self, table, upstreams.get(table.upstream), known, config.vaults)
@@ -326,8 +326,16 @@ class Builder:
             self._problems.append(self._config.problem(path, str(error) or "OpenSSL does not accept it"))
         return None
 
-    def _listener(self, table: ListenerTable, issuers: Mapping[str, Issuer]) -> ListenerTerms | None:
-        at = f"listener.{table.name}"
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was found to be wrong so far."""
+        return tuple(self._problems)
+
+    def listener(
+        self, table: ListenerTable, issuers: Mapping[str, Issuer], at: str = ""
+    ) -> ListenerTerms | None:
+        """A listener's terms. C{at}: where its keys stand, if not in a table of its own."""
+        at = at or f"listener.{table.name}"
         profile = _profile(table.profile, table.require_pq)
         pairs = self.attempt(
             f"{at}.certificates", lambda: load_pairs(self.reading, table.certificates, profile, self._now)
@@ -393,6 +401,7 @@ class Builder:
             profile=peer.profile,
             pins=peer.pins,
             context=peer.context,
+            trust=trust,
             own=peer.own,
             credential=credential,
             fingerprint=fingerprint_of(peer, trust),
@@ -400,7 +409,8 @@ class Builder:
             limits=peer.limits,
         )
 
-    def _issuer(self, table: IssuerTable) -> Issuer | None:
+    def issuer(self, table: IssuerTable) -> Issuer | None:
+        """An issuer, with all that it names loaded."""
         at = f"issuer.{table.name}"
         terms = self.attempt(at, lambda: terms_of(table))
         if terms is None:
@@ -459,6 +469,7 @@ class Builder:
             profile=profile,
             pins=pins,
             context=context,
+            trust=trust,
             own=own.facts if own else None,
             generation=self._number,
             limits=self._config.limits,

@@ -16,9 +16,11 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mcpgate._version import __version__
 from mcpgate.budgets.ledger import Ledger
 from mcpgate.credentials.kept import Kept
-from mcpgate.evidence.journal import Journal
+from mcpgate.evidence.generations import generation_line, reload_line
+from mcpgate.evidence.journal import Journal, new_id
 from mcpgate.evidence.terms import JournalTerms
 from mcpgate.evidence.upkeep import Upkeep
 from mcpgate.evidence.witness import Witness
@@ -130,6 +132,7 @@ class Serving:
         self._issuers.adopt(generation.issuers)
         self._credentials.adopt(generation.upstreams.values())
         force.guards.adopt(generation.upstreams)
+        self._tell_of(generation)
         for pool in retired:
             pool.close()
         self._fading = [pool for pool in (*self._fading, *retired) if any(pool.counts().values())]
@@ -139,6 +142,24 @@ class Serving:
             listening.judge_streams()
         for listening in fresh.values():
             listening.start()
+
+    def _tell_of(self, generation: Generation) -> None:
+        witness = self.force.witness
+        line = generation_line(
+            new_id("g"),
+            time=witness.stamp(),
+            generation=generation,
+            addresses={name: listening.address for name, listening in self.listenings.items()},
+            version=__version__,
+        )
+        witness.tell(line)
+
+    def tell_not_taken(self, what: str, problem: str) -> None:
+        """Record that a change was not taken, and why. C{what}: configuration, files or tokens."""
+        witness = self.force.witness
+        number = self.force.generation.number
+        line = reload_line(new_id("l"), time=witness.stamp(), what=what, problem=problem, generation=number)
+        witness.tell(line)
 
     def look(self) -> None:
         """See whether the journal is still where it was, and whose proof or session is over by now."""

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
@@ -25,6 +25,7 @@ from mcpgate.evidence.keyfile import KeyFile as EvidenceKeyFile
 from mcpgate.generation import Builder, Generation
 from mcpgate.identity.issued import IssuedTokens, TokenFile, TokenFileError
 from mcpgate.identity.uses import last_uses, stamp
+from mcpgate.ops.control import Verb
 from mcpgate.policy.doubts import doubts
 from mcpgate.relay.bound import Addresses, Bound, ListenError
 from mcpgate.sessions.keyfile import KeyFile, KeyFileError
@@ -46,6 +47,30 @@ class Change:
 
     generation: Generation
     fresh: Mapping[str, Bound]
+    #: What was prepared beside it (L{Companion}), if the configuration is another one.
+    beside: Any = None
+
+
+class Companion(Protocol):
+    """What runs beside a gate as a process of its own, and follows its configuration."""
+
+    verbs: Mapping[str, Verb]
+
+    def prepare(self, config: Config) -> Any:
+        """
+        Judge a configuration, and bind what is new in it.
+
+        @raise ConfigError: with every problem; ListenError: an address is taken or may not be used.
+        """
+
+    def take(self, prepared: Any) -> None:
+        """It is in force."""
+
+    def drop(self, prepared: Any) -> None:
+        """It is not taken after all."""
+
+    def facts(self) -> Mapping[str, Any] | None:
+        """What C{status} shows of it, if it has anything to do."""
 
 
 class Standing:
@@ -53,9 +78,16 @@ class Standing:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, config: Config, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        wall: Callable[[], float] = time.time,
+        record: Callable[[str, str], None] = lambda kind, problem: None,
+    ) -> None:
         """
         @param wall: Unix seconds, for the validity of certificates.
+        @param record: told of which kind a change was that was not taken, and why.
         """
         self.config = config
         self.tokens = IssuedTokens()
@@ -63,7 +95,10 @@ class Standing:
         #: Why the last change of each kind was not taken: configuration, files, tokens.
         self.problems: dict[str, str] = {}
         self.stopping = False
+        #: The admin process, where there is one.
+        self.beside: Companion | None = None
         self._wall = wall
+        self._record = record
         self._generation: Generation | None = None
         self._token_file = TokenFile(config.gate.state / "tokens.json")
         self._lock: int | None = None
@@ -127,7 +162,7 @@ class Standing:
 
         @raise ListenError: an address is taken or may not be used.
         """
-        return Change(self.generation, self.addresses.bind(self.config.listeners))
+        return self._bound(self.generation)
 
     @property
     def generation(self) -> Generation:
@@ -147,12 +182,23 @@ class Standing:
             self._lasting(config)
             generation = self._build(config, self.generation.number + 1)
             try:
-                return Change(generation, self.addresses.bind(config.listeners))
+                return self._bound(generation)
             except ListenError as error:
                 raise ConfigError([config.problem("listener", str(error))], config.source) from None
         except ConfigError as error:
             self.complain("configuration", error.told(KEPT))
             raise
+
+    def _bound(self, generation: Generation) -> Change:
+        """With every address that is new, or with none of them."""
+        fresh = self.addresses.bind(generation.config.listeners)
+        try:
+            beside = self.beside.prepare(generation.config) if self.beside is not None else None
+        except BaseException:
+            for bound in fresh.values():
+                bound.close()
+            raise
+        return Change(generation, fresh, beside)
 
     def judge_files(self) -> Change | None:
         """See whether a file changed, and judge what is new; C{None} when nothing good is new."""
@@ -176,6 +222,8 @@ class Standing:
         self.problems.pop("files", None)
         self.config = generation.config
         self._generation = generation
+        if self.beside is not None and change.beside is not None:
+            self.beside.take(change.beside)
 
     def announce(self, change: Change) -> None:
         """Tell in the log what is in force now, once somebody serves by it."""
@@ -197,6 +245,8 @@ class Standing:
         """It is not taken after all."""
         for bound in change.fresh.values():
             bound.close()
+        if self.beside is not None and change.beside is not None:
+            self.beside.drop(change.beside)
 
     def look_at_tokens(self) -> str | None:
         """Look at the token file; returns why the tokens stay as they were, if it cannot be used."""
@@ -243,6 +293,15 @@ class Standing:
             "token_doubts": list(self.generation.strays(self.tokens, self._wall())),
         }
 
+    def of_changes(self) -> dict[str, Any]:
+        """What C{status} shows of changes: of which kinds the last was not taken; C{problem} says why."""
+        return {"untaken": sorted(self.problems)}
+
+    def of_beside(self) -> dict[str, Any]:
+        """What C{status} shows of the admin process, where there is one."""
+        facts = self.beside.facts() if self.beside is not None else None
+        return {} if facts is None else {"admin": facts}
+
     def taken_up(self) -> dict[str, Any]:
         """Whether the files are in force as they are, for whoever has changed one of them."""
         problem = self.problems.get("files")
@@ -254,6 +313,7 @@ class Standing:
         self.problems[kind] = problem
         if not known:
             self.log.error("{problem}", problem=problem)
+            self._record(kind, problem)
 
     def told(self) -> Mapping[str, None]:
         """The problems, each once: one broken file may be in the way of a reload and of the files."""

@@ -76,6 +76,8 @@ class Request:
 
 
 #: The head of an event stream.
+#: Records that are about nothing that a caller or an upstream does.
+OF_ITSELF = frozenset({"segment", "generation"})
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -480,13 +482,19 @@ verdict = "block"
         return head.encode() + b"\r\n\r\n"
 
     def records(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The journal so far, with all that the turn has told that answered the last caller."""
+        """
+        The journal so far, with all that the turn has told that answered the last caller.
+
+        @param kind: of one type; left out, all but what it says of itself and of the gate (C{OF_ITSELF}).
+        """
         if self.gate is not None and self.gate.running:
             self.loop.call(lambda: None)
         found: list[dict[str, Any]] = []
         for path in sorted((self.state / "journal").glob("*.jsonl")):
             found += [json.loads(line) for line in path.read_bytes().splitlines()]
-        return [record for record in found if kind is None or record["type"] == kind]
+        if kind is None:
+            return [record for record in found if record["type"] not in OF_ITSELF]
+        return [record for record in found if record["type"] == kind]
 
     def closes(self, count: int) -> list[dict[str, Any]]:
         """The close lines, once there are so many: they are written after the answer went out."""

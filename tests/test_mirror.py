@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
-    "evidence/bookkeeping.py": "evidence/test_record.py",
     "evidence/terms.py": "evidence/test_opening.py",
     "relay/hearing.py": "relay/test_reply.py",
     "relay/judging.py": "relay/test_answering.py",
@@ -28,6 +27,7 @@ ELSEWHERE = {
     "identity/saml/signature.py": "identity/saml/test_assertion.py",
     "identity/saml/terms.py": "relay/test_granting.py",
     "identity/terms.py": "identity/test_claims.py",
+    "alerts/sender.py": "alerts/test_telling.py",
     "provider/exchange.py": "provider/test_client.py",
     "provider/reply.py": "provider/test_client.py",
     "tls/handshake.py": "tls/test_observe.py",

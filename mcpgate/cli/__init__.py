@@ -15,7 +15,19 @@ from mcpgate._version import __version__
 from mcpgate.cli.exits import ends_well
 
 #: In the order in which a newcomer meets them.
-VERBS = ("demo", "init", "check", "probe", "run", "status", "token", "session", "policy", "explain")
+VERBS = (
+    "demo",
+    "init",
+    "check",
+    "probe",
+    "run",
+    "status",
+    "dashboard",
+    "token",
+    "session",
+    "policy",
+    "explain",
+)
 
 
 class Verbs(click.Group):

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mcpgate.admin.terms import load_admin
 from mcpgate.cli.worker import command
 from mcpgate.config.inspect import inspect
 from mcpgate.config.load import load_config
-from mcpgate.config.problem import ConfigError
+from mcpgate.config.problem import ConfigError, Problem
 from mcpgate.config.schema import Config
 from mcpgate.gate import Gate
 from mcpgate.workers.child import spawner
@@ -30,11 +31,19 @@ def judged(reactor: Any, path: Path) -> Gate | Supervisor:
         gate.prepare()
     except ConfigError as error:
         # A missing file is seen by both; once is enough.
-        known = {problem.path for problem in problems}
-        problems += [problem for problem in error.problems if problem.path not in known]
+        problems += _new(error, problems)
+    try:
+        load_admin(config, 1, datetime.now(UTC))
+    except ConfigError as error:
+        problems += _new(error, problems)
     if problems:
         raise ConfigError(problems, config.source)
     return gate
+
+
+def _new(error: ConfigError, told: list[Problem]) -> list[Problem]:
+    known = {problem.path for problem in told}
+    return [problem for problem in error.problems if problem.path not in known]
 
 
 def _gate(reactor: Any, config: Config) -> Gate | Supervisor:

@@ -26,6 +26,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mcpgate.admin.beside import Beside
 from mcpgate.cli.exits import Stop, ends_well, stop_for
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError
@@ -40,13 +41,16 @@ CUT = 1
 
 
 class Process(Service):
-    """The gate as a process. C{source} is the file that a reload reads."""
+    """The gate as a process. C{source} is the file that a reload reads; C{beside}: the admin process."""
 
     log = Logger()
 
-    def __init__(self, reactor: Any, gate: Gate | Supervisor, source: Path) -> None:
+    def __init__(
+        self, reactor: Any, gate: Gate | Supervisor, source: Path, beside: Beside | None = None
+    ) -> None:
         self._reactor = reactor
         self._gate = gate
+        self._beside = gate.standing.beside = beside
         # Absolute, so that nobody's change of directory makes a reload read another file.
         self._source = source.absolute()
         self._code = os.EX_OK
@@ -60,6 +64,8 @@ class Process(Service):
                 # At a start this is no gate that cannot be reached, but a socket that cannot be made:
                 # as with the journal's lock, mostly because another gate has the state directory.
                 raise Stop(str(error), os.EX_CANTCREAT) from error
+        if self._beside is not None:
+            self._beside.begin(self._gate.verbs)
         super().startService()
         atexit.register(self._exit)
         self._on((signal.SIGHUP,), self.hang_up)
@@ -73,7 +79,9 @@ class Process(Service):
         self._on((signal.SIGTERM, signal.SIGINT), self.hurry)
         drain = write_duration(self._gate.config.gate.drain)
         self.log.info("stopping; exchanges may finish for {drain}", drain=drain)
-        return self._gate.stopService().addCallbacks(self._stopped, self._failed)
+        # It is there to the end, to say that the gate drains.
+        stopped = self._gate.stopService().addCallbacks(self._stopped, self._failed)
+        return stopped.addCallback(lambda _: self._beside.end() if self._beside is not None else None)
 
     def _take_signals(self) -> None:
         self._on((signal.SIGTERM, signal.SIGINT), self._stop)

@@ -7,11 +7,14 @@ from pathlib import Path
 from twisted.application.service import IService
 from twisted.python import usage
 
+from mcpgate.admin.beside import Beside
+from mcpgate.cli import admin
 from mcpgate.cli.exits import ends_well
 from mcpgate.cli.judged import judged
 from mcpgate.cli.owned import own
 from mcpgate.cli.process import Process
 from mcpgate.cli.text import DEFAULT_CONFIG
+from mcpgate.workers.child import spawner
 
 
 class Options(usage.Options):
@@ -33,4 +36,4 @@ def makeService(options: usage.Options) -> IService:
         source = Path(options["config"])
         gate = judged(reactor, source)
         own(reactor)
-        return Process(reactor, gate, source)
+        return Process(reactor, gate, source, Beside(reactor, spawner(reactor, admin.command(reactor))))

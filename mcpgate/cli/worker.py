@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
 from twisted.python.reflect import namedAny
+from twisted.python.threadable import isInIOThread
 from zope.interface import implementer
 
 from mcpgate.cli.owned import own
@@ -39,8 +40,22 @@ def main(reactor_module: str) -> None:
     channel = worker.channel = Channel(reactor, worker.verbs, worker.leave)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))
 
+    relay_log(channel)
+    attach(reactor, channel, socket.socket(fileno=CHANNEL))
+    channel.tell("ready")
+    reactor.run(installSignalHandlers=False)
+    # The supervisor may have been told to stop, too, and have had no answer from us.
+    sys.exit(not worker.finished)
+
+
+def relay_log(channel: Channel) -> None:
+    """Have whatever is logged told over a channel: one process writes the log."""
+
     @implementer(ILogObserver)
     def tell(event: LogEvent) -> None:
+        if not isInIOThread():
+            # Such as whoever seals the journal; the channel is the reactor's.
+            return reactor.callFromThread(tell, event)
         words = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level") or LogLevel.info
         namespace = str(event.get("log_namespace", ""))
@@ -51,11 +66,6 @@ def main(reactor_module: str) -> None:
 
     # What is printed by mistake is no log event: it goes where a crash would.
     globalLogBeginner.beginLoggingTo([tell], redirectStandardIO=False)
-    attach(reactor, channel, socket.socket(fileno=CHANNEL))
-    channel.tell("ready")
-    reactor.run(installSignalHandlers=False)
-    # The supervisor may have been told to stop, too, and have had no answer from us.
-    sys.exit(not worker.finished)
 
 
 if __name__ == "__main__":

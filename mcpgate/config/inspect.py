@@ -62,6 +62,8 @@ def _files(config: Config) -> Iterator[Problem]:
         yield from _readable(config, f"{path}.certificates", listener.certificates, directory=True)
         yield from _readable(config, f"{path}.client_ca", listener.client_ca)
         yield from _readable(config, f"{path}.client_crl", listener.client_crl)
+    yield from _readable(config, "admin.certificates", config.admin.certificates, directory=True)
+    yield from _readable(config, "admin.client_ca", config.admin.client_ca)
     for upstream in config.upstreams:
         yield from _peer_files(config, f"upstream.{upstream.name}", upstream)
     for credential in config.credentials:
@@ -115,6 +117,7 @@ def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
         found += [(f"{path}.{key}", getattr(credential, key)) for key in keys]
     found += [(f"vault.{vault.name}.token", vault.token) for vault in config.vaults]
     found += [(f"issuer.{issuer.name}.client_secret", issuer.client_secret) for issuer in config.issuers]
+    found += [(f"admin.{key}", getattr(config.admin, key)) for key in ("client_secret", "metrics_token")]
     for path, reference in found:
         if reference is None or in_vault(reference) is not None:
             continue

@@ -168,7 +168,14 @@ def batch_facts(calls: Sequence[str]) -> str:
 
 
 def open_line(
-    id: str, *, time: str, inbound: str | None, outbound: str | None, caller: str, call: str
+    id: str,
+    *,
+    time: str,
+    inbound: str | None,
+    outbound: str | None,
+    caller: str,
+    call: str,
+    trace: str | None = None,
 ) -> bytes:
     """An exchange begins; written before a byte of it is forwarded.
 
@@ -179,12 +186,15 @@ def open_line(
     @param inbound: The id of the inbound handshake's line, C{None} for a request of the gate's own;
         C{outbound} likewise, C{None} if none was needed.
     @param caller: From L{caller_facts}; C{call}: from L{call_facts}.
+    @param trace: The traceparent that came with it (C{wire.trace}); the line says so only where there was
+        one.
     """
+    more = f',"trace":"{trace}"' if trace is not None else ""
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
     return (
         f'{{"v":{VERSION},"type":"open","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f"{caller},{call}}}\n"
+        f"{caller},{call}{more}}}\n"
     ).encode("ascii")
 
 
@@ -200,18 +210,24 @@ def close_line(
     bytes_in: int,
     bytes_out: int,
     seconds: float,
+    waited: float | None,
     masked: Mapping[str, int] | None = None,
     over: Sequence[str] = (),
+    streamed: bool = False,
 ) -> bytes:
     """An exchange ended.
 
     @param status: The HTTP status that the caller got; C{None} if it got none.
     @param bytes_in: Body bytes from the caller; C{bytes_out}, body bytes to the caller.
     @param seconds: From the request's first byte to the answer's last.
+    @param waited: Of these, how many passed between the forwarded request and the head of its answer;
+        C{None}: it was not forwarded, or nothing came.
     @param masked: How many values of each detector were masked in the answer; the line says so only where
         there were some.
     @param over: Budgets that only record, for which it was too much; the line says so only where there are
         some.
+    @param streamed: Whether its answer was a stream of events, so that its end says nothing of how quick it
+        was; the line says so only then.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -224,9 +240,12 @@ def close_line(
     more = masked_facts(masked) if masked else ""
     if over:
         more += "," + members(_OverFacts(over=list(over)))
+    if streamed:
+        more += ',"streamed":true'
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
-        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f}{more}}}\n'
+        f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f},'
+        f'"waited":{"null" if waited is None else f"{waited:.6f}"}{more}}}\n'
     ).encode("ascii")
 
 

@@ -27,8 +27,8 @@ WITHIN = 5.0
 FRESH_LEAST, FRESH_MOST = 300.0, 86400.0
 #: Where it says nothing.
 FRESH = 3600.0
-#: What of a document is kept for whoever asks for tokens, or about them.
-ENDPOINTS = ("token_endpoint", "introspection_endpoint")
+#: What of a document is kept for whoever asks for tokens, or about them, or sends people to log in.
+ENDPOINTS = ("token_endpoint", "introspection_endpoint", "authorization_endpoint")
 
 _MAX_AGE = re.compile(r"(?:^|[\s,])(?:s-maxage|max-age)\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _NEVER = re.compile(r"(?:^|[\s,])(?:no-store|no-cache)(?:$|[\s,=])", re.IGNORECASE)

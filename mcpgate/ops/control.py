@@ -72,23 +72,10 @@ class ControlSocket:
 
     def start(self) -> None:
         """Listen. Raises L{ControlError} if a gate already does, or if it cannot be."""
-        _refuse_if_taken(self._path)
-        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
-            os.fchmod(listening.fileno(), stat.S_IRUSR | stat.S_IWUSR)
-            with contextlib.suppress(FileNotFoundError):
-                fresh.unlink()
-            listening.bind(os.fsencode(fresh))
-            # Should the system have ignored fchmod: closed rather than open.
-            fresh.chmod(stat.S_IRUSR | stat.S_IWUSR)
-            listening.listen()
-            inode = fresh.stat().st_ino
-            fresh.replace(self._path)
+            taken = f"a gate is already running with the state directory {self._path.parent}"
+            listening, inode = private_socket(self._path, taken)
         except OSError as error:
-            listening.close()
-            with contextlib.suppress(OSError):
-                fresh.unlink()
             raise ControlError(f"the control socket {self._path} cannot be made: {_reason(error)}") from None
         self._door = _Door(self._reactor, listening, self._factory, inode)
         self._reactor.addReader(self._door)
@@ -103,6 +90,35 @@ class ControlSocket:
             if self._path.lstat().st_ino == door.inode:
                 self._path.unlink()
         self._factory.hang_up()
+
+
+def private_socket(path: Path, taken: str) -> tuple[socket.socket, int]:
+    """
+    A unix socket that listens and that only its owner may open, at no moment anybody else; with its inode.
+
+    @param taken: what to say where somebody listens there.
+    @raise ControlError: somebody does, or something else is in the way.
+    @raise OSError: it cannot be made.
+    """
+    _refuse_if_taken(path, taken)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        os.fchmod(listening.fileno(), stat.S_IRUSR | stat.S_IWUSR)
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+        listening.bind(os.fsencode(fresh))
+        # Should the system have ignored fchmod: closed rather than open.
+        fresh.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        listening.listen()
+        inode = fresh.stat().st_ino
+        fresh.replace(path)
+    except OSError:
+        listening.close()
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
+    return listening, inode
 
 
 @implementer(IReadDescriptor)
@@ -306,7 +322,7 @@ def _understood(line: bytes) -> dict[str, Any]:
     return dict(answer)
 
 
-def _refuse_if_taken(path: Path) -> None:
+def _refuse_if_taken(path: Path, taken: str) -> None:
     """Raise L{ControlError} unless C{path} is free or a socket that nobody listens on any more."""
     if len(os.fsencode(path)) > PATH_MOST - len(f".{os.getpid()}"):
         raise ControlError(f"{path} is too long for a unix socket; choose a shorter state directory")
@@ -322,7 +338,7 @@ def _refuse_if_taken(path: Path) -> None:
             pass
         except OSError as error:
             raise ControlError(f"{path}: {_reason(error)}") from None
-    raise ControlError(f"a gate is already running with the state directory {path.parent}")
+    raise ControlError(taken)
 
 
 def _reason(error: OSError) -> str:

@@ -27,6 +27,9 @@ UPSTREAM_LIMITS = (
     "queue",
 )
 
+#: Names of one certificate that are shown; those of hosting companies have a hundred.
+NAMES_SHOWN = 16
+
 
 def describe(
     force: InForce, listening: Iterable[Listening], problems: Iterable[str], source: Path | None
@@ -37,6 +40,7 @@ def describe(
     @param problems: why the last change of each kind was not taken, where it was not.
     @param source: the configuration file.
     """
+    listening = tuple(listening)
     return {
         "running": True,
         "process": os.getpid(),
@@ -52,7 +56,7 @@ def describe(
         "issuers": force.accepts.issuers.facts() if force.accepts.issuers is not None else [],
         "budgets": _budgets(force),
         "ledger": _ledger(force),
-        "callers": _callers(force),
+        "callers": _callers(force, listening),
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
         "upstreams": [_upstream(pool, force) for pool in force.pools.values()],
@@ -60,7 +64,7 @@ def describe(
     }
 
 
-def _callers(force: InForce) -> dict[str, Any]:
+def _callers(force: InForce, listening: Iterable[Listening]) -> dict[str, Any]:
     """Who is connected, against what there is room for: C{most} is the bound in effect."""
     crowd, config = force.crowd, force.generation.config
     limits = config.limits
@@ -71,6 +75,7 @@ def _callers(force: InForce) -> dict[str, Any]:
         "addresses": crowd.addresses,
         "most_of_one_address": crowd.busiest,
         "handshakes": crowd.unfinished,
+        "streams": sum(one.streams for each in listening for one in each.connections),
         "throttled": crowd.throttle.count(monotonic(), limits.failures, limits.failures_period),
     }
 
@@ -137,6 +142,7 @@ def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
         "limits": _limits(terms.table),
         # How often it has shown the gate's own credential.
         "echoed": force.alarm.counts.get(terms.name, 0),
+        "client_certificate": _certificate(terms.own) if terms.own is not None else None,
         "last_handshake": _handshake(pool.last_handshake),
         "last_refusal": str(pool.last_refusal) if pool.last_refusal else None,
     }
@@ -144,7 +150,7 @@ def _upstream(pool: Pool, force: InForce) -> dict[str, Any]:
 
 def _certificate(facts: Certificate) -> dict[str, Any]:
     return {
-        "names": [*facts.dns_names, *facts.addresses],
+        "names": [*facts.dns_names, *facts.addresses][:NAMES_SHOWN],
         "serial": facts.serial,
         "issuer": facts.issuer,
         "not_after": facts.not_after.isoformat(),
@@ -161,5 +167,6 @@ def _handshake(handshake: Handshake | None) -> dict[str, Any] | None:
         "group": handshake.group,
         "post_quantum": handshake.post_quantum,
         "pinned": handshake.pinned,
+        "certificate": _certificate(handshake.peer) if handshake.peer is not None else None,
     }
 

@@ -328,6 +328,11 @@ class Arrival:
             offer=self._offer,
             extra=self._with_via(None),
         )
+        self.hand_over(stream, handshake, record)
+
+    def hand_over(self, stream: TLSStream, handshake: Handshake, record: str) -> None:
+        """The stream may be served. C{record}: the id of its handshake's."""
+        listening = self._listening
         inbound = Inbound(
             listening,
             stream,

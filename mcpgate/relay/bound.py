@@ -64,19 +64,32 @@ def bind(reactor: Any, table: ListenerTable) -> Bound:
 
     @raise ListenError: if the address is taken or may not be used.
     """
+    try:
+        port = bound_port(reactor, table.listen)
+    except ListenError as error:
+        raise ListenError(f"listener {table.name}: {error}") from None
+    return Bound(table, port, where(port.socket.getsockname()))
+
+
+def bound_port(reactor: Any, listen: str) -> Any:
+    """
+    The Twisted port for a description, bound, and accepting nothing.
+
+    @raise ListenError: if the address is taken or may not be used.
+    """
     outcome: list[Any] = []
-    serverFromString(reactor, table.listen).listen(_Silent()).addBoth(outcome.append)
+    serverFromString(reactor, listen).listen(_Silent()).addBoth(outcome.append)
     if not outcome:
-        raise ListenError(f"listener {table.name}: {table.listen} is not bound at once")
+        raise ListenError(f"{listen} is not bound at once")
     port = outcome[0]
     if isinstance(port, Failure):
         error = port.value
         why = str(error)
         if isinstance(error, CannotListenError) and isinstance(error.socketError, OSError):
             why = error.socketError.strerror or why
-        raise ListenError(f"listener {table.name}: cannot listen on {table.listen}: {why}")
+        raise ListenError(f"cannot listen on {listen}: {why}")
     port.stopReading()
-    return Bound(table, port, where(port.socket.getsockname()))
+    return port
 
 
 class Addresses:

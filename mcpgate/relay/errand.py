@@ -82,6 +82,8 @@ class Errand:
         self._showing: Showing | None = None
         self._status: int | None = None
         self._began = monotonic()
+        self._forwarded = 0.0
+        self._waited: float | None = None
         self._late = reactor.callLater(ask.most, self._overdue)
 
     def begin(self) -> Deferred[Ended]:
@@ -139,6 +141,7 @@ class Errand:
             connection.unused()
             return self._end(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         self._sent = True
+        self._forwarded = self._force.readiness.now
         request = self._ask.request
         if self._showing is not None:
             head, _, body = request.partition(b"\r\n\r\n")
@@ -152,6 +155,7 @@ class Errand:
 
     def begun(self, head: ResponseHead, emitted: bytes, payload: bytes, finished: bool) -> Errand:
         self._status = head.status
+        self._waited = self._force.readiness.now - self._forwarded
         if head.status == 401 and self._showing is not None:
             self._showing.refused(self._force.readiness.now)
         self.more(payload, finished)
@@ -229,5 +233,6 @@ class Errand:
             bytes_in=self._ask.size,
             bytes_out=0,
             seconds=monotonic() - self._began,
+            waited=self._waited,
         )
         witness.tell(line)

@@ -86,6 +86,9 @@ class Exchange:
     _pool: Pool | None = None
     _connection: UpstreamConnection | None = None
     _sent = False
+    #: When its request was forwarded, and how long its answer has let us wait.
+    _forwarded = 0.0
+    _waited: float | None = None
     _answering: Answering | None = None
     _outbound: str | None = None
     #: The connection to whoever answers, once L{Answering} reads it.
@@ -338,6 +341,9 @@ class Exchange:
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
         asking = self.asking
         shown = self._showing.line if self._showing is not None else b""
+        trace = self.inbound.trace
+        if trace is not None:
+            shown += trace.lines
         if asking is None:
             request = b"%b%b\r\n" % (admission.forward, shown)
         else:
@@ -346,6 +352,7 @@ class Exchange:
             request = b"%b%bcontent-length: %d\r\n\r\n%b" % (forward, shown, len(body), body)
         if admission.session is not None:
             self._take_part(admission)
+        self._forwarded = self.inbound.force.readiness.now
         self._sent = connection.send(admission.head.method, request, self)
         if not self._sent:
             self._connection = None
@@ -419,6 +426,7 @@ class Exchange:
         admission, asking = self.admission, self.asking
         assert admission is not None
         connection, self._connection = self._connection, None
+        self._waited = self.inbound.force.readiness.now - self._forwarded
         if (
             finished
             and asking is not None
@@ -500,6 +508,11 @@ class Exchange:
             self.holding.resumed()
 
     # A drain: what can be had again elsewhere ends, what cannot goes on.
+
+    @property
+    def streams(self) -> bool:
+        """Whether its answer is a stream of events."""
+        return self._answering is not None and self._answering.streams
 
     def drain(self) -> None:
         """
@@ -693,6 +706,7 @@ class Exchange:
             outbound=self._outbound,
             caller=admission.facts if admission is not None else self._refused_facts(),
             call=self._facts,
+            trace=inbound.trace.parent if inbound.trace is not None else None,
         )
         self._kept = witness.tell(line)
 
@@ -712,6 +726,7 @@ class Exchange:
             return
         self.closed = True
         answering, self._answering = self._answering, None
+        streamed = answering is not None and answering.streams
         if answering is not None:
             answering.over()
         if not self._opened:
@@ -738,8 +753,10 @@ class Exchange:
             bytes_in=self._size_in,
             bytes_out=self.bytes_out,
             seconds=inbound.force.readiness.now - self.began,
+            waited=self._waited,
             masked=self.masked,
             over=over,
+            streamed=streamed,
         )
         witness.tell(line)
 

@@ -2,9 +2,9 @@
 
 Pipelined requests wait in the buffer until the exchange before them is answered (RFC 9112 9.3.2);
 while the buffer is full the connection is not read. A head that was judged is remembered by its bytes
-without the digits of its Content-Length, so that a client's next call costs one look-up; whatever could
-change the judgement (generation, tokens, expiry) is compared each time. A listener's callers share what
-they may (L{Heads}); one that proved itself by a certificate has its own.
+without the digits of its Content-Length and without its trace (C{wire.trace}), so that a client's next call
+costs one look-up; whatever could change the judgement (generation, tokens, expiry) is compared each time. A
+listener's callers share what they may (L{Heads}); one that proved itself by a certificate has its own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from mcpgate.tls.readiness import NEVER
 from mcpgate.tls.stream import OPEN, Bug, TLSStream
 from mcpgate.wire.chunked import ChunkedReader
 from mcpgate.wire.http import CHUNKED, LENGTH, NONE, RequestHead, judge_unfinished, read_request_head
+from mcpgate.wire.trace import NAMES, Trace, cut, trace_of
 
 if TYPE_CHECKING:
     from mcpgate.relay.listener import Listening
@@ -75,6 +76,7 @@ class Inbound:
         "sni",
         "source",
         "stream",
+        "trace",
         "_advancing",
         "_arrived",
         "_asked",
@@ -121,6 +123,8 @@ class Inbound:
         self.sni = sni
         #: Who its failures count for (C{relay.crowd}).
         self.source = source
+        #: The trace that the request belongs to which is being read or answered.
+        self.trace: Trace | None = None
         self._listening = listening
         self._buffer = b""
         self._judged = 0
@@ -159,6 +163,11 @@ class Inbound:
     def busy(self) -> bool:
         """Whether an exchange is in flight, or a request has begun to arrive."""
         return self._exchange is not None or self._awaiting is not None or bool(self._buffer)
+
+    @property
+    def streams(self) -> bool:
+        """Whether its caller is answered with a stream of events."""
+        return self._exchange is not None and self._exchange.streams
 
     # What the stream calls.
 
@@ -375,18 +384,9 @@ class Inbound:
     def _read_head(self) -> bool:
         """Take one head off the buffer; C{False} when it is not complete."""
         buffer = self._buffer
-        if self._last is not None:
-            # The same head as before, but for the digits of its length: most clients send no other.
-            before, behind, known = self._last
-            if buffer.startswith(before):
-                begin = len(before)
-                after = buffer.find(behind, begin, begin + 9 + len(behind))
-                digits = buffer[begin:after]
-                if after > begin and digits.isdigit() and digits[0] != _ZERO and self._still_good(known):
-                    length = int(digits)
-                    if length <= self.force.generation.config.limits.body_size:
-                        self._judged = 0
-                        return self._admitted(known, length, buffer[after + len(behind) :])
+        self.trace = None
+        if self._last is not None and self._is_last(self._last, buffer):
+            return True
         end = buffer.find(b"\r\n\r\n") + 4
         limits = self._listening.limits
         limit = limits.head_size
@@ -404,6 +404,15 @@ class Inbound:
         if end > limit:
             self._refuse_head(None, Refusal(Reason.FRAME_HEAD_SIZE, f"more than {limit} bytes"))
             return False
+        whole = b""
+        if buffer.find(b"race", 0, end) >= 0:
+            traced = cut(buffer, end)
+            if traced is not None:
+                whole = buffer[:end]
+                end -= len(buffer) - len(traced[0])
+                buffer, self.trace = traced
+                if self._last is not None and self._is_last(self._last, buffer):
+                    return True
         match = _LENGTH(buffer, 0, end)
         if match is not None:
             begin, after = match.span(1)
@@ -417,6 +426,14 @@ class Inbound:
         if isinstance(head, Refusal):
             self._refuse_head(None, head)
             return False
+        # Whether what was cut is all that it says of a trace.
+        plain = NAMES.isdisjoint(head.fields) and not (whole and head.nominated)
+        if not plain:
+            head = read_request_head(whole) if whole else head
+            if isinstance(head, Refusal):
+                self._refuse_head(None, head)
+                return False
+            self.trace = trace_of(head.headers, head.nominated)
         admission = self.admit(head)
         if isinstance(admission, Pending):
             later = self._listening.asking(self.source) if admission.stranger else 0
@@ -445,12 +462,29 @@ class Inbound:
         # Only what does not depend on the digits that the key leaves out: a GET may have a length of
         # zero and no other, and an expectation of nothing is none.
         lasting = head.framing is LENGTH and head.length > 0 and head.get(b"expect") is None
-        if match is not None and lasting:
+        if match is not None and lasting and plain:
             if admission.only_here and self._heads is self._listening.heads:
                 # What is good for one caller's connection is not for another's.
                 self._heads = Heads(HEADS_OF_ONE)
             self._heads.remember(buffer[:begin], buffer[after:end], admission)
         return self._expect(admission, head.length)
+
+    def _is_last(self, last: Known, buffer: bytes) -> bool:
+        """Whether it is the same head as before, but for the digits of its length: most clients send no
+        other. It is taken then."""
+        before, behind, known = last
+        if not buffer.startswith(before):
+            return False
+        begin = len(before)
+        after = buffer.find(behind, begin, begin + 9 + len(behind))
+        digits = buffer[begin:after]
+        if not (after > begin and digits.isdigit() and digits[0] != _ZERO and self._still_good(known)):
+            return False
+        length = int(digits)
+        if length > self.force.generation.config.limits.body_size:
+            return False
+        self._judged = 0
+        return self._admitted(known, length, buffer[after + len(behind) :])
 
     def _wait(self, pending: Pending) -> bool:
         """The head stays where it is, or the body, and is read again when somebody knows who calls."""

@@ -233,10 +233,14 @@ class Listening:
             # Without TLS there is no answer that it could believe.
             return sock.close()
         sock.setblocking(False)
-        arrival = Arrival(self, sock, address, source, relayed=relayed)
+        arrival = self.arrive(sock, address, source, relayed=relayed)
         arrival.start()
         # Its ClientHello is mostly here by the end of this turn, which saves it another one.
         self.force.readiness.soon(arrival.look, arrival)
+
+    def arrive(self, sock: socket.socket, address: Any, source: str, *, relayed: bool) -> Arrival:
+        """What an accepted socket is until its handshake is judged."""
+        return Arrival(self, sock, address, source, relayed=relayed)
 
     def _is_balancer(self, address: Any) -> bool:
         if not isinstance(address, tuple):

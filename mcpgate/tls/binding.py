@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cryptography.hazmat.bindings._rust import openssl as _openssl
 from OpenSSL import SSL
 from OpenSSL._util import ffi as _ffi
 from OpenSSL._util import lib as _lib
@@ -26,6 +27,11 @@ _WANT_READ, _WANT_WRITE = _lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_WANT_WRITE
 #: read that merely finds nothing, on whichever connection, would then be taken for an error: one
 #: peer's reset would end another peer's connection. So whoever catches an error calls this.
 clear_errors: Callable[[], None] = _lib.ERR_clear_error
+
+
+def fips() -> bool:
+    """Whether OpenSSL was told to use only what is approved by FIPS 140."""
+    return bool(_openssl.is_fips_enabled())
 
 
 def set_groups(context: SSL.Context, groups: tuple[str, ...]) -> None:

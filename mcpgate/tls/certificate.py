@@ -19,7 +19,7 @@ _LONGEST = 512
 #: Most names of one kind in a record; the largest public certificates hold a few hundred.
 _MOST = 100
 
-_Name = TypeVar("_Name", x509.DNSName, x509.UniformResourceIdentifier, x509.IPAddress)
+_Name = TypeVar("_Name", x509.DNSName, x509.UniformResourceIdentifier, x509.IPAddress, x509.RFC822Name)
 _Found = TypeVar("_Found")
 
 
@@ -38,6 +38,11 @@ def describe(certificate: x509.Certificate) -> Certificate:
         uris=_names(certificate, x509.UniformResourceIdentifier),
         addresses=_names(certificate, x509.IPAddress),
     )
+
+
+def emails(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The e-mail addresses that a certificate is for (subjectAltName)."""
+    return _names(certificate, x509.RFC822Name)
 
 
 def subject(certificate: x509.Certificate) -> str:

@@ -36,6 +36,7 @@ class PeerTerms:
     profile: Profile
     pins: PinRule | None
     context: SSL.Context
+    trust: TrustStore = field(repr=False)
     own: Certificate | None
     generation: int
     limits: LimitsTable = Factory(LimitsTable)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from mcpgate.wire.http import NAME, VALUE, Framing, Headers, RequestHead, ResponseHead
+from mcpgate.wire.trace import NAMES
 
 _HOP_BY_HOP = frozenset(
     {
@@ -49,6 +50,8 @@ _STAYS_HERE = _HOP_BY_HOP | {
     b"x-method-override",
     b"x-original-url",
     b"x-rewrite-url",
+    # Put back where there is one (C{wire.trace}): it differs in each request, and these lines need not.
+    *NAMES,
 }
 _STAYS_HERE_PREFIXES = (b"proxy-", b"x-forwarded", b"sec-fetch-")
 

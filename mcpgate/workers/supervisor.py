@@ -67,8 +67,10 @@ class Supervisor(Service):
         @param spawn: starts the process of a worker.
         @param workers: how many of them serve.
         """
-        self.standing = Standing(reactor, config, wall)
+        self.standing = Standing(reactor, config, wall, self._not_taken)
         self.seats: list[Seat] = []
+        #: What it answers on its control socket, once it runs.
+        self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._spawn = spawn
         self._workers = workers
@@ -110,15 +112,16 @@ class Supervisor(Service):
             standing.claim()
             numbers = _free_numbers(state / "journal", self._workers)
             first = standing.first()
-            verbs: Mapping[str, Verb] = {
+            self.verbs = {
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
                 "seal": self.seal,
                 **self._office.verbs,
+                **(standing.beside.verbs if standing.beside is not None else {}),
             }
             try:
-                self._control = ControlSocket(self._reactor, state / SOCKET, verbs)
+                self._control = ControlSocket(self._reactor, state / SOCKET, self.verbs)
                 self._control.start()
             except BaseException:
                 standing.drop(first)
@@ -285,6 +288,12 @@ class Supervisor(Service):
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""
         self.standing.complain(kind, problem)
 
+    def _not_taken(self, kind: str, problem: str) -> None:
+        """Have it recorded, once: we have no journal."""
+        child = next((seat.child for seat in self.seats if seat.child is not None and seat.serves), None)
+        if child is not None:
+            child.channel.tell("not_taken", kind=kind, problem=problem)
+
     async def _put_in_force(self, change: Change, kind: str) -> None:
         seats = [seat for seat in self.seats if seat.serves]
         problems = [
@@ -408,7 +417,9 @@ class Supervisor(Service):
             "generation": standing.generation.number,
             "problem": "\n".join((*standing.told(), *_told(self.seats))) or None,
             "configuration": str(self.config.source),
+            **standing.of_changes(),
             **standing.of_tokens(),
+            **standing.of_beside(),
         }
         nothing = {"limits": asdict(self.config.limits), "listeners": [], "upstreams": []}
         spare = self._spare.pid if self._spare is not None and self._spare.ready else None

@@ -63,6 +63,7 @@ class Worker:
             "reopen": self.reopen,
             "seal": self.seal,
             "drain": self.drain,
+            "not_taken": self.not_taken,
             **desk_verbs(lambda: self._serving.force.holds if self._serving is not None else None),
         }
         #: The channel to the supervisor, once there is one.
@@ -172,6 +173,12 @@ class Worker:
             return {}
         await self._serving.seal()
         return {"journal": self._serving.force.witness.facts()}
+
+    def not_taken(self, *, kind: str, problem: str) -> Mapping[str, Any]:
+        """Record that a change was not taken, for all of us."""
+        if self._serving is not None:
+            self._serving.tell_not_taken(kind, problem)
+        return {}
 
     async def drain(self, *, seconds: float) -> Mapping[str, Any]:
         """Accept no more, and let exchanges finish for so long."""

@@ -177,7 +177,8 @@ def of_the_gate(world: World) -> list[tuple[str, float]]:
             new_id("x"), caller=admission.facts, call='"method":"tools/call"', **facts
         )
     )
-    ended = {"outcome": exchanges.Outcome.COMPLETED, "status": 200, "refusal": None, "seconds": 0.001}
+    ended = {"outcome": exchanges.Outcome.COMPLETED, "status": 200, "refusal": None}
+    ended |= {"seconds": 0.001, "waited": 0.0005}
     closed = microseconds(lambda: exchanges.close_line("x-1", bytes_in=120, bytes_out=153, **facts, **ended))
     callers, route = admission.callers, admission.route
     parts = [

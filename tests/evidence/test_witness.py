@@ -75,6 +75,7 @@ def closed(witness: Witness, id: str) -> None:
         bytes_in=0,
         bytes_out=0,
         seconds=0.0,
+        waited=None,
     )
     witness.tell(line)
 

@@ -57,6 +57,44 @@ def test_callers_share_what_was_judged(world: World, monkeypatch: pytest.MonkeyP
     assert len(read) == 1
 
 
+def test_the_trace_of_a_request_is_carried_and_recorded_and_nothing_is_judged_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another one each time, wherever it stands; without one there is none, also not the one before."""
+    read: list[bytes] = []
+    original = inbound.read_request_head
+
+    def reading(raw: bytes) -> Any:
+        read.append(raw)
+        return original(raw)
+
+    monkeypatch.setattr(inbound, "read_request_head", reading)
+    world.start()
+    traces = [f"00-{'0af7651916cd43dd8448eb211c80319c'}-{number:016x}-01" for number in range(1, 6)]
+    with world.caller() as caller:
+        for number, trace in enumerate(traces):
+            caller.post(call("get_x", id=number), f"traceparent: {trace}", f"tracestate: us={number}")
+            assert caller.json()[1]["id"] == number
+    assert len(read) == 1
+    with world.caller() as caller:
+        assert caller.post(call("get_x", id=7)).json()[1]["id"] == 7
+        # Written as no client does: it costs a reading, and means the same.
+        caller.post(call("get_x", id=8), f"TRACEPARENT: {traces[0]}")
+        assert caller.json()[1]["id"] == 8
+        caller.post(call("get_x", id=9), f"traceparent: {traces[0]}0", "tracestate: us=9")
+        assert caller.json()[1]["id"] == 9
+    assert len(read) == 3
+    seen = [request.headers for request in world.upstream.requests]
+    assert [one.get(b"traceparent") for one in seen] == [
+        *(trace.encode() for trace in traces), None, traces[0].encode(), None
+    ]
+    assert [one.get(b"tracestate") for one in seen] == [*(b"us=%d" % n for n in range(5)), None, None, None]
+    world.closes(8)
+    opened = world.records("open")
+    assert [one.get("trace") for one in opened] == [*traces, None, traces[0], None]
+    assert ["trace" in one for one in opened] == [True] * 5 + [False, True, False]
+
+
 def test_a_head_is_not_good_for_a_connection_that_was_opened_for_another_name(world: World) -> None:
     """What was judged for one server name says nothing of another's (RFC 9110 7.4)."""
     world.start()

@@ -117,6 +117,7 @@ def test_what_no_rule_is_about_is_left_out() -> None:
         bytes_in=0,
         bytes_out=0,
         seconds=0.0,
+        waited=None,
     )
     assert read(opened("x1", call, principal=None), opened("x2", call_facts(None, None, ALLOWED)), end) == []
 
@@ -170,6 +171,7 @@ def closed(id: str, masked: dict[str, int] | None = None) -> bytes:
         bytes_in=0,
         bytes_out=0,
         seconds=0.0,
+        waited=None,
         masked=masked,
     )
 

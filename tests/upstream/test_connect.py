@@ -84,6 +84,7 @@ class Demand:
             profile=profile,
             pins=self.pins,
             context=client_context(profile, self.trust, pair=self.pair),
+            trust=self.trust,
             own=self.pair.facts if self.pair else None,
             credential=(),
             fingerprint=b"",

@@ -194,6 +194,10 @@ def test_tokens_reach_all_before_it_is_answered(world: World) -> None:
         (world.state / "tokens.json").write_text("{")
         assert "tokens.json" in ask(world.state / SOCKET, "tokens")["problem"]
         assert "tokens.json" in running.status()["problem"]
+        # By one of the workers, as the supervisor has no journal.
+        (told,) = world.wait_for(lambda: world.records("reload"))
+        assert (told["what"], told["generation"]) == ("tokens", 1) and "tokens.json" in told["problem"]
+    assert [record["number"] for record in world.records("generation")] == [1, 1]
 
 
 def test_a_worker_that_does_not_take_up_tokens_is_ended(

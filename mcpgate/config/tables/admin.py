@@ -17,7 +17,7 @@ class AdminTable:
     listen: str | None = option(
         "A Twisted endpoint description, such as tcp:9443:interface=127.0.0.1, on which TLS is always put; "
         "or unix:PATH, a socket that only its owner may open.",
-        forms.text("a Twisted endpoint description, such as tcp:9443:interface=127.0.0.1"),
+        forms.listen(),
         default=None,
         example='"tcp:9443:interface=127.0.0.1"',
     )

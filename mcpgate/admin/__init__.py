@@ -1,0 +1,1 @@
+"""The admin process: the dashboard, health and metrics, beside the gate and never in its way."""

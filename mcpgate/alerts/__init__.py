@@ -1,0 +1,1 @@
+"""Who is told, and of what, when something needs a person."""

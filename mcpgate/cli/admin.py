@@ -1,0 +1,47 @@
+"""The admin process. Nobody types this: the gate's process starts it, on one end of a channel.
+
+It ends when the channel does. What a terminal sends to every process in it is the gate's to act on.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from typing import Any
+
+from twisted.python.reflect import namedAny
+
+from mcpgate.cli.owned import own
+from mcpgate.cli.worker import relay_log
+from mcpgate.workers.channel import Channel, attach
+from mcpgate.workers.child import CHANNEL
+
+
+def command(reactor: Any) -> list[str]:
+    """The command line of an admin process on the same kind of reactor."""
+    return [sys.executable, "-P", "-m", __name__, type(reactor).__module__]
+
+
+def main(reactor_module: str) -> None:
+    """Serve, until the gate's process is gone."""
+    namedAny(reactor_module).install()
+    from twisted.internet import reactor as installed
+
+    from mcpgate.admin.service import Admin
+
+    reactor: Any = installed
+    own(reactor)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    admin = Admin(reactor, reactor.stop)
+    channel = admin.channel = Channel(reactor, admin.verbs, admin.leave)
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(admin.leave))
+    relay_log(channel)
+    attach(reactor, channel, socket.socket(fileno=CHANNEL))
+    channel.tell("ready")
+    reactor.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""What a monitoring system reads at C{/metrics}: counted off the journal, and what a gate says of itself."""

@@ -1,0 +1,277 @@
+"""Records become counters and histograms (pure).
+
+The data path counts nothing for this: whatever is counted stands in the journal, so what a monitoring
+system shows and what an auditor reads cannot disagree. Who reads begins at the end of the journal, and
+counters begin at nought then, as those of any process that was started anew.
+
+An exchange is counted when it is over, by what its C{open} line said. So these are remembered until the
+C{close} line comes; that of a worker that was killed never does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from mcpgate.metrics import table
+from mcpgate.metrics.names import (
+    GROUP_NAMES,
+    HTTP_METHODS,
+    MCP_METHODS,
+    REASONS,
+    SUITE_NAMES,
+    VERSION_NAMES,
+    Names,
+    known,
+)
+from mcpgate.metrics.table import NONE, OTHER, Metric
+
+Labels = tuple[str, ...]
+Record = Mapping[str, Any]
+
+#: Exchanges that are remembered until they are over: eight workers with as many connections as one takes by
+#: default. Each is a reference to what is the same for all alike, some 200 bytes with its id.
+OPEN_MOST = 131_072
+
+LEGS = frozenset({"inbound", "outbound", "provider"})
+OUTCOMES = frozenset(
+    "completed refused client_gone upstream_failed upstream_truncated timeout drained failed".split()
+)
+VERDICTS = frozenset({"allow", "block", "hold"})
+WORDS = {
+    table.ECHOES: frozenset({"masked", "withheld"}),
+    table.DEFINITIONS: frozenset("first changed suspicious unfit key accepted withdrawn".split()),
+    table.DECISIONS: frozenset({"approved", "denied", "withdrawn"}),
+    table.ISSUERS: frozenset({"keys", "unreachable", "lapsed"}),
+}
+#: What is counted here, of all there is.
+COUNTED = (
+    *(table.HANDSHAKES, table.REFUSED_HANDSHAKES, table.UNPINNED, table.HANDSHAKE_SECONDS, table.EXCHANGES),
+    *(table.REFUSALS, table.BODY_BYTES, table.REQUEST_SECONDS, table.UPSTREAM_SECONDS, table.ADDED_SECONDS),
+    *(table.STREAM_SECONDS, table.MASKED, table.ECHOES, table.DEFINITIONS, table.DECISIONS, table.DROPPED),
+    *(table.OVER, table.SHADOW, table.ISSUERS, table.GENERATIONS, table.RELOADS_FAILED, table.OFF_RECORD),
+    *(table.REPAIRS, table.LINES, table.UNREADABLE),
+)
+
+
+@define
+class Spread:
+    """A histogram's counts: of each bucket alone, the one beyond the last among them; and the sum."""
+
+    counts: list[int]
+    total: float = 0.0
+
+
+@define
+class Counts:
+    """What has been counted, by metric and the values of its labels."""
+
+    counters: dict[Metric, dict[Labels, float]] = field(factory=dict)
+    spreads: dict[Metric, dict[Labels, Spread]] = field(factory=dict)
+
+    def add(self, metric: Metric, labels: Labels = (), count: float = 1) -> None:
+        """So many more."""
+        series = self.counters.get(metric)
+        if series is None:
+            series = self.counters[metric] = {}
+        series[labels] = series.get(labels, 0) + count
+
+    def observe(self, metric: Metric, labels: Labels, value: float) -> None:
+        """One more value of a histogram."""
+        series = self.spreads.setdefault(metric, {})
+        spread = series.get(labels)
+        if spread is None:
+            spread = series[labels] = Spread([0] * (len(metric.buckets) + 1))
+        spread.counts[bisect_left(metric.buckets, value)] += 1
+        spread.total += value
+
+    def of(self, metric: Metric, **labels: str) -> float:
+        """The sum of a counter's series with these labels."""
+        wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
+        series = self.counters.get(metric, {})
+        return sum(count for key, count in series.items() if all(key[at] == value for at, value in wanted))
+
+
+class Counting:
+    """Counts records as they come, in the order of each worker's journal."""
+
+    def __init__(self, names: Names) -> None:
+        self.counts = Counts()
+        for metric in COUNTED:
+            if not metric.labels:
+                # A rate needs something to begin at.
+                self.counts.add(metric, (), 0)
+        #: Replaced at a reload. What was counted under other names stays.
+        self.names = names
+        self._number: object = None
+        self._open: dict[str, Labels] = {}
+        self._alike: dict[Labels, Labels] = {}
+        self._takes = {
+            "handshake": self._handshake,
+            "handshakes": self._handshakes,
+            "open": self._opened,
+            "close": self._closed,
+            "echo": self._echo,
+            "definition": self._definition,
+            "decision": self._decision,
+            "dropped": self._dropped,
+            "issuer": self._issuer,
+            "generation": self._generation,
+            "reload": self._reload,
+            "gap": self._gap,
+            "repair": self._repair,
+        }
+        self._types = frozenset(self._takes) | {
+            *("segment", "answered", "expired", "clock", "payload"),
+        }
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Count some more. A record that is not as it should be is counted as that."""
+        for record in records:
+            kind = record.get("type")
+            self.counts.add(table.LINES, (known(kind, self._types),))
+            take = self._takes.get(kind) if isinstance(kind, str) else None
+            if take is not None:
+                try:
+                    take(record)
+                except (KeyError, TypeError, ValueError, AttributeError):
+                    self.unreadable()
+
+    def unreadable(self, lines: int = 1) -> None:
+        """So many lines could not be read."""
+        self.counts.add(table.UNREADABLE, (), lines)
+
+    # Handshakes.
+
+    def _handshake(self, record: Record) -> None:
+        leg, reason = known(record["leg"], LEGS), known(record["reason"], REASONS)
+        outcome = "ok" if record["outcome"] == "ok" else "refused"
+        seen = record["handshake"]
+        self._count_handshakes(leg, record["where"], seen, outcome, reason, 1)
+        extra = record.get("extra") or {}
+        unrecorded = extra.get("unrecorded")
+        if type(unrecorded) is int and unrecorded > 0:
+            self._count_handshakes(leg, record["where"], None, outcome, reason, unrecorded)
+        if seen is not None and outcome == "ok":
+            self.counts.observe(table.HANDSHAKE_SECONDS, (leg,), seen["milliseconds"] / 1000)
+            if seen["pinned"] is False:
+                name = known(record["where"], self.names.of_leg(leg))
+                self.counts.add(table.UNPINNED, (leg, name))
+
+    def _handshakes(self, record: Record) -> None:
+        """Refused ones of a flood, counted by the gate instead of a line for each."""
+        leg, reason = known(record.get("leg", "inbound"), LEGS), known(record["reason"], REASONS)
+        self._count_handshakes(leg, record.get("where"), None, "refused", reason, int(record["count"]))
+
+    def _count_handshakes(
+        self, leg: str, where: object, seen: Record | None, outcome: str, reason: str, count: int
+    ) -> None:
+        version = group = suite = NONE
+        if seen is not None:
+            version = known(seen["version"], VERSION_NAMES)
+            group = known(seen["group"], GROUP_NAMES)
+            suite = known(seen["cipher"], SUITE_NAMES)
+        self.counts.add(table.HANDSHAKES, (leg, version, group, suite, outcome, reason), count)
+        if outcome == "refused":
+            name = known(where, self.names.of_leg(leg))
+            self.counts.add(table.REFUSED_HANDSHAKES, (leg, name, reason), count)
+
+    # Exchanges.
+
+    def _opened(self, record: Record) -> None:
+        calls = record.get("calls")
+        labels = (
+            known(record["route"], self.names.routes),
+            _method(record),
+            _verdict([record["verdict"]] if calls is None else [call["verdict"] for call in calls]),
+        )
+        if len(self._open) >= OPEN_MOST:
+            del self._open[next(iter(self._open))]
+        self._open[record["id"]] = self._alike.setdefault(labels, labels)
+        for one in (record, *(calls or ())):
+            self._masked(one)
+            for rule, verdict in (one.get("shadow") or {}).items():
+                said = known(verdict, VERDICTS)
+                self.counts.add(table.SHADOW, (known(rule, self.names.rules), said))
+
+    def _closed(self, record: Record) -> None:
+        # Its open line may be from before we began to read.
+        route, method, verdict = self._open.pop(record["id"], (OTHER, OTHER, OTHER))
+        counts = self.counts
+        outcome = known(record["outcome"], OUTCOMES)
+        counts.add(table.EXCHANGES, (route, method, verdict, outcome))
+        if record["reason"] is not None:
+            counts.add(table.REFUSALS, (route, known(record["reason"], REASONS)))
+        for direction in ("in", "out"):
+            size = record[f"bytes_{direction}"]
+            if size:
+                counts.add(table.BODY_BYTES, (route, direction), size)
+        self._masked(record)
+        for budget in record.get("over") or ():
+            counts.add(table.OVER, (known(budget, self.names.budgets),))
+        self._lasted(record, route, outcome)
+
+    def _masked(self, record: Record) -> None:
+        for detector, found in (record.get("masked") or {}).items():
+            self.counts.add(table.MASKED, (known(detector, self.names.detectors),), found)
+
+    def _lasted(self, record: Record, route: str, outcome: str) -> None:
+        counts, seconds, waited = self.counts, record["seconds"], record.get("waited")
+        if waited is not None:
+            counts.observe(table.UPSTREAM_SECONDS, (route,), waited)
+        if record.get("streamed"):
+            counts.observe(table.STREAM_SECONDS, (route,), seconds)
+        elif outcome == "completed" and waited is not None:
+            counts.observe(table.REQUEST_SECONDS, (route,), seconds)
+            counts.observe(table.ADDED_SECONDS, (route,), max(seconds - waited, 0.0))
+
+    # Whatever else happened.
+
+    def _said(self, metric: Metric, named: object, names: frozenset[str], what: object) -> None:
+        self.counts.add(metric, (known(named, names), known(what, WORDS[metric])))
+
+    def _echo(self, record: Record) -> None:
+        self._said(table.ECHOES, record["upstream"], self.names.upstreams, record["what"])
+
+    def _definition(self, record: Record) -> None:
+        self._said(table.DEFINITIONS, record["upstream"], self.names.upstreams, record["what"])
+
+    def _issuer(self, record: Record) -> None:
+        self._said(table.ISSUERS, record["issuer"], self.names.issuers, record["what"])
+
+    def _decision(self, record: Record) -> None:
+        self.counts.add(table.DECISIONS, (known(record["decided"], WORDS[table.DECISIONS]),))
+
+    def _dropped(self, record: Record) -> None:
+        self.counts.add(table.DROPPED, (known(record["reason"], REASONS),))
+
+    def _generation(self, record: Record) -> None:
+        # Every worker tells of it, and one that takes another's place once more.
+        if record["number"] != self._number:
+            self._number = record["number"]
+            self.counts.add(table.GENERATIONS)
+
+    def _reload(self, record: Record) -> None:
+        self.counts.add(table.RELOADS_FAILED)
+
+    def _gap(self, record: Record) -> None:
+        self.counts.add(table.OFF_RECORD, (), int(record["count"]))
+
+    def _repair(self, record: Record) -> None:
+        self.counts.add(table.REPAIRS)
+
+
+def _method(record: Record) -> str:
+    if "own" in record:
+        return "own"
+    if record["method"] is not None:
+        return known(record["method"], MCP_METHODS)
+    return "batch" if "calls" in record else known(record["http"], HTTP_METHODS)
+
+
+def _verdict(said: list[object]) -> str:
+    verdicts = {known(each, VERDICTS) for each in said}
+    return verdicts.pop() if len(verdicts) == 1 else "mixed"
