@@ -40,7 +40,7 @@ def main(reactor_module: str) -> None:
     channel = worker.channel = Channel(reactor, worker.verbs, worker.leave)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))
 
-    relay_log(channel)
+    relay_log(channel, reactor)
     attach(reactor, channel, socket.socket(fileno=CHANNEL))
     channel.tell("ready")
     reactor.run(installSignalHandlers=False)
@@ -48,14 +48,15 @@ def main(reactor_module: str) -> None:
     sys.exit(not worker.finished)
 
 
-def relay_log(channel: Channel) -> None:
+def relay_log(channel: Channel, reactor: Any) -> None:
     """Have whatever is logged told over a channel: one process writes the log."""
 
     @implementer(ILogObserver)
     def tell(event: LogEvent) -> None:
         if not isInIOThread():
             # Such as whoever seals the journal; the channel is the reactor's.
-            return reactor.callFromThread(tell, event)
+            reactor.callFromThread(tell, event)
+            return
         words = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level") or LogLevel.info
         namespace = str(event.get("log_namespace", ""))
