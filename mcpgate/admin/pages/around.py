@@ -68,12 +68,18 @@ class Frame:
 
 
 def page(
-    path: str, title: str, here: str, show: Callable[[Asked, Sources], Shown], menu: bool = True
+    path: str,
+    title: str,
+    here: str,
+    show: Callable[[Asked, Sources], Shown],
+    menu: bool = True,
+    asks: tuple[str, ...] = (),
 ) -> Page:
     """
     A page of ours. Without an index to ask it says so, within its frame: the gate can still be looked at.
 
     @param here: what it is in the menu, or belongs to there.
+    @param asks: what the gate is asked besides what is around every page.
     """
 
     def safely(asked: Asked, sources: Sources) -> Shown:
@@ -85,7 +91,7 @@ def page(
             shown = framed("no_index.html", here, asked, sources, title=title, why=str(error))
             return Shown(shown.template, shown.values, 503)
 
-    return Page(path, title, safely, menu, asks=("status", "held"))
+    return Page(path, title, safely, menu, asks=("status", "held", *asks))
 
 
 def framed(template: str, here: str, asked: Asked, sources: Sources, **values: object) -> Shown:

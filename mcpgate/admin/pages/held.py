@@ -35,7 +35,7 @@ def show_all(asked: Asked, sources: Sources) -> Shown:
 
 def show_one(asked: Asked, sources: Sources) -> Shown:
     """One call, with all of its params that are kept."""
-    return framed("held_one.html", "held", asked, sources, one=_find(asked, sources))
+    return framed("held_one.html", "held", asked, sources, one=_find(sources))
 
 
 def show_question(asked: Asked, sources: Sources) -> Shown:
@@ -44,11 +44,11 @@ def show_question(asked: Asked, sources: Sources) -> Shown:
     word = asked.query.get("word", "")
     if word not in WORDS:
         raise NotFound("A call is approved or denied.")
-    return framed("decide.html", "held", asked, sources, one=_find(asked, sources), word=word)
+    return framed("decide.html", "held", asked, sources, one=_find(sources), word=word)
 
 
-def _find(asked: Asked, sources: Sources) -> Mapping[str, Any]:
-    found = next((one for one in sources.gate.held or () if one["id"] == asked.parts["id"]), None)
+def _find(sources: Sources) -> Mapping[str, Any]:
+    found = sources.gate.hold
     if found is None:
         raise NotFound("No such call waits; it may be over by now.")
     return _call(found)
@@ -64,6 +64,6 @@ def _call(held: Mapping[str, Any]) -> dict[str, Any]:
 
 PAGES: Final = (
     page("/held", "Held calls", "held", show_all),
-    page("/held/<id>", "A held call", "held", show_one, menu=False),
-    page("/held/<id>/decide", "Decide about a call", "held", show_question, menu=False),
+    page("/held/<id>", "A held call", "held", show_one, menu=False, asks=("hold",)),
+    page("/held/<id>/decide", "Decide about a call", "held", show_question, menu=False, asks=("hold",)),
 )

@@ -381,7 +381,7 @@ def sources(
     gate: GateFacts | None = None,
 ) -> Sources:
     """Where pages get their values, with a gate that has something to tell, or C{gate}."""
-    told = GateFacts(status(text), (held(text),)) if gate is None else gate
+    told = GateFacts(status(text), (held(text),), held(text)) if gate is None else gate
     return Sources(told, state, index)
 
 
