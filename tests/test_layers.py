@@ -92,6 +92,7 @@ PURE = (
     "mcpgate/admin/roles.py",
     "mcpgate/config/judge.py",
     "mcpgate/config/judge_admin.py",
+    "mcpgate/config/judge_evidence.py",
     "mcpgate/config/judge_saml.py",
     "mcpgate/config/judge_issuers.py",
     "mcpgate/config/judge_alerts.py",
