@@ -293,6 +293,10 @@ class Standing:
             "token_doubts": list(self.generation.strays(self.tokens, self._wall())),
         }
 
+    def of_changes(self) -> dict[str, Any]:
+        """What C{status} shows of changes: of which kinds the last was not taken; C{problem} says why."""
+        return {"untaken": sorted(self.problems)}
+
     def of_beside(self) -> dict[str, Any]:
         """What C{status} shows of the admin process, where there is one."""
         facts = self.beside.facts() if self.beside is not None else None

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
+    "evidence/terms.py": "evidence/test_opening.py",
     "relay/hearing.py": "relay/test_reply.py",
     "relay/judging.py": "relay/test_answering.py",
     "policy/asked.py": "relay/test_reply.py",
@@ -26,6 +27,7 @@ ELSEWHERE = {
     "identity/saml/signature.py": "identity/saml/test_assertion.py",
     "identity/saml/terms.py": "relay/test_granting.py",
     "identity/terms.py": "identity/test_claims.py",
+    "alerts/sender.py": "alerts/test_telling.py",
     "provider/exchange.py": "provider/test_client.py",
     "provider/reply.py": "provider/test_client.py",
     "tls/handshake.py": "tls/test_observe.py",
@@ -47,6 +49,10 @@ ELSEWHERE = {
     "config/tables/saml.py": "config/test_schema.py",
     "config/tables/upstream.py": "config/test_schema.py",
     "config/tables/vault.py": "config/test_schema.py",
+    # What a journal is written by, and what a witness waits for.
+    "evidence/linefile.py": "evidence/test_journal.py",
+    "evidence/commits.py": "evidence/test_witness.py",
+    "evidence/outage.py": "evidence/test_witness.py",
     # What is sent by it.
     "relay/errand.py": "relay/test_farewell.py",
     # What every gate in the tests goes through.

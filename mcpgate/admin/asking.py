@@ -5,14 +5,12 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from cryptography import x509
 from twisted.internet.interfaces import IUNIXTransport
 
 from mcpgate.admin.listening import AdminTransport
 from mcpgate.admin.login import Login, Logins
-from mcpgate.admin.roles import Names, Person, Role, Roles
+from mcpgate.admin.roles import Person, Role, Roles
 from mcpgate.ops.control import peer_of
-from mcpgate.tls.certificate import describe, emails
 
 #: The cookie of a login. By its prefix browsers take it from this very host only, over TLS, for all of it.
 COOKIE = "__Host-mcpgate"
@@ -31,12 +29,6 @@ def source_of(request: Any) -> str:
     return transport.source if isinstance(transport, AdminTransport) else ""
 
 
-def names_of(certificate: x509.Certificate) -> Names:
-    """The names by which a certificate's holder may be on a list. A common name is free text, and none."""
-    facts = describe(certificate)
-    return Names(facts.uris, tuple(name.lower() for name in (*facts.dns_names, *emails(certificate))))
-
-
 def asker(request: Any, logins: Logins, roles: Roles) -> Login | None:
     """Who asks; C{None}: somebody who may not, or has not said who they are."""
     now = monotonic()
@@ -49,14 +41,13 @@ def asker(request: Any, logins: Logins, roles: Roles) -> Login | None:
     login = logins.find(cookie, now) if cookie else None
     if login is not None:
         return login
-    chain = transport.chain if isinstance(transport, AdminTransport) else ()
-    found = roles.of(names_of(chain[0])) if chain else None
-    if found is None:
+    proof = transport.proof if isinstance(transport, AdminTransport) else None
+    found = roles.of(proof[0]) if proof is not None else None
+    if proof is None or found is None:
         return None
     role, name = found
     # Browsers show certificates by themselves, as they do cookies: forms have to say where they come from.
-    mark = logins.mark(f"certificate {describe(chain[0]).sha256}")
-    return Login(Person(name, "certificate", role), now, mark)
+    return Login(Person(name, "certificate", role), now, logins.mark(f"certificate {proof[1]}"))
 
 
 def cookie_of(request: Any, name: str) -> str:

@@ -60,14 +60,16 @@ class GateLink:
             self._until = monotonic() + FRESH
         return self._status
 
-    async def facts(self, wanted: Iterable[str]) -> GateFacts:
-        """What a page wants to know of it; never raises."""
+    async def facts(self, wanted: Iterable[str], hold: str = "") -> GateFacts:
+        """What a page wants to know of it; never raises. C{hold}: the call that it is about."""
         found: dict[str, Any] = {}
         try:
             if "status" in wanted:
                 found["status"] = await self.status()
             if "held" in wanted:
-                found["held"] = tuple((await self.ask("held"))["held"])
+                found["held"] = held = tuple((await self.ask("held"))["held"])
+                if "hold" in wanted and any(one["id"] == hold for one in held):
+                    found["hold"] = (await self.ask("held", id=hold))["held"][0]
         except GateError as error:
             found["problem"] = str(error)
         return GateFacts(**found)

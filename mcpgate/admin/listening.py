@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, cast
 
 from attrs import frozen
@@ -17,6 +18,7 @@ from cryptography import x509
 from twisted.logger import Logger
 from twisted.web.server import Site
 
+from mcpgate.admin.roles import Names
 from mcpgate.config.schema import Config
 from mcpgate.evidence.handshakes import Leg
 from mcpgate.generation import ListenerTerms
@@ -26,6 +28,7 @@ from mcpgate.relay.arrival import Arrival
 from mcpgate.relay.crowd import Crowd
 from mcpgate.relay.force import InForce
 from mcpgate.relay.listener import Listening
+from mcpgate.tls.certificate import describe, emails
 from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.observe import verified_chain
 from mcpgate.tls.readiness import Readiness
@@ -144,6 +147,17 @@ class AdminTransport(ProviderTransport):
         if handshake.peer is not None:
             self.chain = tuple(verified_chain(stream.connection))
         self._listening = listening
+
+    @cached_property
+    def proof(self) -> tuple[Names, str] | None:
+        """The names in their certificate, and what the certificate is known by."""
+        if not self.chain:
+            return None
+        leaf = self.chain[0]
+        facts = describe(leaf)
+        # A common name is free text, and none.
+        folded = (name.lower() for name in (*facts.dns_names, *emails(leaf)))
+        return Names(facts.uris, tuple(folded)), facts.sha256
 
     def _over(self, reason: Exception, *, now: bool = False) -> None:
         self._listening.gone(self)

@@ -22,11 +22,13 @@ class GateFacts:
 
     @ivar status: As C{mcpgate status}; C{None} where it did not answer.
     @ivar held: The calls that wait, as C{mcpgate policy held} lists them; C{None} where it was not asked.
+    @ivar hold: One call that waits, with all of its params that are kept; C{None} where it does not wait.
     @ivar problem: Why it did not answer.
     """
 
     status: Mapping[str, Any] | None = None
     held: tuple[Mapping[str, Any], ...] | None = None
+    hold: Mapping[str, Any] | None = None
     problem: str | None = None
 
 
@@ -82,7 +84,7 @@ class Page:
     @ivar path: Such as C{/sessions/<id>}.
     @ivar title: Of the page, and in the menu.
     @ivar menu: Whether it stands there.
-    @ivar asks: What the gate is asked before: C{status}, C{held}.
+    @ivar asks: What the gate is asked before: C{status}, C{held}, and C{hold}: the one that the path names.
     """
 
     path: str

@@ -7,7 +7,7 @@ Beside its own values a template has:
   - C{menu}: the pages in it, as (path, title); C{path} and C{title} of this one;
   - C{problem}: what the gate complains of, or why it does not answer; C{None} where all is well;
   - C{static(name)}: the path of a static file, which changes with the file;
-  - C{version}.
+  - C{version}; and the filters of C{wording}, by which every value goes, too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from importlib.resources.abc import Traversable
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mcpgate._version import __version__
+from mcpgate.admin.wording import FILTERS, shown
 
 #: What static files are, by their endings; others are not served.
 TYPES = {
@@ -38,6 +39,7 @@ _environment = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    finalize=shown,
 )
 
 
@@ -78,4 +80,5 @@ def _tag(name: str) -> str:
     return sha256(found[0]).hexdigest()[:12]
 
 
+_environment.filters.update(FILTERS)
 _environment.globals.update(static=static, version=__version__)

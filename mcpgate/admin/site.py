@@ -77,7 +77,7 @@ class Dashboard:
             login = self.who(request)
             if login is None:
                 return self.to_login(request)
-            facts = await self.gate.facts(page.asks)
+            facts = await self.gate.facts(page.asks, parts.get("id", ""))
             query = dict(reversed(parse_qsl(request.uri.decode("latin-1").partition("?")[2])))
             asked = Asked(request.path.decode(), login.person, self.wall(), query, parts)
             terms = self.terms()

@@ -414,6 +414,32 @@ def provider_url() -> Form:
     return text("an https URL", read)
 
 
+def webhook() -> Form:
+    """An https URL to post to; or where it is to be found, as it may be a secret: never quoted."""
+    kept = reference()
+    said = f"an https URL, or {kept.said}"
+
+    def read(raw: object, base: Path) -> str:
+        given = a_string(raw, said)
+        if given.partition(":")[0] in ("file", "env", "credential"):
+            return str(kept.read(given, base))
+        return str(url.read_url(given, query=True))
+
+    return Form(said, read)
+
+
+def syslog() -> Form:
+    """The syslog of this machine, or one that is reached by UDP."""
+
+    def read(given: str) -> str:
+        if given == "local":
+            return given
+        host, port = url.read_authority(given, None)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    return text("local, or HOST:PORT", read)
+
+
 # Identifiers that are compared to the letter: nothing in them that looks like something else.
 _EXACT = re.compile(r"[!-~]{1,512}")
 

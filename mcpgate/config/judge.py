@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mcpgate.config.draft import Draft, Place, Sheet
 from mcpgate.config.endpoint import read_endpoint
+from mcpgate.config.judge_alerts import judge_alerts
 from mcpgate.config.judge_credentials import judge_credentials, judge_fixed
 from mcpgate.config.judge_issuers import accepted, judge_issuers
 from mcpgate.config.judge_saml import judge_saml
@@ -56,6 +57,9 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
     for credential in drafts["credential"]:
         _client_key(credential)
         _who(credential)
+    for alert in drafts["alert"]:
+        _client_key(alert)
+    judge_alerts(drafts["alert"])
     for route in drafts["route"]:
         if str(route.get("path") or "").startswith(WELL_KNOWN):
             route.report("path", f"is below {WELL_KNOWN}, where the gate itself says what clients must know")

@@ -213,6 +213,7 @@ def close_line(
     waited: float | None,
     masked: Mapping[str, int] | None = None,
     over: Sequence[str] = (),
+    streamed: bool = False,
 ) -> bytes:
     """An exchange ended.
 
@@ -225,6 +226,8 @@ def close_line(
         there were some.
     @param over: Budgets that only record, for which it was too much; the line says so only where there are
         some.
+    @param streamed: Whether its answer was a stream of events, so that its end says nothing of how quick it
+        was; the line says so only then.
     """
     first = f'"{inbound}"' if inbound is not None else "null"
     leg = f'"{outbound}"' if outbound is not None else "null"
@@ -237,6 +240,8 @@ def close_line(
     more = masked_facts(masked) if masked else ""
     if over:
         more += "," + members(_OverFacts(over=list(over)))
+    if streamed:
+        more += ',"streamed":true'
     return (
         f'{{"v":{VERSION},"type":"close","id":"{id}","time":"{time}","inbound":{first},"outbound":{leg},'
         f'{how},"bytes_in":{bytes_in},"bytes_out":{bytes_out},"seconds":{seconds:.6f},'

@@ -33,8 +33,8 @@ def gauges(facts: Facts | None, version: str) -> Gauges:
 def _all(facts: Facts) -> Iterator[tuple[Metric, Labels, object]]:
     yield table.GENERATION, (), facts.get("generation")
     yield table.DRAINING, (), facts.get("draining")
-    if "problem" in facts:
-        yield table.RELOAD_FAILED, (), facts["problem"] is not None
+    if "untaken" in facts:
+        yield table.RELOAD_FAILED, (), bool(facts["untaken"])
     callers = _mapping(facts, "callers")
     yield table.CONNECTIONS, (), callers.get("connections")
     yield table.CONNECTIONS_MOST, (), callers.get("most")

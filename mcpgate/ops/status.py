@@ -40,6 +40,7 @@ def describe(
     @param problems: why the last change of each kind was not taken, where it was not.
     @param source: the configuration file.
     """
+    listening = tuple(listening)
     return {
         "running": True,
         "process": os.getpid(),
@@ -47,7 +48,7 @@ def describe(
         "generation": force.generation.number,
         "problem": "\n".join(problems) or None,
         "configuration": str(source) if source else None,
-        "journal": {"failure": force.witness.failure, "dropped": force.witness.dropped},
+        "journal": force.witness.facts(),
         "tokens": len(force.accepts.issued.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),
@@ -55,7 +56,7 @@ def describe(
         "issuers": force.accepts.issuers.facts() if force.accepts.issuers is not None else [],
         "budgets": _budgets(force),
         "ledger": _ledger(force),
-        "callers": _callers(force),
+        "callers": _callers(force, listening),
         "refused": {reason.value: count for reason, count in sorted(force.crowd.tally.counts.items())},
         "listeners": [_listener(one) for one in listening],
         "upstreams": [_upstream(pool, force) for pool in force.pools.values()],
@@ -63,7 +64,7 @@ def describe(
     }
 
 
-def _callers(force: InForce) -> dict[str, Any]:
+def _callers(force: InForce, listening: Iterable[Listening]) -> dict[str, Any]:
     """Who is connected, against what there is room for: C{most} is the bound in effect."""
     crowd, config = force.crowd, force.generation.config
     limits = config.limits
@@ -74,6 +75,7 @@ def _callers(force: InForce) -> dict[str, Any]:
         "addresses": crowd.addresses,
         "most_of_one_address": crowd.busiest,
         "handshakes": crowd.unfinished,
+        "streams": sum(one.streams for each in listening for one in each.connections),
         "throttled": crowd.throttle.count(monotonic(), limits.failures, limits.failures_period),
     }
 

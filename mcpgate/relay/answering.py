@@ -70,6 +70,11 @@ class Answering:
         return hearing is not None and asking is not None and bool(hearing.answered) and not asking.awaited
 
     @property
+    def streams(self) -> bool:
+        """Whether it is a stream of events."""
+        return type(self._reply) is Events
+
+    @property
     def masks(self) -> Masks | None:
         """What all that is said between the answers is subject to."""
         return self._hearing.masks if self._hearing is not None else None

@@ -332,7 +332,7 @@ class Exchange:
         self._connection = connection
         self._open()
         # With the lines of all that this turn opens, which cost the journal one write.
-        inbound.force.readiness.soon(self._forward, inbound.stream)
+        inbound.force.witness.when_kept(self._forward, inbound.stream)
 
     def _forward(self) -> None:
         connection, admission = self._connection, self.admission
@@ -340,8 +340,7 @@ class Exchange:
             # The caller left in the same turn.
             return
         witness = self.inbound.force.witness
-        if not (witness.settle() and self._kept):
-            # Kept and settled: a line that was dropped for want of room is not owed any more.
+        if not witness.kept(self._kept):
             self._connection = None
             connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
@@ -514,6 +513,11 @@ class Exchange:
             self.holding.resumed()
 
     # A drain: what can be had again elsewhere ends, what cannot goes on.
+
+    @property
+    def streams(self) -> bool:
+        """Whether its answer is a stream of events."""
+        return self._answering is not None and self._answering.streams
 
     def drain(self) -> None:
         """
@@ -746,6 +750,7 @@ class Exchange:
             return
         self.closed = True
         answering, self._answering = self._answering, None
+        streamed = answering is not None and answering.streams
         if answering is not None:
             answering.over()
         if not self._opened:
@@ -777,6 +782,7 @@ class Exchange:
             waited=self._waited,
             masked=self.masked,
             over=over,
+            streamed=streamed,
         )
         witness.tell(line)
 

@@ -164,6 +164,11 @@ class Inbound:
         """Whether an exchange is in flight, or a request has begun to arrive."""
         return self._exchange is not None or self._awaiting is not None or bool(self._buffer)
 
+    @property
+    def streams(self) -> bool:
+        """Whether its caller is answered with a stream of events."""
+        return self._exchange is not None and self._exchange.streams
+
     # What the stream calls.
 
     def received(self, data: bytes) -> None:

@@ -217,7 +217,5 @@ class Encryption:
     def places(self) -> tuple[Place, ...]:
         """Those where anything was: listeners first."""
         order = {"inbound": 0, "outbound": 1, "provider": 2}
-        found = [
-            one.place() for one in self._places.values() if one.finished or one.refused or one.exchanges
-        ]
+        found = [one.place() for one in self._places.values() if one.finished or one.refused or one.exchanges]
         return tuple(sorted(found, key=lambda one: (order.get(one.leg, 3), one.where)))

@@ -67,14 +67,14 @@ class Summary:
         """The rarer lines of one type."""
         return next((one for one in self.happenings if one.type == type), Kind(type, Counted(), Listed()))
 
-    def refused(self, *reasons: str, kind: str | None = None) -> int:
-        """How often something was refused for one of these reasons; one that ends in C{.} is all of it."""
-        exact = frozenset(reasons)
-        rooms = tuple(reason for reason in reasons if reason.endswith("."))
+    def refused_handshakes(self, *reasons: str) -> int:
+        """How many handshakes were refused for one of these reasons."""
+        return sum(one.count for one in self.refusals if one.kind != "exchange" and one.reason in reasons)
+
+    def refused_exchanges(self, room: str) -> int:
+        """How many exchanges were refused for a reason that begins so."""
         return sum(
-            one.count
-            for one in self.refusals
-            if kind in (None, one.kind) and (one.reason in exact or one.reason.startswith(rooms))
+            one.count for one in self.refusals if one.kind == "exchange" and one.reason.startswith(room)
         )
 
 

@@ -37,6 +37,8 @@ FORMS = {
     "public_url": forms.public_url(),
     "origin": forms.origin(),
     "upstream_url": forms.upstream_url(),
+    "webhook": forms.webhook(),
+    "syslog": forms.syslog(),
     "header": forms.header(),
     "reference": forms.reference(),
     "secret": forms.secret(),
@@ -69,6 +71,11 @@ FORMS = {
         ("network", "10.1.0.0/24", ip_network("10.1.0.0/24")),
         ("network", "2001:DB8::/32", ip_network("2001:db8::/32")),
         ("upstream_url", "https://H", "https://h/"),
+        ("webhook", "https://H/x?y=z", "https://h/x?y=z"),
+        ("webhook", "file:hook", "file:/etc/mcpgate/hook"),
+        ("syslog", "local", "local"),
+        ("syslog", "Logs.example.com:514", "logs.example.com:514"),
+        ("syslog", "[2001:db8:0::1]:514", "[2001:db8::1]:514"),
         ("public_url", "https://h:443", "https://h"),
         ("origin", "http://localhost:6274", "http://localhost:6274"),
         ("origin", "HTTPS://App.Example.com:443", "https://app.example.com"),
@@ -185,6 +192,14 @@ def test_what_is_no_reference_is_not_repeated(raw: str) -> None:
         "is not a reference; a secret never stands in this file, "
         "so want file:PATH, env:NAME or credential:NAME"
     )
+
+
+@pytest.mark.parametrize("raw", ["http://hooks.test/T0/s3cret", "file:", "s3cret", "https://u:s3cret@h/"])
+def test_what_is_no_webhook_is_not_repeated(raw: str) -> None:
+    """Its path may be all that it takes to post there."""
+    with pytest.raises(ValueError) as caught:
+        FORMS["webhook"].read(raw, BASE)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

@@ -110,6 +110,12 @@ def test_a_close_line_names_the_budgets_that_only_record() -> None:
     assert closed(over=[]) == closed()
 
 
+def test_a_close_line_says_of_a_stream_that_it_was_one() -> None:
+    """How long it took is no measure of anything then."""
+    assert parse_line(closed(streamed=True))["streamed"] is True
+    assert closed(streamed=False) == closed()
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_is_written_as_its_word(outcome: Outcome) -> None:
     assert parse_line(closed(outcome=outcome))["outcome"] == outcome.value

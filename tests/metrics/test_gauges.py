@@ -13,7 +13,7 @@ END = datetime(2027, 1, 2, tzinfo=UTC)
 
 def certificate(**changes: Any) -> dict[str, Any]:
     """As status shows one."""
-    row = {"names": ["gate.example.com", "b"], "serial": "0a", "not_after": END.isoformat(), "pin": "sha256/x"}
+    row = {"names": ["gate.example.com", "b"], "serial": "0a", "not_after": END.isoformat()}
     return row | changes
 
 
@@ -21,7 +21,8 @@ FACTS: dict[str, Any] = {
     "running": True,
     "generation": 7,
     "draining": False,
-    "problem": None,
+    "problem": "worker 2: it does not answer",
+    "untaken": [],
     "tokens": 3,
     "held": 1,
     "journal": {"failure": None, "dropped": 0, "unsealed": 12.5},
@@ -83,7 +84,7 @@ def test_certificates_end_at_a_time() -> None:
 
 def test_trouble_is_one() -> None:
     """A change that was not taken, a journal that cannot be written."""
-    found = gauges(FACTS | {"problem": "line 3", "journal": {"failure": "full", "dropped": 4}}, "0.7")
+    found = gauges(FACTS | {"untaken": ["files"], "journal": {"failure": "full", "dropped": 4}}, "0.7")
     assert found[table.RELOAD_FAILED] == found[table.JOURNAL_FAILED] == {(): 1}
     assert found[table.JOURNAL_DROPPED] == {(): 4}
     assert table.JOURNAL_UNSEALED not in found

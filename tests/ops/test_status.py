@@ -22,6 +22,7 @@ def test_a_gate_that_has_served_nobody_says_what_it_demands(world: World) -> Non
     status = world.status()
     assert (status["running"], status["draining"], status["generation"]) == (True, False, 1)
     assert (status["process"], status["tokens"], status["problem"]) == (os.getpid(), 1, None)
+    assert status["untaken"] == []
     assert status["configuration"] == str(world.directory / "gate.toml")
     assert status["journal"] == {"failure": None, "dropped": 0}
     (listener,) = status["listeners"]
@@ -47,6 +48,8 @@ def test_a_gate_in_use_says_who_is_connected_and_how_the_upstream_was_reached(wo
     assert upstream["connections"]["idle"] == 1
     assert upstream["last_handshake"]["version"] == "TLSv1.3"
     assert upstream["last_handshake"]["pinned"] is True
+    assert upstream["last_handshake"]["certificate"]["names"] == ["localhost"]
+    assert upstream["client_certificate"] is None
     world.wait_for(lambda: world.status()["listeners"][0]["connections"] == 0)
 
 
@@ -65,6 +68,7 @@ def test_every_limit_is_shown_and_the_bound_that_is_in_effect(world: World) -> N
         "addresses": 0,
         "most_of_one_address": 0,
         "handshakes": 0,
+        "streams": 0,
         "throttled": 0,
     }
     world.loop.call(setattr, world.listening.force.crowd, "descriptors", 50)
@@ -92,10 +96,10 @@ def test_a_change_that_was_not_taken_is_said_until_one_is(world: World) -> None:
         world.reload(world.config(upstream='credential = { bearer = "file:nowhere" }'))
     status = world.status()
     assert "upstream.server.credential.bearer" in status["problem"]
-    assert status["generation"] == 1
+    assert (status["untaken"], status["generation"]) == (["configuration"], 1)
     world.reload(world.config())
     status = world.status()
-    assert (status["problem"], status["generation"]) == (None, 2)
+    assert (status["problem"], status["untaken"], status["generation"]) == (None, [], 2)
 
 
 def test_tokens_that_are_bound_to_what_is_not_there_are_told(world: World) -> None:

@@ -169,6 +169,7 @@ def test_an_event_stream_is_handed_on_event_by_event(world: World) -> None:
     with world.caller() as caller:
         status, headers = caller.post(call("get_x")).read_head()
         assert (status, headers[b"content-type"]) == (200, b"text/event-stream")
+        assert world.status()["callers"]["streams"] == 1
         for _ in range(4):
             received.append(caller.read_chunk())
         assert caller.read_chunk() == b""
@@ -176,7 +177,10 @@ def test_an_event_stream_is_handed_on_event_by_event(world: World) -> None:
         # The connection is clean: it serves the next request.
         world.upstream.behave = answer_json
         assert caller.post(call("get_x")).answer()[0] == 200
+        world.closes(2)
+        assert world.status()["callers"]["streams"] == 0
     assert world.upstream.connections == 1
+    assert [line.get("streamed") for line in world.records("close")] == [True, None]
 
 
 def test_a_caller_that_goes_away_ends_the_upstreams_work(world: World) -> None:

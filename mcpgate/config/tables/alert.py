@@ -22,32 +22,40 @@ OCCASIONS = (
 
 @frozen
 class AlertTable(PeerTable):
-    """C{[[alert]]}: where alerts are sent. The keys of the TLS connection are about the webhook."""
+    """C{[[alert]]}: where alerts are sent. The keys of the TLS connection are about the webhook's server."""
 
     name: str = option("The alert's name in messages and records.", forms.name(), example='"ops"')
     on: tuple[str, ...] = option(
         "What it is about: certificate (soon to expire), pin (a mismatch), reload (it failed), journal (it "
-        "cannot be written or sealed), credential (an upstream has shown one), definition (a tool "
-        "has changed), plaintext (a credential came in clear). All of them, if left out.",
+        "cannot be written or sealed), credential (an upstream has shown the gate's), definition (a tool "
+        "has changed), plaintext (a caller's credential came in clear). All of them, if left out.",
         forms.many(forms.word("occasion", OCCASIONS), lone=True),
         default=OCCASIONS,
-        example='["pin", "credential"]',
+        example='["certificate", "pin"]',
     )
     webhook: str | None = option(
-        "The https URL to which alerts are posted, as JSON.",
-        forms.upstream_url(),
+        "The https URL to which alerts are posted, as JSON; or a reference to it, as such a URL may be all "
+        "that it takes to post there.",
+        forms.webhook(),
         default=None,
         example='"https://hooks.example.com/mcpgate"',
     )
     secret: str | None = option(
-        "Reference to a secret that is sent as a bearer token.",
+        "Reference to a secret that goes with what is posted.",
         forms.reference(),
         default=None,
         example='"file:/etc/mcpgate/secrets/hook"',
     )
+    secret_as: str = option(
+        "How it goes with it: bearer, as a bearer token; or signature, which it is the key of (Standard "
+        "Webhooks).",
+        forms.word("way to use it", ("bearer", "signature")),
+        default="bearer",
+        example='"signature"',
+    )
     syslog: str | None = option(
-        "Instead: local, or HOST:PORT (UDP, RFC 5424).",
-        forms.text("local, or HOST:PORT"),
+        "Instead: local, the syslog of this machine, or HOST:PORT (UDP, RFC 5424, in clear).",
+        forms.syslog(),
         default=None,
         example='"local"',
     )

@@ -1,0 +1,88 @@
+// Keeps a page fresh: the gate says that something happened, and the parts marked data-live are taken from
+// the same page, asked for again. What somebody is in (focus, a selection) is left alone until they leave it.
+"use strict";
+
+(() => {
+  // A busy gate has news all the time; people read a number every few seconds at most.
+  const PAUSE = 3000;
+  const sign = document.getElementById("live");
+  let last = Date.now();
+  let timer = 0;
+  let asking = false;
+
+  function say(words) {
+    if (sign && sign.textContent !== words) sign.textContent = words;
+  }
+
+  function isUsed(part) {
+    if (part.contains(document.activeElement) && document.activeElement !== document.body) return true;
+    const selection = getSelection();
+    return Boolean(selection && !selection.isCollapsed && part.contains(selection.anchorNode));
+  }
+
+  function keepOpen(part, fresh) {
+    part.querySelectorAll("details[id]").forEach((old) => {
+      const same = fresh.querySelector(`#${CSS.escape(old.id)}`);
+      if (same) same.open = old.open;
+    });
+  }
+
+  function take(page) {
+    for (const part of document.querySelectorAll("[data-live][id]")) {
+      const fresh = page.getElementById(part.id);
+      if (!fresh || isUsed(part)) continue;
+      // What scripts have made of it stands in neither text.
+      if (part.dataset.shown === undefined) part.dataset.shown = part.textContent;
+      if (part.dataset.shown === fresh.textContent) continue;
+      keepOpen(part, fresh);
+      const text = fresh.textContent;
+      const taken = document.adoptNode(fresh);
+      const left = [part.scrollLeft, part.querySelector(".scroll")?.scrollLeft];
+      part.replaceWith(taken);
+      taken.dataset.shown = text;
+      [taken.scrollLeft] = left;
+      const inner = taken.querySelector(".scroll");
+      if (inner && left[1]) [, inner.scrollLeft] = left;
+      taken.dispatchEvent(new Event("fresh", { bubbles: true }));
+    }
+    const told = document.getElementById("told");
+    const words = page.getElementById("told")?.textContent ?? "";
+    // Only what has changed is read aloud.
+    if (told && words.trim() !== told.textContent.trim()) told.textContent = words;
+  }
+
+  async function refresh() {
+    timer = 0;
+    if (document.hidden || asking) return;
+    asking = true;
+    last = Date.now();
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      if (answer.redirected || answer.status === 401 || answer.status === 403) {
+        events.close();
+        say("not live: log in again");
+      } else if (answer.ok) {
+        take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        say("live");
+      }
+    } catch {
+      say("not live: no connection");
+    } finally {
+      asking = false;
+    }
+  }
+
+  function soon() {
+    if (!timer && !document.hidden) timer = setTimeout(refresh, Math.max(0, last + PAUSE - Date.now()));
+  }
+
+  if (!sign || !document.querySelector("[data-live]")) return;
+  // What stands here before any script has touched it.
+  for (const part of document.querySelectorAll("[data-live][id]")) part.dataset.shown = part.textContent;
+  const events = new EventSource("/live");
+  events.addEventListener("open", () => say("live"));
+  events.addEventListener("error", () => say("not live: no connection"));
+  events.addEventListener("message", soon);
+  events.addEventListener("news", soon);
+  document.addEventListener("visibilitychange", soon);
+})();
