@@ -340,7 +340,8 @@ class Exchange:
             # The caller left in the same turn.
             return
         witness = self.inbound.force.witness
-        if not witness.kept(self._kept):
+        recording = self.recording
+        if not witness.kept(self._kept) or (recording is not None and recording.failed):
             self._connection = None
             connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))

@@ -17,7 +17,7 @@ from mcpgate.evidence.witness import Witness
 class Recording:
     """The bodies of one exchange."""
 
-    __slots__ = ("_answer", "_auditor", "_exchange", "_failed", "_most", "_unsafe", "_witness")
+    __slots__ = ("failed", "_answer", "_auditor", "_exchange", "_most", "_unsafe", "_witness")
 
     log = Logger()
 
@@ -28,8 +28,9 @@ class Recording:
         @param most: Bytes of each of the two bodies that are recorded; more are counted.
         @param unsafe: Whether what is not recorded because the journal fails passes all the same.
         """
+        #: Whether something could not be sealed.
+        self.failed = False
         self._unsafe = unsafe
-        self._failed = False
         self._witness = witness
         self._auditor = auditor
         self._exchange = exchange
@@ -67,7 +68,7 @@ class Recording:
 
     def _add(self, one: _Body, payload: bytes, *, last: bool) -> bool:
         witness = self._witness
-        if self._failed:
+        if self.failed:
             return False
         if witness.failure is not None:
             one.cut += len(payload)
@@ -86,7 +87,7 @@ class Recording:
             except Exception as error:
                 # Whatever it is: what cannot be recorded does not pass. What it says may be of the body.
                 self.log.error("a body cannot be encrypted: {why}", why=type(error).__name__)
-                self._failed = True
+                self.failed = True
                 return False
             line = payload_line(
                 new_id("p"),
