@@ -129,7 +129,11 @@ class Driven:
     def resize(self, width: int, height: int) -> None:
         """Another window."""
         self._call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     # What a person sees.
@@ -163,12 +167,16 @@ class Driven:
 
     def settled(self) -> None:
         """Wait until the page is there with all that belongs to it."""
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'", "a page is loaded")
+        self.until(
+            "document.readyState === 'complete' && location.href !== 'about:blank'", "a page is loaded"
+        )
 
     def picture(self, file: Path, whole: bool = True) -> None:
         """Keep what it looks like."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        taken = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
+        taken = self._call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
+        )
         file.write_bytes(base64.b64decode(taken["data"]))
 
     def _clip(self, whole: bool) -> Mapping[str, Any]:
@@ -182,7 +190,7 @@ class Driven:
         self.tell(AXE.read_text(encoding="utf-8") + ";undefined")
         found = self.tell("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
         return [
-            f"{one['impact']}: {one['id']}: {one['help']}: {', '.join(str(n['target']) for n in one['nodes'])}"
+            f"{one['impact']}: {one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}"
             for one in found
             if one["impact"] in GRAVE
         ]

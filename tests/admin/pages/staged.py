@@ -223,7 +223,16 @@ class MadeIndex:
             "by": self.text,
             "why": self.text,
             "hold": "k-0",
-            "generation": 4,
+            "number": 4,
+            "mcpgate": "0.1.0",
+            "openssl": "OpenSSL 3.5.4",
+            "fips": False,
+            "configuration": {"sha256": "ab" * 32, "included": {self.text: "cd" * 32}},
+            "policy": {"sha256": "ef" * 32, "rules": 3, "budgets": 0},
+            "listeners": [{}],
+            "upstreams": [
+                {"name": "weather", "pins": ["sha256/AAAA"], "pin_mode": "report_only", "trust": self.text}
+            ],
         }
         return Event("gate-1", "e-1", NOW, 0, 1, 7, type, None, "weather", "x-1", facts)
 
