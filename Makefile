@@ -22,7 +22,8 @@ help:
 	@echo "make browser  a page in a browser as a client (downloads a browser)"
 	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make streams  a thousand quiet streams for five minutes, and what they take of memory"
-	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md)"
+	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md);"
+	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
@@ -59,7 +60,10 @@ streams: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m streams -o faulthandler_timeout=900 tests/e2e
 
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
+BEFORE =
 bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
+	@rm -rf build/bench/before
+	@$(if $(BEFORE),mkdir build/bench/before && git archive $(BEFORE) | tar -x -C build/bench/before)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 conformance: $(VENV)/.test build/conformance/.installed

@@ -66,7 +66,9 @@ def test_the_wheel_holds_the_plugin_and_no_tests(built: dict[str, Path]) -> None
     assert {"twisted/plugins/mcpgate_plugin.py", "mcpgate/py.typed", "mcpgate/data/init.toml"} <= names
     shared = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert {"share/mcpgate/policies/github.toml", "share/mcpgate/policies/github.test.toml"} <= shared
-    assert all(name.startswith("share/mcpgate/policies/") for name in shared)
+    assert {"share/mcpgate/prometheus/mcpgate.rules.yml", "share/mcpgate/grafana/mcpgate.json"} <= shared
+    rooms = ("policies", "prometheus", "grafana")
+    assert all(name.startswith(tuple(f"share/mcpgate/{room}/" for room in rooms)) for name in shared)
     names = {name for name in names if ".data/data/" not in name}
     assert {name for name in names if name.startswith("twisted")} == {"twisted/plugins/mcpgate_plugin.py"}
     assert {name.partition("/")[0] for name in names} == {"mcpgate", "twisted"}

@@ -64,7 +64,7 @@ class Dashboard:
         self._menu = tuple((page.path, page.title) for page in self.pages if page.menu)
         for page in self.pages:
             self._add(page)
-        self.app.route("/static/<path:name>", endpoint="static")(self.static)
+        self.app.route("/static/<path:name>", methods=["GET"], endpoint="static")(self.static)
         enter(self)
         self.app.handle_errors(Refusal)(self._refused)
         self.app.handle_errors(HTTPException)(self._unknown)
@@ -91,7 +91,7 @@ class Dashboard:
             problem = facts.problem or (facts.status or {}).get("problem")
             return self.page(request, shown.template, {**shown.values, "title": page.title}, login, problem)
 
-        self.app.route(page.path, endpoint=f"page {page.path}")(show)
+        self.app.route(page.path, methods=["GET"], endpoint=f"page {page.path}")(show)
 
     def page(
         self,

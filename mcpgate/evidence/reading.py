@@ -109,6 +109,13 @@ def segments(directory: Path) -> tuple[Segment, ...]:
     return tuple(sorted(found.values()))
 
 
+def alone(path: Path) -> Segment:
+    """A file that somebody names, as a segment; whatever it is called."""
+    match = _NAME.fullmatch(path.name)
+    worker, number = (int(match[1]), int(match[2])) if match is not None else (0, 0)
+    return Segment(worker, number, path, path.suffix == ".gz")
+
+
 def lines(segment: Segment) -> Iterator[bytes]:
     """
     The whole lines of a segment, each with its line feed. What follows the last line feed is none.

@@ -253,7 +253,7 @@ class Filler:
 
     def _take(self, turn: Turn, found: Gathered) -> Mapping[str, Had]:
         """Put in what lines say; returns what is known of handshakes now that was not before."""
-        legs = found.legs()
+        legs = found.legs
         missing = [id for id in legs if id not in self._had and id not in found.handshakes]
         had = {id: self._had[id] for id in legs if id in self._had} | turn.had(missing)
         told = turn.known(HANDSHAKE, found.handshakes.keys()) | turn.known(EVENT, found.events.keys())
@@ -284,7 +284,7 @@ class Filler:
             if table.aged is None:
                 continue
             # Sums have their times in seconds.
-            time = before // _SECOND if table.aged == "at" else before
+            time = before // _SECOND if table.aged == "at" else before - table.grace * _SECOND
             more = True
             while more:
                 with store.turn(self._gate) as turn:

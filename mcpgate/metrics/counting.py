@@ -28,6 +28,7 @@ from mcpgate.metrics.names import (
     known,
 )
 from mcpgate.metrics.table import NONE, OTHER, Metric
+from mcpgate.reasons import Reason
 
 Labels = tuple[str, ...]
 Record = Mapping[str, Any]
@@ -49,8 +50,9 @@ WORDS = {
 }
 #: What is counted here, of all there is.
 COUNTED = (
-    *(table.HANDSHAKES, table.REFUSED_HANDSHAKES, table.UNPINNED, table.HANDSHAKE_SECONDS, table.EXCHANGES),
-    *(table.REFUSALS, table.BODY_BYTES, table.REQUEST_SECONDS, table.UPSTREAM_SECONDS, table.ADDED_SECONDS),
+    *(table.HANDSHAKES, table.REFUSED_HANDSHAKES, table.UNPINNED, table.EXPOSED, table.HANDSHAKE_SECONDS),
+    *(table.EXCHANGES, table.REFUSALS, table.BODY_BYTES),
+    *(table.REQUEST_SECONDS, table.UPSTREAM_SECONDS, table.ADDED_SECONDS),
     *(table.STREAM_SECONDS, table.MASKED, table.ECHOES, table.DEFINITIONS, table.DECISIONS, table.DROPPED),
     *(table.OVER, table.SHADOW, table.ISSUERS, table.GENERATIONS, table.RELOADS_FAILED, table.OFF_RECORD),
     *(table.REPAIRS, table.LINES, table.UNREADABLE),
@@ -104,8 +106,6 @@ class Counting:
             if not metric.labels:
                 # A rate needs something to begin at.
                 self.counts.add(metric, (), 0)
-        #: Replaced at a reload. What was counted under other names stays.
-        self.names = names
         self._number: object = None
         self._open: dict[str, Labels] = {}
         self._alike: dict[Labels, Labels] = {}
@@ -127,6 +127,29 @@ class Counting:
         self._types = frozenset(self._takes) | {
             *("segment", "answered", "expired", "clock", "payload"),
         }
+
+        self.adopt(names)
+
+    def adopt(self, names: Names) -> None:
+        """
+        These are the names from now on. What was counted under others stays.
+
+        What should never happen has its series before it does: the first of it is an increase only then.
+        """
+        self.names = names
+        for leg in ("outbound", "provider"):
+            for name in names.of_leg(leg):
+                self.counts.add(table.REFUSED_HANDSHAKES, (leg, name, Reason.TLS_PIN.value), 0)
+                self.counts.add(table.UNPINNED, (leg, name), 0)
+        for listener in names.listeners:
+            self.counts.add(table.EXPOSED, (listener,), 0)
+        for upstream in names.upstreams:
+            for metric in (table.ECHOES, table.DEFINITIONS):
+                for what in WORDS[metric]:
+                    self.counts.add(metric, (upstream, what), 0)
+        for issuer in names.issuers:
+            for what in WORDS[table.ISSUERS]:
+                self.counts.add(table.ISSUERS, (issuer, what), 0)
 
     def take(self, records: Iterable[Record]) -> None:
         """Count some more. A record that is not as it should be is counted as that."""
@@ -152,6 +175,8 @@ class Counting:
         seen = record["handshake"]
         self._count_handshakes(leg, record["where"], seen, outcome, reason, 1)
         extra = record.get("extra") or {}
+        if extra.get("credential_exposed") is True:
+            self.counts.add(table.EXPOSED, (known(record["where"], self.names.listeners),))
         unrecorded = extra.get("unrecorded")
         if type(unrecorded) is int and unrecorded > 0:
             self._count_handshakes(leg, record["where"], None, outcome, reason, unrecorded)

@@ -34,7 +34,7 @@ class Metrics(Collector):
 
     def adopt(self, names: Names) -> None:
         """Another configuration is in force."""
-        self.counting.names = names
+        self.counting.adopt(names)
 
     def take(self, records: Iterable[Record]) -> None:
         """Count records, in the order of each worker's journal."""

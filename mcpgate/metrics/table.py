@@ -84,6 +84,11 @@ UNPINNED = _counter(
     "leg name",
     "Handshakes that went on although no pin matched (pin_mode report_only)",
 )
+EXPOSED = _counter(
+    "exposed_credentials",
+    "listener",
+    "Requests in clear text to a listener that carried a credential",
+)
 HANDSHAKE_SECONDS = _metric(
     "histogram",
     "handshake_seconds",

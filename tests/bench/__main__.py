@@ -23,7 +23,7 @@ from attrs import asdict, evolve
 
 from tests.bench.bench import Bench, cores
 from tests.bench.loads import LOADS, Load, in_turn
-from tests.bench.peers import PEERS, Missing
+from tests.bench.peers import BEFORE, PEERS, Missing
 from tests.bench.processes import Children, Failed
 from tests.bench.rows import Turn, errors_of, rows, table
 from tests.bench.turns import Running
@@ -60,9 +60,12 @@ def main(arguments: Sequence[str]) -> int:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how many, for every load (default: each its own)")
-    parser.add_argument("--peers", type=_some_of(PEERS), default=list(PEERS.values()), help=", ".join(PEERS))
+    # A tree of before is for those who have put one there.
+    usual = [peer for peer in PEERS.values() if peer.group != "trees" or BEFORE.is_dir()]
+    parser.add_argument("--peers", type=_some_of(PEERS), default=usual, help=", ".join(PEERS))
     loads = {load.name: load for load in LOADS}
-    parser.add_argument("--loads", type=_some_of(loads), default=list(LOADS), help=", ".join(loads))
+    due = [load for load in LOADS if load.group != "trees" or BEFORE.is_dir()]
+    parser.add_argument("--loads", type=_some_of(loads), default=due, help=", ".join(loads))
     parser.add_argument("--seconds", type=float, help="of one turn, for every load (default: each its own)")
     parser.add_argument(
         "--prefer", action="store_true", help="ask the kernel to prefer our processes to others' (needs root)"

@@ -16,7 +16,8 @@ class Load:
     One kind of use. C{kind} is what C{load.c} calls it; C{figure} is what is compared.
 
     @ivar group: Who takes turns: C{peers}, which are compared with nginx; or C{gates} by their policies, or
-        C{callers}, gates by how they know these, of which each is compared with the first one.
+        C{callers}, gates by how they know these, or C{trees}, of today and of before; of these each is
+        compared with the first one.
     @ivar answer: Which answer the calls want: the usual small one, or one of L{ANSWERS}.
     """
 
@@ -65,6 +66,8 @@ LOADS = (
     Load("hits-200k", "closed", 4, 1.5, "cpu_us", slices=8, rounds=9, group="gates", answer="hits"),
     # And by what its callers prove who they are with.
     Load("identity", "closed", 32, 1.0, "cpu_us", slices=8, rounds=9, group="callers"),
+    # And as it was before a change, which only those take part in who ask for it.
+    Load("change", "closed", 32, 2.0, "cpu_us", slices=8, rounds=9, group="trees"),
 )
 
 

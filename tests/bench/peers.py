@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
@@ -25,6 +26,9 @@ from tests.bench.loads import Load
 from tests.bench.policies import POLICIES
 
 HERE = Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+#: Where C{make bench BEFORE=REVISION} puts another tree of the gate, to be measured beside this one.
+BEFORE = TREE / "build" / "bench" / "before"
 
 #: Sent with every request to every peer; the gate wants one of its own instead.
 ANY_TOKEN = "bench"
@@ -120,8 +124,8 @@ def _fastmcp(site: Site) -> list[str]:
     return [str(python), str(HERE / "fastmcp_proxy.py"), *map(str, values)]
 
 
-def _mcpgate(site: Site) -> list[str]:
-    return [*_gate_program(), "run", "--config", str(site.write("mcpgate.toml")), "--log-level", "warn"]
+def _mcpgate(site: Site, tree: Path = TREE) -> list[str]:
+    return [*_gate_program(tree), "run", "--config", str(site.write("mcpgate.toml")), "--log-level", "warn"]
 
 
 def _gate_with(policy: str) -> Callable[[Site], list[str]]:
@@ -134,6 +138,13 @@ def _gate_with(policy: str) -> Callable[[Site], list[str]]:
         return started
 
     return command
+
+
+def _before(site: Site) -> list[str]:
+    """The gate of the other tree."""
+    if not (BEFORE / "mcpgate").is_dir():
+        raise Missing("there is no other tree; make bench BEFORE=REVISION puts one there")
+    return _mcpgate(site, BEFORE)
 
 
 class _Vouched:
@@ -156,9 +167,9 @@ class _Vouched:
 _VOUCHED = _Vouched()
 
 
-def _gate_token(site: Site) -> str:
+def _gate_token(site: Site, tree: Path = TREE) -> str:
     config = str(site.directory / "mcpgate.toml")
-    issue = [*_gate_program(), "token", "issue", "bench", "--config", config]
+    issue = [*_gate_program(tree), "token", "issue", "bench", "--config", config]
     # What it says to people goes to stderr, the token alone to stdout.
     return subprocess.run(issue, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
@@ -172,13 +183,13 @@ def _gate_tidy(site: Site) -> str:
     return "" if written else "the gate wrote nothing into its journal"
 
 
-def _gate_version(packages: Path) -> str:
-    return _said([*_gate_program(), "--version"], "mcpgate has no version")
+def _gate_version(packages: Path, tree: Path = TREE) -> str:
+    return _said([*_gate_program(tree), "--version"], "mcpgate has no version")
 
 
-def _gate_program() -> list[str]:
-    # Of this tree, whatever else is installed.
-    return ["env", f"PYTHONPATH={HERE.parent.parent}", str(Path(sys.executable).with_name("mcpgate"))]
+def _gate_program(tree: Path) -> list[str]:
+    # Of that tree, whatever else is installed.
+    return ["env", f"PYTHONPATH={tree}", str(Path(sys.executable).with_name("mcpgate"))]
 
 
 def _program(name: str) -> str:
@@ -252,5 +263,16 @@ PEERS = {
         Peer("issued", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="callers"),
         Peer("jwt", _VOUCHED.command, _gate_version, _VOUCHED.token, _gate_tidy, group="callers"),
         Peer("issued-again", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="callers"),
+        # As it was in another tree, as it is, and that once more.
+        Peer(
+            "before",
+            _before,
+            partial(_gate_version, tree=BEFORE),
+            partial(_gate_token, tree=BEFORE),
+            _gate_tidy,
+            group="trees",
+        ),
+        Peer("now", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="trees"),
+        Peer("now-again", _mcpgate, _gate_version, _gate_token, _gate_tidy, group="trees"),
     )
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcpgate.config.load import parse_config
+from tests.bench import peers
 from tests.bench.loads import LOADS
 from tests.bench.peers import HERE, PEERS, Missing, Site, _gate_tidy, _program, filled
 
@@ -96,3 +97,16 @@ def test_exceptions_are_about_loads_that_exist() -> None:
         assert set(peer.otherwise) | set(peer.cannot) <= names
         assert [peer.load(load).name for load in LOADS] == [load.name for load in LOADS]
     assert PEERS["fastmcp"].load(LOADS[3]).rate < LOADS[3].rate == PEERS["envoy"].load(LOADS[3]).rate
+
+
+def test_another_tree_is_run_as_this_one_is(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same configuration; who has put none there is told how."""
+    monkeypatch.setattr(peers, "BEFORE", tmp_path / "before")
+    with pytest.raises(Missing, match="BEFORE=REVISION"):
+        PEERS["before"].command(site)
+    (tmp_path / "before" / "mcpgate").mkdir(parents=True)
+    before, now = PEERS["before"].command(site), PEERS["now"].command(site)
+    assert before[1] == f"PYTHONPATH={tmp_path / 'before'}"
+    assert (before[0], *before[2:]) == (now[0], *now[2:])
