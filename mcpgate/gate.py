@@ -15,7 +15,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from mcpgate.config.schema import Config
-from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.evidence.journal import JournalError
+from mcpgate.evidence.opening import open_journal
 from mcpgate.generation import Generation
 from mcpgate.holds.office import Office
 from mcpgate.ops.control import SOCKET, ControlSocket, Verb
@@ -74,7 +75,7 @@ class Gate(Service):
         standing, state = self.standing, self.config.gate.state
         try:
             standing.claim()
-            journal = Journal(state / "journal")
+            journal = open_journal(self.config, clock=self._wall)
             office = Office()
             self.serving = Serving(
                 self._reactor, journal, standing.generation, standing.tokens, self._wall, office
@@ -84,6 +85,7 @@ class Gate(Service):
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
+                "seal": self.seal,
                 **office.verbs,
                 **(standing.beside.verbs if standing.beside is not None else {}),
             }
@@ -135,8 +137,14 @@ class Gate(Service):
         self.look()
         return self.standing.taken_up()
 
+    async def seal(self) -> dict[str, Any]:
+        """Have all that was told so far sealed now, and not within C{evidence.checkpoint_every}."""
+        assert self.serving is not None
+        await self.serving.seal()
+        return {"journal": self.serving.force.witness.facts()}
+
     def reopen(self) -> None:
-        """Go on in a new journal file, after the old one was moved away."""
+        """Go on in a new segment of the journal, if somebody has moved the old one away."""
         if self.serving is not None:
             self.serving.reopen()
 

@@ -21,6 +21,8 @@ from mcpgate.budgets.ledger import Ledger
 from mcpgate.credentials.kept import Kept
 from mcpgate.evidence.generations import generation_line, reload_line
 from mcpgate.evidence.journal import Journal, new_id
+from mcpgate.evidence.terms import JournalTerms
+from mcpgate.evidence.upkeep import Upkeep
 from mcpgate.evidence.witness import Witness
 from mcpgate.generation import Generation
 from mcpgate.holds.desk import Desk, Offices
@@ -64,7 +66,8 @@ class Serving:
         """
         self.listenings: dict[str, Listening] = {}
         readiness = Readiness(reactor)
-        witness = Witness(journal, wall, soon=readiness.soon)
+        witness = Witness(journal, wall, soon=readiness.soon, back=reactor.callFromThread)
+        self._upkeep = Upkeep(reactor, witness, wall)
         marks = Marks(generation.config.gate.state / "sessions")
         marks.begin()
         desk = Desk(office, witness) if office is not None else None
@@ -89,6 +92,7 @@ class Serving:
         self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
         self.force.uses.begin(generation.config.gate.state)
+        self._upkeep.start()
         self._sweeps.start()
         self._noting.start()
 
@@ -124,6 +128,7 @@ class Serving:
         retired = [pool for key, pool in force.pools.items() if key not in pools]
         force.pools = pools
         force.generation = generation
+        force.witness.journal.terms = JournalTerms.of(generation.config.evidence)
         self._issuers.adopt(generation.issuers)
         self._credentials.adopt(generation.upstreams.values())
         force.guards.adopt(generation.upstreams)
@@ -199,8 +204,16 @@ class Serving:
             force.once.begin()
 
     def reopen(self) -> None:
-        """Go on in a new journal file, after the old one was moved away."""
-        self.force.witness.reopen()
+        """
+        Go on in a new segment of the journal, if somebody has moved the old one away.
+
+        @raise JournalError: there can be none; the old one is written on.
+        """
+        self.force.witness.journal.look(moved=True)
+
+    def seal(self) -> Deferred[None]:
+        """Write a checkpoint of all that was told so far; fires when it is kept."""
+        return self._upkeep.seal()
 
     def drain(self, seconds: float) -> Deferred[bool]:
         """Accept no more and let exchanges finish; fires with whether all of them could.
@@ -217,6 +230,7 @@ class Serving:
     def stop(self) -> None:
         """Close everything, whatever is in flight."""
         force = self.force
+        self._upkeep.stop()
         self._sweeps.stop()
         self._noting.stop()
         self.note_uses()

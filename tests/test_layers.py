@@ -19,6 +19,7 @@ SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "mcpgate"
 #: Bytes and values in, values out. A name ending in / is a whole room.
 PURE = (
     "mcpgate/reasons.py",
+    "mcpgate/_version.py",
     "mcpgate/wire/",
     "mcpgate/policy/",
     "mcpgate/tls/profile.py",
@@ -53,6 +54,9 @@ PURE = (
     "mcpgate/alerts/occasions.py",
     "mcpgate/alerts/due.py",
     "mcpgate/alerts/sender.py",
+    "mcpgate/evidence/bookkeeping.py",
+    "mcpgate/evidence/floods.py",
+    "mcpgate/evidence/outage.py",
     "mcpgate/evidence/note.py",
     "mcpgate/evidence/checkpoint.py",
     "mcpgate/evidence/trusted.py",

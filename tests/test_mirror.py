@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
+    "evidence/terms.py": "evidence/test_opening.py",
     "relay/hearing.py": "relay/test_reply.py",
     "relay/judging.py": "relay/test_answering.py",
     "policy/asked.py": "relay/test_reply.py",
@@ -48,6 +49,10 @@ ELSEWHERE = {
     "config/tables/saml.py": "config/test_schema.py",
     "config/tables/upstream.py": "config/test_schema.py",
     "config/tables/vault.py": "config/test_schema.py",
+    # What a journal is written by, and what a witness waits for.
+    "evidence/linefile.py": "evidence/test_journal.py",
+    "evidence/commits.py": "evidence/test_witness.py",
+    "evidence/outage.py": "evidence/test_witness.py",
     # What is sent by it.
     "relay/errand.py": "relay/test_farewell.py",
     # What every gate in the tests goes through.

@@ -82,15 +82,6 @@ class _IssuerLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str | None
 
 
-class _RepairLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    v: int = VERSION
-    type: str = "repair"
-    id: str
-    time: str
-    file: str
-    dropped: int
-
-
 def dropped_line(id: str, *, time: str, exchange: str, refusal: Refusal) -> bytes:
     """A message of an upstream's was kept from the caller, while the rest of its answer goes on.
 
@@ -220,8 +211,3 @@ def issuer_line(
             detail=bounded(detail),
         )
     )
-
-
-def repair_line(id: str, *, time: str, file: str, dropped: int) -> bytes:
-    """The journal ended in a part of a line (C{dropped} bytes), which was taken away."""
-    return encoded(_RepairLine(id=id, time=time, file=file, dropped=dropped))

@@ -48,7 +48,7 @@ def describe(
         "generation": force.generation.number,
         "problem": "\n".join(problems) or None,
         "configuration": str(source) if source else None,
-        "journal": {"failure": force.witness.failure, "dropped": force.witness.dropped},
+        "journal": force.witness.facts(),
         "tokens": len(force.accepts.issued.all()),
         "sessions": {**force.sessions.counts(), "failure": force.sessions.marks.failure},
         "limits": asdict(force.generation.config.limits),

@@ -124,7 +124,7 @@ class Errand:
         self._connection = connection
         self._outbound = connection.record
         self._open()
-        self._force.readiness.soon(self._forward, connection.stream)
+        self._force.witness.when_kept(self._forward, connection.stream)
 
     def unleased(self, refusal: Refusal, record: str | None = None) -> None:
         self._pool = None
@@ -136,7 +136,7 @@ class Errand:
         if connection is None:
             return
         witness = self._force.witness
-        if not (witness.settle() and self._kept):
+        if not witness.kept(self._kept):
             self._connection = None
             connection.unused()
             return self._end(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))

@@ -327,7 +327,7 @@ class Exchange:
         self._connection = connection
         self._open()
         # With the lines of all that this turn opens, which cost the journal one write.
-        inbound.force.readiness.soon(self._forward, inbound.stream)
+        inbound.force.witness.when_kept(self._forward, inbound.stream)
 
     def _forward(self) -> None:
         connection, admission = self._connection, self.admission
@@ -335,8 +335,7 @@ class Exchange:
             # The caller left in the same turn.
             return
         witness = self.inbound.force.witness
-        if not (witness.settle() and self._kept):
-            # Kept and settled: a line that was dropped for want of room is not owed any more.
+        if not witness.kept(self._kept):
             self._connection = None
             connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))

@@ -308,16 +308,15 @@ class Listening:
         handshake: Handshake | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """Record a handshake that came to nothing; of those that there was no room for, some."""
+        """Count a handshake that came to nothing, and record it; in a flood of them, some."""
         self._refused += 1
-        tally = self.force.crowd.tally
-        tally.count(refusal.reason)
-        if refusal.reason.value.startswith("limit."):
-            unrecorded = tally.due(refusal.reason, monotonic())
-            if unrecorded is None:
-                return
-            extra = {**(extra or {}), "unrecorded": unrecorded}
-        self.force.witness.handshake(
+        self.force.crowd.tally.count(refusal.reason)
+        witness = self.force.witness
+        # What ends a connection that is on record is on record, too.
+        ends = extra is not None and "ended" in extra
+        if not ends and not witness.floods.whole(self.name, refusal.reason, peer, monotonic()):
+            return
+        witness.handshake(
             leg="inbound",
             where=self.name,
             peer=peer,

@@ -12,9 +12,10 @@ from typing import Any
 #: Numbers that belong to the configuration or to one process, and would mean nothing added up.
 FIXED = frozenset(
     {"generation", "process", "limits", "tokens", "pins", "descriptors", "serial", "keys", "definitions"}
+    | {"segment"}
 )
 #: Numbers of which the largest counts.
-LARGEST = frozenset({"most_of_one_address"})
+LARGEST = frozenset({"most_of_one_address", "unsealed"})
 
 
 def together(several: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -183,12 +183,20 @@ class Seat:
 
     async def reopen(self) -> None:
         """
-        Have it go on in a new journal file.
+        Have it go on in a new segment of its journal, if the old one was moved away.
 
         @raise ChannelError: it cannot, or is not there any more (L{Silent}).
         """
         child = self._there()
         await self._or_end(child, child.channel.ask("reopen", within=STEP_MOST))
+
+    async def seal(self) -> None:
+        """
+        Have it write a checkpoint of its journal. One that waits long for its disk is waited for no longer.
+
+        @raise ChannelError: it did not, or is not there any more (L{Silent}).
+        """
+        await self._there().channel.ask("seal", within=STEP_MOST)
 
     def end(self, why: str) -> None:
         """End the worker at once; another takes its place."""

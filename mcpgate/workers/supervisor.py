@@ -27,7 +27,7 @@ from mcpgate.generation import Generation
 from mcpgate.holds.office import Office
 from mcpgate.holds.remote import RemoteDesk, office_verbs
 from mcpgate.identity.issued import IssuedTokens
-from mcpgate.ops.control import SOCKET, ControlSocket, Verb
+from mcpgate.ops.control import SOCKET, ControlError, ControlSocket, Verb
 from mcpgate.ops.watch import Watch
 from mcpgate.standing import KEPT, Change, Standing
 from mcpgate.workers.channel import ChannelError, Silent
@@ -116,6 +116,7 @@ class Supervisor(Service):
                 "status": self.status,
                 "tokens": self.take_up_tokens,
                 "files": self.take_up_files,
+                "seal": self.seal,
                 **self._office.verbs,
                 **(standing.beside.verbs if standing.beside is not None else {}),
             }
@@ -260,15 +261,28 @@ class Supervisor(Service):
 
     async def reopen(self) -> None:
         """
-        Have all workers go on in new journal files, after the old ones were moved away.
+        Have all workers go on in new segments of their journals, where old ones were moved away.
 
         @raise JournalError: a worker could not; the others have.
         """
         failed = await _each(self.seats, lambda seat: seat.reopen())
-        # One that is gone is no objection: whoever takes its place begins in the new file.
+        # One that is gone is no objection: whoever takes its place begins a new one.
         problems = [f"worker {seat.number}: {why}" for seat, why in failed if not isinstance(why, Silent)]
         if problems:
             raise JournalError("; ".join(problems))
+
+    async def seal(self) -> dict[str, Any]:
+        """
+        Have all that was told so far sealed now, by all workers.
+
+        @raise ControlError: one did not; the others have.
+        """
+        failed = await _each(self.seats, lambda seat: seat.seal())
+        # The segment of one that is gone is sealed by the next one of its seat.
+        problems = [f"worker {seat.number}: {why}" for seat, why in failed if seat.child is not None]
+        if problems:
+            raise ControlError("; ".join(problems))
+        return {"workers": len(self.seats) - len(failed)}
 
     def complain(self, kind: str, problem: str) -> None:
         """Say once why a change of that kind was not taken; L{status} shows it until one is."""

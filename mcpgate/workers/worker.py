@@ -24,6 +24,7 @@ from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.tables.gate import GateTable
 from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.evidence.opening import open_journal
 from mcpgate.generation import Builder, Generation
 from mcpgate.holds.remote import RemoteOffice, desk_verbs
 from mcpgate.identity.issued import IssuedTokens
@@ -60,6 +61,7 @@ class Worker:
             "tokens": self.tokens,
             "status": self.status,
             "reopen": self.reopen,
+            "seal": self.seal,
             "drain": self.drain,
             "not_taken": self.not_taken,
             **desk_verbs(lambda: self._serving.force.holds if self._serving is not None else None),
@@ -106,7 +108,7 @@ class Worker:
                 raise ChannelError(f"is mcpgate {__version__}, and not {version}: restart the gate")
             generation = self._build(text, source, included, number)
             if self._journal is None:
-                self._journal = Journal(generation.config.gate.state / "journal", worker)
+                self._journal = open_journal(generation.config, worker, clock=self._wall)
         except BaseException as error:
             for sock in sockets.values():
                 sock.close()
@@ -157,7 +159,7 @@ class Worker:
         return self._serving.status((), self._serving.force.generation.config.source)
 
     def reopen(self) -> Mapping[str, Any]:
-        """Go on in a new journal file."""
+        """Go on in a new segment of the journal, if the old one was moved away."""
         if self._serving is not None:
             try:
                 self._serving.reopen()
@@ -170,6 +172,12 @@ class Worker:
         if self._serving is not None:
             self._serving.tell_not_taken(kind, problem)
         return {}
+    async def seal(self) -> Mapping[str, Any]:
+        """Write a checkpoint now."""
+        if self._serving is None:
+            return {}
+        await self._serving.seal()
+        return {"journal": self._serving.force.witness.facts()}
 
     async def drain(self, *, seconds: float) -> Mapping[str, Any]:
         """Accept no more, and let exchanges finish for so long."""

@@ -10,7 +10,6 @@ from mcpgate.evidence.events import (
     definition_line,
     dropped_line,
     issuer_line,
-    repair_line,
 )
 from mcpgate.evidence.record import TEXT_LENGTH, VERSION, parse_line
 from mcpgate.holds.held import Decision, Word
@@ -115,14 +114,3 @@ def test_what_became_of_an_issuers_keys_is_a_line_of_its_own() -> None:
     assert isinstance(added, list) and added[0] == "k2" and len(added[1]) < 1100
     told = one_line(issuer_line("i-2", time=TIME, issuer="okta", what="lapsed", detail="it answered 503"))
     assert (told["added"], told["removed"], told["detail"]) == ([], [], "it answered 503")
-
-
-def test_a_repair_line_says_how_much_was_lost() -> None:
-    assert parse_line(repair_line("r-1", time=TIME, file="journal-0.jsonl", dropped=7)) == {
-        "v": VERSION,
-        "type": "repair",
-        "id": "r-1",
-        "time": "2027-01-15T08:00:00.500000Z",
-        "file": "journal-0.jsonl",
-        "dropped": 7,
-    }
