@@ -70,7 +70,8 @@ def upstream(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _upstream(one: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, Any]:
     """One of the status, with the pins that the last generation on record has for it."""
-    recorded: Mapping[str, Any] = next((each for each in latest.get("upstreams") or () if each.get("name") == one["name"]), {})
+    known = {each.get("name"): each for each in latest.get("upstreams") or ()}
+    recorded: Mapping[str, Any] = known.get(one["name"], {})
     listed = recorded.get("pins") or ()
     return {
         **upstream(one),
