@@ -6,6 +6,7 @@ itself is asked every few seconds.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,28 +17,70 @@ from mcpgate.admin.feed import Batch, Feed
 from mcpgate.admin.gate import GateError, GateLink
 from mcpgate.admin.terms import AdminTerms
 from mcpgate.alerts.lookout import Lookout
+from mcpgate.config.tables.evidence import EvidenceTable
 from mcpgate.evidence.keyfile import EvidenceKeyError, KeyFile
+from mcpgate.index.filling import Filler, Freshness
+from mcpgate.index.opening import to_ask, to_fill
+from mcpgate.index.queries import Index
+from mcpgate.index.store import StoreError
 from mcpgate.tls.readiness import Readiness
 
 
 class Readers:
-    """All of them, for one state directory."""
+    """
+    All of them, for one state directory.
+
+    @ivar index: The queries of the index; C{None} where there is none.
+    """
 
     log = Logger()
 
     def __init__(
         self, reactor: Any, readiness: Readiness, gate: GateLink, terms: AdminTerms, wall: Callable[[], float]
     ) -> None:
-        state = Path(terms.config.gate.state)
-        self.feed = Feed(reactor, state)
+        self._state = Path(terms.config.gate.state)
+        self._name = _name(self._state)
+        self.index: Index | None = None
+        self.feed = Feed(reactor, self._state)
+        self.lookout = Lookout(reactor, readiness, self._status, self._name, wall)
         self._gate = gate
-        self.lookout = Lookout(reactor, readiness, self._status, _name(state), wall)
+        self._evidence: EvidenceTable | None = None
+        self._filler: Filler | None = None
+        self._enough = threading.Event()
         self.feed.subscribe(self._take)
         self.adopt(terms)
 
     def adopt(self, terms: AdminTerms) -> None:
         """Go on by these."""
         self.lookout.adopt(terms.config, terms.alerts)
+        evidence, before = terms.config.evidence, self._evidence
+        self._evidence = evidence
+        asked = (evidence.index, evidence.index_keep)
+        if before is None or asked != (before.index, before.index_keep):
+            self._fill(evidence)
+
+    @property
+    def freshness(self) -> Freshness | None:
+        """How far the index is behind; C{None} where there is none."""
+        return self._filler.freshness if self._filler is not None else None
+
+    def _fill(self, evidence: EvidenceTable) -> None:
+        """Have the index filled by a thread of its own, instead of what was filled before."""
+        self._enough.set()
+        self._filler = self.index = None
+        opened = to_fill(evidence.index, self._state)
+        if opened is None:
+            return
+        try:
+            asked = to_ask(evidence.index, self._state)
+        except StoreError as error:
+            return self.log.error("there is no index: {why}", why=str(error))
+        assert asked is not None, "what can be filled can be asked"
+        self.index = Index(asked)
+        self._filler = Filler(self._state, self._name, opened, keep=evidence.index_keep)
+        self._enough = threading.Event()
+        # It need not be waited for at the end: what it has not finished is done again at the next start.
+        threading.Thread(target=self._filler.run, args=(self._enough,), name="index", daemon=True).start()
 
     def start(self) -> None:
         """Begin to read."""
@@ -46,6 +89,7 @@ class Readers:
 
     def stop(self) -> None:
         """Read no more."""
+        self._enough.set()
         self.feed.stop()
         self.lookout.stop()
 

@@ -140,6 +140,7 @@ class Admin:
             self._watch.start()
             self._readers = Readers(self._reactor, self._readiness, self.gate, terms, self._wall)
             self._readers.start()
+            self.dashboard.readers = self._readers
         elif old.oidc is not None and (terms.oidc is None or old.table != terms.table):
             # Whoever it was that the provider has vouched for, they may be on no list any more.
             self.dashboard.logins.end_all("oidc")

@@ -23,6 +23,7 @@ from mcpgate.admin.entrance import enter
 from mcpgate.admin.gate import GateError, GateLink
 from mcpgate.admin.login import Login, Logins
 from mcpgate.admin.page import Asked, NotFound, Page, Sources
+from mcpgate.admin.readers import Readers
 from mcpgate.admin.refusal import Refusal
 from mcpgate.admin.render import read_static, render
 from mcpgate.admin.terms import AdminTerms
@@ -58,8 +59,8 @@ class Dashboard:
         self.terms = terms
         self.logins = Logins()
         self.pages = tuple(pages)
-        #: The queries of the index (C{mcpgate.index}), once there is one.
-        self.index: Any = None
+        #: What reads beside the gate, once there is something to read.
+        self.readers: Readers | None = None
         self.app: Any = Klein()
         self._menu = tuple((page.path, page.title) for page in self.pages if page.menu)
         for page in self.pages:
@@ -81,7 +82,14 @@ class Dashboard:
             query = dict(reversed(parse_qsl(request.uri.decode("latin-1").partition("?")[2])))
             asked = Asked(request.path.decode(), login.person, self.wall(), query, parts)
             terms = self.terms()
-            sources = Sources(facts, str(terms.config.gate.state), self.index, terms.config)
+            readers = self.readers
+            sources = Sources(
+                facts,
+                str(terms.config.gate.state),
+                readers.index if readers is not None else None,
+                terms.config,
+                readers.freshness if readers is not None else None,
+            )
             pool = self.reactor.getThreadPool()
             try:
                 shown = await deferToThreadPool(self.reactor, pool, page.show, asked, sources)

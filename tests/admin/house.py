@@ -170,6 +170,8 @@ class House:
 [gate]
 state = "{at}/state"
 watch = "1h"
+[evidence]
+index = "off"
 [admin]
 listen = "{listen}"
 {tls}

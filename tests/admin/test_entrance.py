@@ -58,7 +58,7 @@ def test_a_login_ends_when_its_owner_wants_it(house: House) -> None:
     kept = dict(browser.cookies)
     refused = browser.send("/logout", csrf="made up")
     assert refused.status == 403
-    csrf = browser.ask("/").csrf
+    csrf = browser.ask("/held").csrf
     assert browser.send("/logout", csrf=csrf).headers["location"] == "/login"
     assert not browser.cookies
     browser.cookies = kept

@@ -66,7 +66,7 @@ def test_a_stream_ends_with_its_login(house: House) -> None:
     """At once, and not with the next request."""
     browser = house.start().browser().log_in()
     connection, answer = listens(browser)
-    browser.send("/logout", csrf=browser.ask("/").csrf)
+    browser.send("/logout", csrf=browser.ask("/held").csrf)
     assert answer.read() == b"\n"
     connection.close()
 

@@ -39,7 +39,7 @@ def test_a_page_is_shown_although_the_gate_does_not_answer(house: House) -> None
     """And says so."""
     house.answers["status"] = "is gone"
     browser = house.start().browser().log_in()
-    page = browser.ask("/")
+    page = browser.ask("/held")
     assert page.status == 200 and "is gone" in page.body
 
 
