@@ -1,5 +1,6 @@
 """A dashboard to walk: a gate with one, some traffic that it has seen, and a browser that is logged in."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,10 @@ def link(gate: GateProcess, *options: str) -> str:
 
 def traffic(gate: GateProcess) -> None:
     """An answer, a blocked tool, a tool with a name that breaks pages, and a caller without TLS."""
+    with socket.create_connection(("127.0.0.1", gate.port)) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
+        while plain.recv(4096):
+            pass
     with Caller(gate) as caller:
         for tool in ("get_time", "delete_all", "nobody_has_it"):
             caller.post(call(tool)).read()

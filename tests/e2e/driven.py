@@ -126,6 +126,10 @@ class Driven:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self._call("Emulation.setEmulatedMedia", features=features)
 
+    def scripts(self, allowed: bool) -> None:
+        """Whether pages may run any; we may look at them all the same."""
+        self._call("Emulation.setScriptExecutionDisabled", value=not allowed)
+
     def resize(self, width: int, height: int) -> None:
         """Another window."""
         self._call(
