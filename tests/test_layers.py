@@ -47,6 +47,7 @@ PURE = (
     "mcpgate/identity/denied.py",
     "mcpgate/evidence/record.py",
     "mcpgate/evidence/chain.py",
+    "mcpgate/evidence/uris.py",
     "mcpgate/evidence/handshakes.py",
     "mcpgate/evidence/exchanges.py",
     "mcpgate/evidence/events.py",
