@@ -8,7 +8,7 @@ import pytest
 from mcpgate.testing import LocalCA
 from tests.admin.pages.kept import keep
 from tests.e2e.caller import Caller, call
-from tests.e2e.dashboard import HOSTILE, PICTURES, admin, at, browsing, filled, traffic
+from tests.e2e.walking import HOSTILE, PICTURES, admin, at, browsing, filled, traffic
 from tests.e2e.driven import Driven
 from tests.e2e.held import RULES, calling, the_hold
 from tests.e2e.lab import GateProcess, Lab, McpServer
