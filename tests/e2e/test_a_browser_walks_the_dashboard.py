@@ -8,10 +8,10 @@ import pytest
 from mcpgate.testing import LocalCA
 from tests.admin.pages.kept import keep
 from tests.e2e.caller import Caller, call
-from tests.e2e.walking import HOSTILE, PICTURES, admin, at, browsing, filled, traffic
 from tests.e2e.driven import Driven
 from tests.e2e.held import RULES, calling, the_hold
 from tests.e2e.lab import GateProcess, Lab, McpServer
+from tests.e2e.walking import HOSTILE, PICTURES, admin, at, browsing, filled, traffic
 from tests.waiting import PATIENCE
 
 #: Pages that need nothing in their path, and what each says once there was traffic.

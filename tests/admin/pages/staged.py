@@ -59,7 +59,10 @@ class MadeIndex:
     def _page(self, one: Any) -> Page[Any]:
         return Page((one,) * self.rows, "further" if self.rows > 1 else None)
 
-    def posture(self, since: datetime, until: datetime) -> Posture:
+    def gates(self) -> tuple[str, ...]:
+        return ("gate-1", self.text)[: self.rows]
+
+    def posture(self, since: datetime, until: datetime, *, gate: str | None = None) -> Posture:
         self.asked.append(("posture", (since, until)))
         used = on_a_leg((self.text, 3), (None, 1)) if self.rows else on_a_leg()
         return Posture(
@@ -83,7 +86,9 @@ class MadeIndex:
             pinned=(self.certificate(),) * self.rows,
         )
 
-    def over_time(self, leg: str, since: datetime, until: datetime, steps: int = 60) -> OverTime:
+    def over_time(
+        self, leg: str, since: datetime, until: datetime, steps: int = 60, *, gate: str | None = None
+    ) -> OverTime:
         self.asked.append(("over_time", (leg, since, until, steps)))
         used = on_a_leg((self.text, 3), (None, 1)) if self.rows else on_a_leg()
         length = (until - since) / 2
@@ -120,7 +125,7 @@ class MadeIndex:
             handshakes=5 if seen == "wire" else 0,
         )
 
-    def certificates(self) -> tuple[Certificate, ...]:
+    def certificates(self, *, gate: str | None = None) -> tuple[Certificate, ...]:
         return (self.certificate("wire"), self.certificate("disk"))[: self.rows * 2]
 
     def session_row(self) -> Session:
@@ -331,7 +336,7 @@ def status(text: str = "weather") -> dict[str, Any]:
         "draining": False,
         "problem": None,
         "configuration": "/etc/mcpgate/mcpgate.toml",
-        "journal": {"failure": None, "dropped": 0},
+        "journal": {"failure": None, "unsealed": 0.0, "seals": {"last": text, "failure": None}},
         "callers": {"connections": 12, "most": 16384},
         "issuers": [
             {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from mcpgate.admin.page import Asked, GateFacts, NotFound, Shown, Sources
 from mcpgate.admin.pages.around import frame, page
 from mcpgate.index.asking import PlaceError
+from mcpgate.index.filling import Freshness
 from mcpgate.index.store import StoreError
-from tests.admin.pages.staged import VICTOR, asked, held, sources, status, text_of
+from tests.admin.pages.staged import NOW, VICTOR, asked, held, sources, status, text_of
 
 
 def test_what_waits_for_somebody_is_counted_beside_its_page() -> None:
@@ -34,6 +36,23 @@ def test_a_gate_in_good_order_has_no_problems() -> None:
     """And a list of them that is always full would be read by nobody."""
     around = frame("posture", asked("/"), sources(None, gate=GateFacts(status(), ())))
     assert (around.problems, around.told, around.generation) == ((), "", 4)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "words"),
+    [
+        (Freshness(trouble="the database does not answer"), "older: the database does not answer"),
+        (Freshness(behind=1, last=NOW.timestamp() - 75), "1 min 15 s behind"),
+        (Freshness(behind=1, last=NOW.timestamp() - 1), None),
+        (Freshness(behind=0, last=NOW.timestamp() - 75), None),
+    ],
+)
+def test_what_is_older_than_it_looks_is_said_to_be(fresh: Freshness, words: str | None) -> None:
+    """A page that shows yesterday without saying so is worse than none."""
+    given = evolve(sources(None, gate=GateFacts(status(), ())), freshness=fresh)
+    problems = frame("posture", asked("/"), given).problems
+    assert [words in problem for problem in problems if words] == ([True] if words else [])
+    assert bool(problems) == (words is not None)
 
 
 def test_a_gate_that_drains_says_so() -> None:

@@ -11,6 +11,8 @@ from mcpgate.admin.pages.asking import (
     choices,
     events,
     filters,
+    gate_of,
+    gates,
     given,
     index_of,
     pages,
@@ -36,6 +38,19 @@ def test_a_choice_keeps_what_else_was_asked() -> None:
     )
     assert [(one.name, one.path, one.chosen) for one in links] == [("in", "/c?leg=inbound&period=7d", True)]
     assert [one.chosen for one in periods(asked("/"), period_of(asked("/")))] == [False, True, False, False]
+
+
+def test_of_several_gates_one_can_be_looked_at_alone() -> None:
+    """Where they share an index; where there is one there is nothing to choose."""
+    several, alone = sources(MadeIndex("gate-2", rows=2)), sources(MadeIndex("gate-2"))
+    assert [(one.name, one.path) for one in gates(asked("/?gate=gate-2"), several)] == [
+        ("all", "/"),
+        ("gate-1", "/?gate=gate-1"),
+        ("gate-2", "/?gate=gate-2"),
+    ]
+    assert gates(asked("/"), alone) == []
+    assert gate_of(asked("/?gate=gate-2"), several) == "gate-2"
+    assert gate_of(asked("/?gate=gate-9"), several) is None
 
 
 def test_filters_are_what_was_written_without_white_space_around() -> None:

@@ -17,7 +17,7 @@ class Some(MadeIndex):
         super().__init__()
         self._some = certificates
 
-    def certificates(self) -> tuple[Certificate, ...]:
+    def certificates(self, *, gate: str | None = None) -> tuple[Certificate, ...]:
         return self._some
 
 

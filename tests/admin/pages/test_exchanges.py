@@ -13,9 +13,9 @@ from tests.admin.pages.staged import MadeIndex, asked, show, sources, text_of
 def test_exchanges_are_found_by_what_their_records_say() -> None:
     """Every filter that the page offers reaches the index, and no other."""
     index = MadeIndex()
-    query = "?principal=a&route=b&method=c&name=d&verdict=allow&reason=e&gate=f"
+    query = "?principal=a&route=b&method=c&name=d&verdict=allow&reason=e&gate=f&outcome=g"
     show("/exchanges", asked(f"/exchanges{query}"), sources(index))
-    wanted = Filter(principal="a", route="b", method="c", name="d", verdict="allow", reason="e")
+    wanted = Filter(principal="a", route="b", method="c", name="d", verdict="allow", reason="e", gate="f")
     assert index.asked == [("exchanges", (wanted, None))]
 
 
