@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from mcpgate.evidence.absent import judge_absent
+from mcpgate.evidence.content import judge_content
 from mcpgate.evidence.findings import Finding, Severity
 from mcpgate.evidence.held import Held
 from mcpgate.evidence.history import History, gate_of
@@ -130,6 +131,9 @@ def verify(
     for name in place.unchained:
         words = f"{name}: is of a version before there was a chain; nothing can be said of it."
         told(Finding(Severity.NOTE, "unchained", words, file=name))
+    if place.bundle:
+        named = {one.file for one in told.findings if one.severity is Severity.TAMPERED and one.file}
+        judge_content(place, trusted, named, told)
     times = [(one.first_time, one.last_time) for one in histories]
     return Verification(
         where=place.name,

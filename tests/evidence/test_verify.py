@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -19,6 +20,7 @@ from mcpgate.evidence.checkpoint import Succession, read_checkpoint
 from mcpgate.evidence.copies import one_line
 from mcpgate.evidence.findings import Severity
 from mcpgate.evidence.keyfile import PUBLIC, KeyFile
+from mcpgate.evidence.manifest import NAME, SUMS, Manifest, sums_text
 from mcpgate.evidence.note import SigningKey, notes_in, read_note
 from mcpgate.evidence.places import UnreadableError
 from mcpgate.evidence.seals import DIRECTORY
@@ -889,13 +891,24 @@ def delete_from(state: Path) -> None:
 
 
 def zipped(state: Path, place: Path, within: str = "", without: tuple[str, ...] = ()) -> Path:
+    """A bundle, signed as it is."""
+    contents = {
+        path.relative_to(state).as_posix(): path.read_bytes()
+        for path in sorted(state.rglob("*"))
+        if path.is_file() and "evidence-key" not in path.name
+    }
+    contents = {name: raw for name, raw in contents.items() if not name.startswith(without or ("-",))}
+    keys = KeyFile(state).load()
+    assert keys is not None
+    sums = sums_text({name: sha256(raw).hexdigest() for name, raw in contents.items()}).encode()
+    time = "2027-01-15T08:00:00.000000Z"
+    manifest = Manifest(
+        keys.gate, time, time, time, "pci-4.2.1", len(contents), sha256(sums).hexdigest()
+    )
     bundle = place / "bundle.zip"
     with ZipFile(bundle, "w") as file:
-        file.writestr(f"{within}manifest", "")
-        for path in sorted(state.rglob("*")):
-            name = path.relative_to(state).as_posix()
-            if path.is_file() and "evidence-key" not in name and not name.startswith(without or ("-",)):
-                file.write(path, within + name)
+        for name, raw in {**contents, SUMS: sums, NAME: keys.signing.sign(manifest.text())}.items():
+            file.writestr(within + name, raw)
     return bundle
 
 
