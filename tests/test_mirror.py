@@ -21,6 +21,12 @@ ELSEWHERE = {
     "relay/judging.py": "relay/test_answering.py",
     "policy/asked.py": "relay/test_reply.py",
     "holds/held.py": "holds/test_docket.py",
+    "evidence/position.py": "evidence/test_reading.py",
+    "index/answers.py": "index/test_queries.py",
+    # From which every statement is made, and every answer.
+    "index/schema.py": "index/test_filling.py",
+    "index/store.py": "index/test_filling.py",
+    "index/told.py": "index/test_queries.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
     # Every attack on assertions is one on their signatures.
