@@ -51,6 +51,7 @@ PURE = (
     "mcpgate/evidence/handshakes.py",
     "mcpgate/evidence/exchanges.py",
     "mcpgate/evidence/events.py",
+    "mcpgate/evidence/which.py",
     "mcpgate/alerts/alert.py",
     "mcpgate/alerts/occasions.py",
     "mcpgate/alerts/due.py",
