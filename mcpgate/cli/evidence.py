@@ -1,4 +1,8 @@
-"""C{mcpgate evidence}: what is on record, whether it is as it was written, and who may read what."""
+"""C{mcpgate evidence}: what is on record, and whether it is what the gate wrote.
+
+One verb a file, C{evidence_VERB.py} with a click command called C{command}, found by name when it is used: a
+report needs much that verification does not.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,12 @@ from importlib import import_module
 
 import click
 
-#: The verbs, in the order in which people need them; each is a file of its own.
-VERBS = ("show", "follow", "auditor")
+#: In the order in which one needs them.
+VERBS = ("show", "follow", "verify", "report", "export", "what-if", "index", "key", "auditor")
 
 
-class Verbs(click.Group):
-    """Imports a verb only when it is asked for: some load TLS, a database or templates."""
+class EvidenceVerbs(click.Group):
+    """A group that imports a verb only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -24,6 +28,6 @@ class Verbs(click.Group):
         return command
 
 
-@click.group("evidence", cls=Verbs, short_help="Read and verify the journal, and report from it.")
+@click.group("evidence", cls=EvidenceVerbs, short_help="Verify, show and report what is on record.")
 def command() -> None:
-    """What the gate has written down: show it, follow it, verify it, report from it."""
+    """What is on record, and whether it is what the gate wrote."""

@@ -111,7 +111,8 @@ class Turn(ABC):
     def touch(self, used: Mapping[str, Had]) -> None:
         """Note when handshakes were last in use."""
         change = f"UPDATE {HANDSHAKE.name} SET used = ? WHERE gate = ? AND id = ? AND used < ?"
-        self.do(change, [(one.used, self.gate, id, one.used) for id, one in used.items()])
+        if used:
+            self.do(change, [(one.used, self.gate, id, one.used) for id, one in used.items()])
 
     def empty(self) -> None:
         """Take away all that is of this gate."""
