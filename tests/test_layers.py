@@ -51,6 +51,7 @@ PURE = (
     "mcpgate/evidence/handshakes.py",
     "mcpgate/evidence/exchanges.py",
     "mcpgate/evidence/events.py",
+    "mcpgate/evidence/which.py",
     "mcpgate/evidence/bookkeeping.py",
     "mcpgate/evidence/floods.py",
     "mcpgate/evidence/outage.py",
