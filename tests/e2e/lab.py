@@ -93,6 +93,7 @@ class Lab:
         rules: Sequence[Table] | None = None,
         gate: Table | None = None,
         limits: Table | None = None,
+        admin: Table | None = None,
         more: Mapping[str, Sequence[Table]] | None = None,
         file: str = "gate.toml",
     ) -> Path:
@@ -125,6 +126,8 @@ class Lab:
         head = {"gate": {"state": str(self.state), "watch": "200ms", "drain": "5s", **(gate or {})}}
         if limits:
             head["limits"] = dict(limits)
+        if admin:
+            head["admin"] = dict(admin)
         lines = [line for name, table in head.items() for line in (f"[{name}]", *_lines(table), "")]
         for name, several in tables.items():
             lines += [line for table in several for line in (f"[[{name}]]", *_lines(table), "")]
