@@ -64,7 +64,7 @@ class Admin:
         self.dashboard = Dashboard(
             reactor, self.gate, self._in_force, self._provider, PAGES, wall
         )
-        answer(self.dashboard, lambda accept: self._reading().lookout.page(accept))
+        answer(self.dashboard, lambda accept: self._reading().exposed(accept))
         decide(self.dashboard)
         self._live = tell(self.dashboard, lambda: self._reading().feed)
         self._readers: Readers | None = None

@@ -12,6 +12,7 @@ from enum import StrEnum, unique
 import msgspec
 
 from mcpgate.evidence.record import VERSION, bounded, members
+from mcpgate.evidence.uris import shown
 from mcpgate.holds.held import Decision
 from mcpgate.identity.principal import Principal
 from mcpgate.policy.rules import Verdict
@@ -137,7 +138,7 @@ def call_facts(method: str | None, name: str | None, verdict: Verdict | None) ->
     """
     facts = _CallFacts(
         method=bounded(method),
-        name=bounded(name),
+        name=bounded(shown(name)) if name is not None else None,
         verdict=verdict.action.value if verdict else None,
         rule=verdict.rule if verdict else None,
     )

@@ -12,7 +12,6 @@ from tests.admin.browser import Browser
 from tests.e2e.lab import GateProcess, Lab, Table
 from tests.waiting import eventually
 
-
 _numbers = count()
 
 

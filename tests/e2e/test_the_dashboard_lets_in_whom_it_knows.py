@@ -1,5 +1,5 @@
-"""The dashboard of a gate that runs lets people in by a link, by a certificate and by a real OIDC provider; what
-they decide there is on record with their names, and who may only look decides nothing."""
+"""The dashboard of a gate that runs lets people in by a link, by a certificate and by a real OIDC provider;
+what they decide there is on record with their names, and who may only look decides nothing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def decide(page: Browser, hold: str, word: str) -> Answer:
 
 def decided(gate: GateProcess, hold: str) -> tuple[str, str]:
     """Who has decided about it, and how, by the journal."""
-    rows = eventually(lambda: [one for one in gate.journal("decision") if one["hold"] == hold], "it is decided")
+    rows = eventually(lambda: [one for one in gate.journal("decision") if one["hold"] == hold], "a decision")
     return str(rows[0]["by"]), str(rows[0]["decided"])
 
 
@@ -146,7 +146,8 @@ class Visitor:
             place = urlsplit(answer.headers["location"])
             if place.hostname == NAME:
                 return f"{place.path}?{place.query}"
-            path = f"{place.path}?as={name}" if "/interaction/" in place.path else f"{place.path}?{place.query}"
+            asks = "/interaction/" in place.path
+            path = f"{place.path}?as={name}" if asks else f"{place.path}?{place.query}"
         raise AssertionError("it went round in circles")
 
     def log_in(self, name: str) -> Answer:
