@@ -31,6 +31,7 @@ class Readers:
     """
     All of them, for one state directory.
 
+    @ivar name: What the gate is called in its evidence.
     @ivar index: The queries of the index; C{None} where there is none.
     """
 
@@ -40,10 +41,10 @@ class Readers:
         self, reactor: Any, readiness: Readiness, gate: GateLink, terms: AdminTerms, wall: Callable[[], float]
     ) -> None:
         self._state = Path(terms.config.gate.state)
-        self._name = _name(self._state)
+        self.name = _name(self._state)
         self.index: Index | None = None
         self.feed = Feed(reactor, self._state)
-        self.lookout = Lookout(reactor, readiness, self._status, self._name, wall, self._show)
+        self.lookout = Lookout(reactor, readiness, self._status, self.name, wall, self._show)
         self._gate = gate
         self._wall = wall
         self._evidence: EvidenceTable | None = None
@@ -79,7 +80,7 @@ class Readers:
             return self.log.error("there is no index: {why}", why=str(error))
         assert asked is not None, "what can be filled can be asked"
         self.index = Index(asked)
-        self._filler = Filler(self._state, self._name, opened, keep=evidence.index_keep)
+        self._filler = Filler(self._state, self.name, opened, keep=evidence.index_keep)
         self._enough = threading.Event()
         # It need not be waited for at the end: what it has not finished is done again at the next start.
         threading.Thread(target=self._filler.run, args=(self._enough,), name="index", daemon=True).start()

@@ -12,6 +12,7 @@ from time import time
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from attrs import evolve
 from klein import Klein
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -83,13 +84,11 @@ class Dashboard:
             asked = Asked(request.path.decode(), login.person, self.wall(), query, parts)
             terms = self.terms()
             readers = self.readers
-            sources = Sources(
-                facts,
-                str(terms.config.gate.state),
-                readers.index if readers is not None else None,
-                terms.config,
-                readers.freshness if readers is not None else None,
-            )
+            sources = Sources(facts, str(terms.config.gate.state), config=terms.config)
+            if readers is not None:
+                sources = evolve(
+                    sources, index=readers.index, name=readers.name, freshness=readers.freshness
+                )
             pool = self.reactor.getThreadPool()
             try:
                 shown = await deferToThreadPool(self.reactor, pool, page.show, asked, sources)
