@@ -35,6 +35,7 @@ _CERTIFICATES = {
     "listener": "the certificate of the listener {name} ({subject})",
     "client": "the certificate that the upstream {name} is shown ({subject})",
     "upstream": "the certificate that the upstream {name} shows",
+    "provider": "the certificate that {name} shows, which is asked for keys or tokens",
 }
 
 _DEFINITIONS = {

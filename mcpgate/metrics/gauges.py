@@ -61,8 +61,8 @@ def _all(facts: Facts) -> Iterator[tuple[Metric, Labels, object]]:
         yield table.BUDGET_KEYS, (budget["name"],), budget.get("keys")
         yield table.BUDGET_REFUSED, (budget["name"],), budget.get("refused")
     for certificate in certificates(facts):
-        # What an upstream shows is its own choice, and so would the number of series be.
-        ours = certificate.kind != "upstream"
+        # What others show is their own choice, and so would the number of series be.
+        ours = certificate.kind in ("listener", "client")
         labels = (certificate.subject, certificate.serial) if ours else ("", "")
         yield table.NOT_AFTER, (certificate.kind, certificate.name, *labels), certificate.not_after
 

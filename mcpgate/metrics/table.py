@@ -186,7 +186,7 @@ NOT_AFTER = _gauge(
     "certificate_not_after_seconds",
     "kind name subject serial",
     "Unix seconds at which a certificate ends: a listener's own (listener), the one that an upstream is "
-    "shown (client), the one that an upstream has last shown (upstream)",
+    "shown (client), the one that an upstream has last shown (upstream), or whoever else is asked (provider)",
 )
 CONNECTIONS = _gauge("connections", "", "Connections of callers")
 CONNECTIONS_MOST = _gauge("connections_most", "", "The bound in effect on connections of callers")
