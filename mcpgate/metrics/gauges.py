@@ -73,7 +73,10 @@ def _of_journal(facts: Facts) -> Iterator[tuple[Metric, Labels, object]]:
     if "journal" in facts:
         journal = _mapping(facts, "journal")
         yield table.JOURNAL_FAILED, (), journal.get("failure") is not None
+        yield table.JOURNAL_OWED, (), journal.get("owed")
         yield table.JOURNAL_DROPPED, (), journal.get("dropped")
+        if "seals" in journal:
+            yield table.SEALS_FAILED, (), _mapping(journal, "seals").get("failure") is not None
         yield table.JOURNAL_UNSEALED, (), journal.get("unsealed")
 
 
