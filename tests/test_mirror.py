@@ -58,6 +58,18 @@ ELSEWHERE = {
     # What every gate in the tests goes through.
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",
+    # What verification is made of, shown by whatever may be done to a journal.
+    "evidence/absent.py": "evidence/test_verify.py",
+    "evidence/findings.py": "evidence/test_verify.py",
+    "evidence/held.py": "evidence/test_verify.py",
+    "evidence/history.py": "evidence/test_verify.py",
+    "evidence/places.py": "evidence/test_verify.py",
+    "evidence/runs.py": "evidence/test_verify.py",
+    "evidence/sequence.py": "evidence/test_verify.py",
+    "evidence/strays.py": "evidence/test_verify.py",
+    "evidence/tails.py": "evidence/test_verify.py",
+    "evidence/walk.py": "evidence/test_verify.py",
+    "evidence/wording.py": "evidence/test_verify.py",
     # Names for numbers, shown on real hellos and handshakes.
     "tls/codepoints.py": "tls/test_hello.py",
     # What two ends in memory do; the tests of refusals are made of it.

@@ -7,7 +7,7 @@ itself is asked every few seconds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mcpgate.index.filling import Filler, Freshness
 from mcpgate.index.opening import to_ask, to_fill
 from mcpgate.index.queries import Index
 from mcpgate.index.store import StoreError
+from mcpgate.metrics import table
 from mcpgate.tls.readiness import Readiness
 
 
@@ -43,8 +44,9 @@ class Readers:
         self.name = _name(self._state)
         self.index: Index | None = None
         self.feed = Feed(reactor, self._state)
-        self.lookout = Lookout(reactor, readiness, self._status, self.name, wall)
+        self.lookout = Lookout(reactor, readiness, self._status, self.name, wall, self._show)
         self._gate = gate
+        self._wall = wall
         self._evidence: EvidenceTable | None = None
         self._filler: Filler | None = None
         self._enough = threading.Event()
@@ -83,6 +85,16 @@ class Readers:
         # It need not be waited for at the end: what it has not finished is done again at the next start.
         threading.Thread(target=self._filler.run, args=(self._enough,), name="index", daemon=True).start()
 
+    async def exposed(self, accept: str) -> tuple[str, bytes]:
+        """All metrics: the content type and the page."""
+        freshness = self.freshness
+        if freshness is not None:
+            metrics = self.lookout.metrics
+            metrics.set(table.INDEX_LAG, freshness.lag(self._wall()))
+            metrics.set(table.INDEX_BEHIND, freshness.behind)
+            metrics.set(table.INDEX_FAILED, freshness.trouble is not None)
+        return await self.lookout.page(accept)
+
     def start(self) -> None:
         """Begin to read."""
         self.feed.start()
@@ -101,9 +113,14 @@ class Readers:
 
     async def _status(self) -> dict[str, Any] | None:
         try:
-            return await self._gate.status()
+            facts = await self._gate.status()
+            held = await self._gate.ask("held")
         except GateError:
             return None
+        return {**facts, "held": len(held["held"])}
+
+    def _show(self, alerts: Sequence[Mapping[str, Any]]) -> None:
+        self._gate.tell("alerts", rows=list(alerts))
 
 
 def _name(state: Path) -> str:

@@ -64,7 +64,7 @@ class Admin:
         self.dashboard = Dashboard(
             reactor, self.gate, self._in_force, self._provider, PAGES, wall
         )
-        answer(self.dashboard, lambda accept: self._reading().lookout.page(accept))
+        answer(self.dashboard, lambda accept: self._reading().exposed(accept))
         decide(self.dashboard)
         self._live = tell(self.dashboard, lambda: self._reading().feed)
         self._readers: Readers | None = None
@@ -217,6 +217,8 @@ class Admin:
     def look(self) -> None:
         """See whether a file changed, and take up what is new if it is good."""
         terms = self._in_force()
+        if self._force is not None:
+            self._force.witness.tell_floods(monotonic())
         if terms.reading.changed() is None:
             self._complained = ""
             return

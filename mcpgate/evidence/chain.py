@@ -66,3 +66,10 @@ class Tree:
         for left in edge:
             root = node(left, root)
         return root
+
+    def root_with(self, hash: bytes) -> bytes:
+        """The root that there would be with another leaf."""
+        more = Tree()
+        more.size, more._edge = self.size, self._edge.copy()
+        more.append(hash)
+        return more.root()

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
+import msgspec
 from attrs import frozen
 
 #: Longer than any line that the gate writes; beyond it a file is something else.
@@ -132,6 +133,26 @@ def lines(segment: Segment) -> Iterator[bytes]:
         raise ReadingError(f"{segment.path}: behind line {count}: {_cause(error)}") from error
     if len(line) == LINE_MOST:
         raise ReadingError(f"{segment.path}: behind line {count}: a line is longer than {LINE_MOST} bytes")
+
+
+def gate_of(directory: Path) -> str | None:
+    """
+    The gate whose journal is in a directory, as its latest segment says; C{None} if nothing says it yet.
+
+    @raise ReadingError: The directory, or the segment, cannot be read.
+    """
+    for segment in reversed(segments(directory)):
+        first = next(lines(segment), None)
+        if first is not None:
+            try:
+                return msgspec.json.decode(first, type=_First).gate
+            except msgspec.MsgspecError:
+                raise ReadingError(f"{segment.path}: its first line does not say whose it is") from None
+    return None
+
+
+class _First(msgspec.Struct):
+    gate: str
 
 
 def opened(segment: Segment) -> BinaryIO:

@@ -82,6 +82,7 @@ class Gathered:
     """
     What a batch of lines says.
 
+    @ivar floods: Refused handshakes that were only counted: the line's id, the reason, when, and how many.
     @ivar legs: The ids of the handshakes that exchanges name.
     @ivar lines: Of each worker, how many, and C{faulty} of them.
     @ivar last: Of each worker, the latest time.
@@ -94,6 +95,7 @@ class Gathered:
     handshakes: dict[str, Row] = Factory(dict)
     certificates: list[tuple[Row, str | None]] = Factory(list)
     events: dict[str, Row] = Factory(dict)
+    floods: list[tuple[str, str, int, int]] = Factory(list)
     legs: set[str] = Factory(set)
     faults: list[Row] = Factory(list)
     lines: Counter[int] = Factory(Counter)
@@ -311,10 +313,12 @@ def _tell(found: Gathered, read: Read, time: int, line: Other) -> None:
         "seq": read.seq,
         "type": line.type,
         "what": line.what or line.decided or line.reason,
-        "place": line.upstream or line.issuer or line.listener,
+        "place": line.upstream or line.issuer or line.where,
         "exchange": line.exchange,
         "facts": json_of(line.facts),
     }
+    if line.type == "handshakes" and line.reason is not None and line.count > 0:
+        found.floods.append((line.id, line.reason, time, line.count))
     for one in line.certificates:
         role = one.role or "trust"
         row = _certificate(found.gate, role, one, "disk", "", one.where, time, line.number or 0)
@@ -350,9 +354,9 @@ def settled(
     for id, row in found.handshakes.items():
         if id not in told and row["reason"] is not None:
             sums.refused("handshake", str(row["reason"]), row["time"])
-    for id, row in found.events.items():
+    for id, reason, time, count in found.floods:
         if id not in told:
-            sums.flood(row)
+            sums.refused("handshake", reason, time, count)
     return {
         HANDSHAKE: list(found.handshakes.values()),
         EXCHANGE: exchanges,
@@ -494,9 +498,6 @@ class _Sums:
     def refused(self, what: str, reason: str, time: Value, count: int = 1) -> None:
         """Count something that was refused."""
         self._refusals[int(time or 0) // (MINUTE * _SECOND) * MINUTE, what, reason] += count
-
-    def flood(self, row: Row) -> None:
-        """Count what a line says that was only counted."""
 
     def rows(self) -> dict[Table, list[Row]]:
         """What to add to each step."""

@@ -9,7 +9,7 @@ are any, as connections and configurations from then may have been in use; none 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from attrs import frozen
 
@@ -97,6 +97,11 @@ class Summing:
         self._refusals = Refusals()
         self._exchanges = Exchanges(self._refusals)
         self._happenings = Happenings()
+
+    @property
+    def unknown(self) -> Set[str]:
+        """Handshakes that exchanges of the span name, and that were not among the lines before them."""
+        return self._exchanges.unknown
 
     def take_all(self, lines: Iterable[bytes], worker: int) -> None:
         """Read lines of one worker's."""

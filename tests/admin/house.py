@@ -1,29 +1,22 @@
-"""An admin process's inside in this process: its service, on a reactor in a thread, before a made-up gate.
-
-Browsers are C{http.client} over the standard library's TLS, with a cookie jar of one.
-"""
+"""An admin process's inside in this process: its service, on a reactor in a thread, before a made-up gate."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import re
 import socket
-import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
-
-from attrs import frozen
+from urllib.parse import urlsplit
 
 from mcpgate._version import __version__
 from mcpgate.admin.service import Admin
 from mcpgate.evidence.record import timestamp
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.workers.channel import Channel, ChannelError, attach
+from tests.admin.browser import Browser
 from tests.running import Loop
 from tests.waiting import PATIENCE
 
@@ -46,97 +39,6 @@ STATUS: Mapping[str, Any] = {
     "upstreams": [],
     "refused": {},
 }
-
-
-@frozen
-class Answer:
-    """What a browser was answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
-
-    @property
-    def csrf(self) -> str:
-        """What forms of this page say."""
-        found = re.search(r'name="csrf" value="([^"]+)"', self.body)
-        assert found, self.body
-        return found[1]
-
-
-class Browser:
-    """Somebody's browser, or a program: it keeps the cookies that it is given."""
-
-    def __init__(
-        self,
-        house: House,
-        *,
-        client: tuple[Path, Path] | None = None,
-        source: str = "127.0.0.1",
-        name: str = "localhost",
-    ) -> None:
-        """
-        @param client: a certificate to log in with, and its key.
-        @param name: by which it knows the dashboard.
-        """
-        self.cookies: dict[str, str] = {}
-        self._house = house
-        self._source = source
-        self.name = name
-        self._context = ssl.create_default_context(cafile=str(house.authority))
-        if client is not None:
-            self._context.load_cert_chain(*client)
-
-    @property
-    def origin(self) -> str:
-        """Where its pages come from."""
-        return f"https://{self.name}:{self._house.port}"
-
-    def ask(self, path: str, body: str | None = None, method: str = "", **headers: str) -> Answer:
-        """A request, and its whole answer; underscores in names of headers are hyphens."""
-        connection, answer = self.open(path, body, method, **headers)
-        try:
-            lines = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, lines, answer.read().decode())
-        finally:
-            connection.close()
-
-    def open(
-        self, path: str, body: str | None = None, method: str = "", **headers: str
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """A request, and its answer as far as it has come."""
-        connection = http.client.HTTPConnection("127.0.0.1", timeout=PATIENCE)
-        raw = socket.create_connection(
-            ("127.0.0.1", self._house.port), PATIENCE, source_address=(self._source, 0)
-        )
-        connection.sock = self._context.wrap_socket(raw, server_hostname=self.name)
-        lines = {"Host": f"{self.name}:{self._house.port}"}
-        if self.cookies:
-            lines["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        if body is not None:
-            lines["Content-Type"] = "application/x-www-form-urlencoded"
-        lines |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method or ("GET" if body is None else "POST"), path, body, lines)
-        answer = connection.getresponse()
-        for line in answer.headers.get_all("Set-Cookie") or ():
-            name, _, value = line.partition(";")[0].partition("=")
-            if value:
-                self.cookies[name] = value
-            else:
-                self.cookies.pop(name, None)
-        return connection, answer
-
-    def send(self, path: str, headers: Mapping[str, str] | None = None, **fields: str) -> Answer:
-        """A form, as a page of the dashboard sends it."""
-        usual = {"Origin": "null", "Sec_Fetch_Site": "same-origin"}
-        return self.ask(path, urlencode(fields), **{**usual, **(headers or {})})
-
-    def log_in(self, role: str = "approver") -> Browser:
-        """By a link."""
-        secret = self._house.link(role)
-        answer = self.send("/login", link=secret)
-        assert (answer.status, answer.headers["location"]) == (303, "/"), answer
-        return self
 
 
 class House:
@@ -246,7 +148,11 @@ upstream = "server"
 
     def browser(self, **more: Any) -> Browser:
         """Somebody's."""
-        return Browser(self, **more)
+        return Browser(self.authority, self.port, **more)
+
+    def logged_in(self, role: str = "approver") -> Browser:
+        """That of somebody who has used a link."""
+        return self.browser().redeem(self.link(role))
 
     def client(self, name: str) -> tuple[Path, Path]:
         """A client certificate of the house's CA, and its key."""

@@ -19,7 +19,7 @@ def asked(house: House) -> list[tuple[str, str, dict[str, object]]]:
 @pytest.mark.parametrize(("word", "done"), [("approve", "approved"), ("deny", "denied")])
 def test_an_approver_decides_about_a_call(house: House, word: str, done: str) -> None:
     """The gate is told who it was, as they have logged in."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     house.answers[word] = {"hold": "h1", "decided": done}
     csrf = browser.ask("/held").csrf
     answer = browser.send("/held/h1/decide", csrf=csrf, word=word, reason="it is well")
@@ -29,7 +29,7 @@ def test_an_approver_decides_about_a_call(house: House, word: str, done: str) ->
 
 def test_a_viewer_decides_nothing(house: House) -> None:
     """Whatever form they send."""
-    browser = house.start().browser().log_in("viewer")
+    browser = house.start().logged_in("viewer")
     csrf = browser.ask("/held").csrf
     for path in ("/held/h1/decide", "/definition/accept?upstream=git&tool=x&word=accept&fingerprint=f"):
         answer = browser.send(path, csrf=csrf, word="approve")
@@ -51,7 +51,7 @@ def test_a_form_that_is_not_surely_ours_decides_nothing(
     house: House, headers: dict[str, str], fields: dict[str, str]
 ) -> None:
     """A mark that only our page has shown, from our own origin, by the browser's word: both."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     good = {"csrf": browser.ask("/held").csrf}
     given = {**fields, **(good if fields.get("csrf") == "good" else {})}
     assert browser.send("/held/h1/decide", headers, word="approve", **given).status == 403
@@ -60,7 +60,7 @@ def test_a_form_that_is_not_surely_ours_decides_nothing(
 
 def test_somebody_elses_mark_decides_nothing(house: House) -> None:
     """Each login has its own."""
-    one, two = house.start().browser().log_in(), house.browser().log_in()
+    one, two = house.start().logged_in(), house.logged_in()
     assert two.send("/held/h1/decide", word="approve", csrf=one.ask("/held").csrf).status == 403
     assert house.browser().send("/held/h1/decide", word="approve", csrf=one.ask("/held").csrf).status == 403
     assert asked(house) == []
@@ -68,7 +68,7 @@ def test_somebody_elses_mark_decides_nothing(house: House) -> None:
 
 def test_what_the_gate_refuses_is_said(house: House) -> None:
     """In its words; and a word that is none never gets so far."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     csrf = browser.ask("/held").csrf
     house.answers["approve"] = "it was denied already, by alice (oidc)"
     answer = browser.send("/held/h1/decide", csrf=csrf, word="approve")
@@ -105,7 +105,7 @@ def test_an_approver_accepts_a_definition_and_is_on_record(house: House) -> None
     """The very one that was shown; the gate takes it up at once."""
     store, fingerprint = changed(house)
     house.answers["files"] = {}
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     csrf = browser.ask("/held").csrf
     assert browser.send(accept("0" * 64), csrf=csrf).status == 409
     answer = browser.send(accept(fingerprint), csrf=csrf)
@@ -122,7 +122,7 @@ def test_a_change_that_was_taken_back_is_forgotten(house: House) -> None:
     """And the gate need not answer for that."""
     store, fingerprint = changed(house)
     house.answers["files"] = "is gone"
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     csrf = browser.ask("/held").csrf
     answer = browser.send(accept(fingerprint, "withdrawn"), csrf=csrf)
     assert answer.headers["location"] == "/definitions?done=withdrawn"

@@ -46,7 +46,7 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(house: House) -> None
     assert (answer.status, answer.headers["location"]) == (303, "/login?next=%2F%3Fa%3Db")
     page = browser.ask("/login?next=%2Fheld")
     assert page.status == 200 and "mcpgate dashboard" in page.body
-    browser.log_in()
+    browser.redeem(house.link())
     assert browser.ask("/login?next=%2Fheld").headers["location"] == "/held"
     for elsewhere in ("//evil.test", "https://evil.test", "/\\evil.test", "/a%0d%0ab", ""):
         assert browser.ask(f"/login?next={elsewhere}").headers["location"] == "/"
@@ -54,7 +54,7 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(house: House) -> None
 
 def test_a_login_ends_when_its_owner_wants_it(house: House) -> None:
     """With a form of ours; then the cookie is nothing."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     kept = dict(browser.cookies)
     refused = browser.send("/logout", csrf="made up")
     assert refused.status == 403
@@ -86,9 +86,9 @@ def test_a_login_from_another_site_is_none(house: House) -> None:
 
 def test_a_new_login_ends_the_one_that_the_browser_had(house: House) -> None:
     """A cookie that somebody has planted is worth nothing afterwards."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     planted = dict(browser.cookies)
-    browser.log_in()
+    browser.redeem(house.link())
     assert browser.cookies != planted
     browser.cookies = planted
     assert browser.ask("/").status == 303

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from mcpgate.admin import feed, live
-from tests.admin.house import Browser, House, line
+from tests.admin.browser import Browser
+from tests.admin.house import House, line
 from tests.waiting import eventually
 
 
@@ -42,7 +43,7 @@ def news(answer: http.client.HTTPResponse, wanted: Counter[str]) -> None:
 
 def test_an_open_page_is_told_what_has_happened(house: House) -> None:
     """As numbers; nothing of a record is in it."""
-    browser = house.start().browser().log_in("viewer")
+    browser = house.start().logged_in("viewer")
     eventually(lambda: house.admin._readers.feed._follower is not None, "the journal is followed")
     connection, answer = listens(browser)
     house.write(line("open", name="a secret"), line("close"), line("open"))
@@ -57,14 +58,14 @@ def test_an_open_page_is_told_what_has_happened(house: House) -> None:
 def test_a_quiet_stream_lives_by_its_heartbeat(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands in between ends streams that say nothing."""
     monkeypatch.setattr(live, "HEARTBEAT", 0.1)
-    connection, answer = listens(house.start().browser().log_in())
+    connection, answer = listens(house.start().logged_in())
     assert [answer.readline() for _ in range(3)] == [b"\n", b": still here\n", b"\n"]
     connection.close()
 
 
 def test_a_stream_ends_with_its_login(house: House) -> None:
     """At once, and not with the next request."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     connection, answer = listens(browser)
     browser.send("/logout", csrf=browser.ask("/held").csrf)
     assert answer.read() == b"\n"
@@ -75,14 +76,14 @@ def test_who_is_not_logged_in_is_told_nothing(house: House) -> None:
     """And a page of another site neither, although its browser has the cookie."""
     house.start()
     assert house.browser().ask("/live").status == 403
-    browser = house.browser().log_in()
+    browser = house.logged_in()
     assert browser.ask("/live", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors").status == 403
 
 
 def test_there_is_a_bound_on_open_pages(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more has to be looked at without news."""
     monkeypatch.setattr(live, "CLIENTS_MOST", 1)
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     connection, _ = listens(browser)
     assert browser.ask("/live").status == 503
     connection.close()
@@ -116,7 +117,7 @@ def test_a_browser_that_reads_slowly_has_one_event_to_come(house: House) -> None
 
 def test_the_end_of_the_process_ends_all_streams(house: House) -> None:
     """A browser asks again by itself."""
-    connection, answer = listens(house.start().browser().log_in())
+    connection, answer = listens(house.start().logged_in())
     house.loop.call(house.admin._live.stop)
     assert answer.read() == b"\n"
     connection.close()

@@ -58,7 +58,7 @@ def test_metrics_are_for_a_token_or_a_login(house: House) -> None:
     page = browser.ask("/metrics", Authorization=f"bearer {TOKEN}")
     assert page.status == 200 and "mcpgate_" in page.body
     assert page.headers["content-type"].startswith("text/plain")
-    assert browser.log_in("viewer").ask("/metrics").status == 200
+    assert browser.redeem(house.link("viewer")).ask("/metrics").status == 200
 
 
 def test_a_token_for_metrics_is_good_for_nothing_else(house: House) -> None:
@@ -77,7 +77,7 @@ def test_metrics_are_open_only_where_the_configuration_says_so(house: House) -> 
 
 def test_openmetrics_is_given_to_whoever_asks_for_it(house: House) -> None:
     """As Prometheus does."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     page = browser.ask("/metrics", Accept="application/openmetrics-text;version=1.0.0")
     assert page.headers["content-type"].startswith("application/openmetrics-text")
     assert page.body.endswith("# EOF\n")

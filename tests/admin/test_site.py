@@ -22,7 +22,7 @@ def test_a_page_gets_what_was_asked_and_what_the_gate_says(house: House) -> None
         found.append((asked, sources))
         return Shown("message.html", {"words": "<b>all</b> & well"})
 
-    browser = house.start().browser().log_in("viewer")
+    browser = house.start().logged_in("viewer")
     given(house, show, ("status", "held"))
     page = browser.ask("/test/a%2Bb?x=1&x=2&y=%C3%A9")
     assert page.status == 200
@@ -38,7 +38,7 @@ def test_a_page_gets_what_was_asked_and_what_the_gate_says(house: House) -> None
 def test_a_page_is_shown_although_the_gate_does_not_answer(house: House) -> None:
     """And says so."""
     house.answers["status"] = "is gone"
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     page = browser.ask("/held")
     assert page.status == 200 and "is gone" in page.body
 
@@ -49,7 +49,7 @@ def test_what_a_page_does_not_find_is_404(house: House) -> None:
     def show(asked: Asked, sources: Sources) -> Shown:
         raise NotFound("No such session is known.")
 
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     given(house, show)
     page = browser.ask("/test/x")
     assert page.status == 404 and "No such session is known." in page.body
@@ -63,7 +63,7 @@ def test_a_page_that_fails_says_nothing_of_why(
     def show(asked: Asked, sources: Sources) -> Shown:
         raise RuntimeError("a secret of the inside")
 
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     given(house, show)
     page = browser.ask("/test/x")
     assert page.status == 500 and "secret" not in page.body and "the gate&#39;s log says why" in page.body
@@ -74,11 +74,11 @@ def test_a_page_that_fails_says_nothing_of_why(
 )
 def test_what_is_not_there_is_said_to_be_so(house: House, path: str) -> None:
     """Whoever asks; and no path leads out of the static files."""
-    answer = house.start().browser().log_in().ask(path)
+    answer = house.start().logged_in().ask(path)
     assert answer.status in (400, 404)
     assert "Admin" not in answer.body
 
 
 def test_a_page_is_not_for_posting_to(house: House) -> None:
     """But for those that take forms."""
-    assert house.start().browser().log_in().send("/", a="b").status == 405
+    assert house.start().logged_in().send("/", a="b").status == 405

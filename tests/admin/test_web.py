@@ -57,7 +57,7 @@ def test_every_answer_has_the_headers(
 
 def test_a_page_is_never_kept(house: House) -> None:
     """It says who calls what."""
-    browser = house.start().browser().log_in()
+    browser = house.start().logged_in()
     page = browser.ask("/held")
     assert (page.status, page.headers["cache-control"]) == (200, "no-store")
     assert page.headers["content-type"] == "text/html; charset=utf-8"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mcpgate.cli import main
 from mcpgate.cli.init import command as init
 from mcpgate.ops.control import NoGate, ask
 
@@ -28,6 +29,23 @@ def run() -> Run:
         done = subprocess.run([COMMAND, *words], capture_output=True, text=True, cwd="/", timeout=60)
         assert "Traceback" not in done.stderr + done.stdout
         return done
+
+    return run
+
+
+def within(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run C{mcpgate} to its end within this process: a process for each takes a second."""
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["mcpgate", *map(str, words)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        else:
+            code = 0
+        return subprocess.CompletedProcess(words, code, *capsys.readouterr())
 
     return run
 

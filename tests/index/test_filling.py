@@ -25,7 +25,7 @@ ALWAYS = 1e10
 def filler(
     made: Made, kept: Kept, *, batch: int = 97, keep: float = ALWAYS, **more: Callable[[], float]
 ) -> Filler:
-    return Filler(made.directory, made.gate, kept.opened, keep=keep, batch=batch, **more)
+    return Filler(made.directory, None, kept.opened, keep=keep, batch=batch, **more)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ class Fails:
 def test_a_database_that_is_down_costs_freshness(made: Made, sqlite: Kept) -> None:
     """It is tried again, ever more rarely; why it does not get on is said, and gone when it does."""
     opened, stop, waited = Fails(sqlite.opened), threading.Event(), list[float]()
-    one = Filler(made.directory, made.gate, opened, keep=ALWAYS)
+    one = Filler(made.directory, None, opened, keep=ALWAYS)
 
     def wait(seconds: float) -> None:
         waited.append(seconds)
@@ -158,7 +158,7 @@ def breaking(store: Store, *, at: int) -> Iterator[None]:
 def test_a_turn_that_breaks_off_leaves_nothing(made: Made, kept: Kept, at: int) -> None:
     """So it is done again, whole."""
     store = kept.opened()
-    one = Filler(made.directory, made.gate, lambda: store, keep=ALWAYS, batch=100)
+    one = Filler(made.directory, None, lambda: store, keep=ALWAYS, batch=100)
     with breaking(store, at=at), pytest.raises(StoreError, match="lost"):
         one.whole()
     store.close()
@@ -279,9 +279,8 @@ def test_a_thread_fills_it_until_it_is_told_to_stop(made: Made, sqlite: Kept) ->
 
 def test_a_journal_that_cannot_be_read_is_said(tmp_path: Path, sqlite: Kept) -> None:
     """And read on when it can; one that is not there yet is empty."""
-    one = Filler(tmp_path / "later", "gate", sqlite.opened, keep=ALWAYS)
+    one = Filler(tmp_path / "later", None, sqlite.opened, keep=ALWAYS)
     assert one.step() == 0
-    one.close()
     made = make_journal(tmp_path / "later", gate="gate", exchanges=3)
     assert Follower(made.directory).behind() > 0
     one.whole()
