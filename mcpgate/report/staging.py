@@ -41,7 +41,7 @@ def overlapping(found: Sequence[Segment], span: Span) -> tuple[Segment, ...]:
         begins = [_begins(one) for one in own]
         for index, segment in enumerate(own):
             begin = begins[index]
-            end = begins[index + 1] if index + 1 < len(own) else None
+            end = next((one for one in begins[index + 1 :] if one is not None), None)
             if (begin is None or begin < span.until) and (end is None or end >= span.since):
                 taken.append(segment)
     return tuple(taken)
