@@ -22,6 +22,7 @@ help:
 	@echo "make browser  a page in a browser as a client (downloads a browser)"
 	@echo "make load     measures what a thousand slow callers cost those who behave well"
 	@echo "make streams  a thousand quiet streams for five minutes, and what they take of memory"
+	@echo "make faults   kills 200 workers under load, twice, and verifies the journal after it"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md);"
 	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
@@ -58,6 +59,9 @@ load: $(VENV)/.test
 # It waits for longer than what counts as hanging elsewhere.
 streams: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m streams -o faulthandler_timeout=900 tests/e2e
+
+faults: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m faults -o faulthandler_timeout=1800 tests/e2e
 
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
 BEFORE =
@@ -174,4 +178,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams bench conformance lint fuzz tokens fuzz-merge clean
+.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean

@@ -344,6 +344,11 @@ class Standing:
         if config.gate.workers != self.config.gate.workers:
             what = "the number of workers cannot change while the gate runs; restart it"
             problems.append(config.problem("gate.workers", what))
+        # Each checkpoint names the one before: they are one sequence, in one place.
+        for key in ("checkpoints", "copies"):
+            if getattr(config.evidence, key) != getattr(self.config.evidence, key):
+                what = f"{key} cannot change while the gate runs; restart it"
+                problems.append(config.problem(f"evidence.{key}", what))
         if problems:
             raise ConfigError(problems, config.source)
 

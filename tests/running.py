@@ -27,6 +27,7 @@ from mcpgate.gate import Gate
 from mcpgate.identity.issued import TokenFile
 from mcpgate.relay.listener import Listening
 from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
+from tests.journals import records_in
 from tests.waiting import PATIENCE, eventually
 
 
@@ -489,9 +490,7 @@ verdict = "block"
         """
         if self.gate is not None and self.gate.running:
             self.loop.call(lambda: None)
-        found: list[dict[str, Any]] = []
-        for path in sorted((self.state / "journal").glob("*.jsonl")):
-            found += [json.loads(line) for line in path.read_bytes().splitlines()]
+        found = [dict(record) for record in records_in(self.state)]
         if kind is None:
             return [record for record in found if record["type"] not in OF_ITSELF]
         return [record for record in found if record["type"] == kind]

@@ -99,14 +99,17 @@ def test_one_address_that_is_taken_leaves_none_bound(office: Office) -> None:
 
 
 def test_what_is_for_a_whole_life_cannot_change(office: Office) -> None:
-    """Both are told at once."""
+    """All of it is told at once."""
     standing = office.begin().standing
-    text = office.world.config(gate='workers = 4\nwatch = "1h"').replace(
+    evidence = '[evidence]\ncheckpoints = "/srv/checkpoints"\ncopies = "syslog"\nkeep = "90d"'
+    text = office.world.config(gate='workers = 4\nwatch = "1h"', more=evidence).replace(
         str(office.world.state), str(office.world.directory / "elsewhere")
     )
     with pytest.raises(ConfigError) as caught:
         office.call(standing.judge, office.config(text))
-    assert [problem.path for problem in caught.value.problems] == ["gate.state", "gate.workers"]
+    assert [problem.path for problem in caught.value.problems] == [
+        "gate.state", "gate.workers", "evidence.checkpoints", "evidence.copies",
+    ]  # fmt: skip
     standing.stopping = True
     with pytest.raises(ConfigError, match="stopping"):
         office.call(standing.judge, office.second())

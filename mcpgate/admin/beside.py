@@ -70,6 +70,7 @@ class Beside:
         self._waiting: Any = None
         self._restarts = 0
         self._problem: str | None = None
+        self._alerts: list[dict[str, Any]] = []
         #: What people may ask of it, over the gate's control socket.
         self.verbs: Mapping[str, Verb] = {"dashboard": self.link}
 
@@ -159,7 +160,12 @@ class Beside:
             severity = LogLevel.lookupByName(level)
             Logger(namespace=namespace).emit(severity, "admin: {text}", text=text)
 
-        verbs: Mapping[str, ChannelVerb] = {"log": log, "ready": lambda: None, "gate": self._answer}
+        verbs: Mapping[str, ChannelVerb] = {
+            "log": log,
+            "ready": lambda: None,
+            "gate": self._answer,
+            "alerts": self._told,
+        }
         self._serves = False
         self._since = monotonic()
         try:
@@ -212,6 +218,7 @@ class Beside:
             return
         self._child = None
         self._serves = False
+        self._alerts = []
         if not self._begun:
             return
         self._restarts += 1
@@ -270,4 +277,9 @@ class Beside:
             "state": "serves" if self._serves else "starts" if child is not None else "is gone",
             "restarts": self._restarts,
             "problem": self._problem,
+            "alerts": self._alerts,
         }
+
+    def _told(self, *, rows: list[dict[str, Any]]) -> None:
+        """What became of alerts, by its own word."""
+        self._alerts = rows

@@ -24,8 +24,9 @@ from mcpgate.metrics.names import Names
 from mcpgate.ops.watch import Watch
 from mcpgate.tls.readiness import Readiness
 
-#: Seconds between two looks at what the gate says of itself. A journal that cannot be written stops all
-#: calls, so who mends it is told within this; asking costs a worker less than a millisecond.
+#: Seconds between two looks at what the gate says of itself, or less, as often as it looks at its files. A
+#: journal that cannot be written stops all calls, so who mends it is told within this; asking costs a worker
+#: less than a millisecond.
 APART = 5.0
 
 #: Asks the gate; C{None}: it does not answer.
@@ -38,23 +39,34 @@ class Lookout:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, readiness: Readiness, ask: Ask, gate: str, wall: Callable[[], float]
+        self,
+        reactor: Any,
+        readiness: Readiness,
+        ask: Ask,
+        gate: str,
+        wall: Callable[[], float],
+        show: Callable[[Sequence[Facts]], object],
     ) -> None:
         """
         @param ask: what the gate says of itself.
         @param gate: what it is called, in alerts.
         @param wall: Unix seconds.
+        @param show: told what became of alerts, whenever that is another matter than before.
         """
         self.metrics = Metrics(Names(), __version__)
         self.telling = Telling(reactor, readiness, gate, wall)
         self._occasions = Occasions()
         self._ask = ask
         self._wall = wall
-        self._watch = Watch(reactor, lambda: APART, self._begin_to_look)
+        self._show = show
+        self._shown: Sequence[Facts] = ()
+        self._apart = APART
+        self._watch = Watch(reactor, lambda: self._apart, self._begin_to_look)
         self._looking: Deferred[None] | None = None
 
     def adopt(self, config: Config, alerts: Iterable[AlertTerms]) -> None:
         """These are in force."""
+        self._apart = min(config.gate.watch, APART)
         self.metrics.adopt(Names.of(config))
         self.telling.adopt(alerts)
 
@@ -86,6 +98,10 @@ class Lookout:
         facts = await self._ask()
         self.metrics.seen(facts)
         self.telling.tell(self._occasions.of_facts(facts, self._wall()))
+        told = self.telling.facts()
+        if told != self._shown:
+            self._shown = told
+            self._show(told)
 
     async def page(self, accept: str) -> tuple[str, bytes]:
         """All metrics, as of now: the content type and the page."""

@@ -37,7 +37,7 @@ def main(reactor_module: str) -> None:
     admin = Admin(reactor, reactor.stop)
     channel = admin.channel = Channel(reactor, admin.verbs, admin.leave)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(admin.leave))
-    relay_log(channel)
+    relay_log(channel, reactor)
     attach(reactor, channel, socket.socket(fileno=CHANNEL))
     channel.tell("ready")
     reactor.run(installSignalHandlers=False)

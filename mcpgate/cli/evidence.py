@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 #: In the order in which one needs them.
-VERBS = ("verify", "report", "export", "what-if", "index", "key")
+VERBS = ("show", "follow", "verify", "report", "export", "what-if", "index", "key", "auditor")
 
 
 class EvidenceVerbs(click.Group):

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
 from twisted.python.reflect import namedAny
+from twisted.python.threadable import isInIOThread
 from zope.interface import implementer
 
 from mcpgate.cli.owned import own
@@ -39,7 +40,7 @@ def main(reactor_module: str) -> None:
     channel = worker.channel = Channel(reactor, worker.verbs, worker.leave)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))
 
-    relay_log(channel)
+    relay_log(channel, reactor)
     attach(reactor, channel, socket.socket(fileno=CHANNEL))
     channel.tell("ready")
     reactor.run(installSignalHandlers=False)
@@ -47,11 +48,15 @@ def main(reactor_module: str) -> None:
     sys.exit(not worker.finished)
 
 
-def relay_log(channel: Channel) -> None:
+def relay_log(channel: Channel, reactor: Any) -> None:
     """Have whatever is logged told over a channel: one process writes the log."""
 
     @implementer(ILogObserver)
     def tell(event: LogEvent) -> None:
+        if not isInIOThread():
+            # Such as whoever seals the journal; the channel is the reactor's.
+            reactor.callFromThread(tell, event)
+            return
         words = eventAsText(event, includeTimestamp=False, includeSystem=False)
         level = event.get("log_level") or LogLevel.info
         namespace = str(event.get("log_namespace", ""))

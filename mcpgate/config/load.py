@@ -21,6 +21,7 @@ from mcpgate.config.forms import kind_of
 from mcpgate.config.include import Included, read_included
 from mcpgate.config.judge import judge
 from mcpgate.config.judge_admin import judge_admin
+from mcpgate.config.judge_evidence import judge_evidence
 from mcpgate.config.locate import locate
 from mcpgate.config.problem import ConfigError, ConfigUnreadable, Problem, did_you_mean, nearest, quoted
 from mcpgate.config.schema import Config
@@ -124,6 +125,7 @@ def parse_config(text: bytes, source: Path, included: Included | None = None) ->
         sheet.unread |= inner.unread
     judge(sheet, {kind: drafts[kind] for kind in schema.REPEATED})
     judge_admin(sheet, drafts)
+    judge_evidence(drafts)
     problems = [
         problem for each in sheets for problem in sorted(each.problems, key=lambda problem: problem.line or 0)
     ]

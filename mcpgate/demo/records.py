@@ -11,6 +11,7 @@ import msgspec
 from attrs import frozen
 
 from mcpgate.demo.promise import soon
+from mcpgate.evidence.reading import lines, segments
 from mcpgate.evidence.record import parse_line
 
 
@@ -94,8 +95,18 @@ class Exchange:
 class Records:
     """The journal of a gate that is running; read anew each time, for it is small."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def file(self) -> Path:
+        """The file that is written at the moment."""
+        return segments(self.directory)[-1].path
+
+    def text(self) -> str:
+        """All of it, as it is written."""
+        raw = b"".join(line for segment in segments(self.directory) for line in lines(segment))
+        return raw.decode("ascii")
 
     def shakes(self) -> list[Shake]:
         """All handshakes so far."""
@@ -132,7 +143,7 @@ class Records:
 
         @raise DemoFailed: if one is not in time.
         """
-        soon(lambda: self.unfinished() == 0 or None, f"{self.file} has exchanges without an end")
+        soon(lambda: self.unfinished() == 0 or None, f"{self.directory} has exchanges without an end")
 
     def count(self) -> int:
         """How many lines there are: what happens now is told after them."""
@@ -151,7 +162,7 @@ class Records:
                 (one for one in later if isinstance(one, Shake) and (one.leg, one.peer) == (leg, peer)), None
             )
 
-        return soon(look, f"{self.file} has no {leg} handshake with {peer}")
+        return soon(look, f"{self.directory} has no {leg} handshake with {peer}")
 
     def exchange_by(self, peer: str, since: int) -> Exchange:
         """The finished exchange of the caller at C{address:port}, who made only one; since as above."""
@@ -160,10 +171,9 @@ class Records:
         def look() -> Exchange | None:
             return next((one for one in self.exchanges() if one.opened.inbound == shake.id), None)
 
-        return soon(look, f"{self.file} has no exchange with {peer}")
+        return soon(look, f"{self.directory} has no exchange with {peer}")
 
     def _lines(self) -> list[_Line]:
-        whole, _, _ = self.file.read_bytes().rpartition(b"\n")
-        lines = map(parse_line, whole.splitlines())
+        told = (parse_line(line) for segment in segments(self.directory) for line in lines(segment))
         # There are others, which are no part of the story.
-        return [msgspec.convert(line, type=_Line) for line in lines if line["type"] in _TOLD]
+        return [msgspec.convert(line, type=_Line) for line in told if line["type"] in _TOLD]

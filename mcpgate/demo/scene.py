@@ -148,7 +148,7 @@ def set_up(directory: Path) -> Iterator[Scene]:
             shown=shown,
             gate=gate,
             port=port,
-            records=Records(state / "journal" / "journal-0.jsonl"),
+            records=Records(state / "journal"),
             children=children,
         )
 

@@ -208,7 +208,7 @@ def ci_job(scene: Scene) -> Job:
 def evidence(scene: Scene, job: Job) -> list[Exchange]:
     """All exchanges; neither a token, a credential nor an answer is in the journal that tells of them."""
     scene.records.settle()
-    raw = scene.records.file.read_text(encoding="ascii")
+    raw = scene.records.text()
     for token in (scene.token, *job.tokens):
         promise(token not in raw, "a token is in the journal")
     promise(scene.secret not in raw, "the credential of the server is in the journal")

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mcpgate.config.schema import Config
+from mcpgate.evidence.copies import copies_to
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.keyfile import EvidenceKeyError, KeyFile
 from mcpgate.evidence.lock import JournalError
 from mcpgate.evidence.sealing import SealingAside
 from mcpgate.evidence.seals import DIRECTORY, Seals
 from mcpgate.evidence.segments import highest_sealed
+from mcpgate.evidence.targets import read_target
 from mcpgate.evidence.terms import JournalTerms
 
 
@@ -28,7 +30,8 @@ def open_journal(config: Config, worker: int = 0, *, clock: Callable[[], float] 
     @raise JournalError: it cannot be opened, or there is no key to seal it with.
     """
     checkpoints = checkpoints_of(config)
-    seals = Seals(checkpoints, KeyFile(config.gate.state), worker, clock=clock)
+    copies = copies_to(map(read_target, config.evidence.copies))
+    seals = Seals(checkpoints, KeyFile(config.gate.state), worker, copies, clock=clock)
     try:
         aside = SealingAside(seals)
     except EvidenceKeyError as error:

@@ -47,6 +47,7 @@ WORDS = {
     table.DEFINITIONS: frozenset("first changed suspicious unfit key accepted withdrawn".split()),
     table.DECISIONS: frozenset({"approved", "denied", "withdrawn"}),
     table.ISSUERS: frozenset({"keys", "unreachable", "lapsed"}),
+    table.REPAIRS: frozenset({"torn", "deleted", "moved", "unsynced"}),
 }
 #: What is counted here, of all there is.
 COUNTED = (
@@ -55,7 +56,7 @@ COUNTED = (
     *(table.REQUEST_SECONDS, table.UPSTREAM_SECONDS, table.ADDED_SECONDS),
     *(table.STREAM_SECONDS, table.MASKED, table.ECHOES, table.DEFINITIONS, table.DECISIONS, table.DROPPED),
     *(table.OVER, table.SHADOW, table.ISSUERS, table.GENERATIONS, table.RELOADS_FAILED, table.OFF_RECORD),
-    *(table.REPAIRS, table.LINES, table.UNREADABLE),
+    *(table.LOST_LINES, table.REPAIRS, table.CLOCK_STEPS, table.LINES, table.UNREADABLE),
 )
 
 
@@ -123,9 +124,10 @@ class Counting:
             "reload": self._reload,
             "gap": self._gap,
             "repair": self._repair,
+            "clock": self._clock,
         }
         self._types = frozenset(self._takes) | {
-            *("segment", "answered", "expired", "clock", "payload"),
+            *("segment", "answered", "expired", "payload"),
         }
 
         self.adopt(names)
@@ -137,6 +139,8 @@ class Counting:
         What should never happen has its series before it does: the first of it is an increase only then.
         """
         self.names = names
+        for what in WORDS[table.REPAIRS]:
+            self.counts.add(table.REPAIRS, (what,), 0)
         for leg in ("outbound", "provider"):
             for name in names.of_leg(leg):
                 self.counts.add(table.REFUSED_HANDSHAKES, (leg, name, Reason.TLS_PIN.value), 0)
@@ -283,10 +287,14 @@ class Counting:
         self.counts.add(table.RELOADS_FAILED)
 
     def _gap(self, record: Record) -> None:
-        self.counts.add(table.OFF_RECORD, (), int(record["count"]))
+        self.counts.add(table.OFF_RECORD, (), int(record["exchanges"]))
+        self.counts.add(table.LOST_LINES, (), int(record["lines"]))
 
     def _repair(self, record: Record) -> None:
-        self.counts.add(table.REPAIRS)
+        self.counts.add(table.REPAIRS, (known(record.get("what"), WORDS[table.REPAIRS]),))
+
+    def _clock(self, record: Record) -> None:
+        self.counts.add(table.CLOCK_STEPS)
 
 
 def _method(record: Record) -> str:

@@ -167,17 +167,18 @@ class Worker:
                 raise ChannelError(str(error)) from None
         return {}
 
-    def not_taken(self, *, kind: str, problem: str) -> Mapping[str, Any]:
-        """Record that a change was not taken, for all of us."""
-        if self._serving is not None:
-            self._serving.tell_not_taken(kind, problem)
-        return {}
     async def seal(self) -> Mapping[str, Any]:
         """Write a checkpoint now."""
         if self._serving is None:
             return {}
         await self._serving.seal()
         return {"journal": self._serving.force.witness.facts()}
+
+    def not_taken(self, *, kind: str, problem: str) -> Mapping[str, Any]:
+        """Record that a change was not taken, for all of us."""
+        if self._serving is not None:
+            self._serving.tell_not_taken(kind, problem)
+        return {}
 
     async def drain(self, *, seconds: float) -> Mapping[str, Any]:
         """Accept no more, and let exchanges finish for so long."""

@@ -29,6 +29,7 @@ class Gate:
         self.facts: dict[str, Any] | None = dict(GOOD)
         self.asked = 0
         self.answer: Deferred[None] | None = None
+        self.shown: list[Any] = []
 
     async def ask(self) -> dict[str, Any] | None:
         self.asked += 1
@@ -40,7 +41,8 @@ class Gate:
 def looking(monkeypatch: pytest.MonkeyPatch) -> tuple[Clock, Gate, Somebody, Lookout]:
     """At a gate, with somebody to tell."""
     clock, gate, somebody = Clock(), Gate(), Somebody(at_once=True)
-    lookout = Lookout(clock, None, gate.ask, "gate-1", lambda: NOW)  # type: ignore[arg-type]
+    show = gate.shown.append
+    lookout = Lookout(clock, None, gate.ask, "gate-1", lambda: NOW, show)  # type: ignore[arg-type]
     monkeypatch.setattr(lookout.telling, "_sender", lambda terms: somebody)
     lookout.adopt(load_config(SAMPLE), [AlertTerms(AlertTable(name="ops", syslog="local"))])
     lookout.start()
@@ -75,6 +77,7 @@ def test_a_gate_is_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> Non
     gate.facts = dict(GOOD)
     clock.advance(APART)
     assert gate.asked == 3
+    assert [[row["sent"] for row in rows] for rows in gate.shown] == [[0], [1], [2]]
     assert [message.alert.severity.value for message in somebody.sent] == ["critical", "over"]
     lookout.stop()
     clock.advance(10 * APART)

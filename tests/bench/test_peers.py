@@ -82,9 +82,11 @@ def test_a_program_that_is_not_there_is_named() -> None:
 def test_the_gates_journal_is_emptied_and_missed(site: Site) -> None:
     """A gate that keeps no journal would win time that it must not win."""
     assert _gate_tidy(site) == "the gate wrote nothing into its journal"
-    journal = site.directory / "state" / "journal" / "journal-0.jsonl"
+    journal = site.directory / "state" / "journal" / "journal-0-00000001.jsonl"
     journal.parent.mkdir(parents=True)
-    journal.write_text('{"kind":"open"}\n')
+    journal.write_text('{"type":"segment"}\n')
+    assert _gate_tidy(site) != ""
+    journal.write_text('{"type":"open"}\n' * 100)
     assert _gate_tidy(site) == ""
     assert journal.stat()[stat.ST_SIZE] == 0
     assert _gate_tidy(site) != ""

@@ -92,13 +92,13 @@ def test_a_reload_takes_a_good_configuration_only(config: Path, start: Start) ->
 
 
 def test_sighup_goes_on_in_a_new_journal_file(config: Path, start: Start) -> None:
-    """The journal can be rotated by renaming it, also while the configuration is broken."""
+    """A segment can be moved away, also while the configuration is broken."""
     gate = start()
     (journal,) = (config.parent / "state" / "journal").glob("*.jsonl")
     journal.rename(journal.with_suffix(".old"))
     config.write_text("broken")
     gate.send_signal(signal.SIGHUP)
-    wait_for(journal.exists)
+    wait_for(journal.with_name(journal.name.replace("00000001", "00000002")).exists)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mcpgate.demo.records import Records
 from mcpgate.evidence.handshakes import handshake_line
+from mcpgate.evidence.segments import segment_name
 from mcpgate.reasons import Reason, Refusal
 
 CALLER = "127.0.0.1:40000"
@@ -25,9 +26,9 @@ def shake(id: str, refusal: Refusal | None) -> bytes:
 
 def test_the_handshake_of_an_earlier_connection_from_the_same_port_is_not_taken(tmp_path: Path) -> None:
     """The system gives a port away again as soon as it is free."""
-    file = tmp_path / "journal"
+    file = tmp_path / segment_name(0, 1)
     file.write_bytes(shake("h1", None))
-    records = Records(file)
+    records = Records(tmp_path)
     since = records.count()
     with file.open("ab") as more:
         more.write(shake("h2", Refusal(Reason.TLS_PLAINTEXT)))

@@ -22,11 +22,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from mcpgate.evidence.record import parse_line
 from mcpgate.identity.issued import TokenFile
 from mcpgate.ops.control import ControlError, ask
 from mcpgate.testing import LocalCA, TLSFront, write_pair
 from tests.e2e.node import PACKAGES, node
+from tests.journals import records_by_worker, records_in
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +93,11 @@ class Lab:
         rules: Sequence[Table] | None = None,
         gate: Table | None = None,
         limits: Table | None = None,
+        admin: Table | None = None,
+<<<<<<< HEAD
+        evidence: Table | None = None,
+=======
+>>>>>>> G7
         more: Mapping[str, Sequence[Table]] | None = None,
         file: str = "gate.toml",
     ) -> Path:
@@ -125,6 +130,13 @@ class Lab:
         head = {"gate": {"state": str(self.state), "watch": "200ms", "drain": "5s", **(gate or {})}}
         if limits:
             head["limits"] = dict(limits)
+        if admin:
+            head["admin"] = dict(admin)
+<<<<<<< HEAD
+        if evidence:
+            head["evidence"] = dict(evidence)
+=======
+>>>>>>> G7
         lines = [line for name, table in head.items() for line in (f"[{name}]", *_lines(table), "")]
         for name, several in tables.items():
             lines += [line for table in several for line in (f"[[{name}]]", *_lines(table), "")]
@@ -270,9 +282,9 @@ class GateProcess:
         """The worker that has accepted the connection from that address, by its journal; none yet is
         an empty list."""
         return [
-            int(path.stem.rpartition("-")[2])
-            for path in (self.lab.state / "journal").glob("*.jsonl")
-            if any(one["type"] == "handshake" and one["peer"] == peer for one in _records(path))
+            worker
+            for worker, records in self.by_worker().items()
+            if any(one["type"] == "handshake" and one["peer"] == peer for one in records)
         ]
 
     def issue(self, name: str) -> str:
@@ -320,20 +332,16 @@ class GateProcess:
     def journal(self, kind: str | None = None) -> list[Mapping[str, Any]]:
         """The records so far, in order, of one type if C{kind} is given; a line that is being written
         at this moment is left out."""
-        records = [
-            record
-            for path in sorted((self.lab.state / "journal").glob("*.jsonl"))
-            for record in _records(path)
-        ]
+        records = records_in(self.lab.state)
         return [record for record in records if kind is None or record["type"] == kind]
 
     def handshakes(self, leg: str) -> list[Mapping[str, Any]]:
         """The handshake records of one leg, C{inbound} or C{outbound}."""
         return [record for record in self.journal("handshake") if record["leg"] == leg]
 
-    def records_of(self, path: Path) -> list[Mapping[str, Any]]:
-        """The records in one journal file, that of one worker."""
-        return _records(path)
+    def by_worker(self) -> dict[int, list[Mapping[str, Any]]]:
+        """The records of each worker."""
+        return records_by_worker(self.lab.state)
 
     def begun(self, **facts: object) -> list[Mapping[str, Any]]:
         """The open records that have all these facts."""
@@ -379,10 +387,6 @@ class GateProcess:
             except subprocess.TimeoutExpired:
                 pass
         self.kill()
-
-
-def _records(path: Path) -> list[Mapping[str, Any]]:
-    return [parse_line(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 class McpServer:

@@ -1,4 +1,5 @@
-"""SIGHUP: another configuration for the next request on a live connection, and another journal file."""
+"""SIGHUP: another configuration for the next request on a live connection, and another segment of the journal
+where one was moved away."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from mcpgate.evidence.record import parse_line
+from mcpgate.evidence.segments import segment_name
 from mcpgate.testing import LocalCA
 from tests.e2e.caller import Caller, call
 from tests.e2e.lab import HOSTS, GateProcess, Lab
 from tests.e2e.recording import RecordingUpstream
+from tests.evidence.chained import chained
 from tests.waiting import eventually
 
 ALLOW_ALL = {"name": "all", "verdict": "allow"}
@@ -79,7 +82,8 @@ def test_new_rules_are_for_the_next_request_and_broken_ones_for_none(
 
 
 def test_the_journal_goes_on_in_a_new_file_and_loses_nothing(gate: GateProcess, lab: Lab) -> None:
-    """Renamed while it is written: what was begun before is there, what comes after is in the new one."""
+    """Moved away while it is written: what was begun before is there, what comes after is in the next one,
+    which says so and is linked to it."""
     (journal,) = (lab.state / "journal").glob("*.jsonl")
     with Caller(gate) as caller:
         assert answered(caller, "first")
@@ -87,11 +91,22 @@ def test_the_journal_goes_on_in_a_new_file_and_loses_nothing(gate: GateProcess, 
         # Until the gate is told it writes on in the renamed file, as every daemon does.
         assert answered(caller, "second")
         gate.hangup()
-        eventually(journal.exists, "the new file")
+        fresh = second_of(journal)
+        eventually(fresh.exists, "the next segment")
         assert answered(caller, "third")
     gate.settled()
-    assert (names(old), names(journal)) == (["first", "second"], ["third"])
-    assert journal.stat().st_mode & 0o777 == 0o600
+    assert (names(old), names(fresh)) == (["first", "second"], ["third"])
+    assert fresh.stat().st_mode & 0o777 == 0o600
+    old.rename(journal)
+    (_, (_, repair, *_)) = chained(lab.state / "journal")
+    assert (repair["type"], repair["what"], repair["file"]) == ("repair", "moved", journal.name)
+
+
+def test_a_hangup_alone_begins_no_segment(gate: GateProcess, lab: Lab) -> None:
+    """They turn over by size and age, and at each start."""
+    gate.hangup()
+    eventually(lambda: gate.status()["generation"] == 2, "the reload")
+    assert gate.status()["journal"]["segment"] == 1
 
 
 def test_the_journal_is_reopened_whatever_the_configuration_is(gate: GateProcess, lab: Lab) -> None:
@@ -100,10 +115,16 @@ def test_the_journal_is_reopened_whatever_the_configuration_is(gate: GateProcess
     journal.rename(journal.with_suffix(".old"))
     gate.config.write_text("[broken")
     gate.hangup()
-    eventually(journal.exists, "the new file")
+    fresh = second_of(journal)
+    eventually(fresh.exists, "the next segment")
     with Caller(gate) as caller:
         assert answered(caller, "first")
-    assert names(journal) == ["first"]
+    assert names(fresh) == ["first"]
+
+
+def second_of(journal: Path) -> Path:
+    """The segment after the first."""
+    return journal.with_name(segment_name(0, 2))
 
 
 def names(journal: Path) -> list[str]:

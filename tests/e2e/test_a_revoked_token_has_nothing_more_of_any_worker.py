@@ -33,12 +33,12 @@ def gate(tmp_path_factory: pytest.TempPathFactory, ca: LocalCA) -> Iterator[Gate
         yield running
 
 
-def workers(gate: GateProcess, **facts: Any) -> set[str]:
+def workers(gate: GateProcess, **facts: Any) -> set[int]:
     """Which workers have begun an exchange with these facts, by their journals."""
     return {
-        path.stem
-        for path in (gate.lab.state / "journal").glob("*.jsonl")
-        for record in gate.records_of(path)
+        worker
+        for worker, records in gate.by_worker().items()
+        for record in records
         if record["type"] == "open" and all(record[key] == value for key, value in facts.items())
     }
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mcpgate.evidence.record import parse_line
 from tests.e2e.demo import DEMO_MOST, kept_demo, left_running, run_demo
 from tests.e2e.lab import MCPGATE
+from tests.journals import records_in
 
 SECTIONS = [
     "1. What stands on this machine",
@@ -37,8 +37,7 @@ class Told:
     def __init__(self, state: Path, text: str) -> None:
         self.state = state
         self.text = text
-        journal = state / "state" / "journal" / "journal-0.jsonl"
-        self.records: Records = [parse_line(line) for line in journal.read_bytes().splitlines()]
+        self.records: Records = records_in(state / "state")
 
     def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
         """The records of a type by their ids."""

@@ -20,9 +20,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from mcpgate.evidence.record import parse_line
 from mcpgate.relay.answer import plaintext_bytes
 from tests.e2e.demo import kept_demo
+from tests.journals import records_in
 from tests.waiting import eventually
 
 MARKER = b"mcpgate-demo-plaintext-marker"
@@ -158,8 +158,7 @@ def test_a_capture_of_a_whole_run_has_nothing_but_tls_and_the_marker(tmp_path: P
             assert demo.end() == 0
         capture.settle()
 
-    journal = (state / "state" / "journal" / "journal-0.jsonl").read_bytes().splitlines()
-    shakes = [record for record in map(parse_line, journal) if record["type"] == "handshake"]
+    shakes = [record for record in records_in(state / "state") if record["type"] == "handshake"]
     streams = capture.streams({_server(one) for one in shakes})
 
     # The control of the capture: no handshake that the gate has recorded is missing.

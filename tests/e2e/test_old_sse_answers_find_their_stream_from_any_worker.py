@@ -6,7 +6,7 @@ as with one worker; and what it POSTs to is of no use to anybody else at either.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -23,6 +23,7 @@ from mcp.client.sse import sse_client
 from mcpgate.testing import LocalCA
 from tests.e2e.lab import GateProcess, Lab, McpServer
 from tests.e2e.tour import MODEL_SAYS, TOOL_OF
+from tests.journals import text_of
 from tests.waiting import eventually
 
 # What a revision has is shown as long as the SDKs have it, deprecated or not.
@@ -74,15 +75,16 @@ async def connected(gate: GateProcess, token: str, posted: list[str]) -> AsyncIt
         yield client
 
 
-def by_worker(gate: GateProcess, **facts: object) -> dict[str, list[dict[str, Any]]]:
-    """The open records with these facts, by the journal that they are in."""
-    whole = {one["id"]: one for one in gate.journal("open")}
-    found = {}
-    for path in (gate.lab.state / "journal").glob("*.jsonl"):
-        text = path.read_text("utf-8")
-        mine = [one for id, one in whole.items() if f'"{id}"' in text]
-        found[path.stem] = [one for one in mine if all(one[key] == value for key, value in facts.items())]
-    return found
+def by_worker(gate: GateProcess, **facts: object) -> dict[int, list[Mapping[str, Any]]]:
+    """The open records with these facts, by the worker in whose journal they are."""
+    return {
+        worker: [
+            one
+            for one in records
+            if one["type"] == "open" and all(one[key] == value for key, value in facts.items())
+        ]
+        for worker, records in gate.by_worker().items()
+    }
 
 
 def test_answers_come_whichever_worker_takes_the_call(gate: GateProcess, server: McpServer) -> None:
@@ -128,8 +130,7 @@ def test_answers_come_whichever_worker_takes_the_call(gate: GateProcess, server:
     query = urlsplit(endpoint).query
     sealed = query.partition("=")[2]
     assert len(sealed) > 32
-    journals = [path.read_text("utf-8") for path in (gate.lab.state / "journal").glob("*.jsonl")]
-    for written in (gate.log(), *journals):
+    for written in (gate.log(), text_of(gate.lab.state)):
         assert query not in written and sealed not in written and "session_id=" not in written
     assert "Traceback" not in gate.log() and "Unhandled" not in gate.log()
 

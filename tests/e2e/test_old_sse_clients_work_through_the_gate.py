@@ -22,6 +22,7 @@ from mcpgate.testing import LocalCA
 from tests.e2e import inspector, tourists, typescript
 from tests.e2e.lab import GateProcess, Lab, McpServer
 from tests.e2e.tour import SIGHTS, TOOL_OF, Facts, Place
+from tests.journals import text_of
 
 # What a revision has is shown as long as the SDKs have it, deprecated or not.
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
@@ -137,8 +138,7 @@ def test_what_names_a_session_is_in_no_record(old: Old, server: str) -> None:
         secret = max(re.split("[/?&=]", stream.endpoint.geturl()), key=len)
     assert len(secret) >= 32
     old.gate.settled(principal=principal)
-    journal = [path.read_text("utf-8") for path in (old.gate.lab.state / "journal").glob("*.jsonl")]
-    for written in (old.gate.log(), *journal):
+    for written in (old.gate.log(), text_of(old.gate.lab.state)):
         assert secret not in written
         assert not re.search("session_?id=", written, re.IGNORECASE)
 

@@ -53,7 +53,9 @@ def test_both_serve_on_the_same_port_and_status_shows_both(gate: GateProcess) ->
         assert len({gate.pid, status["spare"], *(one["process"] for one in workers.values())}) == 4
         for worker in workers.values():
             assert (worker["state"], worker["generation"], worker["restarts"]) == ("serves", 1, 0)
-            assert worker["journal"] == {"failure": None, "dropped": 0}
+            journal = worker["journal"]
+            assert (journal["failure"], journal["owed"], journal["dropped"]) == (None, 0, 0)
+            assert (journal["segment"], journal["unrecorded"]) == (1, 0)
             assert worker["listeners"][0]["connections"] == 1
             assert sum(worker["upstreams"][0]["connections"].values()) == 1
         (listener,) = status["listeners"]
@@ -63,7 +65,7 @@ def test_both_serve_on_the_same_port_and_status_shows_both(gate: GateProcess) ->
     shown = gate.lab.command("status", "--config", gate.config)
     assert shown.returncode == 0 and "workers" in shown.stdout
     assert {path.name for path in (gate.lab.state / "journal").glob("*.jsonl")} == {
-        "journal-0.jsonl", "journal-1.jsonl",
+        "journal-0-00000001.jsonl", "journal-1-00000001.jsonl",
     }  # fmt: skip
 
 
@@ -125,12 +127,13 @@ def test_a_revoked_token_is_bad_at_once_in_both(gate: GateProcess, lab: Lab) -> 
 
 
 def test_both_go_on_in_new_journal_files(gate: GateProcess, lab: Lab) -> None:
-    """One SIGHUP rotates all of them."""
-    journals = sorted((lab.state / "journal").glob("*.jsonl"))
-    for journal in journals:
+    """One SIGHUP has all of them leave what was moved away."""
+    directory = lab.state / "journal"
+    for journal in directory.glob("*.jsonl"):
         journal.rename(journal.with_suffix(".old"))
     gate.hangup()
-    eventually(lambda: all(journal.exists() for journal in journals), "the new files")
+    fresh = [directory / f"journal-{worker}-00000002.jsonl" for worker in range(2)]
+    eventually(lambda: all(journal.exists() for journal in fresh), "the new files")
 
 
 def test_new_certificates_are_taken_up_by_both(gate: GateProcess, lab: Lab, ca: LocalCA) -> None:

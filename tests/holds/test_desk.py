@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mcpgate.evidence.witness import Witness
 from mcpgate.holds.desk import Desk
 from mcpgate.holds.held import Decision, Taken, Word
 from mcpgate.holds.office import Office
+from tests.evidence.chained import told
 from tests.holds.test_docket import held
 from tests.holds.test_office import done
 
@@ -35,7 +35,7 @@ def desk(office: Office, tmp_path: Path) -> Desk:
 
 
 def records(directory: Path) -> list[Any]:
-    return [json.loads(line) for path in directory.glob("*.jsonl") for line in path.read_bytes().splitlines()]
+    return told(directory)
 
 
 def result(deferred: Any) -> Any:

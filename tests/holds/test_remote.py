@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from mcpgate.ops.control import ControlError
 from mcpgate.relay.listener import Listening
+from tests.journals import records_by_worker
 from tests.relay.test_holding import (
     HOLD,
     STREAMS,
@@ -65,8 +65,7 @@ def test_a_call_held_by_either_worker_can_be_approved(crew: Watched) -> None:
             hold = the_one(crew.world)
             assert verb(crew.world, "approve", id=hold, reason="ok")["decided"] == "approved"
             assert answered(caller)[1]["result"] == {}
-        path = crew.world.state / "journal" / f"journal-{number}.jsonl"
-        lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+        lines = records_by_worker(crew.world.state)[number]
         assert [line["hold"] for line in lines if line["type"] == "decision"] == [hold]
         assert held(crew.world) == []
 

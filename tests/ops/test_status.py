@@ -24,7 +24,13 @@ def test_a_gate_that_has_served_nobody_says_what_it_demands(world: World) -> Non
     assert (status["process"], status["tokens"], status["problem"]) == (os.getpid(), 1, None)
     assert status["untaken"] == []
     assert status["configuration"] == str(world.directory / "gate.toml")
-    assert status["journal"] == {"failure": None, "dropped": 0}
+    journal = status["journal"]
+    assert {key: journal[key] for key in ("failure", "failing_since", "owed", "dropped", "unrecorded")} == {
+        "failure": None, "failing_since": None, "owed": 0, "dropped": 0, "unrecorded": 0,
+    }  # fmt: skip
+    # The segment's own line, and that of the generation.
+    assert (journal["segment"], journal["lines"]) == (1, 2)
+    assert journal["unsealed"] < 60 and journal["seals"]["failure"] is None
     (listener,) = status["listeners"]
     assert (listener["name"], listener["profile"], listener["require_pq"]) == ("public", "modern", False)
     assert (listener["address"], listener["connections"]) == (f"127.0.0.1:{world.port}", 0)

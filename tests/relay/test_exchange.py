@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -440,10 +440,10 @@ def test_a_request_whose_open_line_was_dropped_is_not_forwarded(
     """Not even if the journal can be written again by the time it would be: the line is not owed any more."""
     world.start()
     assert world.gate is not None and world.gate.force is not None
-    journal = world.gate.force.witness._journal
+    journal = world.gate.force.witness.journal
     append, failing = journal.append, [1000]
 
-    def fail_first(lines: bytes) -> None:
+    def fail_first(lines: Sequence[bytes]) -> None:
         if failing[0]:
             failing[0] -= 1
             raise JournalError("the disk is full")
@@ -712,9 +712,9 @@ def test_a_deleted_journal_is_begun_anew(world: World) -> None:
         journal.unlink()
         world.look()
         caller.post(call("get_x")).answer()
-        assert [
-            record["type"] for record in world.wait_for(lambda: len(world.records()) == 2 and world.records())
-        ]
+        found = world.wait_for(lambda: len(world.records()) == 3 and world.records())
+    assert [record["type"] for record in found] == ["repair", "open", "close"]
+    assert (found[0]["what"], found[0]["file"]) == ("deleted", journal.name)
 
 
 def test_refusals_and_streams_are_recorded_with_all_that_is_known(world: World) -> None:

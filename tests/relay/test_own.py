@@ -251,7 +251,7 @@ def test_what_somebody_is_given_is_on_record_first(formed: World, monkeypatch: p
         assert caller.send(post(b"give", "Content-Length: 4")).json()[0] == 200
         formed.closes(1)
         assert formed.records("open")[0]["principal"] == "login/joe"
-        journal = formed.gate.force.witness._journal
+        journal = formed.gate.force.witness.journal
         append = journal.append
 
         def fail(lines: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from mcpgate.upstream.connection import Taker, UpstreamConnection
 from mcpgate.upstream.pool import Pool
 from mcpgate.wire.http import ResponseHead
 from tests import pki
+from tests.evidence.chained import told
 from tests.running import Loop
 from tests.upstream.server import OK, Server
 from tests.upstream.test_connect import GOOD, REQUEST, Demand
@@ -109,7 +109,7 @@ class Bench:
         eventually(lambda: self.counts == NOBODY | counts, f"{counts}")
 
     def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._journal.path.read_bytes().splitlines()]
+        return told(self._journal.directory)
 
     def stop(self) -> None:
         """End everything; nothing may be left."""

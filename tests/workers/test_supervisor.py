@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
+from mcpgate.evidence.segments import segment_name
 from mcpgate.ops.control import SOCKET, NoGate, ask
 from mcpgate.relay.bound import ListenError
 from mcpgate.workers import seat, supervisor
@@ -167,8 +168,8 @@ def test_a_dead_worker_is_replaced_by_the_spare_at_once(world: World) -> None:
         assert all(answered(world, "get_x") for _ in range(4))
         running.settled()
         assert running.status()["spare"] not in (None, spare)
-    journals = sorted(path.name for path in (world.state / "journal").glob("*.jsonl"))
-    assert journals == ["journal-0.jsonl", "journal-1.jsonl"]
+    journals = sorted(path.name.removesuffix(".gz") for path in (world.state / "journal").glob("*.jsonl*"))
+    assert journals == [segment_name(0, 1), segment_name(0, 2), segment_name(1, 1)]
 
 
 def test_a_spare_that_dies_is_replaced_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

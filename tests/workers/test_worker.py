@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from mcpgate._version import __version__
 from mcpgate.evidence.journal import Journal
+from mcpgate.evidence.keyfile import KeyFile as EvidenceKeyFile
+from mcpgate.evidence.segments import segment_name
 from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.workers.channel import ChannelError
 from mcpgate.workers.worker import Worker
@@ -25,6 +28,7 @@ class Desk:
         self.loop = world.loop
         self.ended: list[bool] = []
         KeyFile(world.state).begin(0.0)
+        EvidenceKeyFile(world.state).begin(0.0)
         self.worker = Worker(self.loop.reactor, lambda: self.ended.append(True))
         self.listening = socket.create_server(("127.0.0.1", 0))
         world.port = self.listening.getsockname()[1]
@@ -74,7 +78,7 @@ def test_it_serves_what_it_staged_and_adopted(desk: Desk) -> None:
     with desk.world.caller() as caller:
         assert caller.post(call("get_x")).json()[0] == 200
         assert desk.status()["listeners"][0]["connections"] == 1
-    assert [path.name for path in (desk.world.state / "journal").glob("*.jsonl")] == ["journal-5.jsonl"]
+    assert [path.name for path in (desk.world.state / "journal").glob("*.jsonl")] == [segment_name(5, 1)]
 
 
 def test_it_is_given_what_the_configuration_includes(desk: Desk) -> None:
@@ -162,17 +166,35 @@ def test_tokens_count_from_the_moment_they_are_told(desk: Desk) -> None:
 
 
 def test_the_journal_goes_on_in_a_new_file_when_it_is_told_to(desk: Desk) -> None:
-    """As the supervisor tells all of them at SIGHUP; one that cannot says so."""
+    """As the supervisor tells all of them at SIGHUP, if it was moved away; one that cannot says so."""
     desk.stage(1, None, "public")
     desk.adopt()
-    (journal,) = (desk.world.state / "journal").glob("*.jsonl")
+    directory = desk.world.state / "journal"
+    desk.loop.call(desk.worker.reopen)
+    (journal,) = directory.glob("*.jsonl")
     journal.rename(journal.with_suffix(".old"))
     desk.loop.call(desk.worker.reopen)
+    journal = directory / segment_name(5, 2)
     assert journal.exists()
     journal.unlink()
-    journal.mkdir()
+    (directory / segment_name(5, 3)).mkdir()
     with pytest.raises(ChannelError, match="journal-5"):
         desk.loop.call(desk.worker.reopen)
+
+
+def test_it_seals_its_journal_when_it_is_told_to(desk: Desk) -> None:
+    """One that serves nothing yet has nothing to seal."""
+
+    def seal() -> Mapping[str, Any]:
+        facts: Mapping[str, Any] = desk.loop.call(lambda: Deferred.fromCoroutine(desk.worker.seal()))
+        return facts
+
+    assert seal() == {}
+    desk.stage(1, None, "public")
+    desk.adopt()
+    facts = seal()["journal"]
+    assert (facts["segment"], facts["unsealed"], facts["seals"]["failure"]) == (1, 0.0, None)
+    assert len(list((desk.world.state / "checkpoints").iterdir())) == 1
 
 
 def test_it_drains_when_it_is_told_to_and_says_how_that_went(desk: Desk) -> None:

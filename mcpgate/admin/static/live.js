@@ -4,7 +4,7 @@
 
 (() => {
   // A busy gate has news all the time; people read a number every few seconds at most.
-  const PAUSE = 3000;
+  const PAUSE = 2000;
   const sign = document.getElementById("live");
   let last = Date.now();
   let timer = 0;
