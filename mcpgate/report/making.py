@@ -53,10 +53,11 @@ def summed(taken: Sequence[Segment], span: Span, passed: Passed = None) -> Summi
 
 
 def needed(found: Sequence[Segment], span: Span, passed: Passed = None) -> tuple[Segment, ...]:
-    """The segments that a span needs: those with lines of it, and those with the handshakes these name."""
+    """The segments that a span needs: those with lines of it, and those with what these name."""
     taken = overlapping(found, span)
-    unknown = summed(taken, span, passed).unknown
-    return tuple(sorted({*taken, *before(found, taken, unknown)})) if unknown else taken
+    summing = summed(taken, span, passed)
+    more = before(found, taken, summing.unknown, summing.undemanded)
+    return tuple(sorted({*taken, *more}))
 
 
 def make(

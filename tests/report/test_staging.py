@@ -9,8 +9,8 @@ import pytest
 from mcpgate.evidence.reading import Segment, lines, segments
 from mcpgate.report.making import needed
 from mcpgate.report.span import Span
-from mcpgate.report.staging import before, overlapping, stage
-from tests.report.written import at, closed, opened, said, shake
+from mcpgate.report.staging import BACK_MOST, before, overlapping, stage
+from tests.report.written import at, closed, generation, opened, said, shake
 
 
 def written(state: Path, worker: int, *parts: list[bytes]) -> None:
@@ -77,6 +77,24 @@ def test_handshakes_that_exchanges_name_are_fetched_from_before(tmp_path: Path) 
     found = segments(tmp_path)
     assert before(found, found[3:], {"h-nowhere"}) == ()
     assert named(before(found, found[3:], {"h-old"})) == ["0/1", "0/2", "0/3"]
+
+
+def test_what_was_in_force_is_fetched_from_before(tmp_path: Path) -> None:
+    """The last that says so, and nothing before it; where it is too far back, nothing."""
+    written(
+        tmp_path,
+        0,
+        [said("segment", 0), generation(1)],
+        [said("segment", 10), generation(11)],
+        [said("segment", 20)],
+        [said("segment", 30), shake("h", 31)],
+    )
+    assert named(needed(segments(tmp_path), span(30, 40))) == ["0/2", "0/3", "0/4"]
+    far = tmp_path / "far"
+    far.mkdir()
+    empty = [[said("segment", 10 * number)] for number in range(1, BACK_MOST + 2)]
+    written(far, 0, [said("segment", 0), generation(1)], *empty, [said("segment", 200), shake("h", 201)])
+    assert named(needed(segments(far), span(200.5, 300))) == [f"0/{BACK_MOST + 3}"]
 
 
 def test_copies_stay_as_they_are(state: Path, tmp_path: Path) -> None:
