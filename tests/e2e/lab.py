@@ -94,10 +94,7 @@ class Lab:
         gate: Table | None = None,
         limits: Table | None = None,
         admin: Table | None = None,
-<<<<<<< HEAD
         evidence: Table | None = None,
-=======
->>>>>>> G7
         more: Mapping[str, Sequence[Table]] | None = None,
         file: str = "gate.toml",
     ) -> Path:
@@ -132,11 +129,8 @@ class Lab:
             head["limits"] = dict(limits)
         if admin:
             head["admin"] = dict(admin)
-<<<<<<< HEAD
         if evidence:
             head["evidence"] = dict(evidence)
-=======
->>>>>>> G7
         lines = [line for name, table in head.items() for line in (f"[{name}]", *_lines(table), "")]
         for name, several in tables.items():
             lines += [line for table in several for line in (f"[[{name}]]", *_lines(table), "")]
