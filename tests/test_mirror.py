@@ -94,7 +94,6 @@ ELSEWHERE = {
     # The command line, run as people run it.
     "__main__.py": "cli/test_check.py",
     "_version.py": "test_packaging.py",
-    "cli/evidence.py": "cli/test_evidence_show.py",
     "cli/evidence_which.py": "cli/test_evidence_show.py",
     "cli/journals.py": "cli/test_policy_replay.py",
     "cli/judged.py": "cli/test_check.py",
