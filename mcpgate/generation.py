@@ -29,6 +29,7 @@ from mcpgate.config.tables.upstream import UpstreamTable
 from mcpgate.config.url import HTTPS_PORT, Url, read_authority, read_url
 from mcpgate.credentials.loading import fixed, mapped, signer_of, text_of
 from mcpgate.credentials.terms import Client
+from mcpgate.evidence.payload import Auditor, PayloadError
 from mcpgate.identity.granted import Granting, Grants
 from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuer import Issuer
@@ -192,6 +193,8 @@ class Generation:
     issuers: Mapping[str, Issuer]
     routes: Mapping[tuple[str | None, bytes], RouteTerms]
     policy: Policy
+    #: To whom bodies are sealed that are recorded; C{None} where no rule has any recorded.
+    auditor: Auditor | None
     #: What seals and opens the ids of sessions; without a key where no gate has begun yet.
     session_keys: SessionKeys
     #: Who vouches for callers by assertions anywhere.
@@ -250,6 +253,7 @@ class Builder:
         budgets = compile_budgets(config.budgets)
         whos = [each.who for each in shown if each is not None]
         policy = self.attempt("rule", lambda: compile_rules(config.rules, config.detectors, budgets, whos))
+        auditor = self._auditor()
         self.attempt("gate", self.reading.confirm)
         if self._problems:
             # What several tables name, such as a vault, is told once.
@@ -271,6 +275,7 @@ class Builder:
                 for table in config.routes
             },
             policy=policy,
+            auditor=auditor,
             session_keys=session_keys,
             grants=self._grants,
             reading=self.reading,
@@ -291,6 +296,24 @@ class Builder:
             return SessionKeys(read_keys(raw), self._config.limits.session_lifetime)
         except KeyFileError as error:
             raise MaterialError(f"{path}: {error}") from None
+
+    def _auditor(self) -> Auditor | None:
+        config = self._config
+        path = config.evidence.auditor
+        if path is None:
+            for rule in config.rules:
+                if rule.record is not None:
+                    nobody = "needs evidence.auditor: somebody to whom bodies are encrypted"
+                    self._problems.append(config.problem(f"rule.{rule.name}.record", nobody))
+            return None
+
+        def read() -> Auditor:
+            try:
+                return Auditor.of(self.reading.read(path))
+            except PayloadError as error:
+                raise MaterialError(f"{path}: {error}") from None
+
+        return self.attempt("evidence.auditor", read)
 
     def _granting(self, keys: SessionKeys) -> Grants | None:
         tables = self._config.samls

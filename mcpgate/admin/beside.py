@@ -37,8 +37,8 @@ ANSWER_MOST = 5.0
 YOUNG = 10.0
 WAIT_FIRST = 0.5
 WAIT_MOST = 30.0
-# Files are closed; it has nothing that has to be finished.
-END_MOST = 5.0
+# It has nothing that has to be finished: what it has not put into the index it does at its next start.
+END_MOST = 2.0
 
 
 @frozen(eq=False)
@@ -70,6 +70,7 @@ class Beside:
         self._waiting: Any = None
         self._restarts = 0
         self._problem: str | None = None
+        self._alerts: list[dict[str, Any]] = []
         #: What people may ask of it, over the gate's control socket.
         self.verbs: Mapping[str, Verb] = {"dashboard": self.link}
 
@@ -126,7 +127,8 @@ class Beside:
 
     def _end_child(self, child: Child) -> Deferred[bool]:
         child.channel.close()
-        late = self._reactor.callLater(END_MOST, child.kill)
+        # One that still imports would see it only after that.
+        late = self._reactor.callLater(END_MOST if child.ready else 0.0, child.kill)
 
         def gone(finished: bool) -> bool:
             if late.active():
@@ -159,7 +161,15 @@ class Beside:
             severity = LogLevel.lookupByName(level)
             Logger(namespace=namespace).emit(severity, "admin: {text}", text=text)
 
-        verbs: Mapping[str, ChannelVerb] = {"log": log, "ready": lambda: None, "gate": self._answer}
+        def ready() -> None:
+            child.ready = True
+
+        verbs: Mapping[str, ChannelVerb] = {
+            "log": log,
+            "ready": ready,
+            "gate": self._answer,
+            "alerts": self._told,
+        }
         self._serves = False
         self._since = monotonic()
         try:
@@ -212,6 +222,7 @@ class Beside:
             return
         self._child = None
         self._serves = False
+        self._alerts = []
         if not self._begun:
             return
         self._restarts += 1
@@ -270,4 +281,9 @@ class Beside:
             "state": "serves" if self._serves else "starts" if child is not None else "is gone",
             "restarts": self._restarts,
             "problem": self._problem,
+            "alerts": self._alerts,
         }
+
+    def _told(self, *, rows: list[dict[str, Any]]) -> None:
+        """What became of alerts, by its own word."""
+        self._alerts = rows

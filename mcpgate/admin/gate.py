@@ -48,6 +48,12 @@ class GateLink:
         except ChannelError as error:
             raise GateError(f"the gate {error}" if not channel.open else str(error)) from None
 
+    def tell(self, verb: str, **arguments: Any) -> None:
+        """Tell the gate's process something for its own C{status}, if it is still there."""
+        channel = self._channel()
+        if channel is not None:
+            channel.tell(verb, **arguments)
+
     async def status(self) -> dict[str, Any]:
         """
         As C{mcpgate status}, at most a second old.

@@ -20,6 +20,7 @@ from twisted.web.server import Site
 
 from mcpgate.admin.roles import Names
 from mcpgate.config.schema import Config
+from mcpgate.evidence.floods import Floods
 from mcpgate.evidence.handshakes import Leg
 from mcpgate.generation import ListenerTerms
 from mcpgate.provider.transport import Peer, ProviderTransport
@@ -39,6 +40,18 @@ class Told:
     """Where handshakes of the admin process are noted: its log. The journal is the data path's."""
 
     log = Logger()
+
+    def __init__(self) -> None:
+        #: Refused ones of a flood are counted, so that they fill no disk.
+        self.floods = Floods()
+
+    def tell_floods(self, now: float) -> None:
+        """Say how many were refused that have no lines of their own. C{now}: monotonic seconds."""
+        for one in self.floods.due(now):
+            self.log.warn(
+                "{count} more handshakes refused ({where}): {reason}, from {addresses} addresses",
+                count=one.count, where=one.where, reason=one.reason, addresses=one.addresses,
+            )  # fmt: skip
 
     def handshake(
         self,

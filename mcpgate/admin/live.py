@@ -12,8 +12,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
-from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from mcpgate.admin.feed import Batch, Feed
@@ -49,7 +49,7 @@ class Live:
         self._leave: Callable[[], None] | None = None
         self._timer: Any = None
 
-    def listen(self, request: Any) -> int:
+    def listen(self, request: Any) -> Deferred[None]:
         """A browser listens, for as long as its login lasts."""
         if self._site.who(request) is None:
             raise Refusal(403, "You are not logged in, or not any more.")
@@ -66,7 +66,7 @@ class Live:
             self._timer = self._site.reactor.callLater(TICK, self._tick)
         # Browsers ask again by themselves when a stream has ended, after so many milliseconds.
         request.write(b"retry: 3000\n\n")
-        return NOT_DONE_YET
+        return client.done
 
     def count(self) -> int:
         """How many listen."""
@@ -118,6 +118,8 @@ class _Client:
     def __init__(self, request: Any, now: float) -> None:
         self.request = request
         self.news: Counter[str] = Counter()
+        #: Fires when the stream is to end; the request is finished by that.
+        self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._told = now
         self._reads = True
         self._ended = False
@@ -140,7 +142,7 @@ class _Client:
         if not self._ended:
             self._ended = True
             self.request.unregisterProducer()
-            self.request.finish()
+            self.done.callback(None)
 
     def pauseProducing(self) -> None:
         self._reads = False

@@ -65,6 +65,10 @@ class Sources:
     index: Any = None
     #: The configuration in force.
     config: Any = None
+    #: What the gate is called in its evidence.
+    name: str = "this gate"
+    #: How far the index is behind the journal (C{index.filling.Freshness}); C{None} where there is none.
+    freshness: Any = None
 
 
 @frozen

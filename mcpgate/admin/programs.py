@@ -6,7 +6,7 @@ they want a token, a client certificate or a login, unless the configuration say
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcpgate.admin.site import Dashboard
 
 #: The metrics, in the form that an Accept header asks for: content type and body.
-Exposed = Callable[[str], tuple[str, bytes]]
+Exposed = Callable[[str], Awaitable[tuple[str, bytes]]]
 
 _BEARER = "bearer "
 
@@ -55,9 +55,7 @@ class Programs:
         if not self._may_measure(request):
             request.setHeader("WWW-Authenticate", 'Bearer realm="metrics"')
             return _word(request, 401, "Metrics want a token, a certificate or a login.")
-        # Also where the gate does not answer: that is one of the metrics.
-        await self._site.gate.facts(("status",))
-        kind, body = self._exposed(request.text("accept") or "")
+        kind, body = await self._exposed(request.text("accept") or "")
         request.setHeader("Content-Type", kind)
         return body
 

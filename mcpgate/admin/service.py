@@ -20,10 +20,14 @@ from twisted.logger import Logger
 
 from mcpgate._version import __version__
 from mcpgate.admin.asking import transport_of
+from mcpgate.admin.decisions import decide
 from mcpgate.admin.gate import GateLink
 from mcpgate.admin.guard import Head, Refused, judge
 from mcpgate.admin.listening import AdminListening, AdminTransport, Force, Told
+from mcpgate.admin.live import tell
 from mcpgate.admin.pages import PAGES
+from mcpgate.admin.programs import answer
+from mcpgate.admin.readers import Readers
 from mcpgate.admin.roles import Person, Role
 from mcpgate.admin.site import Dashboard
 from mcpgate.admin.terms import NAME, AdminTerms, load_admin
@@ -32,6 +36,7 @@ from mcpgate.config.include import Included
 from mcpgate.config.load import parse_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.schema import Config
+from mcpgate.ops.control import Door
 from mcpgate.ops.watch import Watch
 from mcpgate.provider.client import Provider
 from mcpgate.tls.readiness import Readiness
@@ -59,6 +64,10 @@ class Admin:
         self.dashboard = Dashboard(
             reactor, self.gate, self._in_force, self._provider, PAGES, wall
         )
+        answer(self.dashboard, lambda accept: self._reading().exposed(accept))
+        decide(self.dashboard)
+        self._live = tell(self.dashboard, lambda: self._reading().feed)
+        self._readers: Readers | None = None
         self.site = AdminSite(reactor, self.dashboard.app.resource(), self._guard)
         self._reactor = reactor
         self._ended = ended
@@ -69,7 +78,7 @@ class Admin:
         self._readiness = Readiness(reactor)
         self._force: Force | None = None
         self._listening: AdminListening | None = None
-        self._port: Any = None
+        self._door: Door | None = None
         self._watch = Watch(reactor, lambda: self._in_force().config.gate.watch, self.look)
         self._leaving = False
         self._complained = ""
@@ -78,6 +87,10 @@ class Admin:
         oidc = self._in_force().oidc
         assert oidc is not None, "it is asked for only where there is one"
         return Provider(self._reactor, self._readiness, Told(), oidc.issuer.peer)
+
+    def _reading(self) -> Readers:
+        assert self._readers is not None, "nothing is served before it was told what"
+        return self._readers
 
     def _in_force(self) -> AdminTerms:
         assert self._terms is not None, "nothing is served before it was told what"
@@ -125,9 +138,14 @@ class Admin:
             self._readiness.start()
             self.site.doStart()
             self._watch.start()
+            self._readers = Readers(self._reactor, self._readiness, self.gate, terms, self._wall)
+            self._readers.start()
+            self.dashboard.readers = self._readers
         elif old.oidc is not None and (terms.oidc is None or old.table != terms.table):
             # Whoever it was that the provider has vouched for, they may be on no list any more.
             self.dashboard.logins.end_all("oidc")
+        if old is not None:
+            self._reading().adopt(terms)
         if self._force is not None and terms.listener is not None:
             self._force.adopt(config, terms.listener)
             if self._listening is not None:
@@ -136,17 +154,16 @@ class Admin:
     def _serve_at(self, sock: socket.socket | None, address: str) -> None:
         """Go on on that socket; it may be the same address as before."""
         terms = self._in_force()
-        if sock is not None and address == self._address and (self._listening or self._port):
+        if sock is not None and address == self._address and (self._listening or self._door):
             return sock.close()
         self._stop_listening()
         self._address = address
         if sock is None:
             return
         if terms.path is not None:
-            with sock:
-                sock.setblocking(False)
-                self._port = self._reactor.adoptStreamPort(sock.fileno(), socket.AF_UNIX, self.site)
-            return
+            sock.setblocking(False)
+            self._door = Door(self._reactor, sock, self.site)
+            return self._door.start()
         assert terms.listener is not None
         self._force = self._force or Force(self._readiness, terms.config, terms.listener)
         self._force.adopt(terms.config, terms.listener)
@@ -157,9 +174,9 @@ class Admin:
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.retire()
-        port, self._port = self._port, None
-        if port is not None:
-            port.stopListening()
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
 
     def link(self, *, role: str, by: str) -> Mapping[str, Any]:
         """A one-time link to log in with. C{by}: who asks for it, as they will be called."""
@@ -200,6 +217,8 @@ class Admin:
     def look(self) -> None:
         """See whether a file changed, and take up what is new if it is good."""
         terms = self._in_force()
+        if self._force is not None:
+            self._force.witness.tell_floods(monotonic())
         if terms.reading.changed() is None:
             self._complained = ""
             return
@@ -221,9 +240,11 @@ class Admin:
         if self._leaving:
             return
         self._leaving = True
+        self._live.stop()
         self._stop_listening()
         if self._terms is not None:
             self._watch.stop()
+            self._reading().stop()
             self._readiness.stop()
             ended: Deferred[Any] = maybeDeferred(self.site.doStop)
             ended.addBoth(lambda _: self._ended())

@@ -12,6 +12,7 @@ from time import time
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from attrs import evolve
 from klein import Klein
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -23,6 +24,7 @@ from mcpgate.admin.entrance import enter
 from mcpgate.admin.gate import GateError, GateLink
 from mcpgate.admin.login import Login, Logins
 from mcpgate.admin.page import Asked, NotFound, Page, Sources
+from mcpgate.admin.readers import Readers
 from mcpgate.admin.refusal import Refusal
 from mcpgate.admin.render import read_static, render
 from mcpgate.admin.terms import AdminTerms
@@ -58,13 +60,13 @@ class Dashboard:
         self.terms = terms
         self.logins = Logins()
         self.pages = tuple(pages)
-        #: The queries of the index (C{mcpgate.index}), once there is one.
-        self.index: Any = None
+        #: What reads beside the gate, once there is something to read.
+        self.readers: Readers | None = None
         self.app: Any = Klein()
         self._menu = tuple((page.path, page.title) for page in self.pages if page.menu)
         for page in self.pages:
             self._add(page)
-        self.app.route("/static/<path:name>", endpoint="static")(self.static)
+        self.app.route("/static/<path:name>", methods=["GET"], endpoint="static")(self.static)
         enter(self)
         self.app.handle_errors(Refusal)(self._refused)
         self.app.handle_errors(HTTPException)(self._unknown)
@@ -81,7 +83,12 @@ class Dashboard:
             query = dict(reversed(parse_qsl(request.uri.decode("latin-1").partition("?")[2])))
             asked = Asked(request.path.decode(), login.person, self.wall(), query, parts)
             terms = self.terms()
-            sources = Sources(facts, str(terms.config.gate.state), self.index, terms.config)
+            readers = self.readers
+            sources = Sources(facts, str(terms.config.gate.state), config=terms.config)
+            if readers is not None:
+                sources = evolve(
+                    sources, index=readers.index, name=readers.name, freshness=readers.freshness
+                )
             pool = self.reactor.getThreadPool()
             try:
                 shown = await deferToThreadPool(self.reactor, pool, page.show, asked, sources)
@@ -91,7 +98,7 @@ class Dashboard:
             problem = facts.problem or (facts.status or {}).get("problem")
             return self.page(request, shown.template, {**shown.values, "title": page.title}, login, problem)
 
-        self.app.route(page.path, endpoint=f"page {page.path}")(show)
+        self.app.route(page.path, methods=["GET"], endpoint=f"page {page.path}")(show)
 
     def page(
         self,

@@ -12,6 +12,7 @@ from functools import partial
 from attrs import evolve, field, frozen
 
 from mcpgate.admin.roles import Roles
+from mcpgate.alerts.terms import AlertTerms, load_alerts
 from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.schema import Config
@@ -63,6 +64,7 @@ class AdminTerms:
     path: str | None
     oidc: Oidc | None
     metrics_token: bytes | None = field(repr=False)
+    alerts: tuple[AlertTerms, ...]
     reading: Reading
 
 
@@ -94,11 +96,12 @@ def load_admin(config: Config, number: int, now: datetime) -> AdminTerms:
     oidc = _oidc(builder, config)
     reference = table.metrics_token
     token = builder.attempt(f"{NAME}.metrics_token", partial(resolve, reference)) if reference else None
+    alerts = load_alerts(builder, config.alerts)
     builder.attempt(NAME, builder.reading.confirm)
     if builder.problems:
         raise ConfigError(list(builder.problems), config.source)
     roles = Roles.compile(table.viewers, table.approvers)
-    return AdminTerms(table, config, roles, listener, path, oidc, token, builder.reading)
+    return AdminTerms(table, config, roles, listener, path, oidc, token, alerts, builder.reading)
 
 
 def _as_listener(table: AdminTable) -> ListenerTable:

@@ -62,9 +62,9 @@ class Bounded(server.Request):
             super().process()
 
     def text(self, name: str) -> str | None:
-        """A header line; C{None} where there is none, or no text."""
-        value = self.getHeader(name)
-        return value if isinstance(value, str) else None
+        """A header line; C{None} where there is none."""
+        value = self.getHeader(name.encode())
+        return value.decode("latin-1") if isinstance(value, bytes) else None
 
 
 class AdminSite(server.Site):

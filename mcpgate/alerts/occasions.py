@@ -35,6 +35,7 @@ _CERTIFICATES = {
     "listener": "the certificate of the listener {name} ({subject})",
     "client": "the certificate that the upstream {name} is shown ({subject})",
     "upstream": "the certificate that the upstream {name} shows",
+    "provider": "the certificate that {name} shows, which is asked for keys or tokens",
 }
 
 _DEFINITIONS = {
@@ -56,6 +57,7 @@ class Occasions:
             "definition": self._definition,
             "reload": self._reload,
             "gap": self._gap,
+            "repair": self._repair,
         }
 
     def of_records(self, records: Iterable[Record]) -> list[Alert]:
@@ -146,20 +148,34 @@ class Occasions:
         )
 
     def _reload(self, record: Record) -> Iterator[Alert]:
-        self._wrong[_RELOAD] = "reload"
         yield _not_taken(_CHANGES.get(record["what"], "what is in force"), record["time"], record["id"])
 
     def _gap(self, record: Record) -> Iterator[Alert]:
-        count = int(record["count"])
+        exchanges, lines = int(record["exchanges"]), int(record["lines"])
+        lost = f"{exchanges} exchanges were forwarded off the record, and {lines} lines are lost"
         yield Alert(
             occasion="journal",
             severity=Severity.CRITICAL,
             key="journal:gap",
-            sentence=f"{count} exchanges were forwarded off the record, as the journal could not be written "
-            "(on_journal_failure is unsafe-continue)",
+            sentence=f"the journal could not be written for a while: {lost}",
             evidence=record["id"],
             time=record["time"],
-            about={"exchanges": str(count)},
+            about={"exchanges": str(exchanges), "lines": str(lines)},
+        )
+
+    def _repair(self, record: Record) -> Iterator[Alert]:
+        if record["what"] != "deleted":
+            # A crash in the middle of a line, or somebody who rotates files.
+            return
+        file = plain(record["file"])
+        yield Alert(
+            occasion="journal",
+            severity=Severity.CRITICAL,
+            key="journal:deleted",
+            sentence=f"somebody has removed a file of the journal while it was written: {file}",
+            evidence=record["id"],
+            time=record["time"],
+            about={"bytes": str(record["dropped"])},
         )
 
     # Facts.
@@ -174,7 +190,9 @@ class Occasions:
             yield _of_journal("failing", f"cannot be written: {plain(journal['failure'])}", time)
         age = journal.get("unsealed")
         if isinstance(age, int | float) and age > UNSEALED_MOST:
-            yield _of_journal("unsealed", f"has had no signed checkpoint for {age:.0f} s", time)
+            failure = (journal.get("seals") or {}).get("failure")
+            why = f": {plain(failure)}" if failure else ""
+            yield _of_journal("unsealed", f"has had no signed checkpoint for {age:.0f} s{why}", time)
 
     def _over(self, wrong: set[str], time: str) -> Iterator[Alert]:
         for key, occasion in self._wrong.items():

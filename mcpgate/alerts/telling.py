@@ -20,7 +20,7 @@ from mcpgate.alerts.sender import Message, NotTold, Sender
 from mcpgate.alerts.syslog import Syslog
 from mcpgate.alerts.terms import AlertTerms
 from mcpgate.alerts.webhook import Webhook
-from mcpgate.evidence.journal import new_id
+from mcpgate.evidence.ids import new_id
 from mcpgate.tls.readiness import Readiness
 
 #: What waits for one receiver: eight minutes of the most that is told. The first are the causes, so it is
@@ -84,9 +84,16 @@ class Telling:
             teller.stop()
 
     def _sender(self, terms: AlertTerms) -> Sender:
-        if terms.table.syslog is not None:
-            return Syslog(self._reactor, terms.table.syslog)
-        return Webhook(self._reactor, self._readiness, terms, self._gate, self._wall)
+        return sender_of(self._reactor, self._readiness, terms, self._gate, self._wall)
+
+
+def sender_of(
+    reactor: Any, readiness: Readiness, terms: AlertTerms, gate: str, wall: Callable[[], float]
+) -> Sender:
+    """What sends the alerts of a table. C{gate}: what the gate is called; C{wall}: Unix seconds."""
+    if terms.table.syslog is not None:
+        return Syslog(reactor, terms.table.syslog)
+    return Webhook(reactor, readiness, terms, gate, wall)
 
 
 class Teller:

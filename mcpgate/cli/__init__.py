@@ -26,6 +26,7 @@ VERBS = (
     "token",
     "session",
     "policy",
+    "evidence",
     "explain",
 )
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
+from mcpgate.admin.terms import load_admin
 from mcpgate.cli.exits import complain
 from mcpgate.cli.judged import judged
-from mcpgate.cli.online import inquire, visit
+from mcpgate.cli.online import inquire, tell, visit
 from mcpgate.cli.text import cell, config_option, format_option, outline, show
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import TokenFile, TokenFileError
@@ -27,10 +28,13 @@ from mcpgate.policy.doubts import doubts
     is_flag=True,
     help="Also shake hands with every upstream, and ask every issuer for its keys, as the gate would.",
 )
-def command(config: Path, form: str, online: bool) -> None:
+@click.option("--alerts", is_flag=True, help="With --online: also send a test to every [[alert]].")
+def command(config: Path, form: str, online: bool, alerts: bool) -> None:
     """Judge the configuration and every file that it names."""
     from twisted.internet import reactor
 
+    if alerts and not online:
+        raise click.UsageError("--alerts tells somebody else, so it wants --online beside it")
     generation = judged(reactor, config).prepare()
     facts = facts_of(generation, datetime.now(UTC))
     visits = visit(generation.upstreams.values()) if online else []
@@ -40,9 +44,14 @@ def command(config: Path, form: str, online: bool) -> None:
     if inquiries:
         keys = {"keys": [one.facts() for one in inquiries]}
         whole, brief = {**whole, **keys}, {**brief, **keys}
+    tests = tell(load_admin(generation.config, 1, datetime.now(UTC)).alerts) if alerts else []
+    if tests:
+        sent = {"alerts": [one.facts() for one in tests]}
+        whole, brief = {**whole, **sent}, {**brief, **sent}
     show(whole, form, lambda: f"{cell(brief.pop('configuration'))} is good\n{outline(brief)}")
     told = [sentence for one in visits for sentence in one.complaints()]
-    for sentence in (*told, *(sentence for one in inquiries for sentence in one.complaints())):
+    told += [sentence for one in inquiries for sentence in one.complaints()]
+    for sentence in (*told, *(sentence for one in tests for sentence in one.complaints())):
         complain(sentence)
     for doubt in doubts(generation.config, generation.policy):
         complain(f"warning: {doubt}")
@@ -51,7 +60,9 @@ def command(config: Path, form: str, online: bool) -> None:
             complain(f"warning: {warning}")
     for sentence in _of_tokens(generation):
         complain(f"warning: {sentence}")
-    if any(one.tried.refusal for one in visits) or any(one.problem for one in inquiries):
+    if any(one.tried.refusal for one in visits) or any(
+        [one.problem for one in inquiries] + [one.problem for one in tests]
+    ):
         raise SystemExit(os.EX_UNAVAILABLE)
 
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcpgate.cli.exits import Stop
-from mcpgate.evidence.reading import LINE_MOST, lines, segments
+from mcpgate.evidence.reading import ReadingError, Segment, alone, lines, segments
 
 
 def lines_of(places: Sequence[Path]) -> Iterator[bytes]:
     """
-    Every line of these files, and of the journals in these directories, one file after another; in a
-    directory those of segments, and of files as versions before there were segments have them.
+    Every line of these files, and of the journals in these directories, one file after another.
 
-    @raise Stop: there are none.
+    @raise Stop: There are none, or one of them cannot be read.
     """
-    for place in places:
-        found = segments(place) if place.is_dir() else ()
-        own = {segment.path for segment in found}
-        files = sorted(set(place.glob("*.jsonl")) - own) if place.is_dir() else [place]
-        if not files and not found:
-            raise Stop(f"{place}: there is no journal", os.EX_NOINPUT)
-        for file in files:
-            with (gzip.open if file.suffix == ".gz" else open)(file, "rb") as opened:
-                while line := opened.readline(LINE_MOST):
-                    yield line
-        for segment in found:
-            yield from lines(segment)
+    try:
+        for place in places:
+            files = _files(place)
+            if not files:
+                raise Stop(f"{place}: there is no journal", os.EX_NOINPUT)
+            for file in files:
+                yield from lines(file)
+    except ReadingError as error:
+        raise Stop(str(error), os.EX_NOINPUT) from error
+
+
+def _files(place: Path) -> Sequence[Segment]:
+    """The segments in a directory, behind what there is in it from before there were any."""
+    if not place.is_dir():
+        return (alone(place),)
+    found = segments(place)
+    known = {segment.path for segment in found}
+    older = [path for path in sorted(place.glob("*.jsonl")) if path not in known]
+    return (*map(alone, older), *found)

@@ -1,13 +1,16 @@
 """What C{check --online} does: the gate's own connect to every upstream, and a question in clear text; and
-the gate's own question to every issuer for its keys.
+the gate's own question to every issuer for its keys. And what C{--alerts} does besides: a test for everybody
+who would be told.
 
 Nothing of it is journalled: the journal is about what callers did.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from socket import gethostname
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -15,7 +18,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.epollreactor import EPollReactor
 
+from mcpgate.alerts.alert import Alert, Severity
+from mcpgate.alerts.sender import Message, NotTold
+from mcpgate.alerts.telling import sender_of
+from mcpgate.alerts.terms import AlertTerms
 from mcpgate.cli.probe import negotiated, verdict
+from mcpgate.evidence.ids import new_id
+from mcpgate.evidence.record import timestamp
 from mcpgate.identity.discovery import Unfit, ask
 from mcpgate.identity.issuer import Issuer
 from mcpgate.provider.client import Provider, ProviderError
@@ -84,6 +93,54 @@ class Inquiry:
         if self.problem is not None:
             return [f"issuer {self.name} tells no keys: {self.problem}"]
         return [f"warning: issuer {self.name}: {why}" for why in self.left_out]
+
+
+@frozen
+class Told:
+    """What became of a test of an C{[[alert]]}: nothing, where it has arrived, or why it has not."""
+
+    name: str
+    problem: str | None
+
+    def facts(self) -> dict[str, object]:
+        """All of it, as values that JSON can say."""
+        return {"alert": self.name, "problem": self.problem}
+
+    def complaints(self) -> list[str]:
+        """Why nobody would be told."""
+        return [] if self.problem is None else [f"alert {self.name} does not arrive: {self.problem}"]
+
+
+def tell(alerts: Iterable[AlertTerms]) -> list[Told]:
+    """Send a test to all of them, side by side, each once."""
+    return _on_a_reactor(lambda reactor: _send_tests(reactor, alerts))
+
+
+def _send_tests(reactor: Any, alerts: Iterable[AlertTerms]) -> Deferred[list[Told]]:
+    readiness = Readiness(reactor)
+    readiness.start()
+    test = Alert(
+        occasion="test",
+        severity=Severity.WARNING,
+        key="test",
+        sentence="this is a test: somebody has run mcpgate check --online --alerts",
+        evidence=None,
+        time=timestamp(time.time()),
+    )
+
+    async def one(terms: AlertTerms) -> Told:
+        sender = sender_of(reactor, readiness, terms, gethostname(), time.time)
+        try:
+            await sender.send(Message(test, new_id("a"), 1, 0.0))
+        except NotTold as error:
+            return Told(terms.name, str(error))
+        return Told(terms.name, None)
+
+    def stop(result: Any) -> Any:
+        readiness.stop()
+        return result
+
+    return gatherResults([Deferred.fromCoroutine(one(terms)) for terms in alerts]).addBoth(stop)
 
 
 def inquire(issuers: Iterable[Issuer]) -> list[Inquiry]:

@@ -27,14 +27,17 @@ def state_options(verb: _Verb) -> _Verb:
 
     @wraps(verb)
     def found(*words: Any, config: Path, state: Path | None, **options: Any) -> Any:
-        source = click.get_current_context().get_parameter_source("config")
-        if state is not None and source is not ParameterSource.DEFAULT:
-            raise click.UsageError("--config and --state both say which gate; give one of them")
-        return verb(*words, state=state or _named_in(config), **options)
+        return verb(*words, state=state_of(config, state), **options)
 
+    return gate_options(found)
+
+
+def gate_options(verb: _Verb) -> _Verb:
+    """The same options as they are told, as C{config: Path} and C{state: Path | None}: for a verb that may
+    do without a gate. L{state_of} makes of them what L{state_options} does."""
     path = click.Path(path_type=Path)
     instead = "The state directory itself, instead."
-    found = click.option("--state", type=path, metavar="DIR", help=instead)(found)
+    found = click.option("--state", type=path, metavar="DIR", help=instead)(verb)
     return click.option(
         "-c",
         "--config",
@@ -44,6 +47,14 @@ def state_options(verb: _Verb) -> _Verb:
         metavar="FILE",
         help="The configuration file; only gate.state is read.",
     )(found)
+
+
+def state_of(config: Path, state: Path | None) -> Path:
+    """Which state directory these options name."""
+    source = click.get_current_context().get_parameter_source("config")
+    if state is not None and source is not ParameterSource.DEFAULT:
+        raise click.UsageError("--config and --state both say which gate; give one of them")
+    return state or _named_in(config)
 
 
 def _named_in(config: Path) -> Path:

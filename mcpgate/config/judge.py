@@ -227,12 +227,15 @@ def _detector(detector: Draft) -> None:
 
 
 def _says_something(rule: Draft) -> None:
-    """A rule has a verdict, or lists of detectors; what belongs to one kind stands in no other."""
-    if not rule.sound("verdict", "mask", "block"):
+    """A rule has a verdict, or lists of detectors, or says that bodies are recorded; what belongs to one kind
+    stands in no other."""
+    if not rule.sound("verdict", "mask", "block", "record"):
         return
     verdict, lists = rule.get("verdict"), [key for key in ("mask", "block") if rule.get(key)]
-    if verdict is None and not lists:
+    if verdict is None and not lists and rule.get("record") is None:
         rule.report("verdict", "is missing: allow, block or hold, or else mask or block with detectors")
+    if rule.get("record") is not None and rule.get("shadow") is True:
+        rule.report("record", "has no effect with shadow = true, which only records what would be said")
     if verdict is not None and lists:
         rule.report(lists[0], "stands beside a verdict; make it a rule of its own, as masks add up")
     if "require" in rule.inner and verdict != "allow":

@@ -28,6 +28,19 @@ def load_state(path: Path) -> Path:
     return read_state(read_whole(source), source)
 
 
+def load_checkpoints(path: Path) -> Path | None:
+    """C{evidence.checkpoints} of a file, if it says that and can be read."""
+    source = path.absolute()
+    try:
+        parsed = _parsed(read_whole(source).decode("utf-8", "replace"))
+    except ConfigError:
+        return None
+    match parsed:
+        case {"evidence": {"checkpoints": str(place)}} if place and place.isprintable():
+            return source.parent / place
+    return None
+
+
 def read_state(text: bytes, source: Path) -> Path:
     """C{gate.state} in the bytes of a file; pure.
 

@@ -55,19 +55,21 @@ class Floods:
     """The refused handshakes of one worker."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, Reason], _Flood] = {}
+        self._known: dict[tuple[str, Reason, bool], _Flood] = {}
 
-    def whole(self, where: str, reason: Reason, peer: str, now: float) -> bool:
+    def whole(self, where: str, reason: Reason, peer: str, now: float, exposed: bool = False) -> bool:
         """
         Whether one gets a line of its own; else it is counted.
 
         @param where: The listener's name.
         @param peer: C{address:port}, or C{unix}.
         @param now: Monotonic seconds.
+        @param exposed: Whether a credential came in clear with it. Somebody is told of that: it must not
+            drown in what comes without.
         """
-        flood = self._known.get((where, reason))
+        flood = self._known.get((where, reason, exposed))
         if flood is None:
-            flood = self._known[where, reason] = _Flood(now)
+            flood = self._known[where, reason, exposed] = _Flood(now)
         due = max(flood.whole, now - WHOLE_MOST * WHOLE_APART)
         if due + WHOLE_APART <= now:
             flood.whole = due + WHOLE_APART
@@ -86,7 +88,7 @@ class Floods:
         @param all: Whether it is too early or not.
         """
         told = []
-        for (where, reason), flood in self._known.items():
+        for (where, reason, _), flood in self._known.items():
             if flood.count and (all or now - flood.told >= TOLD_APART):
                 told.append(
                     Counted(

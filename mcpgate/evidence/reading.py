@@ -13,9 +13,12 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
+import msgspec
 from attrs import frozen
+
+from mcpgate.evidence.position import Position, Read
 
 #: Longer than any line that the gate writes; beyond it a file is something else.
 LINE_MOST = 1 << 20
@@ -26,6 +29,21 @@ SKIPPED_MOST = 100
 YOUNG = 2.0
 
 _NAME = re.compile(r"journal-(\d{1,4})-(\d{8,12})\.jsonl(\.gz)?")
+
+
+__all__ = [
+    "Follower",
+    "Position",
+    "Read",
+    "ReadingError",
+    "Segment",
+    "Skipped",
+    "alone",
+    "gate_of",
+    "lines",
+    "opened",
+    "segments",
+]
 
 
 class ReadingError(Exception):
@@ -45,30 +63,6 @@ class Segment:
     def name(self) -> str:
         """What it is called wherever one speaks of it, compressed or not."""
         return f"journal-{self.worker}-{self.number:08d}"
-
-
-@frozen
-class Position:
-    """
-    Where the next line of a worker's journal begins.
-
-    @ivar segment: The number of the segment.
-    @ivar offset: In it, in bytes, uncompressed.
-    @ivar seq: The number of lines before it.
-    """
-
-    segment: int
-    offset: int
-    seq: int
-
-
-class Read(NamedTuple):
-    """A line, its line feed included, and where it stands. C{seq}: counted, whatever the line itself says."""
-
-    worker: int
-    segment: int
-    seq: int
-    line: bytes
 
 
 @frozen
@@ -109,6 +103,13 @@ def segments(directory: Path) -> tuple[Segment, ...]:
     return tuple(sorted(found.values()))
 
 
+def alone(path: Path) -> Segment:
+    """A file that somebody names, as a segment; whatever it is called."""
+    match = _NAME.fullmatch(path.name)
+    worker, number = (int(match[1]), int(match[2])) if match is not None else (0, 0)
+    return Segment(worker, number, path, path.suffix == ".gz")
+
+
 def lines(segment: Segment) -> Iterator[bytes]:
     """
     The whole lines of a segment, each with its line feed. What follows the last line feed is none.
@@ -125,6 +126,26 @@ def lines(segment: Segment) -> Iterator[bytes]:
         raise ReadingError(f"{segment.path}: behind line {count}: {_cause(error)}") from error
     if len(line) == LINE_MOST:
         raise ReadingError(f"{segment.path}: behind line {count}: a line is longer than {LINE_MOST} bytes")
+
+
+def gate_of(directory: Path) -> str | None:
+    """
+    The gate whose journal is in a directory, as its latest segment says; C{None} if nothing says it yet.
+
+    @raise ReadingError: The directory, or the segment, cannot be read.
+    """
+    for segment in reversed(segments(directory)):
+        first = next(lines(segment), None)
+        if first is not None:
+            try:
+                return msgspec.json.decode(first, type=_First).gate
+            except msgspec.MsgspecError:
+                raise ReadingError(f"{segment.path}: its first line does not say whose it is") from None
+    return None
+
+
+class _First(msgspec.Struct):
+    gate: str
 
 
 def opened(segment: Segment) -> BinaryIO:

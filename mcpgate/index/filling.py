@@ -16,7 +16,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from mcpgate.evidence.reading import Follower, Position, Read, ReadingError
+from mcpgate.evidence.reading import Follower, Position, Read, ReadingError, gate_of
 from mcpgate.index.rows import Gathered, Had, gather, had_of, positions, settled, used
 from mcpgate.index.schema import EVENT, HANDSHAKE, POSITION, TABLES
 from mcpgate.index.store import Store, StoreError, Turn, UnfitError
@@ -70,7 +70,7 @@ class Filler:
     def __init__(
         self,
         directory: Path,
-        gate: str,
+        gate: str | None,
         opened: Callable[[], Store],
         *,
         keep: float,
@@ -78,13 +78,13 @@ class Filler:
         batch: int = BATCH,
     ) -> None:
         """
-        @param gate: The name of the gate whose journal it is.
+        @param gate: The name of the gate whose journal it is; C{None}: what the journal says.
         @param opened: Opens the database.
         @param keep: How old what is in the index may become, in seconds.
         """
         self.freshness = Freshness()
         self._directory = directory
-        self._gate = gate
+        self._name = gate
         self._opened = opened
         self._keep = keep
         self._clock = clock
@@ -136,6 +136,8 @@ class Filler:
         @raise ReadingError: The journal cannot be read.
         """
         try:
+            if not self._knows_gate():
+                return 0
             store, follower = self._ready()
             reads = follower.read(self._batch)
             if reads:
@@ -160,7 +162,10 @@ class Filler:
         Take away all of this gate's rows, to begin from the journal's beginning.
 
         @raise StoreError: The database cannot be used.
+        @raise ReadingError: The journal cannot be read.
         """
+        if not self._knows_gate():
+            return
         if self._store is None:
             self._store = self._opened()
         with self._store.turn(self._gate) as turn:
@@ -173,6 +178,16 @@ class Filler:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    @property
+    def _gate(self) -> str:
+        assert self._name is not None, "asked for before anything is read"
+        return self._name
+
+    def _knows_gate(self) -> bool:
+        if self._name is None and self._directory.is_dir():
+            self._name = gate_of(self._directory)
+        return self._name is not None
 
     def _ready(self) -> tuple[Store, Follower]:
         if self._store is None:
@@ -253,7 +268,7 @@ class Filler:
 
     def _take(self, turn: Turn, found: Gathered) -> Mapping[str, Had]:
         """Put in what lines say; returns what is known of handshakes now that was not before."""
-        legs = found.legs()
+        legs = found.legs
         missing = [id for id in legs if id not in self._had and id not in found.handshakes]
         had = {id: self._had[id] for id in legs if id in self._had} | turn.had(missing)
         told = turn.known(HANDSHAKE, found.handshakes.keys()) | turn.known(EVENT, found.events.keys())
@@ -284,7 +299,7 @@ class Filler:
             if table.aged is None:
                 continue
             # Sums have their times in seconds.
-            time = before // _SECOND if table.aged == "at" else before
+            time = before // _SECOND if table.aged == "at" else before - table.grace * _SECOND
             more = True
             while more:
                 with store.turn(self._gate) as turn:

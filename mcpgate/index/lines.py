@@ -157,7 +157,7 @@ class Other(msgspec.Struct, kw_only=True, gc=False):
 
     @ivar facts: What it says, where it is of a kind that is known; else nothing.
     @ivar certificates: Those in force, of a C{generation} line, and C{number}: which one.
-    @ivar leg: Of a C{handshakes} line: of refused ones that were only counted.
+    @ivar count: Of a C{handshakes} line: how many were refused that were only counted.
     """
 
     type: Name
@@ -168,8 +168,9 @@ class Other(msgspec.Struct, kw_only=True, gc=False):
     decided: Name | None = None
     upstream: Name | None = None
     issuer: Name | None = None
-    listener: Name | None = None
+    where: Name | None = None
     reason: Name | None = None
+    count: Whole = 0
     certificates: list[Certificate] = []
     number: Whole | None = None
     facts: dict[str, Any] = {}

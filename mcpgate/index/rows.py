@@ -18,7 +18,7 @@ from typing import TypeAlias
 import msgspec
 from attrs import Factory, define, evolve, frozen
 
-from mcpgate.evidence.reading import Position, Read
+from mcpgate.evidence.position import Position, Read
 from mcpgate.index.lines import (
     Certificate,
     Closed,
@@ -54,6 +54,8 @@ Row: TypeAlias = "dict[str, Value]"
 OTHER_METHOD = "other"
 #: Faulty lines of one batch that are named; all are counted.
 FAULTS_MOST = 20
+#: An exchange of which nothing is known.
+_BLANK: Row = dict.fromkeys(EXCHANGE.columns)
 _SECOND = 1_000_000
 _HOUR = HOUR * _SECOND
 
@@ -77,7 +79,14 @@ UNKNOWN = Had("", "", "", 0, 0)
 
 @define
 class Gathered:
-    """What a batch of lines says. C{lines}: of each worker, how many, and C{faulty} of them."""
+    """
+    What a batch of lines says.
+
+    @ivar floods: Refused handshakes that were only counted: the line's id, the reason, when, and how many.
+    @ivar legs: The ids of the handshakes that exchanges name.
+    @ivar lines: Of each worker, how many, and C{faulty} of them.
+    @ivar last: Of each worker, the latest time.
+    """
 
     gate: str
     since: int
@@ -86,7 +95,8 @@ class Gathered:
     handshakes: dict[str, Row] = Factory(dict)
     certificates: list[tuple[Row, str | None]] = Factory(list)
     events: dict[str, Row] = Factory(dict)
-    counted: list[tuple[str, int, str, int]] = Factory(list)
+    floods: list[tuple[str, str, int, int]] = Factory(list)
+    legs: set[str] = Factory(set)
     faults: list[Row] = Factory(list)
     lines: Counter[int] = Factory(Counter)
     faulty: Counter[int] = Factory(Counter)
@@ -95,12 +105,6 @@ class Gathered:
     def exchanges(self) -> Collection[str]:
         """The ids of the exchanges that it is about."""
         return self.opened.keys() | self.closed.keys()
-
-    def legs(self) -> Collection[str]:
-        """The ids of the handshakes that these name."""
-        rows = (*self.opened.values(), *self.closed.values())
-        named = {id for row in rows for id in (row["inbound"], row["outbound"]) if id is not None}
-        return {str(id) for id in named}
 
 
 def gather(
@@ -120,17 +124,24 @@ def gather(
                 raise ValueError(unfit[read])
             line = read_line(read.line)
             time = micros(line.time)
-            if isinstance(line, Opened):
-                if time >= since:
-                    found.opened[line.id] = _opened(gate, read, time, line)
-            elif isinstance(line, Closed):
-                if time >= since:
-                    found.closed[line.id] = _closed(gate, read, time, line)
-            elif isinstance(line, Handshake):
+            if isinstance(line, Handshake):
+                # However old: exchanges may still come by it.
                 _shake(found, read, time, line)
+            elif isinstance(line, Other):
+                # A generation is in force until there is another one.
+                if time >= since or line.type == "generation":
+                    _tell(found, read, time, line)
             elif time >= since:
-                _tell(found, read, time, line)
-            found.last[read.worker] = max(time, found.last.get(read.worker, 0))
+                if isinstance(line, Opened):
+                    found.opened[line.id] = _opened(gate, read, time, line)
+                else:
+                    found.closed[line.id] = _closed(gate, read, time, line)
+                if line.inbound is not None:
+                    found.legs.add(line.inbound)
+                if line.outbound is not None:
+                    found.legs.add(line.outbound)
+            if time > found.last.get(read.worker, 0):
+                found.last[read.worker] = time
         except (ValueError, RecursionError) as error:
             found.faulty[read.worker] += 1
             if len(found.faults) < FAULTS_MOST:
@@ -302,10 +313,12 @@ def _tell(found: Gathered, read: Read, time: int, line: Other) -> None:
         "seq": read.seq,
         "type": line.type,
         "what": line.what or line.decided or line.reason,
-        "place": line.upstream or line.issuer or line.listener,
+        "place": line.upstream or line.issuer or line.where,
         "exchange": line.exchange,
         "facts": json_of(line.facts),
     }
+    if line.type == "handshakes" and line.reason is not None and line.count > 0:
+        found.floods.append((line.id, line.reason, time, line.count))
     for one in line.certificates:
         role = one.role or "trust"
         row = _certificate(found.gate, role, one, "disk", "", one.where, time, line.number or 0)
@@ -328,7 +341,7 @@ def settled(
     legs = {**had, **{id: had_of(row) for id, row in found.handshakes.items()}}
     sums = _Sums(found.gate)
     exchanges: list[Row] = []
-    for id in {**found.opened, **found.closed}:
+    for id in dict.fromkeys((*found.opened, *found.closed)):
         old, opened, closed = known.get(id), found.opened.get(id), found.closed.get(id)
         row = _merged(old, opened, closed)
         exchanges.append(row)
@@ -341,9 +354,9 @@ def settled(
     for id, row in found.handshakes.items():
         if id not in told and row["reason"] is not None:
             sums.refused("handshake", str(row["reason"]), row["time"])
-    for id, row in found.events.items():
+    for id, reason, time, count in found.floods:
         if id not in told:
-            sums.flood(row)
+            sums.refused("handshake", reason, time, count)
     return {
         HANDSHAKE: list(found.handshakes.values()),
         EXCHANGE: exchanges,
@@ -363,36 +376,38 @@ def had_of(row: Mapping[str, Value]) -> Had:
 
 def used(found: Gathered, had: Mapping[str, Had]) -> dict[str, Had]:
     """The handshakes of which it is news that they are in use, to the hour."""
-    news: dict[str, Had] = {}
-    for row in (*found.opened.values(), *found.closed.values()):
-        time = int(row.get("closed") or row.get("time") or 0)
-        for id in (row["inbound"], row["outbound"]):
-            one = news.get(str(id)) or had.get(str(id))
-            if one is not None and time // _HOUR > one.used // _HOUR:
-                news[str(id)] = evolve(one, used=time)
-    return news
+    if not found.last:
+        return {}
+    now = max(found.last.values())
+    hour = now // _HOUR * _HOUR
+    return {id: evolve(one, used=now) for id, one in had.items() if one.used < hour and id in found.legs}
 
 
 def _merged(old: Row | None, opened: Row | None, closed: Row | None) -> Row:
     """One exchange, of what was known and what is said now, each but once."""
-    parts = [
-        old,
-        opened if old is None or old["segment"] is None else None,
-        closed if old is None or old["closed"] is None else None,
-    ]
-    row: Row = dict.fromkeys(EXCHANGE.columns)
-    for part in parts:
-        if part is not None:
-            row |= {name: value for name, value in part.items() if value is not None}
-    row["masked"] = _masked(sum((_counter(part) for part in parts if part is not None), Counter()))
-    said = {
-        key: value for part in parts if part and part["more"] for key, value in _read(part["more"]).items()
-    }
-    row["more"] = json_of(said) if said else None
-    if parts[2] is not None:
+    if old is not None:
+        # What stands in both of its lines is taken from each once, however often they are read.
+        opened = opened if old["segment"] is None else None
+        closed = closed if old["closed"] is None else None
+        parts = [part for part in (old, opened, closed) if part is not None]
+    elif opened is not None and closed is not None:
+        parts = [opened, closed]
+    else:
+        parts = [opened or closed or {}]
+    row: Row = {**_BLANK, **parts[0]}
+    for part in parts[1:]:
+        kept = row["inbound"] or part["inbound"], row["outbound"] or part["outbound"]
+        masked, more = row["masked"], row["more"]
+        row.update(part)
+        row["inbound"], row["outbound"] = kept
+        if masked:
+            row["masked"] = _masked(_counter(masked) + _counter(part["masked"]))
+        if more:
+            row["more"] = json_of(_read(more) | _read(part["more"])) if part["more"] else more
+    if closed is not None:
         # It names the one that it was really sent on; a request that was not sent at all has none.
-        row["outbound"] = parts[2]["outbound"]
-    if row["time"] is None or row["segment"] is None:
+        row["outbound"] = closed["outbound"]
+    if row["segment"] is None:
         row["time"] = row["closed"]
     return row
 
@@ -401,8 +416,8 @@ def _read(text: Value) -> dict[str, object]:
     return msgspec.json.decode(str(text), type=dict[str, object])
 
 
-def _counter(row: Row) -> Counter[str]:
-    return Counter(msgspec.json.decode(str(row["masked"]), type=dict[str, int]) if row["masked"] else {})
+def _counter(text: Value) -> Counter[str]:
+    return Counter(msgspec.json.decode(str(text), type=dict[str, int]) if text else {})
 
 
 def _certificates(found: Gathered, told: Collection[str]) -> list[Row]:
@@ -425,6 +440,9 @@ def _certificates(found: Gathered, told: Collection[str]) -> list[Row]:
     return list(rows.values())
 
 
+_NO_SUMS: Row = dict.fromkeys(SESSION.sums, 0)
+
+
 class _Sums:
     """What a batch adds."""
 
@@ -439,35 +457,29 @@ class _Sums:
         """Add to its session what is new of an exchange."""
         if row["session"] is None:
             return
-        session = self.sessions.get(str(row["session"]))
-        latest = max(int(row["time"] or 0), int(row["closed"] or 0))
+        id = str(row["session"])
+        latest = int(row["closed"] or row["time"] or 0)
+        session = self.sessions.get(id)
         if session is None:
-            session = self.sessions[str(row["session"])] = {
-                name: row.get(name) for name in SESSION.columns if name in EXCHANGE.columns
-            } | {
-                "id": row["session"],
+            session = self.sessions[id] = {name: row.get(name) for name in SESSION.columns}
+            session |= {
+                "id": id,
                 "kind": "session" if row["mcp_session"] else "connection",
                 "first": row["time"],
                 "last": latest,
-                **dict.fromkeys(SESSION.sums, 0),
+                **_NO_SUMS,
             }
         session["first"] = min(int(session["first"] or 0), int(row["time"] or 0))
         session["last"] = max(int(session["last"] or 0), latest)
         # Whether an end came without its beginning: what session it was of is known with that only.
         ended_before = begins and old is not None and old["closed"] is not None
-        more = {
-            "exchanges": int(begins),
-            "open": int(begins) - int(ends or ended_before),
-        }
+        session["exchanges"] += int(begins)  # type: ignore[operator]
+        session["open"] += int(begins) - int(ends or ended_before)  # type: ignore[operator]
         if ends or ended_before:
-            more |= {
-                "refused": int(row["outcome"] == "refused"),
-                "masked": masked_values(row),
-                "bytes_in": int(row["bytes_in"] or 0),
-                "bytes_out": int(row["bytes_out"] or 0),
-            }
-        for name, value in more.items():
-            session[name] = int(session[name] or 0) + value
+            session["refused"] += int(row["outcome"] == "refused")  # type: ignore[operator]
+            session["masked"] += masked_values(row)  # type: ignore[operator]
+            session["bytes_in"] += row["bytes_in"] or 0  # type: ignore[operator]
+            session["bytes_out"] += row["bytes_out"] or 0  # type: ignore[operator]
 
     def end(self, row: Row, legs: Mapping[str, Had]) -> None:
         """Count an exchange, at its end."""
@@ -486,9 +498,6 @@ class _Sums:
     def refused(self, what: str, reason: str, time: Value, count: int = 1) -> None:
         """Count something that was refused."""
         self._refusals[int(time or 0) // (MINUTE * _SECOND) * MINUTE, what, reason] += count
-
-    def flood(self, row: Row) -> None:
-        """Count what a line says that was only counted."""
 
     def rows(self) -> dict[Table, list[Row]]:
         """What to add to each step."""

@@ -35,7 +35,8 @@ class Table:
         smaller and the larger value stays, and all others are replaced.
     @ivar kept: A row that is there stays as it is.
     @ivar small: Rows are short and mostly read by their key.
-    @ivar aged: The column by which rows are removed that are too old, and C{unless}: what they must not be.
+    @ivar aged: The column by which rows are removed that are too old, C{unless}: what they must not be,
+        and C{grace}: how many seconds older they have to be.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table:
     small: bool = False
     aged: str | None = None
     unless: str = "1 = 0"
+    grace: int = 0
     indexes: tuple[str, ...] = ()
 
     @property
@@ -120,6 +122,8 @@ HANDSHAKE = Table(
     kept=True,
     # Some live for weeks: they stay as long as exchanges come by them.
     aged="used",
+    # That they are in use is noted once an hour.
+    grace=HOUR,
     indexes=(
         "handshake_used ON handshake (used)",
         "handshake_refused ON handshake (time, gate, id) WHERE outcome = 'refused'",

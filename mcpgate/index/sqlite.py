@@ -40,6 +40,7 @@ class SQLiteStore:
         self.path = state / PLACE
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _give(self.path.parent, state)
         except OSError as error:
             raise StoreError(f"{self.path.parent}: {error.strerror}") from error
         try:
@@ -55,9 +56,10 @@ class SQLiteStore:
                 raise StoreError(f"{self.path}: {again}") from again
 
     def _open(self) -> sqlite3.Connection:
-        # SQLite gives its other files the mode of this one.
+        # SQLite gives its other files the mode and the owner of this one.
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            _give(self.path, self.path.parent)
         base = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             base.execute("PRAGMA journal_mode = WAL")
@@ -115,6 +117,13 @@ class SQLiteStore:
         with suppress(sqlite3.Error):
             self._base.execute("PRAGMA optimize")
         self._base.close()
+
+
+def _give(path: Path, like: Path) -> None:
+    """Give a file that root has made to whom another belongs: the gate, which has to go on with it."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 class _SQLiteTurn(Turn):

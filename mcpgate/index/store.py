@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from mcpgate.evidence.reading import Position
+from mcpgate.evidence.position import Position
 from mcpgate.index.rows import Had, Row, Value, had_of
 from mcpgate.index.schema import EXCHANGE, FAULT, FILLED, HANDSHAKE, POSITION, Table, put
 
@@ -111,7 +111,8 @@ class Turn(ABC):
     def touch(self, used: Mapping[str, Had]) -> None:
         """Note when handshakes were last in use."""
         change = f"UPDATE {HANDSHAKE.name} SET used = ? WHERE gate = ? AND id = ? AND used < ?"
-        self.do(change, [(one.used, self.gate, id, one.used) for id, one in used.items()])
+        if used:
+            self.do(change, [(one.used, self.gate, id, one.used) for id, one in used.items()])
 
     def empty(self) -> None:
         """Take away all that is of this gate."""

@@ -158,7 +158,16 @@ RELOADS_FAILED = _counter("reloads_failed", "", "Changes of configuration or fil
 OFF_RECORD = _counter(
     "off_record_exchanges", "", "Exchanges that were forwarded off the record (unsafe-continue)"
 )
-REPAIRS = _counter("journal_repairs", "", "Ends of journals that were cut off after a crash")
+LOST_LINES = _counter(
+    "journal_lost_lines", "", "Lines that will never be in the journal, as it could not be written"
+)
+REPAIRS = _counter(
+    "journal_repairs",
+    "what",
+    "What is not in a segment that was there: torn (the end of a line, cut off after a crash), deleted, "
+    "moved, unsynced",
+)
+CLOCK_STEPS = _counter("clock_steps", "", "Times that the wall clock was set")
 LINES = _counter("journal_lines", "type", "Lines of the journal that were read")
 UNREADABLE = _counter("journal_unreadable_lines", "", "Lines of the journal that could not be read")
 
@@ -177,7 +186,7 @@ NOT_AFTER = _gauge(
     "certificate_not_after_seconds",
     "kind name subject serial",
     "Unix seconds at which a certificate ends: a listener's own (listener), the one that an upstream is "
-    "shown (client), the one that an upstream has last shown (upstream)",
+    "shown (client), the one that an upstream has last shown (upstream), or whoever else is asked (provider)",
 )
 CONNECTIONS = _gauge("connections", "", "Connections of callers")
 CONNECTIONS_MOST = _gauge("connections_most", "", "The bound in effect on connections of callers")
@@ -202,8 +211,12 @@ BUDGET_KEYS = _gauge("budget_keys", "budget", "Of how many callers, routes or to
 BUDGET_REFUSED = _counter("budget_refused", "budget", "Calls that a budget has refused")
 LEDGER_FAILED = _gauge("ledger_failed", "", "Whether budgets cannot be counted: 1 or 0")
 JOURNAL_FAILED = _gauge("journal_failed", "", "Whether the journal cannot be written in some worker: 1 or 0")
+JOURNAL_OWED = _gauge("journal_owed_lines", "", "Lines that wait to be written while the journal cannot be")
 JOURNAL_DROPPED = _counter(
     "journal_dropped_lines", "", "Lines that were never written, as too much was owed while it failed"
+)
+SEALS_FAILED = _gauge(
+    "journal_seals_failed", "", "Whether checkpoints cannot be written or signed in some worker: 1 or 0"
 )
 JOURNAL_UNSEALED = _gauge(
     "journal_unsealed_seconds", "", "How old the oldest line is that no signed checkpoint covers"
@@ -211,6 +224,13 @@ JOURNAL_UNSEALED = _gauge(
 JOURNAL_LAG = _gauge(
     "journal_lag_seconds", "", "How old the last lines of the journal were when they were counted"
 )
+INDEX_LAG = _gauge(
+    "index_lag_seconds", "", "About how old the next record is that is not in the searchable copy yet"
+)
+INDEX_BEHIND = _gauge(
+    "index_behind_bytes", "", "How much of the journal is not in the searchable copy yet, uncompressed"
+)
+INDEX_FAILED = _gauge("index_failed", "", "Whether the searchable copy cannot be filled now: 1 or 0")
 ALERTS = _counter(
     "alerts", "alert outcome", "Alerts of an [[alert]] table: sent, failed (given up), dropped (no room)"
 )

@@ -68,7 +68,7 @@ class ControlSocket:
         self._reactor = reactor
         self._path = path
         self._factory = _Factory(reactor, verbs)
-        self._door: _Door | None = None
+        self._door: Door | None = None
 
     def start(self) -> None:
         """Listen. Raises L{ControlError} if a gate already does, or if it cannot be."""
@@ -77,8 +77,8 @@ class ControlSocket:
             listening, inode = private_socket(self._path, taken)
         except OSError as error:
             raise ControlError(f"the control socket {self._path} cannot be made: {_reason(error)}") from None
-        self._door = _Door(self._reactor, listening, self._factory, inode)
-        self._reactor.addReader(self._door)
+        self._door = Door(self._reactor, listening, self._factory, inode)
+        self._door.start()
 
     def stop(self) -> None:
         """Stop listening, hang up, and take the socket away if it is still ours."""
@@ -122,15 +122,20 @@ def private_socket(path: Path, taken: str) -> tuple[socket.socket, int]:
 
 
 @implementer(IReadDescriptor)
-class _Door:
+class Door:
     """Accepts connections. Not C{reactor.listenUNIX}, which opens the socket to all and then narrows."""
 
-    def __init__(self, reactor: Any, listening: socket.socket, factory: Factory, inode: int) -> None:
+    def __init__(self, reactor: Any, listening: socket.socket, factory: Any, inode: int = 0) -> None:
         self._reactor = reactor
         self._listening = listening
         self._factory = factory
         self._again: Any = None
+        #: Of the socket's file, for whoever takes it away.
         self.inode = inode
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._reactor.addReader(self)
 
     def fileno(self) -> int:
         return self._listening.fileno()
@@ -161,6 +166,7 @@ class _Door:
         self._listening.close()
 
     def close(self) -> None:
+        """Accept no more; the listening socket is closed."""
         if self._again is not None:
             self._again.cancel()
         self._reactor.removeReader(self)

@@ -59,7 +59,7 @@ def weigh(callers: Callers, route: str, call: Call) -> Verdict | Open:
         return _passing(callers, here, call, gently=True)
     first, *others = call.judged_as
     if call.nature is Nature.LIST or (call.nature is Nature.FOLLOWS and first[1] is None):
-        return _passing(callers, here, call) if here.allows else UNLISTED
+        return _passing(callers, here, call) if here.allows else _recorded(UNLISTED, here, *first)
     if call.method in QUESTIONS:
         # From a caller they mean nothing; a rule that names one is about what upstreams ask.
         return UNLISTED
@@ -78,6 +78,7 @@ class _Matching(NamedTuple):
     holds: tuple[Rule, ...]
     masks: tuple[Rule, ...]
     shadows: tuple[Rule, ...]
+    records: tuple[Rule, ...]
 
 
 def _matching(here: RouteRules, method: str, name: str | None) -> _Matching:
@@ -86,7 +87,8 @@ def _matching(here: RouteRules, method: str, name: str | None) -> _Matching:
 
     allows = about(here.allows) if allowable(method, name) else ()
     shadows = tuple(rule for rule in about(here.shadows) if rule.requests or rule.action is None)
-    return _Matching(allows, about(here.blocks), about(here.holds), about(here.masks), shadows)
+    blocks, holds, masks = about(here.blocks), about(here.holds), about(here.masks)
+    return _Matching(allows, blocks, holds, masks, shadows, about(here.records))
 
 
 def _asking(matchings: list[_Matching]) -> tuple[Rule, ...]:
@@ -138,15 +140,20 @@ class Open:
             if verdict.action is BLOCK and verdict.reason is not Reason.AUTH_SCOPE:
                 break
             verdict = _strictest(verdict, _judge(self, matching, holds))
-        if verdict.action is BLOCK and not self.here.shadows:
+        records = bool(self.here.records) and any(
+            holds(rule) for matching in self.matchings for rule in matching.records
+        )
+        if verdict.action is BLOCK and not self.here.shadows and not records:
             return verdict
-        return self._completed(verdict, holds)
+        completed = self._completed(verdict, holds, records)
+        return evolve(completed, record=True) if records else completed
 
-    def _completed(self, verdict: Verdict, holds: Holds) -> Verdict:
-        """With its masks, and with what rules in the shadow say."""
+    def _completed(self, verdict: Verdict, holds: Holds, records: bool) -> Verdict:
+        """With its masks, to which what is recorded of it is subject too, and with what rules in the shadow
+        say."""
         shadow = dict.fromkeys(rule for matching in self.matchings for rule in matching.shadows)
         said = tuple((rule.name, rule.says) for rule in shadow if holds(rule) and self.here.grants(rule))
-        if verdict.action is BLOCK:
+        if verdict.action is BLOCK and not records:
             return evolve(verdict, shadow=said) if said else verdict
         if self.call.nature is Nature.OTHER or self.call.method == LISTEN:
             # Nobody knows what its answer speaks of.
@@ -186,7 +193,15 @@ def _passing(callers: Callers, here: RouteRules, call: Call, *, gently: bool = F
     if call.method != LISTEN:
         rules = tuple(rule for rule in rules if rule.matches(method, name))
     said = [rule for rule in here.shadows if rule.action is None and rule.matches(method, name)]
-    return _masked(callers, NEEDED, rules, tuple((rule.name, rule.says) for rule in said), gently=gently)
+    shadow = tuple((rule.name, rule.says) for rule in said)
+    return _recorded(_masked(callers, NEEDED, rules, shadow, gently=gently), here, method, name)
+
+
+def _recorded(verdict: Verdict, here: RouteRules, method: str, name: str | None) -> Verdict:
+    """With whether its bodies are recorded, where no params are looked at."""
+    if here.records and any(rule.matches(method, name) for rule in here.records):
+        return evolve(verdict, record=True)
+    return verdict
 
 
 def _judge(found: Open, matching: _Matching, holds: Holds) -> Verdict:
@@ -250,7 +265,10 @@ def reaches(callers: Callers, route: str) -> Verdict:
     shut = shut_out(callers, route) if reached else None
     if shut is not None:
         return Verdict(BLOCK, shut, Reason.POLICY_BLOCKED)
-    return _masked(callers, NEEDED, here.masks) if reached else UNLISTED
+    verdict = _masked(callers, NEEDED, here.masks) if reached else UNLISTED
+    # Nobody knows what will come by it: a rule about some things is not about it.
+    everything = [rule for rule in here.records if rule.methods.every and rule.names.every]
+    return evolve(verdict, record=True) if everything else verdict
 
 
 def shut_out(callers: Callers, route: str) -> str | None:

@@ -65,6 +65,7 @@ class Verdict:
     @ivar said: Of C{HOLD}: why it waits, in words safe to show.
     @ivar shadow: Rules that only record, each with what it would have said (C{"block"}).
     @ivar scopes: Those that what was asked for needs, as far as rules say.
+    @ivar record: Whether its bodies are recorded, whatever the verdict.
     """
 
     action: Action
@@ -77,6 +78,7 @@ class Verdict:
     said: str = ""
     shadow: tuple[tuple[str, str], ...] = ()
     scopes: frozenset[str] = frozenset()
+    record: bool = False
 
 
 @frozen
@@ -93,6 +95,7 @@ class Rule:
     @ivar mask: The detectors whose finds are masked; C{block}: those whose finds block the message.
     @ivar streams: Of masks: whether it names what upstreams send of themselves. That comes among answers,
         to whatever was asked, so the rule is about all of it.
+    @ivar record: Whether what it is about is recorded with its bodies.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Rule:
     said: str = ""
     shadow: bool = False
     streams: bool = False
+    record: bool = False
 
     def covers(self, route: str) -> bool:
         """Whether the rule is about this route at all."""
@@ -143,6 +147,8 @@ class Rule:
         """What it says, in a word, for the record."""
         if self.action is not None:
             return self.action.value
+        if not self.mask and not self.block:
+            return "record"
         return "mask" if self.mask else "block"
 
 
@@ -153,7 +159,7 @@ class RouteRules:
     @ivar allows: All that might allow something, with C{unmet}: those of which the caller's connection
         is not as they demand, and C{lacking}: which scopes the caller's token lacks for which of them.
     @ivar questions: Those about what the upstream asks.
-    @ivar shadows: Those that only record.
+    @ivar shadows: Those that only record what they would say; C{records}: those that have bodies recorded.
     """
 
     allows: tuple[Rule, ...]
@@ -162,6 +168,7 @@ class RouteRules:
     masks: tuple[Rule, ...]
     questions: tuple[Rule, ...]
     shadows: tuple[Rule, ...]
+    records: tuple[Rule, ...]
     unmet: frozenset[str]
     lacking: Mapping[str, frozenset[str]]
 
@@ -201,6 +208,7 @@ class Callers:
                 masks=tuple(rule for rule in firm if rule.action is None),
                 questions=tuple(rule for rule in firm if rule.answers and rule.questions is not None),
                 shadows=tuple(rule for rule in here if rule.shadow),
+                records=tuple(rule for rule in firm if rule.record),
                 unmet=self.unmet,
                 lacking=self.lacking,
             )
@@ -318,7 +326,7 @@ def compile_rules(
 
 def _compile(table: RuleTable) -> Rule:
     action = Action(table.verdict) if table.verdict is not None else None
-    if action is None and not table.mask and not table.block:
+    if action is None and not table.mask and not table.block and table.record is None:
         raise ValueError(f"the rule {table.name} says nothing")
     methods = Patterns.compile(table.on.method)
     named = [text for text in table.on.method if not any(map(Patterns.compile((text,)).match, _ANYTHING))]
@@ -349,5 +357,6 @@ def _compile(table: RuleTable) -> Rule:
         wait=table.wait,
         said=table.said,
         shadow=table.shadow,
+        record=table.record is not None,
         streams=action is None and not methods.every and not table.on.name and any(map(methods.match, _TOLD)),
     )

@@ -277,6 +277,8 @@ class Answering:
         ):
             # Not as it came, or it came in chunks, or the head is made for a stream, which has chunks.
             emitted = answer_for_caller(evolve(head, framing=LENGTH, length=len(body)), chunked=False)
+        if exchange.recording is not None and not exchange.recording.answer(body, last=True):
+            return exchange.refuse(self._unrecorded())
         self._begin(head, emitted, body, len(body))
         exchange.done(None, close=exchange.last)
 
@@ -318,11 +320,16 @@ class Answering:
 
     def _pass_events(self, reply: Events, passed: bytes, finished: bool) -> None:
         exchange = self._exchange
+        if self._head is not None and exchange.asking is not None and exchange.asking.owed:
+            passed = b"".join(map(event_of, exchange.asking.owed)) + passed
+        if exchange.recording is not None and not exchange.recording.answer(passed):
+            self.abandon()
+            if exchange.status is None:
+                return exchange.refuse(self._unrecorded())
+            return exchange.cut(self._unrecorded())
         if self._head is not None:
             head, emitted = self._head
             self._head = None
-            if exchange.asking is not None and exchange.asking.owed:
-                passed = b"".join(map(event_of, exchange.asking.owed)) + passed
             self._begin(head, emitted, chunk(passed) if passed else b"", len(passed))
         elif passed:
             exchange.bytes_out += len(passed)
@@ -367,6 +374,8 @@ class Answering:
 
     def _end(self, payload: bytes, refusal: Refusal | None, *, close: bool = False) -> None:
         exchange = self._exchange
+        if exchange.recording is not None and not exchange.recording.answer(payload, last=True):
+            return exchange.cut(self._unrecorded())
         exchange.bytes_out += len(payload)
         exchange.inbound.stream.write((chunk(payload) if payload else b"") + LAST_CHUNK)
         exchange.done(refusal, close=close or exchange.last)
@@ -398,6 +407,11 @@ class Answering:
             self._end(self._last_events(), refusal)
 
     # Evidence.
+
+    def _unrecorded(self) -> Refusal:
+        """Why an answer does not pass that is to be recorded."""
+        detail = "the answer cannot be recorded"
+        return Refusal(Reason.GATE_JOURNAL, self._exchange.inbound.force.witness.failure or detail)
 
     def _note(self, hearing: Hearing) -> None:
         """Record what was kept from the caller."""

@@ -52,6 +52,7 @@ _CREDENTIALS = (
     b"\nproxy-authorization:",
     b"\ncookie:",
     b"\nx-api-key:",
+    b"\nmcp-session-id:",
     b"access_token=",
     b"mcpgate_",
 )

@@ -32,7 +32,7 @@ from mcpgate.wire import clamp
 from mcpgate.wire.agreement import agreement
 from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import REQUEST, RESPONSE, Batch, Message, id_of, parse, parse_batch
-from mcpgate.wire.mcp import TASK, client_request
+from mcpgate.wire.mcp import CLIENT, TASK, client_request
 from mcpgate.wire.revision import Revision
 
 #: What an C{open} line says of what was not read.
@@ -62,6 +62,7 @@ class Asking(msgspec.Struct, gc=False):
     @ivar held: Whether people have a say: a person must approve it, its caller has come back for what one
         has decided, or it cancels what may be waiting for that (C{relay.holding}).
     @ivar cancels: The requests that it cancels.
+    @ivar record: Whether its bodies are recorded (C{relay.recording}).
     """
 
     body: bytes
@@ -80,6 +81,7 @@ class Asking(msgspec.Struct, gc=False):
     budgeted: Judged | None = None
     spent: tuple[Spending, ...] = ()
     cursor: str | None = None
+    record: bool = False
     _awaited: dict[int | str, Asked] | None = None
 
     @property
@@ -100,12 +102,24 @@ class Turned(msgspec.Struct, gc=False):
 
     @ivar answer: The whole answer, where it is not the one that every refusal of this reason gets.
     @ivar id: The request's, where it is beyond doubt.
+    @ivar record: What of it is to be recorded, if anything is, and how many bytes of it may not be.
     """
 
     refusal: Refusal
     facts: str = NOTHING
     answer: bytes | None = None
     id: int | str | None = None
+    record: tuple[bytes, int] | None = None
+
+    def on_record(self, verdict: Verdict, message: Message, body: bytes) -> Turned:
+        """With what is to be recorded of it: what might have been forwarded, if it were allowed."""
+        if verdict.record:
+            found = None if verdict.asking is None else verdict.asking.apply(message, body, sender=CLIENT)
+            if isinstance(found, Refusal):
+                self.record = b"", len(body)
+            else:
+                self.record = (body if found is None else found.raw), 0
+        return self
 
 
 def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None = None) -> Asking | Turned:
@@ -131,17 +145,18 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     if message.kind is RESPONSE:
         facts, verdict = _answering(admission)
         if verdict.action is not ALLOW:
-            return Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+            turned = Turned(Refusal(Reason.POLICY_UNLISTED), facts, answer.ACCEPTED)
+            return turned.on_record(verdict, message, body)
         unasked = is_unasked(message, admission, force.sessions if force is not None else None)
         if unasked is not None:
-            return Turned(unasked, facts, answer.ACCEPTED)
+            return Turned(unasked, facts, answer.ACCEPTED).on_record(verdict, message, body)
         if verdict.asking is not None:
             changed = screened(verdict.asking, message, body, admission)
             if isinstance(changed, Refusal):
-                return Turned(changed, facts, answer.ACCEPTED)
+                return Turned(changed, facts, answer.ACCEPTED).on_record(verdict, message, body)
             if changed is not None:
-                return Asking(changed.body, facts + masked_facts(changed.masked), exchange)
-        return Asking(body, facts, exchange)
+                body, facts = changed.body, facts + masked_facts(changed.masked)
+        return Asking(body, facts, exchange, record=verdict.record)
     route = admission.route
     judged = judge(message, route, admission.callers)
     if isinstance(judged, Refusal):
@@ -159,23 +174,24 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
             refusal = _why(verdict, admission)
             if refusal.reason is Reason.AUTH_SCOPE and message.kind is REQUEST:
                 # With a challenge, which leads its client to a token that will do.
-                return Turned(refusal, judged.facts, id=id)
+                return Turned(refusal, judged.facts, id=id).on_record(verdict, message, body)
             raw = answer.policy_bytes(message, call, refusal, admission.revision, exchange)
-            return Turned(refusal, judged.facts, raw, id)
+            return Turned(refusal, judged.facts, raw, id).on_record(verdict, message, body)
     suspended = _suspended(admission, call, force) if force is not None and force.guards.guarding else None
     if suspended is not None:
         raw = answer.denied_bytes(message, suspended, admission.revision, exchange)
-        return Turned(suspended, refused_facts(call, verdict, suspended), raw, id)
+        facts = refused_facts(call, verdict, suspended)
+        return Turned(suspended, facts, raw, id).on_record(verdict, message, body)
     if message.kind is not REQUEST:
         idle = is_idle(message, admission)
         if idle is not None:
-            return Turned(idle, judged.facts, answer.ACCEPTED)
+            return Turned(idle, judged.facts, answer.ACCEPTED).on_record(verdict, message, body)
     if admission.revision.modern and call.method == "tools/call" and call.name is not None:
         # Before anything is masked: it is the caller's headers that must say what the caller's body says.
         arguments = message.params.get("arguments")
         refused = route.mirrors.judge(call.name, arguments if type(arguments) is dict else {}, admission.head)
         if refused is not None and message.kind is REQUEST:
-            return Turned(refused, judged.facts, id=id)
+            return Turned(refused, judged.facts, id=id).on_record(verdict, message, body)
     if admission.revision.modern and "requestState" in message.params:
         held = held or own_state(message.params) is not None
     facts, forward = judged.facts, None
@@ -183,7 +199,8 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         changed = screened(verdict.asking, message, body, admission)
         if isinstance(changed, Refusal):
             raw = answer.denied_bytes(message, changed, admission.revision, exchange)
-            return Turned(changed, refused_facts(call, verdict, changed), raw, id)
+            facts = refused_facts(call, verdict, changed)
+            return Turned(changed, facts, raw, id).on_record(verdict, message, body)
         if changed is not None:
             message, body, forward = changed.message, changed.body, changed.forward
             facts += masked_facts(changed.masked)
@@ -192,6 +209,7 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
         budgeted, cancels = judged if judged.budgets else None, _cancelled(message)
         asking = Asking(body, facts, exchange, None, (), call.method, demands=demands, forward=forward)
         asking.budgeted = budgeted
+        asking.record = verdict.record
         if cancels:
             asking.held, asking.cancels = True, cancels
         return asking
@@ -200,11 +218,12 @@ def ask(body: bytes, admission: Admission, exchange: str, force: InForce | None 
     method = call.method
     if admission.revision.modern or method == "initialize":
         body = declared(message, body, admission)
-    plain = method not in INTERESTING
+    plain = method not in INTERESTING and not verdict.record
     asking = Asking(body, facts, exchange, judged, (), method, id, plain, verdict.masks, demands, forward)
     asking.held = held
     if not plain:
-        asking.cursor = cursor_of(message)
+        asking.cursor = cursor_of(message) if method in INTERESTING else None
+        asking.record = verdict.record
     if judged.budgets:
         asking.budgeted = judged
         asking.plain = plain and all(budget.result_size is None for budget in judged.budgets)
@@ -226,12 +245,15 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
     demands: list[tuple[Demand, ...]] = []
     budgeted: list[tuple[int, int, Message, Judged]] = []
     why: Refusal | None = None
+    # Where any of it is recorded, all that is forwarded is.
+    record = False
     for message, raw in batch.parts:
         refusal = agreement(message, admission.head, admission.revision)
         if refusal is not None:
             return Turned(refusal)
         if message.kind is RESPONSE:
             said, verdict = _answering(admission)
+            record = record or verdict.record
             facts.append(said)
             if verdict.action is ALLOW:
                 why = is_unasked(message, admission, force.sessions if force is not None else None)
@@ -249,6 +271,7 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
         if judged.call.nature is TASK:
             judged = follow(message, judged, admission, force)
         call, verdict = judged.call, judged.verdict
+        record = record or verdict.record
         why = _why(verdict, admission)
         if verdict.action is ALLOW:
             suspended = _suspended(admission, call, force)
@@ -304,10 +327,14 @@ def _ask_several(body: bytes, admission: Admission, exchange: str, force: InForc
             held=bool(cancels),
             cancels=cancels,
             spent=tuple(spent),
+            record=record,
             _awaited=awaited,
         )
     raw = answer.json_bytes(b"[%b]" % b",".join(owed)) if owed else answer.ACCEPTED
-    return Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+    turned = Turned(why or Refusal(Reason.POLICY_UNLISTED), together, raw)
+    # None of it could be masked as it would be if it were forwarded.
+    turned.record = (b"", len(body)) if record else None
+    return turned
 
 
 def _suspended(admission: Admission, call: Call, force: InForce | None) -> Refusal | None:

@@ -43,6 +43,7 @@ from mcpgate.relay.asking import NOTHING, Asking, Turned, ask, refused_facts, un
 from mcpgate.relay.holding import Holding, cancel
 from mcpgate.relay.judged import Judged
 from mcpgate.relay.own import Own
+from mcpgate.relay.recording import Recording
 from mcpgate.relay.spending import spend
 from mcpgate.sessions.live import Live
 from mcpgate.sessions.sealed import Session
@@ -102,6 +103,12 @@ class Exchange:
     streaming = False
     #: How many values of each detector were masked in the answer.
     masked: dict[str, int] | None = None
+    #: Its bodies on record, where a rule has them there.
+    recording: Recording | None = None
+    #: What is to be recorded of a call that is refused, and how many bytes of it are not.
+    _turned: tuple[bytes, int] | None = None
+    #: Answers on record to what was asked by other exchanges, where not all that comes by this one is.
+    _aside: Recording | None = None
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
     withheld: Refusal | None = None
     #: By what a stream that goes on was judged again, and until when that holds.
@@ -162,9 +169,7 @@ class Exchange:
         self._facts = asking.facts
         self._id = asking.id
         if isinstance(asking, Turned):
-            if asking.answer is None:
-                return self.refuse(asking.refusal)
-            return self._answer(asking.answer, int(asking.answer[9:12]), asking.refusal)
+            return self.turn(asking)
         self.asking = asking
         if asking.held:
             return self._hold(admission, body, asking)
@@ -205,8 +210,8 @@ class Exchange:
         self._lease(admission)
 
     def turn(self, turned: Turned) -> None:
-        """A held call may not be made."""
-        self._facts = turned.facts
+        """What was asked for is not forwarded; a call that was held may be what it was."""
+        self._facts, self._turned = turned.facts, turned.record
         if turned.answer is None:
             return self.refuse(turned.refusal)
         self._answer(turned.answer, int(turned.answer[9:12]), turned.refusal)
@@ -218,6 +223,8 @@ class Exchange:
             return self.refuse(admission.refusal)
         verdict = reaches(admission.callers, admission.route.name)
         self._facts = call_facts(None, None, verdict)
+        if verdict.record:
+            self._turned = b"", 0
         if verdict.action is ALLOW:
             if not self._may_resume(admission):
                 return self.refuse(Refusal(Reason.SESSION_EVENT))
@@ -335,7 +342,8 @@ class Exchange:
             # The caller left in the same turn.
             return
         witness = self.inbound.force.witness
-        if not witness.kept(self._kept):
+        recording = self.recording
+        if not witness.kept(self._kept) or (recording is not None and recording.failed):
             self._connection = None
             connection.unused()
             return self.refuse(Refusal(Reason.GATE_JOURNAL, witness.failure or ""))
@@ -659,6 +667,8 @@ class Exchange:
             raw = raw[:body]
         self.bytes_out = len(raw) - body
         self._open()
+        if self.recording is not None:
+            self.recording.ours(raw[body:])
         self.inbound.stream.write(raw)
         self.done(refusal, close=close or self.last)
 
@@ -666,6 +676,8 @@ class Exchange:
         """An answer of ours to a call that was held, whose caller has a stream already."""
         payload = event_of(body) if body else b""
         self.status = 200
+        if self.recording is not None:
+            self.recording.ours(payload)
         if self.live is not None and self._id is not None:
             # No other stream may bring a second one.
             self.live.outstanding.pop(self._id, None)
@@ -709,6 +721,38 @@ class Exchange:
             trace=inbound.trace.parent if inbound.trace is not None else None,
         )
         self._kept = witness.tell(line)
+        asking = self.asking
+        if self._turned is not None:
+            self._record(*self._turned)
+        elif asking is not None and asking.record:
+            self._record(asking.body, 0)
+
+    def _record(self, body: bytes, withheld: int) -> None:
+        """Its bodies go on record: what was asked, before it is forwarded."""
+        self.recording = self._recording()
+        self._kept = self.recording.request(body, withheld) and self._kept
+
+    def record_aside(self, answered: bytes) -> bool:
+        """
+        An answer comes by this exchange to a request that came by another one, and is to be recorded.
+
+        @return: Whether it may pass.
+        """
+        if self.recording is not None:
+            # As everything here is.
+            return True
+        if self._aside is None:
+            self._aside = self._recording()
+        return self._aside.answer(answered + b"\n")
+
+    def _recording(self) -> Recording:
+        admission = self.admission
+        auditor = admission.generation.auditor if admission is not None else None
+        assert admission is not None and auditor is not None, "no generation has such a rule without one"
+        terms = admission.generation.config.evidence
+        unsafe = terms.on_journal_failure == "unsafe-continue"
+        witness = self.inbound.force.witness
+        return Recording(witness, auditor, self.id, terms.record_size, unsafe=unsafe)
 
     def _refused_facts(self) -> str:
         """What is known of a caller whose head was refused."""
@@ -731,6 +775,10 @@ class Exchange:
             answering.over()
         if not self._opened:
             self._open()
+        if self.recording is not None:
+            self.recording.end()
+        if self._aside is not None:
+            self._aside.end()
         if self.live is not None:
             self._leave(self.live)
         over: list[str] = []

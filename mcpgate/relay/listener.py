@@ -314,7 +314,8 @@ class Listening:
         witness = self.force.witness
         # What ends a connection that is on record is on record, too.
         ends = extra is not None and "ended" in extra
-        if not ends and not witness.floods.whole(self.name, refusal.reason, peer, monotonic()):
+        exposed = extra is not None and extra.get("credential_exposed") is True
+        if not ends and not witness.floods.whole(self.name, refusal.reason, peer, monotonic(), exposed):
             return
         witness.handshake(
             leg="inbound",

@@ -169,6 +169,21 @@ def _has_place(record: Event) -> bool:
     return all(isinstance(record.get(key), str) for key in ("type", "id", "time"))
 
 
+class _Timed(msgspec.Struct, frozen=True, gc=False):
+    time: str
+
+
+_TIMED = msgspec.json.Decoder(_Timed)
+
+
+def time_of(line: bytes) -> str | None:
+    """When a line was written; C{None} if it does not say so."""
+    try:
+        return _TIMED.decode(line).time
+    except ValueError:
+        return None
+
+
 def text_of(record: Event, key: str) -> str | None:
     """A member that is text; C{None} if it is anything else."""
     value = record.get(key)

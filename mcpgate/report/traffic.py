@@ -19,6 +19,8 @@ OPEN_MOST = 100_000
 ROWS_MOST = 2000
 #: Principals and tools: what callers may choose.
 NAMES_MOST = 500
+#: Handshakes that exchanges name and were not read, as far as they are remembered to be looked for.
+UNKNOWN_MOST = 10_000
 #: Unfinished exchanges that are told one by one.
 UNFINISHED_MOST = 100
 
@@ -95,6 +97,8 @@ class Exchanges:
     """Takes the lines of exchanges."""
 
     def __init__(self, refusals: Refusals) -> None:
+        #: The ids of handshakes that exchanges name and that were not read before them.
+        self.unknown: set[str] = set()
         self._refusals = refusals
         self._legs: OrderedDict[str, Leg] = OrderedDict()
         self._open: OrderedDict[str, _Pending] = OrderedDict()
@@ -130,6 +134,7 @@ class Exchanges:
             leg = self._leg(line.inbound)
             if leg is None:
                 self._unknown_in += 1
+                self._missed(line.inbound)
             else:
                 leg.used()
                 self._pq_in += leg.post_quantum
@@ -167,6 +172,7 @@ class Exchanges:
         leg = self._leg(line.outbound)
         if leg is None:
             self._unknown_out += 1
+            self._missed(line.outbound)
             return
         leg.used()
         self._pq_out += leg.post_quantum
@@ -211,6 +217,10 @@ class Exchanges:
         if leg is not None:
             self._legs.move_to_end(id)
         return leg
+
+    def _missed(self, id: str) -> None:
+        if len(self.unknown) < UNKNOWN_MOST:
+            self.unknown.add(id)
 
     def _message(
         self, method: str | None, name: str | None, verdict: str | None, masked: dict[str, int] | None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -16,7 +18,7 @@ from mcpgate.config.tables.alert import AlertTable
 from mcpgate.metrics import table
 from tests.alerts.test_occasions import GOOD, LEAK
 from tests.alerts.test_telling import Somebody
-from tests.metrics.records import closed, opened
+from tests.metrics.records import closed, handshake, opened
 
 SAMPLE = Path(__file__).resolve().parents[2] / "etc" / "mcpgate.toml"
 NOW = 1_795_685_405.0  # five seconds after the time of the records
@@ -29,6 +31,7 @@ class Gate:
         self.facts: dict[str, Any] | None = dict(GOOD)
         self.asked = 0
         self.answer: Deferred[None] | None = None
+        self.shown: list[Any] = []
 
     async def ask(self) -> dict[str, Any] | None:
         self.asked += 1
@@ -40,7 +43,8 @@ class Gate:
 def looking(monkeypatch: pytest.MonkeyPatch) -> tuple[Clock, Gate, Somebody, Lookout]:
     """At a gate, with somebody to tell."""
     clock, gate, somebody = Clock(), Gate(), Somebody(at_once=True)
-    lookout = Lookout(clock, None, gate.ask, "gate-1", lambda: NOW)  # type: ignore[arg-type]
+    show = gate.shown.append
+    lookout = Lookout(clock, None, gate.ask, "gate-1", lambda: NOW, show)  # type: ignore[arg-type]
     monkeypatch.setattr(lookout.telling, "_sender", lambda terms: somebody)
     lookout.adopt(load_config(SAMPLE), [AlertTerms(AlertTable(name="ops", syslog="local"))])
     lookout.start()
@@ -75,6 +79,7 @@ def test_a_gate_is_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> Non
     gate.facts = dict(GOOD)
     clock.advance(APART)
     assert gate.asked == 3
+    assert [[row["sent"] for row in rows] for rows in gate.shown] == [[0], [1], [2]]
     assert [message.alert.severity.value for message in somebody.sent] == ["critical", "over"]
     lookout.stop()
     clock.advance(10 * APART)
@@ -89,6 +94,22 @@ def test_a_slow_gate_is_asked_one_thing_at_a_time(monkeypatch: pytest.MonkeyPatc
     assert gate.asked == 2
     lookout.stop()
     assert gate.answer.called
+
+
+def test_what_whoever_else_is_asked_has_shown_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its last handshake, and for as long as it is configured: nobody else makes series by a name."""
+    clock, _, somebody, lookout = looking(monkeypatch)
+    provider = sorted(lookout.metrics.counting.names.providers)[0]
+    end = datetime.fromtimestamp(NOW + 86400, UTC).isoformat()
+    seen = {**handshake()["handshake"], "peer": {"dns_names": ["x"], "serial": "1", "not_after": end}}
+    lookout.take([handshake(leg="provider", where=where, handshake=seen) for where in (provider, "stranger")])
+    shown = f'kind="provider",name="{provider}",serial="",subject=""}}'
+    assert shown in page(lookout) and "stranger" not in page(lookout)
+    clock.advance(APART)
+    assert [message.alert.about["name"] for message in somebody.sent] == [provider]
+    config = attrs.evolve(load_config(SAMPLE), issuers=(), credentials=(), vaults=())
+    lookout.adopt(config, [])
+    assert shown not in page(lookout)
 
 
 def test_what_cannot_be_read_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

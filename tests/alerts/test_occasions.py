@@ -125,8 +125,16 @@ def test_a_reload_that_failed_is_told_without_saying_why() -> None:
 
 def test_what_went_past_the_record_is_told() -> None:
     """How much it was."""
-    (alert,) = told({"type": "gap", "id": "g", "time": "t", "count": 12})
-    assert alert.occasion == "journal" and alert.sentence.startswith("12 exchanges")
+    (alert,) = told({"type": "gap", "id": "g", "time": "t", "exchanges": 12, "lines": 3})
+    assert alert.occasion == "journal" and "12 exchanges" in alert.sentence
+
+
+def test_a_file_of_the_journal_that_is_gone_is_told_and_a_torn_line_is_not() -> None:
+    """The one is somebody's work, the other a crash's."""
+    line = {"type": "repair", "id": "r", "time": "t", "file": "journal-0-00000001.jsonl", "dropped": 77}
+    (alert,) = told({**line, "what": "deleted"})
+    assert alert.occasion == "journal" and "journal-0-00000001.jsonl" in alert.sentence
+    assert told({**line, "what": "torn"}) == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +142,12 @@ def test_what_went_past_the_record_is_told() -> None:
     [
         ({"untaken": ["files"]}, "reload", "the files that the configuration names"),
         ({"journal": {"failure": "/s/journal: No space left"}}, "journal", "No space left"),
-        ({"journal": {"failure": None, "unsealed": UNSEALED_MOST + 1}}, "journal", "checkpoint"),
+        ({"journal": {"failure": None, "unsealed": UNSEALED_MOST + 1}}, "journal", "checkpoint for 121 s"),
+        (
+            {"journal": {"failure": None, "unsealed": 500, "seals": {"failure": "no key"}}},
+            "journal",
+            "for 500 s: no key",
+        ),
     ],
 )
 def test_a_gate_that_is_in_trouble_is_told_of(changes: dict[str, Any], occasion: str, words: str) -> None:
@@ -154,12 +167,15 @@ def test_the_end_of_trouble_is_told_once() -> None:
     assert occasions.of_facts(GOOD, NOW.timestamp()) == []
 
 
-def test_a_failed_reload_of_the_journal_is_over_when_the_gate_says_so() -> None:
-    """It is known by its record before the gate was asked."""
+def test_only_the_gate_says_that_a_reload_is_in_force_after_all() -> None:
+    """What it says may be older than the record that it was not: so it has to have said that, too."""
     occasions = Occasions()
-    occasions.of_records([RELOAD])
+    (began,) = occasions.of_records([RELOAD])
+    assert occasions.of_facts(GOOD, NOW.timestamp()) == []
+    (still,) = occasions.of_facts(GOOD | {"untaken": ["configuration"]}, NOW.timestamp())
     assert occasions.of_facts(None, NOW.timestamp()) == []
     (ended,) = occasions.of_facts(GOOD, NOW.timestamp())
+    assert began.key == still.key == ended.key
     assert (ended.occasion, ended.severity) == ("reload", Severity.OVER)
 
 

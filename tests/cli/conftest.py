@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mcpgate.cli import main
 from mcpgate.cli.init import command as init
 from mcpgate.ops.control import NoGate, ask
 
@@ -32,10 +33,29 @@ def run() -> Run:
     return run
 
 
+def within(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run C{mcpgate} to its end within this process: a process for each takes a second."""
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["mcpgate", *map(str, words)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        else:
+            code = 0
+        return subprocess.CompletedProcess(words, code, *capsys.readouterr())
+
+    return run
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration file made by C{mcpgate init}, on a port that the system chooses."""
-    made = CliRunner().invoke(init, [str(tmp_path / "gate"), "--listen", "tcp:0:interface=127.0.0.1"])
+    # One process less to start; where the dashboard is tested, it has an address of its own.
+    options = ["--listen", "tcp:0:interface=127.0.0.1", "--dashboard", "none"]
+    made = CliRunner().invoke(init, [str(tmp_path / "gate"), *options])
     assert made.exit_code == 0, made.output
     file = tmp_path / "gate" / "mcpgate.toml"
     # The machine's own authorities are many, and reading them is not what is tested here.

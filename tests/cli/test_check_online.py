@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mcpgate.tls.pins import spki_pin
 from tests import pki
 from tests.cli.conftest import Run
 from tests.provider.issuing import Issuing
+from tests.running import ScriptedUpstream
 from tests.upstream.server import OK, Server, nobody
 
 
@@ -166,3 +168,44 @@ def test_an_issuer_that_tells_no_keys_is_69_with_the_reason(
     assert said.returncode == os.EX_UNAVAILABLE
     assert "upstream.unreachable" in said.stderr
     server.finish()
+
+
+# Alerts.
+
+
+def test_a_test_is_sent_to_everybody_who_would_be_told(
+    run: Run, config: Path, pair: Pair
+) -> None:
+    """Only when it is asked for; who is not reached is 69."""
+    directory = config.parent
+    write_pair(pair, directory / "hook.crt", directory / "hook.key")
+    hook = ScriptedUpstream(directory / "hook.crt", directory / "hook.key")
+    hook.behave = lambda sock, request: sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log, config.open("a", encoding="utf-8") as file:
+        log.bind(("127.0.0.1", 0))
+        log.settimeout(10)
+        file.write(f'[[alert]]\nname = "ops"\nwebhook = "https://localhost:{hook.port}/s3cret"\n')
+        file.write('trust = "ca.pem"\n')
+        file.write(f'[[alert]]\nname = "siem"\nsyslog = "127.0.0.1:{log.getsockname()[1]}"\n')
+        file.flush()
+        server = Server(pair)
+        behind(config, server.port)
+        said = run("check", "--online", "--alerts", "--config", config, "--format", "json")
+        assert (said.returncode, said.stderr) == (os.EX_OK, "")
+        assert json.loads(said.stdout)["alerts"] == [
+            {"alert": "ops", "problem": None},
+            {"alert": "siem", "problem": None},
+        ]
+        assert json.loads(hook.requests[0].body)["occasion"] == "test"
+        assert b" mcpgate " in log.recv(4096)
+        hook.close()
+        said = run("check", "--online", "--alerts", "--config", config)
+        assert said.returncode == os.EX_UNAVAILABLE
+        (line,) = said.stderr.splitlines()
+        assert line.startswith("mcpgate: alert ops does not arrive: ") and "s3cret" not in line
+        server.finish()
+
+
+def test_a_test_is_sent_only_where_others_are_asked_as_well(run: Run, config: Path) -> None:
+    """It is no part of judging a file."""
+    assert run("check", "--alerts", "--config", config).returncode == os.EX_USAGE

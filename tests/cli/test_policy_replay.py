@@ -1,5 +1,6 @@
 """C{mcpgate policy replay}."""
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -30,13 +31,15 @@ mask = ["email"]
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """What was, in two files, one of which ends in half a line."""
+    """What was, in three files: one from before there were segments, and one that ends in half a line."""
     directory = tmp_path / "journal"
     directory.mkdir()
     names = ("read_file", "list_files", "list_files", "write_file")
     lines = [opened(f"x{index}", call_facts("tools/call", name, ALLOWED)) for index, name in enumerate(names)]
-    (directory / "journal-0.jsonl").write_bytes(shaken("h1") + shaken("h2") + b"".join(lines[:3]))
-    (directory / "journal-1.jsonl").write_bytes(shaken("h1") + lines[3] + b'{"v":1,"type":"op')
+    (directory / "journal-0.jsonl").write_bytes(shaken("h1") + shaken("h2") + b"".join(lines[:2]))
+    packed = gzip.compress(shaken("h1") + lines[2] + b"nothing\n")
+    (directory / "journal-0-00000001.jsonl.gz").write_bytes(packed)
+    (directory / "journal-0-00000002.jsonl").write_bytes(shaken("h1") + lines[3] + b'{"v":1,"type":"op')
     return directory
 
 

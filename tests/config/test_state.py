@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcpgate.config.problem import ConfigError, ConfigUnreadable
-from mcpgate.config.state import load_state, read_state
+from mcpgate.config.state import load_checkpoints, load_state, read_state
 
 SOURCE = Path("/etc/mcpgate/mcpgate.toml")
 
@@ -58,3 +58,18 @@ def test_a_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
     """Which ends a command with another code."""
     with pytest.raises(ConfigUnreadable):
         load_state(tmp_path / "absent.toml")
+
+
+def test_where_the_checkpoints_are_is_read_as_well(tmp_path: Path) -> None:
+    """Where the file says so, and can be read; else it is for others to complain."""
+    file = tmp_path / "mcpgate.toml"
+    assert load_checkpoints(file) is None
+    for text, place in (
+        ('[evidence]\ncheckpoints = "/srv/marks"\n', Path("/srv/marks")),
+        ('[evidence]\ncheckpoints = "marks"\n', tmp_path / "marks"),
+        ("[evidence]\n", None),
+        ("[evidence]\ncheckpoints = 5\n", None),
+        ("[evidence\n", None),
+    ):
+        file.write_text(text)
+        assert load_checkpoints(file) == place

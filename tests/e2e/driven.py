@@ -126,10 +126,18 @@ class Driven:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self._call("Emulation.setEmulatedMedia", features=features)
 
+    def scripts(self, allowed: bool) -> None:
+        """Whether pages may run any; we may look at them all the same."""
+        self._call("Emulation.setScriptExecutionDisabled", value=not allowed)
+
     def resize(self, width: int, height: int) -> None:
         """Another window."""
         self._call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     # What a person sees.
@@ -163,12 +171,16 @@ class Driven:
 
     def settled(self) -> None:
         """Wait until the page is there with all that belongs to it."""
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'", "a page is loaded")
+        self.until(
+            "document.readyState === 'complete' && location.href !== 'about:blank'", "a page is loaded"
+        )
 
     def picture(self, file: Path, whole: bool = True) -> None:
         """Keep what it looks like."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        taken = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole))
+        taken = self._call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
+        )
         file.write_bytes(base64.b64decode(taken["data"]))
 
     def _clip(self, whole: bool) -> Mapping[str, Any]:
@@ -177,12 +189,21 @@ class Driven:
         size = self._call("Page.getLayoutMetrics")["cssContentSize"]
         return {"clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}}
 
-    def faults(self) -> list[str]:
-        """What axe-core finds that keeps somebody from using the page, in words."""
-        self.tell(AXE.read_text(encoding="utf-8") + ";undefined")
-        found = self.tell("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
+    def faults(self, *rules: str) -> list[str]:
+        """
+        What axe-core finds that keeps somebody from using the page, in words.
+
+        @param rules: those that are looked at; without any, all.
+        """
+        if not self.tell("'axe' in window"):
+            self.tell(AXE.read_text(encoding="utf-8") + ";undefined")
+        # Styles of other sites would have to be fetched; there are none.
+        options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+        if rules:
+            options["runOnly"] = rules
+        found = self.tell(f"axe.run(document, {json.dumps(options)}).then(r => r.violations)")
         return [
-            f"{one['impact']}: {one['id']}: {one['help']}: {', '.join(str(n['target']) for n in one['nodes'])}"
+            f"{one['impact']}: {one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}"
             for one in found
             if one["impact"] in GRAVE
         ]

@@ -93,6 +93,7 @@ class Lab:
         rules: Sequence[Table] | None = None,
         gate: Table | None = None,
         limits: Table | None = None,
+        admin: Table | None = None,
         evidence: Table | None = None,
         more: Mapping[str, Sequence[Table]] | None = None,
         file: str = "gate.toml",
@@ -126,6 +127,8 @@ class Lab:
         head = {"gate": {"state": str(self.state), "watch": "200ms", "drain": "5s", **(gate or {})}}
         if limits:
             head["limits"] = dict(limits)
+        if admin:
+            head["admin"] = dict(admin)
         if evidence:
             head["evidence"] = dict(evidence)
         lines = [line for name, table in head.items() for line in (f"[{name}]", *_lines(table), "")]

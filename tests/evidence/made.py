@@ -167,6 +167,16 @@ REFUSED_HANDSHAKES = (
 OWN = certificate("gate", days=60)
 
 
+def _on_disk(one: Certificate) -> dict[str, object]:
+    """A certificate as the line of a generation has it."""
+    ends = {
+        "not_before": timestamp(one.not_before.timestamp()),
+        "not_after": timestamp(one.not_after.timestamp()),
+    }
+    names = ("subject", "issuer", "serial", "sha256", "spki_pin", "key")
+    return {name: getattr(one, name) for name in names} | ends | {"names": [*one.dns_names, *one.uris]}
+
+
 @define
 class _Connection:
     id: str
@@ -317,7 +327,7 @@ class _Maker:
 
     def run(self, exchanges: int, unfinished: int) -> None:
         """All of it: as many exchanges, some of which run at once and end in another order."""
-        self._tell(said("generation", self._id("g"), self._time, generation=1, digest="0" * 64, what="start"))
+        self._generation(1)
         running: list[Callable[[str], bytes]] = []
         step = self._seconds / max(1, exchanges)
         for index in range(exchanges):
@@ -356,16 +366,30 @@ class _Maker:
             self._outbound.pop(chance.choice(UPSTREAMS).name, None)
         if index % 1000 == 10:
             self._tell(issuer_line(self._id("i"), time=self._time, issuer="okta", what="keys", added=("k2",)))
-            self._tell(
-                said(
-                    "generation",
-                    self._id("g"),
-                    self._time,
-                    generation=2 + index // 1000,
-                    digest="1" * 64,
-                    what="reload",
-                )
+            self._generation(2 + index // 1000)
+
+    def _generation(self, number: int) -> None:
+        on_disk = [{"role": "own", "where": LISTENER, "file": "gate.pem", "place": 0, **_on_disk(OWN)}]
+        on_disk += [{"role": "client_ca", "where": LISTENER, **_on_disk(certificate("Staff CA"))}]
+        self._tell(
+            said(
+                "generation",
+                self._id("g"),
+                self._time,
+                number=number,
+                mcpgate="0.7",
+                openssl="OpenSSL 3.5.0",
+                fips=False,
+                configuration={"file": "mcpgate.toml", "sha256": f"{number:064x}", "included": {}},
+                policy={"sha256": "1" * 64, "rules": 5, "budgets": 0},
+                profiles={},
+                listeners=[{"name": LISTENER, "profile": "intermediate", "require_pq": False}],
+                upstreams=[{"name": one.name, "pins": []} for one in UPSTREAMS],
+                providers=[],
+                certificates=on_disk,
+                certificates_left_out=0,
             )
+        )
 
     def _connect(self) -> None:
         chance = self.chance
@@ -492,6 +516,7 @@ class _Maker:
             bytes_in=chance.randrange(60, 2000),
             bytes_out=chance.randrange(60, 20000),
             seconds=seconds,
+            waited=seconds * 0.8 if outbound is not None and status is not None else None,
             masked=masked,
         )
         return lambda time: ended(time=time)
@@ -513,6 +538,7 @@ class _Maker:
             bytes_in=0,
             bytes_out=300,
             seconds=0.001,
+            waited=None,
         )
         return lambda time: ended(time=time)
 

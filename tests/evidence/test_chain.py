@@ -51,3 +51,16 @@ def test_a_line_says_its_place_behind_all_that_it_says() -> None:
     line = linked(b'{"v":2,"type":"open"}\n', 7, NOTHING_BEFORE)
     assert line.endswith(b"\n")
     assert list(json.loads(line).items()) == [("v", 2), ("type", "open"), ("seq", 7), ("prev", "0" * 64)]
+
+
+@given(st.integers(min_value=0, max_value=70))
+def test_the_root_that_there_would_be_is_the_one_that_comes(size: int) -> None:
+    """And the tree is as it was."""
+    tree = Tree()
+    for number in range(size):
+        tree.append(leaf(b"%d\n" % number))
+    before, more = tree.root(), leaf(b"more\n")
+    there_would_be = tree.root_with(more)
+    assert (tree.size, tree.root()) == (size, before)
+    tree.append(more)
+    assert tree.root() == there_would_be

@@ -36,6 +36,16 @@ def test_listeners_and_reasons_do_not_take_each_others_place() -> None:
     assert floods.whole("public", Reason.TLS_HELLO, "a:1", 100.0)
 
 
+def test_a_credential_in_clear_does_not_drown_in_what_comes_without() -> None:
+    """Somebody is told of each that has a line."""
+    floods = Floods()
+    for _ in range(100):
+        floods.whole("public", Reason.TLS_PLAINTEXT, "a:1", 100.0)
+    exposed = [floods.whole("public", Reason.TLS_PLAINTEXT, "b:1", 100.0, True) for _ in range(20)]
+    assert exposed == [True] * WHOLE_MOST + [False] * (20 - WHOLE_MOST)
+    assert sum(one.count for one in floods.due(100.0)) == 110 - 2 * WHOLE_MOST + 10
+
+
 def test_the_others_are_told_together_now_and_again() -> None:
     floods = Floods()
     for each in range(WHOLE_MOST + 30):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcpgate.evidence import reading
-from mcpgate.evidence.reading import LINE_MOST, Follower, Position, ReadingError, lines, segments
+from mcpgate.evidence.reading import LINE_MOST, Follower, Position, ReadingError, alone, lines, segments
 from tests.evidence.made import make_journal
 
 Lines = list[bytes]
@@ -266,3 +266,11 @@ def test_what_is_skipped_is_remembered_within_bounds(tmp_path: Path, monkeypatch
     follower = Follower(tmp_path)
     assert of(follower) == []
     assert follower.skips == 9 and len(follower.skipped) == 3
+
+
+def test_a_file_that_is_named_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+    """A segment is known as one."""
+    path = compress(write(tmp_path, 3, 7, b"a\n"))
+    assert (alone(path).name, alone(path).compressed) == ("journal-3-00000007", True)
+    other = path.rename(tmp_path / "some.gz")
+    assert list(lines(alone(other))) == [b"a\n"]

@@ -150,7 +150,9 @@ def test_masks_budgets_and_shadows_are_counted_by_their_names() -> None:
         ({"type": "issuer", "issuer": "login", "what": "lapsed"}, table.ISSUERS, ("login", "lapsed")),
         ({"type": "generation", "number": 3}, table.GENERATIONS, ()),
         ({"type": "reload"}, table.RELOADS_FAILED, ()),
-        ({"type": "repair"}, table.REPAIRS, ()),
+        ({"type": "repair", "what": "torn", "dropped": 9}, table.REPAIRS, ("torn",)),
+        ({"type": "clock", "stepped": 3600.0}, table.CLOCK_STEPS, ()),
+        ({"type": "gap", "exchanges": 1, "lines": 3}, table.OFF_RECORD, ()),
     ],
 )
 def test_other_lines_are_counted_by_what_they_say(

@@ -11,10 +11,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.config.condition import condition
+from mcpgate.config.condition import Condition, condition
 from mcpgate.config.tables.policy import DetectorTable
 from mcpgate.config.tables.rule import OnTable, RequireTable, RuleTable, WhereTable, WhoTable
 from mcpgate.identity.principal import Principal
@@ -632,3 +633,33 @@ def test_who_is_shut_out_is_blocked_by_name_from_everything(
     policy = compile_rules([everything, RuleTable(name="r", verdict="block", **rule)])
     assert shut_out(callers(policy, caller()), "git") == expected
     assert (reaches(policy, "git").action is Action.BLOCK) is (expected is not None)
+
+
+def test_bodies_are_recorded_whatever_the_verdict_where_any_rule_about_them_says_so() -> None:
+    """What is blocked knows its masks then, as they are for the record too."""
+    large = WhereTable(conditions=(("arguments.size", Condition(least=10)),))
+    calls = OnTable(method=("tools/call",), name=("get_x",))
+    policy = compile_rules(
+        [
+            rule("calls", "allow", "get_*", "rm"),
+            evolve(rule("never", "block", "rm"), record="masked"),
+            RuleTable(name="large", on=calls, where=large, record="masked"),
+            RuleTable(name="mail", on=OnTable(direction=("request",)), mask=("email",)),
+        ]
+    )
+    assert not reaches(policy, "r").record
+    for name, params, record in (
+        ("rm", {}, True),
+        ("get_x", {"arguments": {"size": 10}}, True),
+        ("get_x", {"arguments": {"size": 9}}, False),
+        ("get_y", {}, False),
+    ):
+        verdict = deciding.decide(callers(policy), "r", tool(name), params)
+        assert verdict.record is record
+        assert verdict.asking is not None
+    plain = compile_rules([rule("never", "block", "rm"), RuleTable(name="m", mask=("email",))])
+    assert decide(plain, "r", tool("rm")).masks is None
+    everything = compile_rules([evolve(rule("all", "allow", method=()), record="masked")])
+    for verdict in (reaches(everything, "r"), decide(everything, "r", tool("x"))):
+        assert verdict.record and verdict.action is Action.ALLOW
+    assert decide(everything, "r", call("initialize", nature=Nature.PROTOCOL)).record

@@ -1,4 +1,4 @@
-"""What stands around every page: where one can go, what waits there, and what is not in order (pure)."""
+"""What stands around every page: where one can go, what waits there, and what is not in order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
+from mcpgate.admin.wording import left, of
 from mcpgate.index.asking import PlaceError
 from mcpgate.index.store import StoreError
 
@@ -28,6 +29,9 @@ class Place:
     count: int = 0
     of: str = ""
 
+
+#: Seconds that the searchable copy may be behind before a page says so: a filler that restarts takes a few.
+LATE: Final = 10.0
 
 _PLACES: Final = (
     ("posture", "/", "Posture", None),
@@ -108,13 +112,13 @@ def frame(here: str, asked: Asked, sources: Sources) -> Frame:
     places = tuple(
         Place(key, path, name, part, *waits.get(key, (0, ""))) for key, path, name, part in _PLACES
     )
-    problems = tuple(_problems(sources, status))
+    problems = tuple(_problems(sources, status, asked.now))
     told = ["1 call waits" if held == 1 else f"{held} calls wait"] if held else []
     if problems:
         told.append("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
     return Frame(
         here=here,
-        gate=str(status.get("name") or "this gate"),
+        gate=sources.name,
         places=places,
         who=str(asked.person),
         role=asked.person.role.value,
@@ -128,7 +132,7 @@ def frame(here: str, asked: Asked, sources: Sources) -> Frame:
     )
 
 
-def _problems(sources: Sources, status: Mapping[str, Any]) -> Iterator[str]:
+def _problems(sources: Sources, status: Mapping[str, Any], now: float) -> Iterator[str]:
     if sources.gate.problem:
         yield f"The gate does not answer: {sources.gate.problem}"
     if status.get("problem"):
@@ -136,6 +140,16 @@ def _problems(sources: Sources, status: Mapping[str, Any]) -> Iterator[str]:
     journal = status.get("journal") or {}
     if journal.get("failure"):
         yield f"The journal cannot be written: {journal['failure']}"
+    if (journal.get("seals") or {}).get("failure"):
+        yield f"The journal cannot be sealed: {journal['seals']['failure']}"
+    if journal.get("unrecorded"):
+        exchanges = of(journal["unrecorded"], "exchange")
+        yield f"{exchanges} went off the record while the journal could not be written"
+    fresh = sources.freshness
+    if fresh is not None and fresh.trouble:
+        yield f"The searchable copy does not get on, so what is shown is older: {fresh.trouble}"
+    elif fresh is not None and fresh.lag(now) > LATE:
+        yield f"The searchable copy is {left(fresh.lag(now))} behind: it still reads the journal"
     for one in status.get("upstreams", ()):
         if one.get("echoed"):
             yield f"Upstream {one['name']} has shown the gate's credential {one['echoed']} times"

@@ -84,6 +84,20 @@ def periods(asked: Asked, chosen: Period) -> list[Choice]:
     return choices(asked, "period", ((one.key, one.name) for one in PERIODS), chosen.key)
 
 
+def gate_of(asked: Asked, sources: Sources) -> str | None:
+    """Of which gate it is asked, of those that share the index; C{None}: of all."""
+    return next((gate for gate in index_of(sources).gates() if gate == asked.query.get("gate")), None)
+
+
+def gates(asked: Asked, sources: Sources) -> list[Choice]:
+    """Links to the same of one gate alone, or of all; none where there is only one."""
+    known = index_of(sources).gates()
+    if len(known) < 2:
+        return []
+    chosen = gate_of(asked, sources) or ""
+    return choices(asked, "gate", (("", "all"), *((gate, gate) for gate in known)), chosen)
+
+
 def filters(asked: Asked, names: Iterable[str]) -> dict[str, str]:
     """What is asked for, by name; "" for what is not."""
     return {name: asked.query.get(name, "").strip()[:256] for name in names}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mcpgate.admin.page import Asked, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
-from mcpgate.admin.pages.asking import choices, index_of
+from mcpgate.admin.pages.asking import choices, gate_of, gates, index_of
 from mcpgate.admin.pages.validity import days_until
 
 _ROLES: Final = {
@@ -36,7 +36,7 @@ def show(asked: Asked, sources: Sources) -> Shown:
     kind = asked.query.get("kind", "all")
     kind = kind if kind in _KINDS else "all"
     found: dict[str, list[Any]] = {}
-    for one in index_of(sources).certificates():
+    for one in index_of(sources).certificates(gate=gate_of(asked, sources)):
         if one.role in _KINDS[kind][1] or kind == "all":
             found.setdefault(one.sha256, []).append(one)
     rows = [_row(same, now) for same in found.values()]
@@ -45,6 +45,7 @@ def show(asked: Asked, sources: Sources) -> Shown:
         "certificates",
         asked,
         sources,
+        gates=gates(asked, sources),
         kinds=choices(asked, "kind", ((key, words) for key, (words, _) in _KINDS.items()), kind),
         certificates=sorted(rows, key=lambda row: (row["days"], row["name"])),
         answers=sources.gate.status is not None,
@@ -73,8 +74,12 @@ def _row(same: Sequence[Any], now: datetime) -> dict[str, Any]:
 
 
 def _uses(same: Iterable[Any]) -> Iterable[dict[str, str]]:
-    for role, place in dict.fromkeys((each.role, each.place) for each in same):
-        yield {"role": _ROLES.get(role, role), "place": place}
+    places: dict[str, dict[str, None]] = {}
+    for one in same:
+        role = "provider" if one.leg == "provider" and one.role == "peer" else _ROLES.get(one.role, one.role)
+        places.setdefault(role, {})[one.place] = None
+    for role, several in places.items():
+        yield {"role": role, "place": ", ".join(several)}
 
 
 def _disk(disk: Sequence[Any], wire: Sequence[Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from mcpgate.admin.page import Asked, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
-from mcpgate.admin.pages.asking import choices, index_of, period_of, periods, since
+from mcpgate.admin.pages.asking import choices, gate_of, gates, index_of, period_of, periods, since
 from mcpgate.admin.pages.courses import course
 
 _LEGS: Final = (("inbound", "inbound"), ("outbound", "outbound"))
@@ -22,12 +22,13 @@ def show(asked: Asked, sources: Sources) -> Shown:
     kind = asked.query.get("show") if asked.query.get("show") in dict(_KINDS) else _KINDS[0][0]
     assert leg is not None and kind is not None
     begin, now = since(asked, period)
-    over = index_of(sources).over_time(leg, begin, now, period.steps)
+    over = index_of(sources).over_time(leg, begin, now, period.steps, gate=gate_of(asked, sources))
     return framed(
         "ciphers.html",
         "ciphers",
         asked,
         sources,
+        gates=gates(asked, sources),
         legs=choices(asked, "leg", _LEGS, leg),
         kinds=choices(asked, "show", _KINDS, kind),
         periods=periods(asked, period),

@@ -92,7 +92,7 @@ def show_question(asked: Asked, sources: Sources) -> Shown:
         tool=_told(upstream, name, tool),
         to=_path("/definition/accept", upstream, name, fingerprint=fingerprint, word=word),
         fingerprint=fingerprint,
-        word=word,
+        said=word,
     )
 
 

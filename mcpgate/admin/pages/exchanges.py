@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from mcpgate.admin.page import Asked, NotFound, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
-from mcpgate.admin.pages.asking import ROWS, filters, given, index_of, pages
+from mcpgate.admin.pages.asking import ROWS, filters, gates, given, index_of, pages
 from mcpgate.admin.pages.meaning import advice
 from mcpgate.index.answers import Filter
 
-_FILTERS: Final = ("principal", "route", "method", "name", "verdict", "reason")
+_FILTERS: Final = ("principal", "route", "method", "name", "verdict", "reason", "gate")
 #: What else a line may say of an exchange, and what it is called on the page.
 _MORE: Final = {
     "hold": "Held as",
@@ -36,6 +36,7 @@ def show_all(asked: Asked, sources: Sources) -> Shown:
         asked,
         sources,
         wanted=wanted,
+        gates=gates(asked, sources),
         narrowed=bool(given(wanted)),
         exchanges=found.rows,
         pages=pages(asked, found.after),

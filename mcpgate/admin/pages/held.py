@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+import msgspec
+
 from mcpgate.admin.page import Asked, NotFound, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import events
@@ -44,7 +46,7 @@ def show_question(asked: Asked, sources: Sources) -> Shown:
     word = asked.query.get("word", "")
     if word not in WORDS:
         raise NotFound("A call is approved or denied.")
-    return framed("decide.html", "held", asked, sources, one=_find(sources), word=word)
+    return framed("decide.html", "held", asked, sources, one=_find(sources), said=word)
 
 
 def _find(sources: Sources) -> Mapping[str, Any]:
@@ -57,9 +59,18 @@ def _find(sources: Sources) -> Mapping[str, Any]:
 def _call(held: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **held,
+        "params": _laid_out(held["params"]),
         "path": f"/held/{quote(held['id'], safe='')}",
         "exchange_path": f"/exchanges/{quote(held['exchange'], safe='')}",
     }
+
+
+def _laid_out(params: str) -> str:
+    """JSON in lines, if it is whole: as it was sent otherwise, to the last space."""
+    try:
+        return msgspec.json.format(params, indent=2)
+    except msgspec.MsgspecError:
+        return params
 
 
 PAGES: Final = (

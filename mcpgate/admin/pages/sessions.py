@@ -6,13 +6,13 @@ from typing import Final
 
 from mcpgate.admin.page import Asked, NotFound, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
-from mcpgate.admin.pages.asking import ROWS, filters, given, index_of, pages
+from mcpgate.admin.pages.asking import ROWS, filters, gates, given, index_of, pages
 from mcpgate.index.answers import Filter
 
 
 def show_all(asked: Asked, sources: Sources) -> Shown:
     """The latest first."""
-    wanted = filters(asked, ("principal", "route"))
+    wanted = filters(asked, ("principal", "route", "gate"))
     found = index_of(sources).sessions(Filter(**given(wanted)), after=asked.query.get("after"), rows=ROWS)
     return framed(
         "sessions.html",
@@ -20,6 +20,7 @@ def show_all(asked: Asked, sources: Sources) -> Shown:
         asked,
         sources,
         wanted=wanted,
+        gates=gates(asked, sources),
         sessions=found.rows,
         pages=pages(asked, found.after),
     )
@@ -36,7 +37,8 @@ def show_one(asked: Asked, sources: Sources) -> Shown:
         asked,
         sources,
         session=found.session,
-        handshakes=found.handshakes,
+        # How the caller came in, and then what that led to; a pool may have had its connections for long.
+        handshakes=sorted(found.handshakes, key=lambda one: (one.leg != "inbound", one.time)),
         calls=found.exchanges.rows,
         pages=pages(asked, found.exchanges.after),
     )

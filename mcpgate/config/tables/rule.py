@@ -232,7 +232,7 @@ class RuleTable:
 
     name: str = option("The rule's name in records.", forms.name(), example='"read-only"')
     verdict: str | None = option(
-        "allow, block or hold (a person decides); left out where mask or block stands.",
+        "allow, block or hold (a person decides); left out where mask, block or record stands.",
         forms.word("verdict", ("allow", "block", "hold")),
         default=None,
         example='"allow"',

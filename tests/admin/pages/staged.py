@@ -59,7 +59,10 @@ class MadeIndex:
     def _page(self, one: Any) -> Page[Any]:
         return Page((one,) * self.rows, "further" if self.rows > 1 else None)
 
-    def posture(self, since: datetime, until: datetime) -> Posture:
+    def gates(self) -> tuple[str, ...]:
+        return ("gate-1", self.text)[: self.rows]
+
+    def posture(self, since: datetime, until: datetime, *, gate: str | None = None) -> Posture:
         self.asked.append(("posture", (since, until)))
         used = on_a_leg((self.text, 3), (None, 1)) if self.rows else on_a_leg()
         return Posture(
@@ -83,7 +86,9 @@ class MadeIndex:
             pinned=(self.certificate(),) * self.rows,
         )
 
-    def over_time(self, leg: str, since: datetime, until: datetime, steps: int = 60) -> OverTime:
+    def over_time(
+        self, leg: str, since: datetime, until: datetime, steps: int = 60, *, gate: str | None = None
+    ) -> OverTime:
         self.asked.append(("over_time", (leg, since, until, steps)))
         used = on_a_leg((self.text, 3), (None, 1)) if self.rows else on_a_leg()
         length = (until - since) / 2
@@ -120,7 +125,7 @@ class MadeIndex:
             handshakes=5 if seen == "wire" else 0,
         )
 
-    def certificates(self) -> tuple[Certificate, ...]:
+    def certificates(self, *, gate: str | None = None) -> tuple[Certificate, ...]:
         return (self.certificate("wire"), self.certificate("disk"))[: self.rows * 2]
 
     def session_row(self) -> Session:
@@ -223,7 +228,16 @@ class MadeIndex:
             "by": self.text,
             "why": self.text,
             "hold": "k-0",
-            "generation": 4,
+            "number": 4,
+            "mcpgate": "0.1.0",
+            "openssl": "OpenSSL 3.5.4",
+            "fips": False,
+            "configuration": {"sha256": "ab" * 32, "included": {self.text: "cd" * 32}},
+            "policy": {"sha256": "ef" * 32, "rules": 3, "budgets": 0},
+            "listeners": [{}],
+            "upstreams": [
+                {"name": "weather", "pins": ["sha256/AAAA"], "pin_mode": "report_only", "trust": self.text}
+            ],
         }
         return Event("gate-1", "e-1", NOW, 0, 1, 7, type, None, "weather", "x-1", facts)
 
@@ -322,7 +336,7 @@ def status(text: str = "weather") -> dict[str, Any]:
         "draining": False,
         "problem": None,
         "configuration": "/etc/mcpgate/mcpgate.toml",
-        "journal": {"failure": None, "dropped": 0},
+        "journal": {"failure": None, "unsealed": 0.0, "seals": {"last": text, "failure": None}},
         "callers": {"connections": 12, "most": 16384},
         "issuers": [
             {

@@ -84,7 +84,7 @@ def test_every_page_can_be_found_one_s_way_on(pattern: str, tmp_path: Path) -> N
     document = parsed(opened(pattern, tmp_path, "get_weather", 2))
     assert len(document.findall(".//h1")) == 1
     ids = [element.get("id") for element in document.iter() if element.get("id")]
-    repeated = {id for id in ids if ids.count(id) > 1 and not id.startswith(("c-", "offer-"))}
+    repeated = {id for id in ids if ids.count(id) > 1 and not id.startswith(("c-", "offer-", "shake-"))}
     assert repeated == set()
     for element in document.iter():
         for id in (element.get("aria-labelledby") or "").split():
@@ -136,10 +136,21 @@ def test_what_needs_somebody_is_on_every_page(tmp_path: Path) -> None:
     """A reload that was refused, a journal that cannot be written, a credential that was shown."""
     facts = status()
     facts["problem"] = "listener public: the certificate has expired\nrule x: unknown"
-    facts["journal"] = {"failure": "No space left on device", "dropped": 0}
+    facts["journal"] = {
+        "failure": "No space left on device",
+        "unrecorded": 1,
+        "seals": {"failure": "read-only"},
+    }
     facts["upstreams"][0]["echoed"] = 3
     page = opened("/search", tmp_path, "x", gate=GateFacts(facts, (held(), held(id="k-2", decided="denied"))))
     notice = parsed(page).get_element_by_id("problems").text_content()
-    for words in ("certificate has expired", "rule x: unknown", "No space left", "credential 3 times"):
+    for words in (
+        "certificate has expired",
+        "rule x: unknown",
+        "No space left",
+        "credential 3 times",
+        "sealed: read-only",
+        "1 exchange went off",
+    ):
         assert words in notice
-    assert parsed(page).get_element_by_id("told").text_content() == "1 call waits, 4 problems"
+    assert parsed(page).get_element_by_id("told").text_content() == "1 call waits, 6 problems"

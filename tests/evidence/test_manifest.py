@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.report.manifest import Manifest, read_manifest, read_sums, sums_text
+from mcpgate.evidence.manifest import Manifest, read_manifest, read_sums, sums_text
 
 TIME = "2026-11-01T00:00:00.000000Z"
 MANIFEST = Manifest("gate.example.com-0a1b2c3d4e", TIME, TIME, TIME, "pci-4.2.1", 2, "ab" * 32)
