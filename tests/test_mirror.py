@@ -27,6 +27,11 @@ ELSEWHERE = {
     "index/schema.py": "index/test_filling.py",
     "index/store.py": "index/test_filling.py",
     "index/told.py": "index/test_queries.py",
+    "report/clause.py": "report/test_profiles.py",
+    "report/frameworks.py": "report/test_profiles.py",
+    "report/verified.py": "report/test_report.py",
+    # What the verbs about a span have in common.
+    "cli/evidence_span.py": "cli/test_evidence_report.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
     # Every attack on assertions is one on their signatures.
