@@ -21,6 +21,12 @@ ELSEWHERE = {
     "relay/judging.py": "relay/test_answering.py",
     "policy/asked.py": "relay/test_reply.py",
     "holds/held.py": "holds/test_docket.py",
+    "evidence/position.py": "evidence/test_reading.py",
+    "index/answers.py": "index/test_queries.py",
+    # From which every statement is made, and every answer.
+    "index/schema.py": "index/test_filling.py",
+    "index/store.py": "index/test_filling.py",
+    "index/told.py": "index/test_queries.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
     # Every attack on assertions is one on their signatures.
@@ -37,6 +43,7 @@ ELSEWHERE = {
     # What is loaded with a generation.
     "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
+    "config/tables/admin.py": "config/test_schema.py",
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
     "config/tables/issuer.py": "config/test_schema.py",
@@ -55,6 +62,9 @@ ELSEWHERE = {
     "evidence/outage.py": "evidence/test_witness.py",
     # What is sent by it.
     "relay/errand.py": "relay/test_farewell.py",
+    # What pages are given, and give; and what is said instead.
+    "admin/page.py": "admin/test_site.py",
+    "admin/refusal.py": "admin/test_site.py",
     # What every gate in the tests goes through.
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",
@@ -77,6 +87,8 @@ ELSEWHERE = {
     # The command line, run as people run it.
     "__main__.py": "cli/test_check.py",
     "_version.py": "test_packaging.py",
+    "cli/evidence.py": "cli/test_evidence_show.py",
+    "cli/evidence_which.py": "cli/test_evidence_show.py",
     "cli/journals.py": "cli/test_policy_replay.py",
     "cli/judged.py": "cli/test_check.py",
     "cli/online.py": "cli/test_check_online.py",
