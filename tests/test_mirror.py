@@ -37,6 +37,7 @@ ELSEWHERE = {
     # What is loaded with a generation.
     "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
+    "config/tables/admin.py": "config/test_schema.py",
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
     "config/tables/issuer.py": "config/test_schema.py",
@@ -55,6 +56,9 @@ ELSEWHERE = {
     "evidence/outage.py": "evidence/test_witness.py",
     # What is sent by it.
     "relay/errand.py": "relay/test_farewell.py",
+    # What pages are given, and give; and what is said instead.
+    "admin/page.py": "admin/test_site.py",
+    "admin/refusal.py": "admin/test_site.py",
     # What every gate in the tests goes through.
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",

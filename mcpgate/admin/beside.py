@@ -37,8 +37,8 @@ ANSWER_MOST = 5.0
 YOUNG = 10.0
 WAIT_FIRST = 0.5
 WAIT_MOST = 30.0
-# Files are closed; it has nothing that has to be finished.
-END_MOST = 5.0
+# It has nothing that has to be finished: what it has not put into the index it does at its next start.
+END_MOST = 2.0
 
 
 @frozen(eq=False)
@@ -127,7 +127,8 @@ class Beside:
 
     def _end_child(self, child: Child) -> Deferred[bool]:
         child.channel.close()
-        late = self._reactor.callLater(END_MOST, child.kill)
+        # One that still imports would see it only after that.
+        late = self._reactor.callLater(END_MOST if child.ready else 0.0, child.kill)
 
         def gone(finished: bool) -> bool:
             if late.active():
@@ -160,9 +161,12 @@ class Beside:
             severity = LogLevel.lookupByName(level)
             Logger(namespace=namespace).emit(severity, "admin: {text}", text=text)
 
+        def ready() -> None:
+            child.ready = True
+
         verbs: Mapping[str, ChannelVerb] = {
             "log": log,
-            "ready": lambda: None,
+            "ready": ready,
             "gate": self._answer,
             "alerts": self._told,
         }

@@ -28,6 +28,17 @@ from mcpgate.tls.localca import LocalCA, write_pair
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
+#: The dashboard's table: its own certificate would be another one to renew.
+ADMIN = """\
+[admin]
+listen = "{listen}"
+certificates = "tls"
+"""
+#: Where it is by default, beside the usual port of the gate.
+DASHBOARD = "tcp:9443:interface=127.0.0.1"
+NONE = "none"
+
+
 def _listenable(text: str) -> str:
     """An endpoint description as it was written, once it has proved to be one."""
     read_endpoint(text)
@@ -65,7 +76,16 @@ def _listenable(text: str) -> str:
     show_default=True,
     help="Where to listen; tcp:8443 is every address.",
 )
-def command(directory: Path, url: Url, trust: str, hosts: tuple[str, ...], listen: str) -> None:
+@click.option(
+    "--dashboard",
+    type=Written("ENDPOINT", lambda text: text if text == NONE else _listenable(text)),
+    default=DASHBOARD,
+    show_default=True,
+    help="Where the dashboard listens; none for no dashboard.",
+)
+def command(
+    directory: Path, url: Url, trust: str, hosts: tuple[str, ...], listen: str, dashboard: str
+) -> None:
     """Write a first configuration, a local CA and a certificate into DIRECTORY.
 
     Nothing that is there already is overwritten.
@@ -78,6 +98,7 @@ def command(directory: Path, url: Url, trust: str, hosts: tuple[str, ...], liste
     names = tuple(dict.fromkeys((*LOOPBACK, *_machine(), *hosts)))
     text = Template(files("mcpgate").joinpath("data/init.toml").read_text(encoding="utf-8")).substitute(
         listen=_toml(listen),
+        admin=_admin(dashboard),
         public_url=public_url,
         upstream=upstream,
         url=url,
@@ -109,7 +130,7 @@ Next:
   mcpgate check --config {config}
   mcpgate run --config {config}
   mcpgate token issue me --config {config}
-
+{"" if dashboard == NONE else f"  mcpgate dashboard --config {config}" + chr(10)}
 Then give the client the token, as its bearer token, and the URL {public_url}/{upstream};
 and have it trust the CA:
   SSL_CERT_FILE={quote(str(authority.absolute()))} for Python,
@@ -122,6 +143,11 @@ So far only this machine reaches the gate, whatever its URL says: it listens on 
 For clients elsewhere, write this into {file}, for every address of the machine:
   listen = "tcp:{port}\""""
         )
+
+
+def _admin(listen: str) -> str:
+    table = ADMIN.format(listen=_toml(DASHBOARD if listen == NONE else listen))
+    return table if listen != NONE else "".join(f"# {line}\n" for line in table.splitlines())
 
 
 def _nothing_in_the_way(paths: Iterable[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,10 +173,14 @@ upstream = "server"
         if self.admin is not None:
             self.loop.call(self.admin.leave)
             self.loop.call(self._gate.close)
+        self.unbind()
+
+    def unbind(self) -> None:
+        """Give the addresses back."""
         for sock in self._listening:
             sock.close()
 
 
 def line(kind: str, **facts: object) -> bytes:
     """A line of a journal."""
-    return json.dumps({"v": 2, "type": kind, "id": "x", "time": timestamp(0), **facts}).encode() + b"\n"
+    return json.dumps({"v": 2, "type": kind, "id": "x", "time": timestamp(time.time()), **facts}).encode() + b"\n"

@@ -53,7 +53,9 @@ def within(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration file made by C{mcpgate init}, on a port that the system chooses."""
-    made = CliRunner().invoke(init, [str(tmp_path / "gate"), "--listen", "tcp:0:interface=127.0.0.1"])
+    # One process less to start; where the dashboard is tested, it has an address of its own.
+    options = ["--listen", "tcp:0:interface=127.0.0.1", "--dashboard", "none"]
+    made = CliRunner().invoke(init, [str(tmp_path / "gate"), *options])
     assert made.exit_code == 0, made.output
     file = tmp_path / "gate" / "mcpgate.toml"
     # The machine's own authorities are many, and reading them is not what is tested here.

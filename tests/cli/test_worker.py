@@ -20,12 +20,12 @@ from mcpgate.workers.child import CHANNEL
 class Started:
     """The process, with our end of the channel as a plain socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: list[str] | None = None) -> None:
         self.ours, theirs = socket.socketpair()
         with theirs:
             self.ours.settimeout(30)
             self.process = subprocess.Popen(
-                command(EPollReactor()),
+                line or command(EPollReactor()),
                 preexec_fn=lambda: os.dup2(theirs.fileno(), CHANNEL),
                 pass_fds=[CHANNEL],
                 stderr=subprocess.PIPE,

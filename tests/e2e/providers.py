@@ -36,6 +36,9 @@ BOUND = {"client_id": "bound", "client_secret": "another-secret-of-one-with-a-ce
 OPAQUE = {"client_id": "opaque", "client_secret": "the-secret-of-one-whose-tokens-say-nothing"}
 #: And one that signs, with the key in C{signing.key}.
 SIGNING = "signing"
+#: A page on which people log in, and where they are sent back to.
+DASHBOARD = {"client_id": "dashboard", "client_secret": "the-secret-of-a-page-where-people-log-in"}
+DASHBOARD_URL = "https://dashboard.example.com"
 
 #: Entra's: ours, one that we work with, somebody else's, and the application.
 TENANT = "9f4f1c5e-0d1b-4d0e-9a41-6f3f7f0f7a01"
@@ -154,7 +157,13 @@ class Providers:
             "token_endpoint_auth_signing_alg": "ES256",
             "jwks": {"keys": [key.as_dict(private=False)]},
         }
-        clients += [{**client, **OPAQUE}, {**client, **signing}]
+        page = {
+            **DASHBOARD,
+            "grant_types": ["authorization_code"],
+            "redirect_uris": [f"{DASHBOARD_URL}/login/callback"],
+            "response_types": ["code"],
+        }
+        clients += [{**client, **OPAQUE}, {**client, **signing}, {**client, **page}]
         (directory / "clients.json").write_text(json.dumps(clients), encoding="utf-8")
 
     def __getitem__(self, name: str) -> Provider:

@@ -1,6 +1,6 @@
 // A provider whose server is oidc-provider: client credentials for a resource (RFC 8707), JWT access tokens
 // (RFC 9068) or opaque ones, certificate-bound ones (RFC 8705), private_key_jwt (RFC 7523), introspection (RFC
-// 7662).
+// 7662); and people, who log in by saying who they are: /interaction/UID?as=NAME is their password.
 
 import { X509Certificate } from "node:crypto";
 
@@ -8,18 +8,31 @@ import { id } from "./shapes.mjs";
 
 const SCOPES = "mcp tools:read tools:write";
 
+// What is known of people: whose e-mail address nobody has verified, and who is in which groups.
+const UNVERIFIED = "mallory";
+const GROUPS = { otto: ["oncall"], vera: ["auditors"] };
+
+const person = (sub) => ({
+  sub,
+  email: `${sub}@example.com`,
+  email_verified: sub !== UNVERIFIED,
+  groups: GROUPS[sub] ?? [],
+});
+
 export async function genuine(shape, packages, { clients }) {
   const { default: Provider } = await packages("oidc-provider");
   const { SignJWT, exportJWK, generateKeyPair, importJWK } = await packages("jose");
 
   let keys = [];
   let serve;
+  let latest;
 
   async function rotate(keep) {
     const { privateKey } = await generateKeyPair("RS256", { extractable: true });
     const fresh = { ...(await exportJWK(privateKey)), kid: id(), alg: "RS256", use: "sig" };
     keys = [fresh, ...(keep ? keys : [])];
-    serve = made().callback();
+    latest = made();
+    serve = latest.callback();
     return fresh.kid;
   }
 
@@ -27,7 +40,20 @@ export async function genuine(shape, packages, { clients }) {
     const provider = new Provider(shape.issuer, {
       jwks: { keys },
       clients,
-      scopes: ["openid", "offline_access", ...SCOPES.split(" ")],
+      scopes: ["openid", "offline_access", "email", "profile", ...SCOPES.split(" ")],
+      claims: { openid: ["sub", "groups"], email: ["email", "email_verified"], profile: [] },
+      // What a client asks for by its scopes stands in the ID token, as with most providers.
+      conformIdTokenClaims: false,
+      findAccount: (ctx, sub) => ({ accountId: sub, claims: () => person(sub) }),
+      interactions: { url: (ctx, { uid }) => `/interaction/${uid}` },
+      // Nobody is asked whether a client may know who they are.
+      async loadExistingGrant(ctx) {
+        const { client, session } = ctx.oidc;
+        const grant = new ctx.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+        grant.addOIDCScope("openid email profile");
+        await grant.save();
+        return grant;
+      },
       routes: shape.paths,
       cookies: { keys: [id()] },
       features: {
@@ -82,6 +108,11 @@ export async function genuine(shape, packages, { clients }) {
   return {
     rotate,
     serve(request, response) {
+      const { pathname, searchParams } = new URL(request.url, "https://here");
+      if (pathname.startsWith("/interaction/")) {
+        latest.interactionFinished(request, response, { login: { accountId: searchParams.get("as") } });
+        return;
+      }
       const moved = shape.moved?.[request.url];
       if (moved) {
         request.url = moved;
