@@ -208,4 +208,4 @@ def test_nobody_is_kept_out(gate: GateProcess, browser: Driven) -> None:
     browser.tell("document.querySelector('h1').style.color = '#bbbbbb'")
     assert any("html-has-lang" in fault for fault in browser.faults())
     assert any("color-contrast" in fault for fault in browser.faults("color-contrast"))
-    assert browser.complaints == []
+    assert [said for said in browser.complaints if "/nowhere" not in said] == []
