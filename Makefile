@@ -44,7 +44,7 @@ demo: $(VENV)/.demo
 APART = $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --ignore tests/e2e
 TOGETHER = $(BIN)/python -m pytest -q tests/e2e
 
-test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime
+test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser
 	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(APART) && $(TOGETHER))
 
 e2e: ARGS = tests/e2e

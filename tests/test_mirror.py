@@ -21,6 +21,17 @@ ELSEWHERE = {
     "relay/judging.py": "relay/test_answering.py",
     "policy/asked.py": "relay/test_reply.py",
     "holds/held.py": "holds/test_docket.py",
+    "evidence/position.py": "evidence/test_reading.py",
+    "index/answers.py": "index/test_queries.py",
+    # From which every statement is made, and every answer.
+    "index/schema.py": "index/test_filling.py",
+    "index/store.py": "index/test_filling.py",
+    "index/told.py": "index/test_queries.py",
+    "report/clause.py": "report/test_profiles.py",
+    "report/frameworks.py": "report/test_profiles.py",
+    "report/verified.py": "report/test_report.py",
+    # What the verbs about a span have in common.
+    "cli/evidence_span.py": "cli/test_evidence_report.py",
     "identity/principal.py": "identity/test_peer.py",
     "identity/accepts.py": "relay/test_admission.py",
     # Every attack on assertions is one on their signatures.
@@ -81,6 +92,8 @@ ELSEWHERE = {
     # The command line, run as people run it.
     "__main__.py": "cli/test_check.py",
     "_version.py": "test_packaging.py",
+    "cli/evidence.py": "cli/test_evidence_show.py",
+    "cli/evidence_which.py": "cli/test_evidence_show.py",
     "cli/journals.py": "cli/test_policy_replay.py",
     "cli/judged.py": "cli/test_check.py",
     "cli/online.py": "cli/test_check_online.py",

@@ -35,6 +35,11 @@ class Batch:
     records: Sequence[Record]
     unreadable: int = 0
 
+    @property
+    def size(self) -> int:
+        """How many lines it has."""
+        return len(self.records) + self.unreadable
+
 
 #: Whoever wants them.
 Subscriber = Callable[[Batch], object]
@@ -95,6 +100,9 @@ class Feed:
             self.problem = None
             if self._running and (batch.records or batch.unreadable):
                 self._tell(batch)
+            if batch.size >= BATCH:
+                # There is more. To read on for the sake of a few lines would keep a processor busy for as
+                # long as the gate is.
                 pause = 0.0
         if self._running:
             self._waiting = self._reactor.callLater(pause, self._go_on)

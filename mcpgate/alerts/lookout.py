@@ -19,6 +19,7 @@ from mcpgate.alerts.telling import Telling
 from mcpgate.alerts.terms import AlertTerms
 from mcpgate.config.schema import Config
 from mcpgate.metrics import table
+from mcpgate.metrics.certificates import shown_by_provider
 from mcpgate.metrics.exposition import Metrics
 from mcpgate.metrics.names import Names
 from mcpgate.ops.watch import Watch
@@ -61,13 +62,17 @@ class Lookout:
         self._show = show
         self._shown: Sequence[Facts] = ()
         self._apart = APART
+        # What whoever else is asked has last shown, by its name: a gate does not say that of itself.
+        self._providers: dict[str, Facts] = {}
         self._watch = Watch(reactor, lambda: self._apart, self._begin_to_look)
         self._looking: Deferred[None] | None = None
 
     def adopt(self, config: Config, alerts: Iterable[AlertTerms]) -> None:
         """These are in force."""
         self._apart = min(config.gate.watch, APART)
-        self.metrics.adopt(Names.of(config))
+        names = Names.of(config)
+        self._providers = {name: one for name, one in self._providers.items() if name in names.providers}
+        self.metrics.adopt(names)
         self.telling.adopt(alerts)
 
     def start(self) -> None:
@@ -85,9 +90,24 @@ class Lookout:
     def take(self, records: Sequence[Record]) -> None:
         """What has come to the journal, in the order of each worker."""
         self.metrics.take(records)
+        for record in records:
+            if record.get("type") == "handshake":
+                self._notice(record)
         self.telling.tell(self._occasions.of_records(records))
         if records:
             self.metrics.set(table.JOURNAL_LAG, _age(records[0], self._wall()))
+
+    def _notice(self, record: Record) -> None:
+        try:
+            shown = shown_by_provider(record)
+        except (KeyError, TypeError):
+            return
+        if shown is not None and shown["name"] in self.metrics.counting.names.providers:
+            self._providers[shown["name"]] = shown
+
+    async def _facts(self) -> Facts | None:
+        facts = await self._ask()
+        return None if facts is None else {**facts, "providers": list(self._providers.values())}
 
     def unreadable(self, lines: int) -> None:
         """So many lines could not be read."""
@@ -95,7 +115,7 @@ class Lookout:
 
     async def look(self) -> None:
         """Ask the gate, and tell what is wrong."""
-        facts = await self._ask()
+        facts = await self._facts()
         self.metrics.seen(facts)
         self.telling.tell(self._occasions.of_facts(facts, self._wall()))
         told = self.telling.facts()
@@ -105,7 +125,7 @@ class Lookout:
 
     async def page(self, accept: str) -> tuple[str, bytes]:
         """All metrics, as of now: the content type and the page."""
-        self.metrics.seen(await self._ask())
+        self.metrics.seen(await self._facts())
         for row in self.telling.facts():
             for outcome in ("sent", "failed"):
                 self.metrics.set(table.ALERTS, row[outcome], (row["name"], outcome))

@@ -35,6 +35,7 @@ _CERTIFICATES = {
     "listener": "the certificate of the listener {name} ({subject})",
     "client": "the certificate that the upstream {name} is shown ({subject})",
     "upstream": "the certificate that the upstream {name} shows",
+    "provider": "the certificate that {name} shows, which is asked for keys or tokens",
 }
 
 _DEFINITIONS = {
@@ -189,7 +190,9 @@ class Occasions:
             yield _of_journal("failing", f"cannot be written: {plain(journal['failure'])}", time)
         age = journal.get("unsealed")
         if isinstance(age, int | float) and age > UNSEALED_MOST:
-            yield _of_journal("unsealed", f"has had no signed checkpoint for {age:.0f} s", time)
+            failure = (journal.get("seals") or {}).get("failure")
+            why = f": {plain(failure)}" if failure else ""
+            yield _of_journal("unsealed", f"has had no signed checkpoint for {age:.0f} s{why}", time)
 
     def _over(self, wrong: set[str], time: str) -> Iterator[Alert]:
         for key, occasion in self._wrong.items():

@@ -167,6 +167,10 @@ def _serve(scene: Scene) -> None:
     snippet = template.substitute(ca=repr(str(scene.ca_file)), token=scene.token, url=scene.url)
     click.echo(f"\nThe gate goes on serving. A client for it, to run with {sys.executable}:\n")
     click.echo(snippet)
+    another = f"{quote(sys.executable)} -m mcpgate dashboard --config {quote(str(scene.config))}"
+    click.echo(f"Its dashboard, by a link that is good once and for five minutes:\n\n{scene.dashboard()}\n")
+    click.echo(f"Browsers ask about its certificate, which is of {quote(str(scene.ca_file))}.")
+    click.echo(f"Another link: {another}")
     click.echo(f"Its records: tail -f {quote(str(scene.records.file))}")
     click.echo("Ctrl-C ends everything.")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -55,7 +56,9 @@ def command(which: Which, whole: bool, once: bool, form: str, directory: Path) -
                 if not picking.wants(record):
                     continue
                 if form == "json":
-                    click.echo(read.line, nl=False)
+                    # As it is written, unless that is not what the gate writes: it may steer a terminal.
+                    plain = read.line.isascii() and b"\x7f" not in read.line
+                    click.echo(read.line.decode("ascii")[:-1] if plain else json.dumps(record))
                 else:
                     click.echo(f"{cell(record.get('time'))}  {read.worker}  {sentence(record)}")
             for skipped in follower.skipped[told:]:

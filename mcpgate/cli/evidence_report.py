@@ -13,8 +13,10 @@ import click
 from mcpgate._version import __version__
 from mcpgate.cli.evidence_span import sealed_by_now, span_of, span_options
 from mcpgate.cli.exits import Stop
-from mcpgate.cli.state import state_options
+from mcpgate.cli.progress import progress
+from mcpgate.cli.state import gate_options, state_of
 from mcpgate.cli.text import format_option, show, table
+from mcpgate.config.state import load_checkpoints
 from mcpgate.evidence.keyfile import EvidenceKeyError, EvidenceKeys, KeyFile
 from mcpgate.evidence.reading import ReadingError
 from mcpgate.evidence.record import timestamp
@@ -58,9 +60,9 @@ FINDINGS_MOST = 500
     "--checkpoints",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where the checkpoints are, if not in the state directory.",
+    help="Where the checkpoints are, if the configuration does not say it.",
 )
-@state_options
+@gate_options
 @format_option
 def command(
     since: str,
@@ -69,7 +71,8 @@ def command(
     out: Path,
     key: Path | None,
     checkpoints: Path | None,
-    state: Path,
+    config: Path,
+    state: Path | None,
     form: str,
 ) -> None:
     """Make a report of what happened from one time to another: an HTML page, and the signed bundle that it
@@ -79,21 +82,26 @@ def command(
     """
     now = time.time()
     span = span_of(since, until, now)
-    keys = _keys(state)
+    directory = state_of(config, state)
+    if checkpoints is None:
+        checkpoints = (load_checkpoints(config) if state is None else None) or directory / DIRECTORY
+    keys = _keys(directory)
     bundle = _bundle(out, keys.gate, span)
-    sealed_by_now(state)
+    sealed_by_now(directory)
     try:
-        made = make(
-            state=state,
-            checkpoints=checkpoints or state / DIRECTORY,
-            span=span,
-            framework=PROFILES[profile],
-            bundle=bundle,
-            keys=keys,
-            verify=lambda staged: verified(verify(staged, key=key)),
-            made=timestamp(now),
-            version=__version__,
-        )
+        with progress("reading") as passed:
+            made = make(
+                state=directory,
+                checkpoints=checkpoints,
+                span=span,
+                framework=PROFILES[profile],
+                bundle=bundle,
+                keys=keys,
+                verify=lambda staged: _verified(staged, key),
+                made=timestamp(now),
+                version=__version__,
+                passed=passed,
+            )
     except NothingThere as error:
         raise Stop(str(error), os.EX_NOINPUT) from None
     except (ReadingError, UnreadableError) as error:
@@ -101,6 +109,11 @@ def command(
     show(_facts(made), form, lambda: _text(made))
     if not made.report.verified.sound:
         raise SystemExit(TAMPERED)
+
+
+def _verified(staged: Path, key: Path | None) -> Verified:
+    with progress("verifying") as passed:
+        return verified(verify(staged, key=key, passed=passed))
 
 
 def verified(found: Verification) -> Verified:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import click
 from mcpgate.cli.evidence_which import journal_options, which_options
 from mcpgate.cli.evidence_words import HEADS, Body, row, told
 from mcpgate.cli.exits import Stop
-from mcpgate.cli.text import format_option, show, table
+from mcpgate.cli.text import format_option, table
 from mcpgate.evidence.finding import Story, find, story
 from mcpgate.evidence.payload import PayloadError, Reader
 from mcpgate.evidence.reading import ReadingError
@@ -42,7 +43,7 @@ def command(id: str | None, which: Which, last: int, key: Path | None, directory
     try:
         reader = Reader.of(key.read_bytes()) if key is not None else None
     except PayloadError as error:
-        raise Stop(f"{key}: {error}", os.EX_DATAERR) from None
+        raise Stop(f"{key}: {error}", os.EX_NOINPUT) from None
     try:
         if id is None:
             return _list(directory, which, last, form)
@@ -52,14 +53,19 @@ def command(id: str | None, which: Which, last: int, key: Path | None, directory
     if found is None:
         raise Stop(f"nothing in {directory} has the id {id}", os.EX_NOINPUT)
     bodies = bodies_of(found, reader)
-    show(_facts(found, bodies), form, lambda: told(found, bodies))
+    _show(_facts(found, bodies), form, lambda: told(found, bodies))
 
 
 def _list(directory: Path, which: Which, last: int, form: str) -> None:
     found = find(directory, which, last)
     facts = [{"opened": one.opened, "closed": one.closed} for one in found]
     nothing = "Nothing of that is on record."
-    show(facts, form, lambda: table(map(row, found), heads=HEADS) if found else nothing)
+    _show(facts, form, lambda: table(map(row, found), heads=HEADS) if found else nothing)
+
+
+def _show(facts: object, form: str, text: Callable[[], str]) -> None:
+    # ASCII in any case: there may be anything in what a peer has sent, and this is for a terminal, too.
+    click.echo(json.dumps(facts, indent=2) if form == "json" else text())
 
 
 def bodies_of(found: Story, reader: Reader | None) -> Mapping[str, Body]:

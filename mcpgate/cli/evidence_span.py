@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mcpgate.cli.exits import complain
+from mcpgate.cli.progress import progress
 from mcpgate.evidence.reading import Segment, lines, segments
 from mcpgate.ops.control import SOCKET, ControlError, NoGate, ask
 from mcpgate.report.making import needed
@@ -54,7 +55,8 @@ def sealed_by_now(state: Path) -> None:
 
 def segments_of(state: Path, span: Span) -> tuple[Segment, ...]:
     """The segments of a span."""
-    return needed(segments(state), span)
+    with progress("reading") as passed:
+        return needed(segments(state), span, passed)
 
 
 def lines_by_worker(found: tuple[Segment, ...]) -> Iterator[Iterator[bytes]]:

@@ -245,7 +245,10 @@ def _counts(value: object) -> str | None:
     return ", ".join(f"{count} {name}" for name, count in _mapping(value).items()) or None
 
 
-_PINS: Mapping[object, str] = {True: "matched", False: "did not match"}
+def _pin(record: Record, pinned: object) -> str | None:
+    if pinned is None:
+        return "none is demanded" if record.get("leg") != "inbound" else None
+    return "matched" if pinned is True else "did not match"
 
 
 def leg_facts(record: Record) -> dict[str, Any]:
@@ -269,7 +272,7 @@ def leg_facts(record: Record) -> dict[str, Any]:
             "group": f"{seen.get('group')} ({post_quantum})",
             "server name": seen.get("sni"),
             "alpn": seen.get("alpn"),
-            "pin": _PINS.get(seen.get("pinned"), None if record.get("leg") == "inbound" else "none is demanded"),
+            "pin": _pin(record, seen.get("pinned")),
             "pins of the chain": seen.get("peer_chain_pins"),
             "exporter": seen.get("exporter_sha256"),
             "took": f"{seen.get('milliseconds')} ms",

@@ -103,8 +103,8 @@ def _has_parts(value: object) -> bool:
 
 
 def words(key: str) -> str:
-    """A key as words: C{not_after} is "not after"."""
-    return key.replace("_", " ")
+    """A key as words: C{not_after} is "not after". It may be a peer's, as what it stands for may be."""
+    return cell(key.replace("_", " "))
 
 
 def cell(value: object) -> str:

@@ -84,6 +84,26 @@ class Scene:
         """Where callers reach the server, through the gate."""
         return f"https://{HOST}:{self.port}/weather"
 
+    @property
+    def config(self) -> Path:
+        """The gate's configuration."""
+        return self.directory / "mcpgate.toml"
+
+    def dashboard(self) -> str:
+        """
+        A link to the dashboard, good once and for five minutes.
+
+        @raise DemoFailed: if there is none.
+        """
+
+        def look() -> str | None:
+            try:
+                return str(ask(self.directory / "state" / SOCKET, "dashboard")["url"])
+            except ControlError:
+                return None
+
+        return soon(look, f"the dashboard does not run; see {self.gate.complaints}", _PATIENCE)
+
 
 @contextmanager
 def set_up(directory: Path) -> Iterator[Scene]:
@@ -121,6 +141,7 @@ def set_up(directory: Path) -> Iterator[Scene]:
         config.write_text(
             template.substitute(
                 port=port,
+                admin_port=_free_port(),
                 weather_port=front.port,
                 impostor_port=impostor.port,
                 weather_pin=pin,

@@ -12,7 +12,8 @@ def judge_absent(histories: Sequence[History], tell: Callable[[Finding], object]
     """
     Say what became of segments that are not there.
 
-    @param partly: What is here is a part of what there is: what is before and behind it need not be here.
+    @param partly: What is here is a part of what there is, as a bundle's manifest says: what is not in it
+        need not be here.
     """
     expired: dict[tuple[int, int], Expired] = {}
     for history in histories:
@@ -30,14 +31,13 @@ def _judge(
     partly: bool,
 ) -> None:
     worker = history.worker
-    first, last = (history.present[0], history.present[-1]) if history.present else (0, 0)
+    first = history.present[0] if history.present else 0
     told = sorted(number for at, number in expired if at == worker)
     # Retention takes the first ones first: whatever is before one that has expired has, too.
     until = max((number for number in told if not first or number < first), default=0)
     gone: list[tuple[int, int]] = []
     away: list[tuple[int, int]] = []
     for absent in history.absent:
-        outside = not history.present or absent.last < first or absent.first > last
         if absent.mark is not None and (worker, absent.first) in expired:
             _compare(worker, absent, expired[worker, absent.first], tell)
         if absent.last <= until or all(
@@ -47,7 +47,7 @@ def _judge(
         elif absent.first <= until:
             away.append((absent.first, until))
             gone.append((until + 1, absent.last))
-        elif not (partly and outside):
+        elif not partly:
             gone.append((absent.first, absent.last))
     for begin, end in _joined(away):
         words = f"{_segments(begin, end)} of worker {worker} {_have(begin, end)} expired, as is on record."

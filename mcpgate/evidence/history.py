@@ -66,6 +66,10 @@ class Absent:
     mark: Checkpoint | None = None
 
 
+class VanishedError(Exception):
+    """A segment that was there is not any more."""
+
+
 def gate_of(place: Place) -> str | None:
     """Whose evidence it is, as it says itself; C{None}: it does not say."""
     for file in place.sealed.values():
@@ -187,6 +191,9 @@ class History:
             self._runs.begin(process_of(head[0]))
             walk.through(self._bounded(chain([head], pieces)))
             walk.settle(lambda: chunks(file))
+        except FileNotFoundError as error:
+            # Of a gate that runs: it was compressed or has expired since one looked.
+            raise VanishedError(file.name) from error
         except OSError as error:
             self.lines += walk.lines
             words = f"{file.name}: cannot be read after line {walk.lines}: {error.strerror or error}."

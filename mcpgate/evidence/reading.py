@@ -13,10 +13,12 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 import msgspec
 from attrs import frozen
+
+from mcpgate.evidence.position import Position, Read
 
 #: Longer than any line that the gate writes; beyond it a file is something else.
 LINE_MOST = 1 << 20
@@ -27,6 +29,21 @@ SKIPPED_MOST = 100
 YOUNG = 2.0
 
 _NAME = re.compile(r"journal-(\d{1,4})-(\d{8,12})\.jsonl(\.gz)?")
+
+
+__all__ = [
+    "Follower",
+    "Position",
+    "Read",
+    "ReadingError",
+    "Segment",
+    "Skipped",
+    "alone",
+    "gate_of",
+    "lines",
+    "opened",
+    "segments",
+]
 
 
 class ReadingError(Exception):
@@ -46,30 +63,6 @@ class Segment:
     def name(self) -> str:
         """What it is called wherever one speaks of it, compressed or not."""
         return f"journal-{self.worker}-{self.number:08d}"
-
-
-@frozen
-class Position:
-    """
-    Where the next line of a worker's journal begins.
-
-    @ivar segment: The number of the segment.
-    @ivar offset: In it, in bytes, uncompressed.
-    @ivar seq: The number of lines before it.
-    """
-
-    segment: int
-    offset: int
-    seq: int
-
-
-class Read(NamedTuple):
-    """A line, its line feed included, and where it stands. C{seq}: counted, whatever the line itself says."""
-
-    worker: int
-    segment: int
-    seq: int
-    line: bytes
 
 
 @frozen

@@ -15,7 +15,7 @@ from mcpgate.evidence.absent import judge_absent
 from mcpgate.evidence.content import judge_content
 from mcpgate.evidence.findings import Finding, Severity
 from mcpgate.evidence.held import Held
-from mcpgate.evidence.history import History, gate_of
+from mcpgate.evidence.history import History, VanishedError, gate_of
 from mcpgate.evidence.keyfile import PUBLIC
 from mcpgate.evidence.note import NoteError, VerifierKey
 from mcpgate.evidence.places import Place, UnreadableError, find
@@ -24,6 +24,8 @@ from mcpgate.evidence.trusted import Trusted, follow, read_keys
 
 #: How many findings are kept; the rest is counted.
 FINDINGS_MOST = 20_000
+#: How often one begins again because a segment went away meanwhile. Retention looks every ten minutes.
+AGAIN_MOST = 3
 
 
 @frozen
@@ -98,18 +100,34 @@ def verify(
     @param passed: Called as it goes on, with how many bytes were read since the last time, and of how many.
     @raise UnreadableError: There is nothing that could be verified, or no key to do it with.
     """
+    for _ in range(AGAIN_MOST):
+        try:
+            return _verified(where, key, checkpoints, passed)
+        except VanishedError:
+            # Of a gate that runs, segments are compressed and expire meanwhile.
+            continue
+    raise UnreadableError(f"{where}: its files come and go, again and again")
+
+
+def _verified(
+    where: Path,
+    key: Path | None,
+    checkpoints: Sequence[Path],
+    passed: Callable[[int, int], object] | None,
+) -> Verification:
     told = _Told()
-    place = find(where)
-    place, checkpoints = _with_checkpoints(place, checkpoints)
+    place, copies = _with_checkpoints(find(where), checkpoints)
     trusted = _trusted(place, key, told)
+    held = Held(trusted, told)
+    for copy in copies:
+        held.read(copy)
+    # Once more: of what a running gate has sent meanwhile, nothing is to be missed here.
+    place, _ = _with_checkpoints(find(where), checkpoints)
     whose = gate_of(place)
     if whose is not None and whose != trusted.gate:
         words = f"This is evidence of the gate {whose}, and the key is of the gate {trusted.gate}."
         told(Finding(Severity.TAMPERED, "another_gate", words, file=PUBLIC))
         place = evolve(place, segments={}, sealed={})
-    held = Held(trusted, told)
-    for copies in checkpoints:
-        held.read(copies)
     total = sum(file.size for file in place.segments.values())
     histories = []
     counts = 0

@@ -85,7 +85,7 @@ class Picking:
 
     def wants(self, record: Record) -> bool:
         """Whether a record is wanted. With reasons asked for, what does not end like that is not."""
-        which, kind = self.which, record.get("type")
+        which, kind = self.which, str(record.get("type"))
         if kind == "handshake":
             return which.shaken(record)
         if kind not in ABOUT_EXCHANGES:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import msgspec
 from attrs import Factory, define, evolve, frozen
 
-from mcpgate.evidence.reading import Position, Read
+from mcpgate.evidence.position import Position, Read
 from mcpgate.index.lines import (
     Certificate,
     Closed,

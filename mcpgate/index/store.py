@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from mcpgate.evidence.reading import Position
+from mcpgate.evidence.position import Position
 from mcpgate.index.rows import Had, Row, Value, had_of
 from mcpgate.index.schema import EXCHANGE, FAULT, FILLED, HANDSHAKE, POSITION, Table, put
 

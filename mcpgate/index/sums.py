@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from math import ceil
 
 from mcpgate.index.answers import Count, Leg, OverTime, Step
 from mcpgate.index.rows import Value
@@ -22,8 +23,8 @@ Had = tuple[str, str, str, int]
 
 def minutes(since: datetime, until: datetime) -> tuple[int, int]:
     """The whole minutes in which a time lies, in seconds since 1970."""
-    start, end = int(since.timestamp()), -int(-until.timestamp() // 1)
-    return start // MINUTE * MINUTE, max(start, -(-end // MINUTE) * MINUTE)
+    start, end = int(since.timestamp() // MINUTE), ceil(until.timestamp() / MINUTE)
+    return start * MINUTE, max(start, end) * MINUTE
 
 
 def spans(start: int, end: int) -> Iterator[tuple[int, int, int]]:

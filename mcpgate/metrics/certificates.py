@@ -18,8 +18,8 @@ class Expiry:
     One certificate, and when it ends.
 
     @ivar kind: C{listener}: what callers are shown; C{client}: what an upstream is shown; C{upstream}: what
-        one has last shown.
-    @ivar name: The listener's or upstream's.
+        one has last shown; C{provider}: what whoever else is asked has last shown.
+    @ivar name: The listener's, upstream's or provider's.
     @ivar subject: One of its names.
     @ivar not_after: Unix seconds.
     """
@@ -32,7 +32,7 @@ class Expiry:
 
 
 def certificates(facts: Mapping[str, Any]) -> Iterator[Expiry]:
-    """All of those in a gate's C{status}."""
+    """All of those in a gate's C{status}, with those of providers beside (C{providers})."""
     for listener in facts.get("listeners") or ():
         for row in listener.get("certificates") or ():
             yield from _expiry("listener", listener["name"], row)
@@ -40,6 +40,22 @@ def certificates(facts: Mapping[str, Any]) -> Iterator[Expiry]:
         yield from _expiry("client", upstream["name"], upstream.get("client_certificate"))
         last = upstream.get("last_handshake") or {}
         yield from _expiry("upstream", upstream["name"], last.get("certificate"))
+    for provider in facts.get("providers") or ():
+        yield from _expiry("provider", provider["name"], provider["certificate"])
+
+
+def shown_by_provider(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """
+    Whoever is asked beside upstreams, with the certificate of a handshake's record, as C{status} has those of
+    upstreams; C{None}: it is no such record.
+    """
+    if record.get("leg") != "provider" or record.get("outcome") != "ok":
+        return None
+    peer = (record.get("handshake") or {}).get("peer")
+    if not isinstance(peer, Mapping):
+        return None
+    row = {"names": peer["dns_names"], "serial": peer["serial"], "not_after": peer["not_after"]}
+    return {"name": record["where"], "certificate": row}
 
 
 def _expiry(kind: str, name: str, row: Mapping[str, Any] | None) -> Iterator[Expiry]:

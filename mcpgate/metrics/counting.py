@@ -37,6 +37,9 @@ Record = Mapping[str, Any]
 #: default. Each is a reference to what is the same for all alike, some 200 bytes with its id.
 OPEN_MOST = 131_072
 
+#: Kinds of calls that are known at a glance: a dozen routes with all methods and verdicts.
+ALIKE_MOST = 1024
+
 LEGS = frozenset({"inbound", "outbound", "provider"})
 OUTCOMES = frozenset(
     "completed refused client_gone upstream_failed upstream_truncated timeout drained failed".split()
@@ -77,17 +80,18 @@ class Counts:
 
     def add(self, metric: Metric, labels: Labels = (), count: float = 1) -> None:
         """So many more."""
-        series = self.counters.get(metric)
-        if series is None:
-            series = self.counters[metric] = {}
-        series[labels] = series.get(labels, 0) + count
+        try:
+            self.counters[metric][labels] += count
+        except KeyError:
+            self.counters.setdefault(metric, {})[labels] = count
 
     def observe(self, metric: Metric, labels: Labels, value: float) -> None:
         """One more value of a histogram."""
-        series = self.spreads.setdefault(metric, {})
-        spread = series.get(labels)
-        if spread is None:
-            spread = series[labels] = Spread([0] * (len(metric.buckets) + 1))
+        try:
+            spread = self.spreads[metric][labels]
+        except KeyError:
+            spread = Spread([0] * (len(metric.buckets) + 1))
+            self.spreads.setdefault(metric, {})[labels] = spread
         spread.counts[bisect_left(metric.buckets, value)] += 1
         spread.total += value
 
@@ -109,7 +113,7 @@ class Counting:
                 self.counts.add(metric, (), 0)
         self._number: object = None
         self._open: dict[str, Labels] = {}
-        self._alike: dict[Labels, Labels] = {}
+        self._alike: dict[tuple[Any, ...], Labels] = {}
         self._takes = {
             "handshake": self._handshake,
             "handshakes": self._handshakes,
@@ -139,6 +143,7 @@ class Counting:
         What should never happen has its series before it does: the first of it is an increase only then.
         """
         self.names = names
+        self._alike.clear()
         for what in WORDS[table.REPAIRS]:
             self.counts.add(table.REPAIRS, (what,), 0)
         for leg in ("outbound", "provider"):
@@ -157,15 +162,20 @@ class Counting:
 
     def take(self, records: Iterable[Record]) -> None:
         """Count some more. A record that is not as it should be is counted as that."""
+        types: dict[object, int] = {}
         for record in records:
             kind = record.get("type")
-            self.counts.add(table.LINES, (known(kind, self._types),))
-            take = self._takes.get(kind) if isinstance(kind, str) else None
+            if not isinstance(kind, str):
+                kind = OTHER
+            types[kind] = types.get(kind, 0) + 1
+            take = self._takes.get(kind)
             if take is not None:
                 try:
                     take(record)
                 except (KeyError, TypeError, ValueError, AttributeError):
                     self.unreadable()
+        for kind, count in types.items():
+            self.counts.add(table.LINES, (known(kind, self._types),), count)
 
     def unreadable(self, lines: int = 1) -> None:
         """So many lines could not be read."""
@@ -211,51 +221,64 @@ class Counting:
     # Exchanges.
 
     def _opened(self, record: Record) -> None:
+        # Nearly all calls are like one that was before them.
+        alike = (record["route"], record["method"], record["verdict"])
+        labels = self._alike.get(alike) if alike[1] is not None else None
+        if labels is None:
+            labels = self._labels(record)
+            if alike[1] in MCP_METHODS and "own" not in record and len(self._alike) < ALIKE_MOST:
+                self._alike[alike] = labels
+        if len(self._open) >= OPEN_MOST:
+            del self._open[next(iter(self._open))]
+        self._open[record["id"]] = labels
+        if "shadow" in record or "masked" in record or "calls" in record:
+            for one in (record, *(record.get("calls") or ())):
+                self._masked(one)
+                for rule, verdict in (one.get("shadow") or {}).items():
+                    said = known(verdict, VERDICTS)
+                    self.counts.add(table.SHADOW, (known(rule, self.names.rules), said))
+
+    def _labels(self, record: Record) -> Labels:
         calls = record.get("calls")
-        labels = (
+        return (
             known(record["route"], self.names.routes),
             _method(record),
             _verdict([record["verdict"]] if calls is None else [call["verdict"] for call in calls]),
         )
-        if len(self._open) >= OPEN_MOST:
-            del self._open[next(iter(self._open))]
-        self._open[record["id"]] = self._alike.setdefault(labels, labels)
-        for one in (record, *(calls or ())):
-            self._masked(one)
-            for rule, verdict in (one.get("shadow") or {}).items():
-                said = known(verdict, VERDICTS)
-                self.counts.add(table.SHADOW, (known(rule, self.names.rules), said))
 
     def _closed(self, record: Record) -> None:
         # Its open line may be from before we began to read.
         route, method, verdict = self._open.pop(record["id"], (OTHER, OTHER, OTHER))
         counts = self.counts
-        outcome = known(record["outcome"], OUTCOMES)
+        outcome = record["outcome"]
+        if outcome != "completed":
+            outcome = known(outcome, OUTCOMES)
         counts.add(table.EXCHANGES, (route, method, verdict, outcome))
         if record["reason"] is not None:
             counts.add(table.REFUSALS, (route, known(record["reason"], REASONS)))
-        for direction in ("in", "out"):
-            size = record[f"bytes_{direction}"]
-            if size:
-                counts.add(table.BODY_BYTES, (route, direction), size)
-        self._masked(record)
+        if record["bytes_in"]:
+            counts.add(table.BODY_BYTES, (route, "in"), record["bytes_in"])
+        if record["bytes_out"]:
+            counts.add(table.BODY_BYTES, (route, "out"), record["bytes_out"])
+        if "masked" in record:
+            self._masked(record)
         for budget in record.get("over") or ():
             counts.add(table.OVER, (known(budget, self.names.budgets),))
-        self._lasted(record, route, outcome)
+        self._lasted(record, (route,), outcome)
 
     def _masked(self, record: Record) -> None:
         for detector, found in (record.get("masked") or {}).items():
             self.counts.add(table.MASKED, (known(detector, self.names.detectors),), found)
 
-    def _lasted(self, record: Record, route: str, outcome: str) -> None:
-        counts, seconds, waited = self.counts, record["seconds"], record.get("waited")
+    def _lasted(self, record: Record, route: Labels, outcome: str) -> None:
+        observe, seconds, waited = self.counts.observe, record["seconds"], record.get("waited")
         if waited is not None:
-            counts.observe(table.UPSTREAM_SECONDS, (route,), waited)
+            observe(table.UPSTREAM_SECONDS, route, waited)
         if record.get("streamed"):
-            counts.observe(table.STREAM_SECONDS, (route,), seconds)
+            observe(table.STREAM_SECONDS, route, seconds)
         elif outcome == "completed" and waited is not None:
-            counts.observe(table.REQUEST_SECONDS, (route,), seconds)
-            counts.observe(table.ADDED_SECONDS, (route,), max(seconds - waited, 0.0))
+            observe(table.REQUEST_SECONDS, route, seconds)
+            observe(table.ADDED_SECONDS, route, max(seconds - waited, 0.0))
 
     # Whatever else happened.
 

@@ -61,8 +61,8 @@ def _all(facts: Facts) -> Iterator[tuple[Metric, Labels, object]]:
         yield table.BUDGET_KEYS, (budget["name"],), budget.get("keys")
         yield table.BUDGET_REFUSED, (budget["name"],), budget.get("refused")
     for certificate in certificates(facts):
-        # What an upstream shows is its own choice, and so would the number of series be.
-        ours = certificate.kind != "upstream"
+        # What others show is their own choice, and so would the number of series be.
+        ours = certificate.kind in ("listener", "client")
         labels = (certificate.subject, certificate.serial) if ours else ("", "")
         yield table.NOT_AFTER, (certificate.kind, certificate.name, *labels), certificate.not_after
 
@@ -73,7 +73,10 @@ def _of_journal(facts: Facts) -> Iterator[tuple[Metric, Labels, object]]:
     if "journal" in facts:
         journal = _mapping(facts, "journal")
         yield table.JOURNAL_FAILED, (), journal.get("failure") is not None
+        yield table.JOURNAL_OWED, (), journal.get("owed")
         yield table.JOURNAL_DROPPED, (), journal.get("dropped")
+        if "seals" in journal:
+            yield table.SEALS_FAILED, (), _mapping(journal, "seals").get("failure") is not None
         yield table.JOURNAL_UNSEALED, (), journal.get("unsealed")
 
 

@@ -186,7 +186,7 @@ NOT_AFTER = _gauge(
     "certificate_not_after_seconds",
     "kind name subject serial",
     "Unix seconds at which a certificate ends: a listener's own (listener), the one that an upstream is "
-    "shown (client), the one that an upstream has last shown (upstream)",
+    "shown (client), the one that an upstream has last shown (upstream), or whoever else is asked (provider)",
 )
 CONNECTIONS = _gauge("connections", "", "Connections of callers")
 CONNECTIONS_MOST = _gauge("connections_most", "", "The bound in effect on connections of callers")
@@ -211,8 +211,12 @@ BUDGET_KEYS = _gauge("budget_keys", "budget", "Of how many callers, routes or to
 BUDGET_REFUSED = _counter("budget_refused", "budget", "Calls that a budget has refused")
 LEDGER_FAILED = _gauge("ledger_failed", "", "Whether budgets cannot be counted: 1 or 0")
 JOURNAL_FAILED = _gauge("journal_failed", "", "Whether the journal cannot be written in some worker: 1 or 0")
+JOURNAL_OWED = _gauge("journal_owed_lines", "", "Lines that wait to be written while the journal cannot be")
 JOURNAL_DROPPED = _counter(
     "journal_dropped_lines", "", "Lines that were never written, as too much was owed while it failed"
+)
+SEALS_FAILED = _gauge(
+    "journal_seals_failed", "", "Whether checkpoints cannot be written or signed in some worker: 1 or 0"
 )
 JOURNAL_UNSEALED = _gauge(
     "journal_unsealed_seconds", "", "How old the oldest line is that no signed checkpoint covers"

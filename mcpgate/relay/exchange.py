@@ -107,6 +107,8 @@ class Exchange:
     recording: Recording | None = None
     #: What is to be recorded of a call that is refused, and how many bytes of it are not.
     _turned: tuple[bytes, int] | None = None
+    #: Answers on record to what was asked by other exchanges, where not all that comes by this one is.
+    _aside: Recording | None = None
     #: Why an answer of the upstream's was withheld, and one of ours stands in its place.
     withheld: Refusal | None = None
     #: By what a stream that goes on was judged again, and until when that holds.
@@ -727,13 +729,30 @@ class Exchange:
 
     def _record(self, body: bytes, withheld: int) -> None:
         """Its bodies go on record: what was asked, before it is forwarded."""
-        admission, witness = self.admission, self.inbound.force.witness
+        self.recording = self._recording()
+        self._kept = self.recording.request(body, withheld) and self._kept
+
+    def record_aside(self, answered: bytes) -> bool:
+        """
+        An answer comes by this exchange to a request that came by another one, and is to be recorded.
+
+        @return: Whether it may pass.
+        """
+        if self.recording is not None:
+            # As everything here is.
+            return True
+        if self._aside is None:
+            self._aside = self._recording()
+        return self._aside.answer(answered + b"\n")
+
+    def _recording(self) -> Recording:
+        admission = self.admission
         auditor = admission.generation.auditor if admission is not None else None
         assert admission is not None and auditor is not None, "no generation has such a rule without one"
         terms = admission.generation.config.evidence
         unsafe = terms.on_journal_failure == "unsafe-continue"
-        self.recording = Recording(witness, auditor, self.id, terms.record_size, unsafe=unsafe)
-        self._kept = self.recording.request(body, withheld) and self._kept
+        witness = self.inbound.force.witness
+        return Recording(witness, auditor, self.id, terms.record_size, unsafe=unsafe)
 
     def _refused_facts(self) -> str:
         """What is known of a caller whose head was refused."""
@@ -758,6 +777,8 @@ class Exchange:
             self._open()
         if self.recording is not None:
             self.recording.end()
+        if self._aside is not None:
+            self._aside.end()
         if self.live is not None:
             self._leave(self.live)
         over: list[str] = []

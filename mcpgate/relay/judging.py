@@ -97,7 +97,14 @@ class Judging:
         return self.verdict(None).masks
 
     def _amend(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
-        """What becomes of an answer."""
+        """What becomes of an answer; it is recorded with its request, wherever it comes."""
+        heard = self._amended(asked, message, raw)
+        elsewhere = asked is not None and asked.verdict.record and asked.exchange != self._exchange.id
+        if elsewhere and isinstance(heard, bytes) and not self._exchange.record_aside(heard):
+            return Refusal(Reason.GATE_JOURNAL, "an answer cannot be recorded")
+        return heard
+
+    def _amended(self, asked: Asked | None, message: Message, raw: bytes) -> bytes | None | Refusal:
         exchange, hearing = self._exchange, self.hearing
         assert message.id is not None
         if asked is not None and asked.exchange == exchange.id:

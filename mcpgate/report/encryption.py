@@ -191,6 +191,8 @@ class Encryption:
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
         self._places: dict[tuple[str, str], Observed] = {}
+        #: Workers of whose handshakes no line says what was demanded.
+        self.undemanded: set[int] = set()
 
     def at(self, leg: str, where: str) -> Observed:
         """The place; beyond L{PLACES_MOST}, one for all others of its leg."""
@@ -211,6 +213,8 @@ class Encryption:
             return None
         if counts:
             demand = self._generations.demanded(worker, seen.generation, shake.leg, shake.where)
+            if demand is None and len(self.undemanded) < PLACES_MOST:
+                self.undemanded.add(worker)
             place.saw(shake, seen, demand)
         return place.leg_of(seen)
 

@@ -17,8 +17,8 @@ MEMBERS_MOST, TEXT_MOST = 16, 300
 #: What every line has, or what is its place: nothing that has to be told again.
 _EVERY = frozenset({"v", "type", "id", "time", "seq", "prev"})
 
-#: Lines that say how the journal itself fared, in the order in which they are told.
-OF_THE_JOURNAL = ("repair", "gap", "clock", "expired", "handshakes", "segment")
+#: Types of which only the number is told: what there is to say of them, other lines say, or nobody can read.
+_COUNTED = frozenset({"payload", "answered"})
 
 
 @frozen
@@ -84,7 +84,8 @@ class Happenings:
         if found is None:
             if len(self._kinds) >= KINDS_MOST:
                 return
-            found = self._kinds[type] = Bounded(KINDS_MOST), Listing(ROWS_MOST)
+            most = 0 if type in _COUNTED else ROWS_MOST
+            found = self._kinds[type] = Bounded(KINDS_MOST), Listing(most)
         what, rows = found
         what.add(text_of(record, _TOLD_BY.get(type, "what")) or "")
         rows.add(happening(record))

@@ -20,6 +20,9 @@ from mcpgate.report.staging import before, overlapping, stage
 from mcpgate.report.summary import Summing
 from mcpgate.report.verified import Verified
 
+#: Takes what was done since the last time, and of how much.
+Passed = Callable[[int, int], object] | None
+
 
 class NothingThere(Exception):
     """There is no line of that span."""
@@ -34,23 +37,27 @@ class Made:
     page: Path
 
 
-def summed(taken: Sequence[Segment], span: Span) -> Summing:
+def summed(taken: Sequence[Segment], span: Span, passed: Passed = None) -> Summing:
     """
     What segments come to.
 
+    @param passed: Called with how many of them were read since the last time, and of how many.
     @raise mcpgate.evidence.reading.ReadingError: One of them cannot be read.
     """
     summing = Summing(span)
     for segment in taken:
         summing.take_all(lines(segment), segment.worker)
+        if passed is not None:
+            passed(1, len(taken))
     return summing
 
 
-def needed(found: Sequence[Segment], span: Span) -> tuple[Segment, ...]:
-    """The segments that a span needs: those with lines of it, and those with the handshakes these name."""
+def needed(found: Sequence[Segment], span: Span, passed: Passed = None) -> tuple[Segment, ...]:
+    """The segments that a span needs: those with lines of it, and those with what these name."""
     taken = overlapping(found, span)
-    unknown = summed(taken, span).unknown
-    return tuple(sorted({*taken, *before(found, taken, unknown)})) if unknown else taken
+    summing = summed(taken, span, passed)
+    more = before(found, taken, summing.unknown, summing.undemanded)
+    return tuple(sorted({*taken, *more}))
 
 
 def make(
@@ -64,6 +71,7 @@ def make(
     verify: Callable[[Path], Verified],
     made: str,
     version: str,
+    passed: Passed = None,
 ) -> Made:
     """
     Make a report and its bundle, and the page once more beside it.
@@ -73,7 +81,7 @@ def make(
     @raise mcpgate.evidence.reading.ReadingError: One of them cannot be read.
     @raise OSError: Something cannot be written.
     """
-    taken = needed(segments(state), span)
+    taken = needed(segments(state), span, passed)
     if not taken:
         raise NothingThere(f"{state}: no line of the journal is of this span")
     # Beside where it will be, and for nobody else: the journal is copied into it.

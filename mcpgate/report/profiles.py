@@ -29,7 +29,8 @@ SHOWS_NOT = (
     "traffic that did not pass this gate",
     "what happens behind the other end of a connection: within an upstream, or before a balancer that ends "
     "TLS",
-    "what was in the exchanges: the record has no payload, so it cannot say which data was protected",
+    "what was in the exchanges: the record has no payload (or an encrypted one, for the auditor, where a "
+    "rule says so), so it cannot say which data was protected",
     "what a peer would have accepted besides: what was negotiated was observed, nothing else was tried",
     "anything that somebody with full control of the gate's host made it write from then on; the signature "
     "says "

@@ -41,31 +41,38 @@ def overlapping(found: Sequence[Segment], span: Span) -> tuple[Segment, ...]:
         begins = [_begins(one) for one in own]
         for index, segment in enumerate(own):
             begin = begins[index]
-            end = begins[index + 1] if index + 1 < len(own) else None
+            end = next((one for one in begins[index + 1 :] if one is not None), None)
             if (begin is None or begin < span.until) and (end is None or end >= span.since):
                 taken.append(segment)
     return tuple(taken)
 
 
-def before(found: Sequence[Segment], taken: Collection[Segment], ids: Collection[str]) -> tuple[Segment, ...]:
+def before(
+    found: Sequence[Segment],
+    taken: Collection[Segment],
+    ids: Collection[str],
+    workers: Collection[int] = (),
+) -> tuple[Segment, ...]:
     """
-    Segments to be taken besides, so that these handshakes are among them: for each worker those from where
-    the earliest one is, without a hole; none where it is too far back.
+    Segments to be taken besides, so that these handshakes are among them, and for these workers what was in
+    force: from where the earliest of it is, without a hole; none where it is too far back.
     """
     wanted = {id.encode() for id in ids}
     more: list[Segment] = []
     for worker, of_worker in groupby(found, key=lambda one: one.worker):
         own = list(of_worker)
-        first = next((index for index, one in enumerate(own) if one in taken), None)
-        if first is None or not wanted:
-            continue
+        first = next((index for index, one in enumerate(own) if one in taken), 0)
+        unsaid = worker in workers
+        earliest = first
         for index in range(first - 1, max(-1, first - 1 - BACK_MOST), -1):
-            here = _handshakes(own[index]) & wanted
-            if here:
-                wanted -= here
-                more += [one for one in own[index:first] if one not in more and one.worker == worker]
-            if not wanted:
+            if not wanted and not unsaid:
                 break
+            handshakes, said = _named(own[index])
+            if handshakes & wanted or (said and unsaid):
+                earliest = index
+            wanted -= handshakes
+            unsaid = unsaid and not said
+        more += own[earliest:first]
     return tuple(sorted(more))
 
 
@@ -104,17 +111,20 @@ def _begins(segment: Segment) -> str | None:
     return time_of(line) if line is not None else None
 
 
-def _handshakes(segment: Segment) -> set[bytes]:
-    """The ids of its handshakes, as far as it can be read."""
-    found = set()
+def _named(segment: Segment) -> tuple[set[bytes], bool]:
+    """The ids of its handshakes, as far as it can be read; and whether it says what was in force."""
+    found: set[bytes] = set()
+    said = False
     try:
         for line in lines(segment):
             # By their beginning, which all lines have alike: most are of exchanges.
-            if line[7:26] == b'"type":"handshake",':
+            if line.startswith(b'"type":"handshake",', 7):
                 found.add(line[32 : line.index(b'"', 32)])
+            elif line.startswith(b'"type":"generation",', 7):
+                said = True
     except (ReadingError, ValueError):
         pass
-    return found
+    return found, said
 
 
 def _copy_whole_lines(source: Path, target: Path) -> None:

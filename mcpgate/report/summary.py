@@ -18,7 +18,7 @@ from mcpgate.report.counts import Bounded, Counted, Listed
 from mcpgate.report.encryption import Encryption, Place
 from mcpgate.report.generations import Generation, Generations
 from mcpgate.report.happenings import Happenings, Kind
-from mcpgate.report.lines import Closed, Event, Opened, Shake, read_line, text_of
+from mcpgate.report.lines import Closed, Event, Opened, Shake, number_of, read_line, text_of
 from mcpgate.report.refusals import Refusals, Refused
 from mcpgate.report.span import Span
 from mcpgate.report.traffic import Exchanges, Traffic
@@ -37,6 +37,8 @@ class Summary:
     @ivar lines: How many lines of the span were read; C{types}: of which types.
     @ivar faulty: Lines that are no records, wherever they stood.
     @ivar first: When the first line of the span was written; C{last}: the last.
+    @ivar off_record: Exchanges that were forwarded while the journal could not be written; C{lost}: lines
+        that were never written, of which it is only known how many.
     @ivar plaintext: Connections that spoke clear text and were refused; C{exposed}: with a credential.
     """
 
@@ -53,6 +55,8 @@ class Summary:
     places: tuple[Place, ...]
     certificates: Listed[Seen]
     refusals: tuple[Refused, ...]
+    off_record: int
+    lost: int
     plaintext: int
     exposed: int
     traffic: Traffic
@@ -83,7 +87,7 @@ class Summing:
 
     def __init__(self, span: Span) -> None:
         self.span = span
-        self._lines = self._faulty = 0
+        self._lines = self._faulty = self._off_record = self._lost = 0
         self._first: str | None = None
         self._last: str | None = None
         self._types = Bounded[str](KINDS_MOST)
@@ -102,6 +106,11 @@ class Summing:
     def unknown(self) -> Set[str]:
         """Handshakes that exchanges of the span name, and that were not among the lines before them."""
         return self._exchanges.unknown
+
+    @property
+    def undemanded(self) -> Set[int]:
+        """Workers of whose handshakes no line says what was demanded."""
+        return self._encryption.undemanded
 
     def take_all(self, lines: Iterable[bytes], worker: int) -> None:
         """Read lines of one worker's."""
@@ -144,6 +153,8 @@ class Summing:
             places=self._encryption.places(),
             certificates=self._certificates.listed(),
             refusals=self._refusals.refused(),
+            off_record=self._off_record,
+            lost=self._lost,
             plaintext=self._refusals.plaintext,
             exposed=self._refusals.exposed,
             generations=self._generations.listed(),
@@ -190,4 +201,7 @@ class Summing:
             self._refusals.take_flood(record)
             self._happenings.take(record)
         elif counts:
+            if type == "gap":
+                self._off_record += number_of(record, "exchanges")
+                self._lost += number_of(record, "lines")
             self._happenings.take(record)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -16,7 +18,7 @@ from mcpgate.config.tables.alert import AlertTable
 from mcpgate.metrics import table
 from tests.alerts.test_occasions import GOOD, LEAK
 from tests.alerts.test_telling import Somebody
-from tests.metrics.records import closed, opened
+from tests.metrics.records import closed, handshake, opened
 
 SAMPLE = Path(__file__).resolve().parents[2] / "etc" / "mcpgate.toml"
 NOW = 1_795_685_405.0  # five seconds after the time of the records
@@ -92,6 +94,22 @@ def test_a_slow_gate_is_asked_one_thing_at_a_time(monkeypatch: pytest.MonkeyPatc
     assert gate.asked == 2
     lookout.stop()
     assert gate.answer.called
+
+
+def test_what_whoever_else_is_asked_has_shown_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its last handshake, and for as long as it is configured: nobody else makes series by a name."""
+    clock, _, somebody, lookout = looking(monkeypatch)
+    provider = sorted(lookout.metrics.counting.names.providers)[0]
+    end = datetime.fromtimestamp(NOW + 86400, UTC).isoformat()
+    seen = {**handshake()["handshake"], "peer": {"dns_names": ["x"], "serial": "1", "not_after": end}}
+    lookout.take([handshake(leg="provider", where=where, handshake=seen) for where in (provider, "stranger")])
+    shown = f'kind="provider",name="{provider}",serial="",subject=""}}'
+    assert shown in page(lookout) and "stranger" not in page(lookout)
+    clock.advance(APART)
+    assert [message.alert.about["name"] for message in somebody.sent] == [provider]
+    config = attrs.evolve(load_config(SAMPLE), issuers=(), credentials=(), vaults=())
+    lookout.adopt(config, [])
+    assert shown not in page(lookout)
 
 
 def test_what_cannot_be_read_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

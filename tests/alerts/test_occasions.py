@@ -142,7 +142,12 @@ def test_a_file_of_the_journal_that_is_gone_is_told_and_a_torn_line_is_not() -> 
     [
         ({"untaken": ["files"]}, "reload", "the files that the configuration names"),
         ({"journal": {"failure": "/s/journal: No space left"}}, "journal", "No space left"),
-        ({"journal": {"failure": None, "unsealed": UNSEALED_MOST + 1}}, "journal", "checkpoint"),
+        ({"journal": {"failure": None, "unsealed": UNSEALED_MOST + 1}}, "journal", "checkpoint for 121 s"),
+        (
+            {"journal": {"failure": None, "unsealed": 500, "seals": {"failure": "no key"}}},
+            "journal",
+            "for 500 s: no key",
+        ),
     ],
 )
 def test_a_gate_that_is_in_trouble_is_told_of(changes: dict[str, Any], occasion: str, words: str) -> None:

@@ -189,13 +189,19 @@ class Driven:
         size = self._call("Page.getLayoutMetrics")["cssContentSize"]
         return {"clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}}
 
-    def faults(self) -> list[str]:
-        """What axe-core finds that keeps somebody from using the page, in words."""
+    def faults(self, *rules: str) -> list[str]:
+        """
+        What axe-core finds that keeps somebody from using the page, in words.
+
+        @param rules: those that are looked at; without any, all.
+        """
         if not self.tell("'axe' in window"):
             self.tell(AXE.read_text(encoding="utf-8") + ";undefined")
         # Styles of other sites would have to be fetched; there are none.
-        options = "{resultTypes: ['violations'], preload: false}"
-        found = self.tell(f"axe.run(document, {options}).then(r => r.violations)")
+        options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+        if rules:
+            options["runOnly"] = rules
+        found = self.tell(f"axe.run(document, {json.dumps(options)}).then(r => r.violations)")
         return [
             f"{one['impact']}: {one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}"
             for one in found

@@ -87,6 +87,7 @@ def tables(lab: Lab, scene_ports: Mapping[str, int]) -> dict[str, Any]:
                     "webhook": f"https://localhost:{scene_ports['hook']}/services/canary-of-a-path",
                     "trust": lab.ca_file,
                     "secret": f"file:{lab.directory / 'hook'}",
+                    "expiry": "999d",
                 },
                 {"name": "siem", "syslog": f"127.0.0.1:{scene_ports['log']}", "on": ["pin"]},
             ]
@@ -249,6 +250,19 @@ def test_a_journal_that_cannot_be_written_is_told(scene: Scene) -> None:
     finally:
         resource.prlimit(gate.pid, resource.RLIMIT_FSIZE, (soft, hard))
     eventually(lambda: [one["severity"] for one in scene.told("journal")] == ["critical", "over"], "its end")
+
+
+def test_a_certificate_that_ends_soon_is_told(scene: Scene) -> None:
+    """Sooner for whoever wants to know sooner, and each once: the gate has said so many times by now."""
+    told = eventually(
+        lambda: found if len(found := scene.told("certificate")) >= 2 else None,
+        "the listener's certificate is told, and the one that the upstream has shown",
+    )
+    (shown,) = [one for one in told if one["about"]["kind"] == "listener"]
+    (listener,) = scene.gate.status()["listeners"]
+    assert shown["about"]["serial"] == listener["certificates"][0]["serial"]
+    assert shown["severity"] == "warning" and "ends in" in shown["sentence"]
+    assert {one["about"]["kind"] for one in told} == {"listener", "upstream"}
 
 
 def test_the_status_says_what_became_of_alerts(scene: Scene) -> None:

@@ -32,11 +32,11 @@ def filler(
 def made(tmp_path: Path) -> Made:
     """A journal of two workers, in several segments."""
     return make_journal(
-        tmp_path / "journal", workers=2, exchanges=400, segment=200, compress=True, unfinished=3
+        tmp_path / "journal", workers=2, exchanges=200, segment=100, compress=True, unfinished=3
     )
 
 
-@pytest.mark.parametrize("batch", [1, 7, 5000])
+@pytest.mark.parametrize("batch", [3, 5000])
 def test_the_index_is_what_the_journal_says(made: Made, kept: Kept, batch: int) -> None:
     """However many lines are put in at once, and although an exchange's lines come apart."""
     one = filler(made, kept, batch=batch)
@@ -44,7 +44,7 @@ def test_the_index_is_what_the_journal_says(made: Made, kept: Kept, batch: int) 
     agree(truth_of(made.directory), kept.asked)
     assert (one.freshness.lines, one.freshness.faulty) == (made.lines, 0)
     assert (one.freshness.behind, one.freshness.trouble, one.freshness.skips) == (0, None, 0)
-    assert one.freshness.last == pytest.approx(made.end, abs=30)
+    assert one.freshness.last == pytest.approx(made.end, abs=60)
     one.close()
 
 
@@ -75,7 +75,7 @@ def test_what_is_added_is_put_in(made: Made, kept: Kept) -> None:
 
 def test_two_who_fill_from_one_journal_fill_it_once(made: Made, kept: Kept) -> None:
     """As when somebody calls the command while the gate does it, too."""
-    fillers = [filler(made, kept, batch=31) for _ in range(2)]
+    fillers = [filler(made, kept, batch=61) for _ in range(2)]
     while sum(one.step() for one in fillers):
         pass
     agree(truth_of(made.directory), kept.asked)
@@ -154,7 +154,7 @@ def breaking(store: Store, *, at: int) -> Iterator[None]:
     store.turn = original  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("at", [1, 3])
 def test_a_turn_that_breaks_off_leaves_nothing(made: Made, kept: Kept, at: int) -> None:
     """So it is done again, whole."""
     store = kept.opened()
@@ -201,7 +201,7 @@ def test_rows_that_the_database_does_not_take_are_found(
         put(self, table, found)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Turn, "put", picky)
-    one = filler(made, kept, batch=500)
+    one = filler(made, kept, batch=200)
     one.whole()
     truth = truth_of(made.directory)
     assert one.freshness.faulty == 4 and one.freshness.lines == made.lines
@@ -242,7 +242,7 @@ def test_what_is_too_old_is_removed(made: Made, kept: Kept, monkeypatch: pytest.
     now[0] = made.end + (half - BEGIN) + 60
     one.step()
     ((first, exchanges),) = kept.asked.ask("SELECT MIN(time), COUNT(*) FROM exchange")
-    assert int(first or 0) / 1e6 >= half and 0 < int(exchanges or 0) < 300
+    assert int(first or 0) / 1e6 >= half and 0 < int(exchanges or 0) < 150
     legs = "SELECT inbound FROM exchange UNION SELECT outbound FROM exchange"
     ((missing,),) = kept.asked.ask(
         f"SELECT COUNT(*) FROM ({legs}) AS legs WHERE inbound IS NOT NULL "

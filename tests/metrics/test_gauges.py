@@ -25,7 +25,7 @@ FACTS: dict[str, Any] = {
     "untaken": [],
     "tokens": 3,
     "held": 1,
-    "journal": {"failure": None, "dropped": 0, "unsealed": 12.5},
+    "journal": {"failure": None, "owed": 0, "dropped": 0, "unsealed": 12.5, "seals": {"failure": None}},
     "ledger": {"failure": "no room"},
     "callers": {"connections": 4, "most": 100, "handshakes": 2, "throttled": 1, "streams": 3},
     "sessions": {"known": 5},
@@ -56,6 +56,7 @@ def test_facts_become_gauges() -> None:
     assert found[table.BUILD] == {("0.7",): 1}
     assert found[table.GENERATION] == {(): 7}
     assert found[table.RELOAD_FAILED] == found[table.DRAINING] == found[table.JOURNAL_FAILED] == {(): 0}
+    assert found[table.SEALS_FAILED] == found[table.JOURNAL_OWED] == {(): 0}
     assert found[table.LEDGER_FAILED] == {(): 1}
     assert found[table.JOURNAL_UNSEALED] == {(): 12.5}
     assert found[table.STREAMS] == {(): 3}
@@ -82,11 +83,15 @@ def test_certificates_end_at_a_time() -> None:
     }
 
 
+JOURNAL = {"failure": "full", "dropped": 4, "seals": {"failure": "no key"}}
+
+
 def test_trouble_is_one() -> None:
     """A change that was not taken, a journal that cannot be written."""
-    found = gauges(FACTS | {"untaken": ["files"], "journal": {"failure": "full", "dropped": 4}}, "0.7")
+    found = gauges(FACTS | {"untaken": ["files"], "journal": JOURNAL}, "0.7")
     assert found[table.RELOAD_FAILED] == found[table.JOURNAL_FAILED] == {(): 1}
     assert found[table.JOURNAL_DROPPED] == {(): 4}
+    assert found[table.SEALS_FAILED] == {(): 1}
     assert table.JOURNAL_UNSEALED not in found
 
 

@@ -12,8 +12,10 @@ import pytest
 
 from mcpgate.evidence.journal import JournalError
 from mcpgate.evidence.payload import Auditor, Reader, new_pair
+from mcpgate.ops.control import SOCKET, ask
 from mcpgate.relay import recording
 from mcpgate.wire.forward import LAST_CHUNK, chunk
+from tests.relay.test_answering import LATEST, NOTE, bare, event, opened, opening, result, streams, told
 from tests.running import STREAM, Behaviour, Loop, Request, World, answer_json, call
 
 RULES = """
@@ -224,3 +226,39 @@ def test_a_rule_that_records_needs_an_auditor(recorded: Recorded) -> None:
     recorded.key.write_bytes(new_pair()[0])
     with pytest.raises(Exception, match="is a private key"):
         recorded.start()
+
+
+def test_an_answer_by_another_stream_is_recorded_there(recorded: Recorded) -> None:
+    """By itself: what else that stream brings is nobody's to record."""
+    world = recorded.start().world
+    with world.caller() as caller:
+        world.upstream.behave = opening()
+        held = f"Mcp-Session-Id: {opened(caller)}"
+        world.upstream.behave = streams(event(b"", b"id: 5\n"))
+        caller.post(call("get_x", id=9), held, LATEST).answer()
+        world.upstream.behave = streams(event(NOTE), event(result(9), b"id: 6\n"))
+        resume = bare(world, "GET", held, "Last-Event-ID: 5", LATEST)
+        assert told(caller.send(resume).answer()[2]) == [NOTE, result(9)]
+    world.closes(3)
+    _, asked, resumed = (line["id"] for line in world.records("open"))
+    assert recorded.bodies(asked)["answer"][0] == event(b"", b"id: 5\n")
+    (piece, end) = [one for one in world.records("payload") if one["exchange"] == resumed]
+    assert end["last"] and not end["sealed"]
+    assert recorded.reader.open(piece["sealed"], resumed, "answer", 0) == result(9) + b"\n"
+    assert world.records("answered")[0]["request"] == asked
+
+
+def test_a_held_call_is_recorded_once_it_is_decided(recorded: Recorded) -> None:
+    """As it was forwarded; of one that is denied, as it would have been."""
+    more = RULES + '[[rule]]\nname = "people"\nverdict = "hold"\non = { name = "get_x*" }'
+    world = recorded.start(more=more).world
+    for verb, status in (("approve", b"result"), ("deny", b"policy.denied")):
+        with world.caller() as caller:
+            caller.post(call("get_x", note=f"canary {MAIL}"))
+            (waiting,) = world.wait_for(lambda: ask(world.state / SOCKET, "held", id="")["held"])
+            ask(world.state / SOCKET, verb, id=waiting["id"], reason="")
+            got = caller.answer()[2]
+        assert status in got
+        bodies = recorded.bodies(waiting["exchange"])
+        assert bodies["answer"] == (got, 0)
+        assert b"canary" in bodies["request"][0] and MAIL.encode() not in bodies["request"][0]

@@ -37,3 +37,9 @@ def test_many_lines_and_types_are_counted() -> None:
     assert (len(summary.kind("gap").rows.rows), summary.kind("gap").total) == (ROWS_MOST, ROWS_MOST + 3)
     summary = summed(*(said(f"type-{n}") for n in range(KINDS_MOST + 3)))
     assert len(summary.happenings) == KINDS_MOST
+
+
+def test_what_nobody_can_read_is_only_counted() -> None:
+    """Recorded bodies are for the auditor's key."""
+    kind = summed(said("payload", part="request", sealed="c2VhbGVk")).kind("payload")
+    assert (kind.total, kind.rows.rows) == (1, ())

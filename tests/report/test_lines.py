@@ -38,7 +38,7 @@ def test_lines_of_before_there_was_a_chain_are_read() -> None:
         b"[]\n",
         closed("x")[:-9],
         closed("x").replace(b'"v":2', b'"v":3'),
-        said("gap").replace(b'"v": 2', b'"v": 3'),
+        said("gap").replace(b'"v":2', b'"v":3'),
         closed("x").replace(b'"bytes_in":100', b'"bytes_in":"many"'),
         b'{"v":2,"type":"gap","id":"g"}\n',
     ],

@@ -155,7 +155,7 @@ def closed(
 def said(type: str, minutes: float = 1, **facts: object) -> bytes:
     """A line of another type."""
     line = {"v": VERSION, "type": type, "id": f"{type}-{minutes}", "time": at(minutes), **facts}
-    return json.dumps(line).encode() + b"\n"
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
 def generation(

@@ -74,8 +74,12 @@ def _row(same: Sequence[Any], now: datetime) -> dict[str, Any]:
 
 
 def _uses(same: Iterable[Any]) -> Iterable[dict[str, str]]:
-    for role, place in dict.fromkeys((each.role, each.place) for each in same):
-        yield {"role": _ROLES.get(role, role), "place": place}
+    places: dict[str, dict[str, None]] = {}
+    for one in same:
+        role = "provider" if one.leg == "provider" and one.role == "peer" else _ROLES.get(one.role, one.role)
+        places.setdefault(role, {})[one.place] = None
+    for role, several in places.items():
+        yield {"role": role, "place": ", ".join(several)}
 
 
 def _disk(disk: Sequence[Any], wire: Sequence[Any]) -> dict[str, str]:

@@ -37,7 +37,8 @@ def show_one(asked: Asked, sources: Sources) -> Shown:
         asked,
         sources,
         session=found.session,
-        handshakes=found.handshakes,
+        # How the caller came in, and then what that led to; a pool may have had its connections for long.
+        handshakes=sorted(found.handshakes, key=lambda one: (one.leg != "inbound", one.time)),
         calls=found.exchanges.rows,
         pages=pages(asked, found.exchanges.after),
     )

@@ -31,18 +31,14 @@
     for (const part of document.querySelectorAll("[data-live][id]")) {
       const fresh = page.getElementById(part.id);
       if (!fresh || isUsed(part)) continue;
-      // What scripts have made of it stands in neither text.
-      if (part.dataset.shown === undefined) part.dataset.shown = part.textContent;
       if (part.dataset.shown === fresh.textContent) continue;
       keepOpen(part, fresh);
-      const text = fresh.textContent;
+      const left = part.querySelector(".scroll")?.scrollLeft ?? 0;
       const taken = document.adoptNode(fresh);
-      const left = [part.scrollLeft, part.querySelector(".scroll")?.scrollLeft];
+      taken.dataset.shown = taken.textContent;
       part.replaceWith(taken);
-      taken.dataset.shown = text;
-      [taken.scrollLeft] = left;
-      const inner = taken.querySelector(".scroll");
-      if (inner && left[1]) [, inner.scrollLeft] = left;
+      const wide = taken.querySelector(".scroll");
+      if (wide) wide.scrollLeft = left;
       taken.dispatchEvent(new Event("fresh", { bubbles: true }));
     }
     const told = document.getElementById("told");
@@ -77,7 +73,7 @@
   }
 
   if (!sign || !document.querySelector("[data-live]")) return;
-  // What stands here before any script has touched it.
+  // To be compared with what comes, without what scripts make of it meanwhile.
   for (const part of document.querySelectorAll("[data-live][id]")) part.dataset.shown = part.textContent;
   const events = new EventSource("/live");
   events.addEventListener("open", () => say("live"));

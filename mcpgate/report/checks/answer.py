@@ -80,12 +80,11 @@ def weakened_exchanges(facts: Facts) -> Finding | None:
     summary, traffic = facts.summary, facts.summary.traffic
     if not traffic.exchanges:
         return Finding(Answer.NOT_SHOWN, "There was no exchange in this span.")
-    gaps = summary.kind("gap").total
-    if gaps:
+    if summary.off_record:
         return Finding(
             Answer.NOT_SHOWN,
-            f"{gaps:,} times exchanges were forwarded off the record, as the configuration permits it while "
-            "the journal cannot be written.",
+            f"{summary.off_record:,} exchanges were forwarded off the record, as the configuration permits "
+            "it while the journal cannot be written.",
         )
     unknown = traffic.inbound_unknown + traffic.outbound_unknown
     if unknown:

@@ -41,15 +41,16 @@ def record(facts: Facts) -> Finding:
         Figure("checkpoints verified", f"{verified.checkpoints:,}"),
         Figure("lines after the last checkpoint", f"{verified.unsealed:,}"),
         Figure("exchanges without an end", f"{summary.traffic.unfinished.total:,}"),
-        Figure(
-            "times the journal could not be written, and something passed", f"{summary.kind('gap').total:,}"
-        ),
+        Figure("exchanges forwarded while the journal could not be written", f"{summary.off_record:,}"),
+        Figure("lines lost while it could not be written", f"{summary.lost:,}"),
         Figure("steps of the clock", f"{summary.kind('clock').total:,}"),
     )
     if not verified.sound:
         return Finding(Answer.NOT_MET, "Verification has found that the journal was tampered with.", figures)
-    if summary.kind("gap").total:
+    if summary.off_record:
         return Finding(Answer.NOT_MET, "Exchanges were forwarded while they could not be recorded.", figures)
+    if summary.lost:
+        return Finding(Answer.NOT_MET, "Lines were lost while the journal could not be written.", figures)
     if not verified.checkpoints:
         return Finding(Answer.NOT_SHOWN, "There is no signed checkpoint over these lines.", figures)
     return Finding(

@@ -52,6 +52,15 @@ def test_an_upstreams_certificate_is_pinned_or_not() -> None:
     assert words == ["not kept here", "pinned", "not pinned"]
 
 
+def test_what_a_certificate_is_for_is_told_once() -> None:
+    """With all places; whoever is asked for keys is no upstream."""
+    authority = evolve(MADE.certificate("disk"), role="trust", place="weather")
+    (row,) = rows(authority, evolve(authority, place="files"), evolve(authority, place="weather"))
+    assert row["uses"] == [{"role": "trusted for upstreams", "place": "weather, files"}]
+    (row,) = rows(evolve(MADE.certificate(), role="peer", leg="provider", place="ci"))
+    assert row["uses"] == [{"role": "provider", "place": "ci"}]
+
+
 def test_the_next_to_expire_is_first_and_what_has_is_over() -> None:
     """By whole days."""
     late = evolve(MADE.certificate(days=-0.5), sha256="03")

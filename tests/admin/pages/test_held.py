@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 
 from mcpgate.admin.page import GateFacts, NotFound
-from tests.admin.pages.staged import MadeIndex, asked, drawn, held, parsed, show, sources, status, text_of
+from tests.admin.pages.staged import (
+    ALICE,
+    VICTOR,
+    MadeIndex,
+    asked,
+    drawn,
+    held,
+    parsed,
+    show,
+    sources,
+    status,
+    text_of,
+)
 
 PARTS = {"id": "k-1"}
 
@@ -43,6 +55,15 @@ def test_params_are_laid_out_to_be_read_and_never_changed() -> None:
     assert whole.text == '{\n  "n": 12345678901234567890.10,\n  "a": [\n    "x"\n  ]\n}'
     (cut,) = question("approve", params='{"a":["x', cut=True).xpath("//pre")
     assert cut.text == '{"a":["x'
+
+
+def test_only_who_decides_sees_what_a_call_would_do() -> None:
+    """Arguments are in no record; who may only look has no need of them."""
+    call = held(params='{"password":"hunter2"}')
+    given = sources(MadeIndex(), gate=GateFacts(status(), (call,), call))
+    for person, seen in ((ALICE, True), (VICTOR, False)):
+        assert ("hunter2" in drawn(show("/held/<id>", asked("/held/k-1", PARTS, person), given))) is seen
+        assert "hunter2" not in drawn(show("/held", asked("/held", person=person), given))
 
 
 def test_a_call_that_does_not_wait_any_more_is_said_not_to() -> None:

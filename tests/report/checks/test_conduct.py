@@ -23,7 +23,8 @@ def test_a_record_stands_if_it_is_sealed_and_whole() -> None:
     assert record(Facts(summary, verified())).answer is Answer.MET
     assert record(Facts(summary, verified(sound=False))).answer is Answer.NOT_MET
     assert record(Facts(summary, verified(checkpoints=0))).answer is Answer.NOT_SHOWN
-    assert record(Facts(summed(*QUIET, said("gap")), verified())).answer is Answer.NOT_MET
+    for facts in ({"exchanges": 1, "lines": 0}, {"exchanges": 0, "lines": 9}):
+        assert record(Facts(summed(*QUIET, said("gap", **facts)), verified())).answer is Answer.NOT_MET
 
 
 def test_what_is_not_sealed_yet_is_a_figure_and_no_failure() -> None:
