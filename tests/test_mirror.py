@@ -49,6 +49,8 @@ ELSEWHERE = {
     "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
     "config/tables/admin.py": "config/test_schema.py",
+    "config/tables/alert.py": "config/test_schema.py",
+    "config/tables/evidence.py": "config/test_schema.py",
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
     "config/tables/issuer.py": "config/test_schema.py",
