@@ -84,7 +84,7 @@ def test_a_million_exchanges_are_indexed_and_found(tmp_path: Path, capfd: pytest
 
 
 def test_answers_are_found_by_indexes(tmp_path: Path) -> None:
-    """Nothing that grows with the journal is read from end to end, so it is soon done however much there is."""
+    """Nothing that grows with the journal is read from end to end: it is soon done, however much there is."""
     made = make_journal(tmp_path / "journal", exchanges=3000, seconds=DAY)
     filler = Filler(made.directory, None, lambda: SQLiteStore(tmp_path), keep=1e10)
     filler.whole()
