@@ -79,6 +79,8 @@ ELSEWHERE = {
     "evidence/held.py": "evidence/test_verify.py",
     "evidence/history.py": "evidence/test_verify.py",
     "evidence/places.py": "evidence/test_verify.py",
+    "evidence/lineplace.py": "evidence/test_verify.py",
+    "evidence/signed.py": "evidence/test_verify.py",
     "evidence/runs.py": "evidence/test_verify.py",
     "evidence/sequence.py": "evidence/test_verify.py",
     "evidence/strays.py": "evidence/test_verify.py",

@@ -64,6 +64,9 @@ def test_the_wheel_holds_the_plugin_and_no_tests(built: dict[str, Path]) -> None
     with zipfile.ZipFile(built["wheel"]) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert {"twisted/plugins/mcpgate_plugin.py", "mcpgate/py.typed", "mcpgate/data/init.toml"} <= names
+    kept = (path for kind in ("templates", "static") for path in (ROOT / "mcpgate/admin" / kind).rglob("*"))
+    pages = {path.relative_to(ROOT).as_posix() for path in kept if path.is_file()}
+    assert pages <= names and "mcpgate/admin/templates/login.html" in pages
     shared = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert {"share/mcpgate/policies/github.toml", "share/mcpgate/policies/github.test.toml"} <= shared
     assert {"share/mcpgate/prometheus/mcpgate.rules.yml", "share/mcpgate/grafana/mcpgate.json"} <= shared

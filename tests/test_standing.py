@@ -15,6 +15,7 @@ from mcpgate.config.problem import ConfigError
 from mcpgate.evidence.journal import JournalError
 from mcpgate.evidence.keyfile import KeyFile as EvidenceKeyFile
 from mcpgate.identity.denied import Denied
+from mcpgate.relay.bound import ListenError
 from mcpgate.sessions.keyfile import KeyFile
 from mcpgate.standing import Standing
 from tests.running import World
@@ -242,6 +243,65 @@ def test_the_state_directory_is_ours_until_the_end(office: Office) -> None:
     office.call(office.standing.end)
     other.call(other.standing.claim)
     other.call(other.standing.end)
+
+
+class Companion:
+    """What runs beside, and is told what stands."""
+
+    verbs: dict[str, Any] = {}
+
+    def __init__(self) -> None:
+        self.refuses: Exception | None = None
+        self.done: list[tuple[str, Any]] = []
+
+    def prepare(self, config: Any) -> Any:
+        if self.refuses is not None:
+            raise self.refuses
+        return config
+
+    def take(self, prepared: Any) -> None:
+        self.done.append(("take", prepared))
+
+    def drop(self, prepared: Any) -> None:
+        self.done.append(("drop", prepared))
+
+    def facts(self) -> dict[str, Any] | None:
+        return {"state": "serves"} if self.done else None
+
+
+def test_what_runs_beside_follows_the_configuration(office: Office) -> None:
+    """It takes what is taken, drops what is dropped, and is not told of files that are its own matter."""
+    standing = office.standing
+    beside = standing.beside = Companion()
+    assert standing.of_beside() == {}
+    office.begin()
+    assert [what for what, _ in beside.done] == ["take"] and standing.of_beside() == {
+        "admin": {"state": "serves"}
+    }
+    other = office.config(office.world.config(gate='watch = "30m"'))
+    office.call(lambda: standing.drop(standing.judge(other)))
+    assert beside.done[-1] == ("drop", other)
+    office.call(lambda: standing.take(standing.judge(other)))
+    assert beside.done[-1] == ("take", other)
+
+
+@pytest.mark.parametrize(
+    "error", [ListenError("admin: cannot listen on tcp:1: in use"), ConfigError([], None)]
+)
+def test_what_it_cannot_do_keeps_everything_as_it_was(office: Office, error: Exception) -> None:
+    """Also the addresses that the same configuration would have bound."""
+    standing = office.standing
+    beside = standing.beside = Companion()
+    office.begin()
+    beside.refuses = error
+    with pytest.raises(ConfigError):
+        office.call(standing.judge, office.second())
+    assert [*standing.addresses.bound] == ["public"] and len(beside.done) == 1
+    assert standing.problems["configuration"]
+    other = Standing(office.world.loop.reactor, standing.config)
+    other.beside = beside
+    with pytest.raises(type(error)):
+        office.call(other._bound, standing.generation)
 
 
 def test_the_same_problem_is_told_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from mcpgate.admin.asking import AWAY_COOKIE, COOKIE, cookie_of, set_cookie, source_of
 from mcpgate.admin.login import AWAY, hashed
-from mcpgate.admin.oidc import NotProven, destination, prove
+from mcpgate.admin.oidc import NotProven, destination, find, prove
 from mcpgate.admin.refusal import Refusal
 from mcpgate.admin.roles import Person
+from mcpgate.admin.terms import Oidc
+from mcpgate.identity.discovery import Places
 from mcpgate.relay.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 # about noise, and people who paste half of one.
 FAILURES = 10
 FAILURES_PERIOD = 60.0
+
+# Seconds for which it is known where a provider has people log in: anybody may ask to be sent there, and the
+# provider should not hear of each.
+KNOWN = 60.0
 
 _GONE = "That link has been used, or is older than five minutes. Ask for another one: mcpgate dashboard"
 
@@ -47,6 +53,8 @@ class Entrance:
     def __init__(self, dashboard: Dashboard) -> None:
         self._site = dashboard
         self._throttle = Throttle()
+        #: By what was found to be known where people log in, what that was, and until when it counts.
+        self._places: tuple[Oidc, Places, float] | None = None
 
     def show(self, request: Any) -> bytes:
         """What to do to be let in."""
@@ -78,9 +86,12 @@ class Entrance:
         oidc = self._site.terms().oidc
         if oidc is None:
             raise Refusal(404, "There is no such page.")
-        state, browser, journey = self._site.logins.leave(monotonic(), _after(request))
+        now = monotonic()
         try:
-            place = await destination(self._site.provider(), oidc, state, journey)
+            if self._places is None or self._places[0] is not oidc or self._places[2] <= now:
+                self._places = oidc, await find(self._site.provider(), oidc), now + KNOWN
+            state, browser, journey = self._site.logins.leave(now, _after(request))
+            place = destination(self._places[1], oidc, state, journey)
         except NotProven as error:
             raise Refusal(502, str(error)) from None
         set_cookie(request, AWAY_COOKIE, browser, seconds=AWAY)
@@ -93,6 +104,9 @@ class Entrance:
         oidc = self._site.terms().oidc
         if oidc is None:
             raise Refusal(404, "There is no such page.")
+        if self._throttle.spent(source_of(request), monotonic(), FAILURES, FAILURES_PERIOD):
+            # The provider is not asked about whoever makes codes up.
+            self._failed(request, "")
         said = _query(request)
         browser = cookie_of(request, AWAY_COOKIE)
         journey = self._site.logins.arrive(said.get("state", ""), browser, monotonic())

@@ -168,9 +168,10 @@ class AdminTransport(ProviderTransport):
             return None
         leaf = self.chain[0]
         facts = describe(leaf)
-        # A common name is free text, and none.
-        folded = (name.lower() for name in (*facts.dns_names, *emails(leaf)))
-        return Names(facts.uris, tuple(folded)), facts.sha256
+        # A common name is free text, and none. Names are logged, and recorded with what their holders decide.
+        exact = (name for name in facts.uris if name.isprintable())
+        folded = (name.lower() for name in (*facts.dns_names, *emails(leaf)) if name.isprintable())
+        return Names(tuple(exact), tuple(folded)), facts.sha256
 
     def _over(self, reason: Exception, *, now: bool = False) -> None:
         self._listening.gone(self)

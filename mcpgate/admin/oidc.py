@@ -1,8 +1,8 @@
 """The login by an OIDC provider: a code, taken with PKCE, for an ID token (OpenID Connect Core 3.1).
 
 What the ID token says is judged as any token of that issuer, made for our client; besides it must have the
-nonce of this very login. Discovery document and keys are asked for anew each time: people log in a few times
-a day, and nothing that is kept can be stale then.
+nonce of this very login. Discovery document and keys are asked for anew for each token: people log in a few
+times a day, and nothing that is kept can be stale then.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ SCOPES = "openid email profile"
 WITHIN = 5.0
 # Bytes of the answer with the token; those of directories with many groups have 8 KiB.
 ANSWER_MOST = 64 * 1024
+# RFC 5321 section 4.5.3.1: 64 characters, an @ and 255.
+EMAIL_MOST = 320
 # Characters of a code, of which providers say only that it is a text.
 CODE_MOST = 4096
 
@@ -39,13 +41,13 @@ class NotProven(Exception):
     """Nobody has proved to be anybody; in words that may be shown to them."""
 
 
-async def destination(provider: Provider, oidc: Oidc, state: str, journey: Journey) -> str:
+def destination(places: Places, oidc: Oidc, state: str, journey: Journey) -> str:
     """
     Where to send somebody.
 
-    @raise NotProven: it is not known at the moment.
+    @raise NotProven: the provider does not say.
     """
-    place = (await _places(provider, oidc)).endpoints.get("authorization_endpoint")
+    place = places.endpoints.get("authorization_endpoint")
     if place is None:
         raise NotProven("The provider does not say where people log in.")
     challenge = urlsafe_b64encode(sha256(journey.verifier.encode()).digest()).rstrip(b"=").decode()
@@ -81,7 +83,7 @@ async def prove(
     code = said.get("code", "")
     if not 0 < len(code) <= CODE_MOST:
         raise NotProven("The provider has sent no code.")
-    places = await _places(provider, oidc)
+    places = await find(provider, oidc)
     token = await _redeem(provider, oidc, places, code, journey, now)
     principal = await _judge(provider, oidc, places, token, now)
     if not _same(principal.claims.get("nonce"), journey.nonce):
@@ -89,15 +91,26 @@ async def prove(
     party = principal.claims.get("azp")
     if party is not None and party != oidc.client.id:
         raise NotProven("The provider's token was made for another client.")
-    email = principal.claims.get("email")
-    # One that nobody has verified is whatever its holder has typed.
-    proven = isinstance(email, str) and principal.claims.get("email_verified") is True
-    folded = (str(email).lower(),) if proven else ()
+    folded = _email(principal.claims)
     subject = principal.subject or ""
     return Names((subject, *principal.groups), folded), folded[0] if folded else subject
 
 
-async def _places(provider: Provider, oidc: Oidc) -> Places:
+def _email(said: Mapping[str, object]) -> tuple[str, ...]:
+    """The address, if it is one to call somebody by."""
+    email = said.get("email")
+    # One that nobody has verified is whatever its holder has typed.
+    if not isinstance(email, str) or said.get("email_verified") is not True:
+        return ()
+    return (email.lower(),) if email.isprintable() and len(email) <= EMAIL_MOST else ()
+
+
+async def find(provider: Provider, oidc: Oidc) -> Places:
+    """
+    What the provider says of its places.
+
+    @raise NotProven: it cannot be asked.
+    """
     try:
         return await discovery.discover(provider, oidc.issuer.terms)
     except (ProviderError, Unfit) as error:

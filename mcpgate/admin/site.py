@@ -81,7 +81,7 @@ class Dashboard:
                 return self.to_login(request)
             facts = await self.gate.facts(page.asks, parts.get("id", ""))
             query = dict(reversed(parse_qsl(request.uri.decode("latin-1").partition("?")[2])))
-            asked = Asked(request.path.decode(), login.person, self.wall(), query, parts)
+            asked = Asked(request.path.decode("utf-8", "replace"), login.person, self.wall(), query, parts)
             terms = self.terms()
             readers = self.readers
             sources = Sources(facts, str(terms.config.gate.state), config=terms.config)

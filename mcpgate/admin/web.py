@@ -72,6 +72,7 @@ class AdminSite(server.Site):
 
     requestFactory = Bounded
     displayTracebacks = False
+    noisy = False
 
     def __init__(
         self,

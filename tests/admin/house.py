@@ -183,4 +183,10 @@ upstream = "server"
 
 def line(kind: str, **facts: object) -> bytes:
     """A line of a journal."""
-    return json.dumps({"v": 2, "type": kind, "id": "x", "time": timestamp(time.time()), **facts}).encode() + b"\n"
+<<<<<<< HEAD
+    facts = {"v": 2, "type": kind, "id": "x", "time": timestamp(time.time()), **facts}
+    return json.dumps(facts).encode() + b"\n"
+=======
+    usual = {"v": 2, "type": kind, "id": "x", "time": timestamp(time.time())}
+    return json.dumps({**usual, **facts}).encode() + b"\n"
+>>>>>>> F7

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 from twisted.internet.defer import Deferred
 
 from mcpgate.admin.login import Journey
-from mcpgate.admin.oidc import NotProven, destination, prove
+from mcpgate.admin.oidc import NotProven, destination, find, prove
 from mcpgate.admin.roles import Names
 from mcpgate.admin.terms import Oidc
 from mcpgate.credentials.terms import Client
@@ -112,7 +112,8 @@ def proven(provider: Provider, said: Mapping[str, str] | None = None, journey: J
 
 def test_somebody_is_sent_with_what_only_we_can_finish() -> None:
     """State and nonce, and the hash of the verifier: never the verifier itself."""
-    place = urlsplit(result(destination(Provider(), OIDC, "the-state", JOURNEY)))  # type: ignore[arg-type]
+    places = result(find(Provider(), OIDC))  # type: ignore[arg-type]
+    place = urlsplit(destination(places, OIDC, "the-state", JOURNEY))
     assert f"{place.scheme}://{place.netloc}{place.path}" == f"{ISSUER}/authorize"
     asked = dict(parse_qsl(place.query))
     challenge = urlsafe_b64encode(sha256(b"the-verifier").digest()).rstrip(b"=").decode()
@@ -152,6 +153,8 @@ def test_a_code_is_redeemed_with_verifier_and_secret() -> None:
         ({"email_verified": "true"}, Names(("jane", "staff"))),
         ({"email_verified": False}, Names(("jane", "staff"))),
         ({"email": 5}, Names(("jane", "staff"))),
+        ({"email": "a@b.test\nroot"}, Names(("jane", "staff"))),
+        ({"email": "a" * 400}, Names(("jane", "staff"))),
         ({"groups": None}, Names(("jane",), ("jane@example.com",))),
         ({"azp": "dashboard"}, Names(("jane", "staff"), ("jane@example.com",))),
     ],
@@ -248,10 +251,11 @@ def test_a_provider_that_is_down_proves_nobody(down: str) -> None:
         proven(provider)
     if down == "openid-configuration":
         with pytest.raises(NotProven, match="cannot be asked"):
-            result(destination(provider, OIDC, "s", JOURNEY))  # type: ignore[arg-type]
+            result(find(provider, OIDC))  # type: ignore[arg-type]
 
 
 def test_a_provider_without_a_place_to_log_in_is_none() -> None:
     """As one that only issues tokens to programs."""
+    places = result(find(Provider(authorization_endpoint=None), OIDC))  # type: ignore[arg-type]
     with pytest.raises(NotProven, match="where people log in"):
-        result(destination(Provider(authorization_endpoint=None), OIDC, "s", JOURNEY))  # type: ignore[arg-type]
+        destination(places, OIDC, "s", JOURNEY)

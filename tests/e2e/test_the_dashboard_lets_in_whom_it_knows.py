@@ -7,28 +7,27 @@ import http.client
 import json
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
-from mcpgate.testing import LocalCA, write_pair
+from mcpgate.testing import LocalCA, TLSPeer, write_pair
+from mcpgate.tls.contexts import client_connection, client_context
+from mcpgate.tls.profile import PROFILES
+from mcpgate.tls.verify import Note
 from tests.admin.browser import Answer, Browser
 from tests.e2e.caller import Caller, call
 from tests.e2e.dashboard import admin, browser, client, link, logged_in, serving
 from tests.e2e.held import RULES, held
-from tests.e2e.lab import ROOT, GateProcess, Lab, McpServer
+from tests.e2e.lab import GateProcess, Lab, McpServer
 from tests.e2e.providers import DASHBOARD, DASHBOARD_URL, Provider, Providers
 from tests.waiting import PATIENCE, eventually
 
 NAME = urlsplit(DASHBOARD_URL).hostname or ""
 #: Browsers know it by its public URL, which leads to wherever it really is.
 PUBLIC = {"name": NAME, "said_port": 443}
-
-SSLYZE = ROOT / "build" / "sslyze" / "bin" / "sslyze"
-
 
 @pytest.fixture(scope="module")
 def gate(
@@ -209,16 +208,16 @@ def test_nothing_of_a_login_is_in_the_log(gate: GateProcess, providers: Provider
     assert [secret for secret in secrets if secret in text] == []
 
 
-def test_a_scanner_finds_the_profile_of_the_dashboard(gate: GateProcess) -> None:
-    """As of any listener: what Mozilla calls modern, nothing beside it, and no other host's pages."""
+def test_the_tls_of_the_dashboard_is_a_listeners(gate: GateProcess) -> None:
+    """Post-quantum for whoever can, TLS 1.3 alone, no other host's pages, and nothing in clear."""
     port = serving(gate)["address"].rpartition(":")[2]
-    scan = subprocess.run(
-        [SSLYZE, "--mozilla_config=modern", f"--certinfo_ca_file={gate.lab.ca_file}", f"localhost:{port}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert scan.returncode == 0 and "OK - Compliant" in scan.stdout, scan.stdout + scan.stderr
+    note = Note()
+    context = client_context(PROFILES["modern"], gate.lab.ca.trust(), pair=None)
+    with socket.create_connection(("127.0.0.1", int(port)), PATIENCE) as sock:
+        peer = TLSPeer(client_connection(context, sock, host="localhost", pins=None, note=note), sock)
+        sock.setblocking(False)
+        peer.shake()
+        assert (note.refusal, peer.group) == (None, "X25519MLKEM768")
     old = ssl.create_default_context(cafile=str(gate.lab.ca_file))
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with socket.create_connection(("127.0.0.1", int(port)), PATIENCE) as raw, pytest.raises(ssl.SSLError):
