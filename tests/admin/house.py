@@ -183,10 +183,5 @@ upstream = "server"
 
 def line(kind: str, **facts: object) -> bytes:
     """A line of a journal."""
-<<<<<<< HEAD
-    facts = {"v": 2, "type": kind, "id": "x", "time": timestamp(time.time()), **facts}
-    return json.dumps(facts).encode() + b"\n"
-=======
     usual = {"v": 2, "type": kind, "id": "x", "time": timestamp(time.time())}
     return json.dumps({**usual, **facts}).encode() + b"\n"
->>>>>>> F7
