@@ -67,6 +67,8 @@ PURE = (
     "mcpgate/evidence/sequence.py",
     "mcpgate/evidence/strays.py",
     "mcpgate/evidence/walk.py",
+    "mcpgate/evidence/signed.py",
+    "mcpgate/evidence/lineplace.py",
     "mcpgate/evidence/wording.py",
     "mcpgate/evidence/runs.py",
     "mcpgate/evidence/tails.py",

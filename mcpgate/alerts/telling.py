@@ -118,10 +118,14 @@ class Teller:
         self._later: Any = None
 
     def adopt(self, terms: AlertTerms, sender: Sender) -> None:
-        """Go on by other terms: what may have been wrong is perhaps mended, so it is tried at once."""
+        """
+        Go on by other terms: what may have been wrong is perhaps mended, so it is tried at once. What is on
+        its way may arrive.
+        """
         old, self._sender = self._sender, sender
         self._terms, self._due.table = terms, terms.table
-        old.stop()
+        if self._flight is None:
+            old.stop()
         self._begin()
 
     def take(self, alert: Alert, wall: float) -> None:

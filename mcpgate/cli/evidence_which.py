@@ -18,7 +18,7 @@ _Verb = Callable[..., Any]
 
 #: Longer ago than any journal is kept.
 EVER = "9999d"
-_PICKED = ("principal", "route", "tool", "session", "reason", "refused")
+_PICKED = ("principal", "route", "tool", "session", "trace", "reason", "refused")
 
 
 def journal_options(verb: _Verb) -> _Verb:
@@ -62,6 +62,7 @@ def which_options(verb: _Verb) -> _Verb:
             ("--route", "NAME", "By which route they came."),
             ("--tool", "NAME", "The tool, prompt or resource."),
             ("--session", "ID", "The session, or the handshake of the connection."),
+            ("--trace", "ID", "The id of a trace, or of a span in it (W3C Trace Context)."),
             ("--reason", "CODE", "Why something was refused or failed, such as policy.*"),
         )
     ):

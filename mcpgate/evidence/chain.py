@@ -8,6 +8,7 @@ of a segment names the last line of the segment before; the very first names L{N
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 #: What stands in C{prev} where there is no line before.
@@ -56,6 +57,24 @@ class Tree:
             hash = node(edge.pop(), hash)
             size >>= 1
         edge.append(hash)
+
+    def extend(self, hashes: Iterable[bytes]) -> None:
+        """Add many leaves at once, level by level, in about half of the time."""
+        nodes, size, edge = list(hashes), self.size, self._edge
+        self.size += len(nodes)
+        grown: list[bytes] = []
+        while nodes:
+            if size & 1:
+                # A whole tree that waits for its neighbour to the right.
+                nodes.insert(0, edge.pop())
+            if len(nodes) & 1:
+                grown.append(nodes.pop())
+            size >>= 1
+            pairs = iter(nodes)
+            nodes = [
+                sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)
+            ]
+        edge += reversed(grown)
 
     def root(self) -> bytes:
         """The root: of no leaves, the hash of nothing (RFC 9162 2.1.1)."""

@@ -1,13 +1,12 @@
 """Exchanges and handshakes found in a journal by reading it through, and what belongs to one of them.
 
 There is a searchable copy for those who ask all day (C{index}); this needs nothing but the journal, and
-reads what a bundle has as well. It takes some seconds for a million lines, and its memory is that of what is
-found and of what has not ended.
+reads what a bundle has as well, some 100,000 lines a second; its memory is that of what is found and of what
+has not ended.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +15,9 @@ from attrs import field, frozen
 from mcpgate.evidence.reading import Segment, lines, segments
 from mcpgate.evidence.record import parse_line
 from mcpgate.evidence.which import Record, Which
+
+#: What is found is put in order when there is so much of it, so that memory is bounded and time is, too.
+ROOM = 1000
 
 
 @frozen
@@ -60,33 +62,64 @@ def find(directory: Path, which: Which, most: int) -> list[Found]:
     """
     kept: list[Found] = []
     for worker in _by_worker(directory):
-        kept = sorted([*kept, *_find(_in_time(worker, which), which, most)], key=_began)[-most:]
+        kept = _latest([*kept, *_find(_in_time(worker, which), which, most)], most)
     return kept
 
 
 def _find(some: Sequence[Segment], which: Which, most: int) -> list[Found]:
-    """The latest of one worker, and what of it has not ended."""
-    kept: deque[Found] = deque(maxlen=most)
-    opened: dict[str, Record] = {}
-    for line in _lines(some):
+    """The latest of one worker. What began in an older segment began before all of a younger one, so the
+    youngest is read first, and none that cannot have any of the latest."""
+    found: list[Found] = []
+    late: dict[str, Record] = {}
+    for segment in reversed(some):
+        found = _latest([*_find_in(segment, which, most, late), *found], most)
+        if len(found) >= most:
+            break
+    return found
+
+
+def _find_in(segment: Segment, which: Which, most: int, late: dict[str, Record]) -> list[Found]:
+    """
+    The latest of one segment.
+
+    @param late: The ends in younger segments of what began before them; those of this one are added, and
+        what began here is taken out.
+    """
+    found: list[Found] = []
+    opened: dict[str, Record | None] = {}
+    for line in lines(segment):
         # What begins every line of ours; a million lines need not be read to be passed over.
         kind = line[7:22]
         if kind.startswith(b'"type":"open"'):
             record = _read(line)
-            if record is not None and which.opens(record):
-                opened[str(record.get("id"))] = record
+            if record is not None:
+                opened[str(record.get("id"))] = record if which.opens(record) else None
         elif kind.startswith(b'"type":"close"'):
             record = _read(line)
             if record is None:
                 continue
-            first = opened.pop(str(record.get("id")), None)
+            id = str(record.get("id"))
+            if id not in opened:
+                late[id] = record
+                continue
+            first = opened.pop(id)
             if first is not None and which.ends(record):
-                kept.append(Found(first, record))
+                found.append(Found(first, record))
         elif kind.startswith(b'"type":"handsha') and b'"outcome":"refused"' in line:
             record = _read(line)
             if record is not None and which.of_ending and which.shaken(record):
-                kept.append(Found(record))
-    return [*kept, *(Found(record) for record in opened.values() if not which.of_ending)]
+                found.append(Found(record))
+        if len(found) > 2 * most + ROOM:
+            found = _latest(found, most)
+    for id, first in opened.items():
+        end = late.pop(id, None)
+        if first is not None and (which.ends(end) if end is not None else not which.of_ending):
+            found.append(Found(first, end))
+    return found
+
+
+def _latest(found: list[Found], most: int) -> list[Found]:
+    return sorted(found, key=_began)[-most:]
 
 
 def story(directory: Path, id: str) -> Story | None:

@@ -49,6 +49,7 @@ class _GenerationLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fips: bool
     configuration: dict[str, Any]
     policy: dict[str, Any]
+    evidence: dict[str, Any]
     profiles: dict[str, Any]
     listeners: list[dict[str, Any]]
     upstreams: list[dict[str, Any]]
@@ -98,6 +99,11 @@ def generation_line(
             },
         },
         policy={"sha256": policy_hash(config), "rules": len(config.rules), "budgets": len(config.budgets)},
+        evidence={
+            "durability": config.evidence.durability,
+            "on_journal_failure": config.evidence.on_journal_failure,
+            "auditor": generation.auditor.name if generation.auditor is not None else None,
+        },
         profiles={_called(each): _profile(each) for each in profiles},
         listeners=[_listener(one, addresses.get(name)) for name, one in generation.listeners.items()],
         upstreams=[_peer(one) for one in upstreams],

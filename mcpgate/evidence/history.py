@@ -13,12 +13,13 @@ from attrs import frozen
 from mcpgate.evidence.chain import NOTHING_BEFORE, leaf
 from mcpgate.evidence.checkpoint import Checkpoint, read_checkpoint
 from mcpgate.evidence.findings import Finding, Severity, counted
+from mcpgate.evidence.lineplace import process_of
 from mcpgate.evidence.note import NoteError, notes_in, read_note
 from mcpgate.evidence.places import File, Place, chunks
 from mcpgate.evidence.runs import Runs
 from mcpgate.evidence.sequence import Sequence
 from mcpgate.evidence.tails import Tail, Tails
-from mcpgate.evidence.walk import Walk, process_of
+from mcpgate.evidence.walk import Walk
 from mcpgate.evidence.wording import fault_finding
 
 #: Faults behind which there is nothing to go on from.

@@ -186,10 +186,8 @@ class Journal:
         return 0.0 if self._waits_since is None else self._monotonic() - self._waits_since
 
     def _grow(self) -> None:
-        append = self._tree.append
-        for hash in self._leaves:
-            append(hash)
-        self._leaves.clear()
+        self._tree.extend(self._leaves)
+        self._leaves = []
 
     # Segments.
 

@@ -53,7 +53,8 @@ class _PayloadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last: bool
     cut: int
     key: str
-    sealed: str
+    # In base64 in the line.
+    sealed: bytes
 
 
 def payload_line(
@@ -86,7 +87,7 @@ def payload_line(
             last=last,
             cut=cut,
             key=key,
-            sealed=base64.b64encode(sealed).decode("ascii"),
+            sealed=sealed,
         )
     )
 

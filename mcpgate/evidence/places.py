@@ -13,8 +13,8 @@ from typing import BinaryIO, cast
 from attrs import frozen
 
 from mcpgate.evidence.keyfile import PUBLIC
+from mcpgate.evidence.lineplace import LINE_MOST
 from mcpgate.evidence.seals import DIRECTORY, SUFFIX
-from mcpgate.evidence.walk import LINE_MOST
 
 #: How much is read at once.
 BLOCK = 1 << 20

@@ -12,19 +12,18 @@ tell what was done in one sentence instead of in all its consequences, and goes 
 
 from __future__ import annotations
 
-import re
 from binascii import hexlify, unhexlify
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from hashlib import sha256
 from itertools import chain
 
-from mcpgate.evidence.chain import Tree, leaf
+from mcpgate.evidence.chain import leaf
 from mcpgate.evidence.checkpoint import Checkpoint
+from mcpgate.evidence.lineplace import LINE_MOST, broken_how, place_of, process_of
+from mcpgate.evidence.signed import Signed
 from mcpgate.evidence.strays import Fault, Stray, settled
 
-#: A line is at most so long; of a longer one only so much is kept.
-LINE_MOST = 1 << 20
 #: How far is looked ahead for a line that fits: lines, and bytes. What somebody puts in between is mostly
 #: shorter.
 AHEAD_MOST = 2048
@@ -42,25 +41,13 @@ _CLOSE = len(b'{"v":2,"type":"close","id":"')
 #: The beginnings of the types that whoever verifies wants to see.
 _NOTICED = frozenset((b"segme", b"expir", b"repai"))
 
-_PLACE = re.compile(rb',"seq":(0|[1-9][0-9]{0,15}),"prev":"([0-9a-f]{64})"\}\n\Z')
-#: Ids tell the process that made them.
-_PROCESS = re.compile(rb'\{"v":\d+,"type":"[a-z_]+","id":"[a-z]+-([0-9a-f]{22})-[0-9a-f]{8}"')
 
-
-def process_of(line: bytes) -> bytes | None:
-    """Which process has written a line, by its id."""
-    found = _PROCESS.match(line)
-    return found[1] if found is not None else None
-
-
-class Walk:
+class Walk(Signed):
     """
     One segment.
 
-    @ivar size: How many lines it has, by their numbers.
-    @ivar good: How many of them are as a checkpoint says.
-    @ivar last: The hash of the last one in hexadecimal; C{None}: not known.
-    @ivar faults: What is wrong.
+    @ivar first: Its first line.
+    @ivar torn: It ends within a line.
     @ivar noticed: Lines that say something about segments, each with its number.
     """
 
@@ -76,30 +63,14 @@ class Walk:
         @param marks: The checkpoints of this segment, by size.
         @param opens: Exchanges that were opened and not closed, by id; each with C{base} plus its number.
         """
-        self.size = 0
-        self.good = 0
-        self.lines = 0
-        self.last = before
+        super().__init__(before, marks)
         self.first: bytes | None = None
-        self.final: bytes | None = None
         self.torn = False
-        self.faults: list[Fault] = []
         self.noticed: list[tuple[int, bytes]] = []
-        self._marks = list(reversed(marks))
-        self._closed = next((mark.size for mark in marks if mark.closed), None)
         self._opens = opens
         self._base = base
-        self._tree = Tree()
-        #: The leaf of the last line, which the next one has to confirm.
-        self._pending: bytes | None = None
-        #: Whether the tree has all leaves.
-        self._whole = True
-        #: Lines that were rewritten, while the chain behind them holds; what was signed of the last one.
-        self._block: Fault | None = None
-        self._signed: bytes | None = None
         self._strays: list[Stray] = []
         self._gaps: list[Fault] = []
-        self._process: bytes | None = None
         self._ahead: deque[bytes] = deque()
         self._odd = 0
 
@@ -186,14 +157,14 @@ class Walk:
         self.lines += 1
         if self._closed is not None and self.size >= self._closed and self.good == self.size:
             return self._behind(self._drained(lines))
-        place = _place_of(line)
+        place = place_of(line)
         if self.last is None and place is not None and place[0] == self.size:
             # What was before is not known: it is taken at its word.
             return self._accept(line, place[1])
         self._look(lines)
         if self._intruded(line):
             return
-        after = _place_of(self._ahead[0]) if self._ahead else None
+        after = place_of(self._ahead[0]) if self._ahead else None
         in_place = after is not None and after[0] == self.size + 1
         if place is None or (in_place and place[0] != self.size):
             return self._broken(line, after)
@@ -232,7 +203,7 @@ class Walk:
         if after is not None and after[0] == self.size:
             self._stray(line, self.lines)
             return
-        self._fault("edited", self.size, _broken_how(line))
+        self._fault("edited", self.size, broken_how(line))
         if self._pending is not None:
             self._tree.append(self._pending)
         self._whole &= self._tree.size == self.size
@@ -295,28 +266,11 @@ class Walk:
             self._fault("edited", seq - 1, line=self.lines - 1)
         self._accept(line, prev)
 
-    def _replaced_before(self) -> bool:
-        """Whether the lines up to here are of another process, which fit each other."""
-        fault = self.faults[-1] if self.faults else None
-        if fault is None or fault.kind != "replaced" or self.final is None or not self._alien(self.final):
-            return False
-        self._whole &= fault.last == self.size - 1
-        fault.last = self.size - 1
-        return True
-
-    def _taken(self, seq: int) -> bool:
-        """Whether it was said already that this line is another one."""
-        return any(fault.first <= seq <= fault.last and fault.kind != "link" for fault in self.faults[-2:])
-
     def _only_prev(self, line: bytes, after: tuple[int, bytes] | None) -> bool:
         """Whether the line would be the right one if it named the one before."""
         if after is None or self.last is None or after[0] != self.size + 1:
             return False
         return hexlify(leaf(line[:-67] + self.last + line[-3:])) == after[1]
-
-    def _alien(self, line: bytes) -> bool:
-        process = process_of(line)
-        return process is not None and self._process is not None and process != self._process
 
     def _is_segment(self, line: bytes) -> bool:
         return line[_KIND : _KIND + 8] == b'segment"'
@@ -354,79 +308,11 @@ class Walk:
             self.faults += settled(self._strays, self._gaps, again())
             self._strays.clear()
 
-    def _fault(self, kind: str, seq: int, detail: str = "", *, line: int | None = None) -> None:
-        """Say that a line is another one; it belongs to the fault before it if that goes on."""
-        if self.faults:
-            before = self.faults[-1]
-            if before.kind == kind and before.last == seq - 1 and kind in ("edited", "replaced"):
-                before.last = seq
-                return
-        self.faults.append(Fault(kind, seq, seq, self.lines if line is None else line, detail))
-
     def _stray(self, line: bytes, number: int) -> None:
         if len(self._strays) >= STRAYS_MOST:
             return
-        place = _place_of(line)
+        place = place_of(line)
         self._strays.append(Stray(number, place[0] if place else None, leaf(line), self._alien(line)))
-
-    # What was signed.
-
-    def _judge(self) -> None:
-        """Compare the lines so far with what a checkpoint says of them."""
-        size = self.size
-        while self._marks and self._marks[-1].size == size:
-            self._compare(self._marks.pop())
-
-    def _compare(self, mark: Checkpoint) -> None:
-        size = self.size
-        if self._whole and self._tree.size == size - 1:
-            if self._pending is not None and self._root(self._pending) == mark.root:
-                self.good = size
-                return
-            if self._root(mark.head) == mark.root:
-                if not self._taken(size - 1):
-                    self._fault("edited", size - 1)
-                self._pending, self.last = mark.head, hexlify(mark.head)
-                self.good = size
-                return
-        elif self._pending == mark.head:
-            # The tree is not whole any more, but the chain is from where it was broken to here.
-            self.good = size
-            return
-        elif self._pending is None:
-            self._pending, self.last = mark.head, hexlify(mark.head)
-            self.good = size
-            return
-        self._rewritten(mark)
-
-    def _root(self, last: bytes) -> bytes:
-        return self._tree.root_with(last)
-
-    def _rewritten(self, mark: Checkpoint) -> None:
-        """Behind the last root that is right lines are others, and it does not show in the chain."""
-        size = self.size
-        self._signed = hexlify(mark.head)
-        self._whole = False
-        if self._block is not None:
-            self._block.last = size - 1
-            return
-        if self._replaced_before():
-            self._block = self.faults[-1]
-            return
-        breaks = ("missing", "rewritten", "replaced")
-        broken = [fault.last + 1 for fault in self.faults if fault.kind in breaks and fault.last >= self.good]
-        first = max([self.good, *broken])
-        within = [one for one in self.faults if one.kind in ("edited", "prev") and one.first >= first]
-        self.faults = [fault for fault in self.faults if fault not in within]
-        at = self.lines - (size - 1 - first)
-        if self._pending == mark.head:
-            # From the last break in the chain on they are as they were.
-            last = max((fault.last for fault in within), default=size - 1)
-            self.good = size
-            self.faults.append(Fault("rewritten", first, last, at))
-            return
-        self._block = Fault("rewritten", first, size - 1, at)
-        self.faults.append(self._block)
 
     # The end.
 
@@ -454,21 +340,3 @@ class Walk:
         detail = "the file ends within the first of them" if self.torn else ""
         self.faults.append(Fault("cut", size, wanted - 1, self.lines + 1, detail))
         self.torn = False
-
-
-def _place_of(line: bytes) -> tuple[int, bytes] | None:
-    """The number of a line, and what it names."""
-    found = _PLACE.search(line, max(0, len(line) - 128))
-    return (int(found[1]), found[2]) if found is not None else None
-
-
-def _broken_how(line: bytes) -> str:
-    if len(line) > LINE_MOST:
-        return f"it is longer than any line that the gate writes ({LINE_MOST} bytes)"
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        return "it is not even UTF-8"
-    if not text[:-1].isprintable():
-        return "it has bytes that no line has"
-    return "it has no place in the chain"

@@ -23,6 +23,7 @@ class Which:
     What is wanted; what is C{None} may be anything. Names may be patterns with C{*} and C{?}.
 
     @ivar session: That of an exchange, or the id of the handshake by which it came.
+    @ivar trace: The trace that it belongs to, or the span in it.
     @ivar reason: Such as C{policy.*}.
     @ivar refused: Only what was refused.
     @ivar since: Times as records have them; from this one on, and before C{until}.
@@ -32,6 +33,7 @@ class Which:
     route: str | None = None
     tool: str | None = None
     session: str | None = None
+    trace: str | None = None
     reason: str | None = None
     refused: bool = False
     since: str = ""
@@ -40,7 +42,11 @@ class Which:
     @property
     def of_opening(self) -> bool:
         """Whether something is asked that only an C{open} line says."""
-        return any(one is not None for one in (self.principal, self.route, self.tool, self.session))
+        return self._of_callers or self.session is not None
+
+    @property
+    def _of_callers(self) -> bool:
+        return any(one is not None for one in (self.principal, self.route, self.tool, self.trace))
 
     @property
     def of_ending(self) -> bool:
@@ -59,6 +65,7 @@ class Which:
             and _fits(self.principal, record.get("principal"))
             and _fits(self.route, record.get("route"))
             and (self.tool is None or any(_fits(self.tool, name) for name in _names(record)))
+            and (self.trace is None or self.trace in str(record.get("trace") or "").split("-"))
             and (self.session is None or self.session in (record.get("session"), record.get("inbound")))
         )
 
@@ -72,8 +79,7 @@ class Which:
         """Whether a handshake is wanted."""
         if self.session is not None and record.get("id") != self.session:
             return False
-        others = self.principal is not None or self.route is not None or self.tool is not None
-        return not others and self.in_time(record) and self.ends(record)
+        return not self._of_callers and self.in_time(record) and self.ends(record)
 
 
 @frozen(eq=False)

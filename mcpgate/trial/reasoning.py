@@ -23,7 +23,7 @@ class Said:
     """
     What one rule says.
 
-    @ivar says: C{allow}, C{block}, C{hold} or C{mask}.
+    @ivar says: C{allow}, C{block}, C{hold}, C{mask} or C{record}.
     @ivar matches: Whether it is about the call; C{None} where its arguments would tell, and are not known.
     @ivar missing: The keys that are not fulfilled, as they stand in the file: for an allow rule that
         matches, what its C{require} misses.

@@ -181,6 +181,18 @@ def test_other_terms_are_tried_at_once() -> None:
     assert len(second.sent) == 2 and clock.getDelayedCalls() == []
 
 
+def test_what_is_on_its_way_may_arrive_by_the_old_terms() -> None:
+    """It is not sent twice for a reload."""
+    _, first, teller = begun()
+    for alert in different(2):
+        teller.take(alert, 0.0)
+    second = Somebody(at_once=True)
+    teller.adopt(AlertTerms(TABLE), second)
+    assert not first.stopped and second.sent == []
+    first.arrives()
+    assert [message.alert.sentence for message in second.sent] == ["no. 1"]
+
+
 class Told(Telling):
     """All tables, told by senders of the test."""
 

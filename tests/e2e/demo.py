@@ -53,6 +53,13 @@ class KeptDemo:
         return found[1]
 
     @property
+    def dashboard(self) -> str:
+        """The one-time link that it offers."""
+        found = re.search(r"^https://localhost:\d+/login/link/\S+$", self.text, re.M)
+        assert found, self.text
+        return found[0]
+
+    @property
     def gate_pid(self) -> int:
         found = re.search(r"mcpgate run, process (\d+)", self.text)
         assert found, self.text

@@ -8,10 +8,11 @@ import pytest
 from mcpgate.testing import LocalCA
 from tests.admin.pages.kept import keep
 from tests.e2e.caller import Caller, call
+from tests.e2e.dashboard import admin
 from tests.e2e.driven import Driven
 from tests.e2e.held import RULES, calling, the_hold
 from tests.e2e.lab import GateProcess, Lab, McpServer
-from tests.e2e.walking import HOSTILE, PICTURES, admin, at, browsing, filled, traffic
+from tests.e2e.walking import HOSTILE, PICTURES, at, browsing, filled, traffic
 from tests.waiting import PATIENCE
 
 #: Pages that need nothing in their path, and what each says once there was traffic.
@@ -28,6 +29,7 @@ PAGES = {
     "/definition/accept?upstream=weather&tool=get_time&word=accept&fingerprint=": "Accept it",
     "/configuration": "generation 1",
     "/search?q=delete": "delete_all",
+    "/nowhere": "There is no such page.",
 }
 
 
@@ -206,4 +208,4 @@ def test_nobody_is_kept_out(gate: GateProcess, browser: Driven) -> None:
     browser.tell("document.querySelector('h1').style.color = '#bbbbbb'")
     assert any("html-has-lang" in fault for fault in browser.faults())
     assert any("color-contrast" in fault for fault in browser.faults("color-contrast"))
-    assert browser.complaints == []
+    assert [said for said in browser.complaints if "/nowhere" not in said] == []

@@ -4,11 +4,13 @@ import os
 import pty
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -194,12 +196,15 @@ def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
 
 
 def test_kept_it_serves_the_snippet_until_ctrl_c(tmp_path: Path) -> None:
-    """The client that it prints works as it stands; Ctrl-C ends everything in good order."""
+    """The client that it prints works as it stands, its dashboard has a door; Ctrl-C ends everything."""
     state = tmp_path / "kept"
     with kept_demo(state, tmp_path / "printed") as demo:
         client = [sys.executable, "-c", demo.snippet]
         done = subprocess.run(client, capture_output=True, text=True, timeout=30)
         assert (done.returncode, done.stdout) == (0, "sunny in Oslo\n"), done.stderr
+        trust = ssl.create_default_context(cafile=state / "ca.pem")
+        with urlopen(demo.dashboard, context=trust, timeout=30) as page:
+            assert "This link is good once." in page.read().decode()
         assert demo.end(signal.SIGINT) == 0
         assert demo.text.endswith("Nothing is left running.\n")
     assert left_running(state) == []

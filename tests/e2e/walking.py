@@ -4,36 +4,21 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 
 from mcpgate.tls.pins import spki_pin
 from tests.e2e.caller import Caller, call
+from tests.e2e.dashboard import link, serving
 from tests.e2e.driven import Driven
-from tests.e2e.lab import ROOT, GateProcess, Lab
+from tests.e2e.lab import ROOT, GateProcess
 from tests.waiting import eventually
 
 #: Where pictures of what was seen are kept.
 PICTURES = ROOT / "build" / "screenshots"
 
-#: C{[admin]} of a gate in a lab: its own certificate is good for localhost.
-ADMIN = {"listen": "tcp:0:interface=127.0.0.1"}
-
 #: What somebody may call a tool who wants to break out of a page.
 HOSTILE = "\"'><img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>\u202e"
-
-
-def admin(lab: Lab) -> dict[str, Any]:
-    """C{[admin]}, for L{Lab.config}."""
-    return {**ADMIN, "certificates": str(lab.certificates)}
-
-
-def link(gate: GateProcess, *options: str) -> str:
-    """A one-time link."""
-    made = gate.lab.command("dashboard", "--config", gate.config, *options)
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
 
 
 def traffic(gate: GateProcess) -> None:
@@ -55,7 +40,9 @@ def browsing(gate: GateProcess, directory: Path) -> Iterator[Driven]:
     """A browser that has logged in by a one-time link."""
     certificate = x509.load_pem_x509_certificate((gate.lab.certificates / "gate.crt").read_bytes())
     with Driven(directory / "profile", [spki_pin(certificate)]) as browser:
+        serving(gate)
         browser.go(link(gate))
+        assert browser.faults() == []
         browser.press("main button")
         yield browser
 

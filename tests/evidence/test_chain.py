@@ -32,6 +32,17 @@ def test_the_tree_that_grows_has_the_root_that_the_rfc_defines(size: int) -> Non
     assert (tree.size, tree.root()) == (size, root_of(leaves))
 
 
+@given(st.lists(st.integers(min_value=0, max_value=70), max_size=8))
+def test_the_tree_grows_by_many_as_by_one_after_the_other(shares: list[int]) -> None:
+    one, many = Tree(), Tree()
+    for share in shares:
+        leaves = [leaf(b"%d\n" % (one.size + number)) for number in range(share)]
+        many.extend(leaves)
+        for each in leaves:
+            one.append(each)
+        assert (many.size, many.root()) == (one.size, one.root())
+
+
 def test_a_leaf_is_hashed_apart_from_a_node() -> None:
     assert leaf(b"{}\n") == sha256(b"\x00{}\n").digest()
 

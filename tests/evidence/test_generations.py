@@ -62,6 +62,11 @@ def test_a_generation_is_in_the_journal_before_anything_that_happens_under_it(wo
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
         "included": {},
     }
+    assert line["evidence"] == {
+        "durability": "kernel",
+        "on_journal_failure": "refuse",
+        "auditor": None,
+    }
     (listener,) = line["listeners"]
     assert listener == {
         "name": "public",

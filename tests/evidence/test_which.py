@@ -20,6 +20,7 @@ OPEN: dict[str, Any] = {
     "name": "get_x",
     "session": "0a1b",
     "inbound": "h-1",
+    "trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 CLOSE: dict[str, Any] = {"type": "close", "id": "x-1", "time": "2026-11-26T10:00:01.000000Z"}
 CLOSE |= {"outcome": "refused", "reason": "policy.blocked"}
@@ -38,6 +39,9 @@ REFUSED |= {"outcome": "refused", "reason": "tls.version"}
         (Which(session="0a1b"), True),
         (Which(session="h-1"), True),
         (Which(session="h-2"), False),
+        (Which(trace="4bf92f3577b34da6a3ce929d0e0e4736"), True),
+        (Which(trace="00f067aa0ba902b7"), True),
+        (Which(trace="4bf9"), False),
         (Which(since=OPEN["time"]), True),
         (Which(since="2026-11-26T10:00:00.000001Z"), False),
         (Which(until=OPEN["time"]), False),

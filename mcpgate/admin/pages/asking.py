@@ -20,6 +20,9 @@ from mcpgate.index.store import StoreError
 ROWS: Final = 50
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @frozen
 class Choice:
     """One of several links: C{chosen} is what the page shows."""
@@ -34,20 +37,20 @@ class Period:
     """
     A stretch of time up to now.
 
-    @ivar steps: Into how many it is divided where its course is shown.
+    @ivar step: How long each part of it is where its course is shown; they begin at whole ones of the clock.
     """
 
     key: str
     name: str
     length: timedelta
-    steps: int
+    step: timedelta
 
 
 PERIODS: Final = (
-    Period("1h", "last hour", timedelta(hours=1), 60),
-    Period("24h", "last 24 hours", timedelta(hours=24), 48),
-    Period("7d", "last 7 days", timedelta(days=7), 56),
-    Period("30d", "last 30 days", timedelta(days=30), 60),
+    Period("1h", "last hour", timedelta(hours=1), timedelta(minutes=1)),
+    Period("24h", "last 24 hours", timedelta(hours=24), timedelta(minutes=30)),
+    Period("7d", "last 7 days", timedelta(days=7), timedelta(hours=3)),
+    Period("30d", "last 30 days", timedelta(days=30), timedelta(hours=12)),
 )
 
 
@@ -68,6 +71,13 @@ def since(asked: Asked, period: Period) -> tuple[datetime, datetime]:
     """From when until when."""
     until = datetime.fromtimestamp(asked.now, UTC)
     return until - period.length, until
+
+
+def steps(asked: Asked, period: Period) -> tuple[datetime, datetime, int]:
+    """From when until when its course is shown, and in how many steps: whole ones, with the one that runs."""
+    begin, until = (at - (at - _EPOCH) % period.step for at in since(asked, period))
+    until += period.step
+    return begin, until, (until - begin) // period.step
 
 
 def choices(asked: Asked, name: str, all: Iterable[tuple[str, str]], chosen: str) -> list[Choice]:

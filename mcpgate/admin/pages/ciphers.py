@@ -6,7 +6,7 @@ from typing import Final
 
 from mcpgate.admin.page import Asked, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
-from mcpgate.admin.pages.asking import choices, gate_of, gates, index_of, period_of, periods, since
+from mcpgate.admin.pages.asking import choices, gate_of, gates, index_of, period_of, periods, steps
 from mcpgate.admin.pages.courses import course
 
 _LEGS: Final = (("inbound", "inbound"), ("outbound", "outbound"))
@@ -21,8 +21,7 @@ def show(asked: Asked, sources: Sources) -> Shown:
     leg = asked.query.get("leg") if asked.query.get("leg") in dict(_LEGS) else _LEGS[0][0]
     kind = asked.query.get("show") if asked.query.get("show") in dict(_KINDS) else _KINDS[0][0]
     assert leg is not None and kind is not None
-    begin, now = since(asked, period)
-    over = index_of(sources).over_time(leg, begin, now, period.steps, gate=gate_of(asked, sources))
+    over = index_of(sources).over_time(leg, *steps(asked, period), gate=gate_of(asked, sources))
     return framed(
         "ciphers.html",
         "ciphers",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mcpgate.admin.page import Asked, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
-from mcpgate.admin.pages.asking import gate_of, gates, index_of, period_of, periods, since
+from mcpgate.admin.pages.asking import gate_of, gates, index_of, period_of, periods, since, steps
 from mcpgate.admin.pages.configuration import upstream
 from mcpgate.admin.pages.courses import course
 from mcpgate.admin.pages.meaning import means
@@ -31,7 +31,7 @@ def show(asked: Asked, sources: Sources) -> Shown:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     found = index.posture(begin, now, gate=gate)
     today = index.posture(midnight, now, gate=gate)
-    over = index.over_time("inbound", begin, now, period.steps, gate=gate)
+    over = index.over_time("inbound", *steps(asked, period), gate=gate)
     status = sources.gate.status or {}
     expiries = [
         {

@@ -18,7 +18,8 @@
 
   function read(table) {
     const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
-    const rows = [...table.tBodies[0].rows];
+    // The table has the latest first.
+    const rows = [...table.tBodies[0].rows].filter((row) => row.querySelector("time")).reverse();
     const times = rows.map((row) => Date.parse(row.querySelector("time").dateTime) / 1000);
     const series = names.map((_, at) => rows.map((row) => Number(row.cells[at + 1].dataset.value)));
     return { names, times, series };

@@ -77,7 +77,10 @@
   for (const part of document.querySelectorAll("[data-live][id]")) part.dataset.shown = part.textContent;
   const events = new EventSource("/live");
   events.addEventListener("open", () => say("live"));
-  events.addEventListener("error", () => say("not live: no connection"));
+  // A browser asks again by itself, unless it was told that it may not listen.
+  events.addEventListener("error", () =>
+    say(events.readyState === EventSource.CLOSED ? "not live: log in again" : "not live: no connection"),
+  );
   events.addEventListener("message", soon);
   events.addEventListener("news", soon);
   document.addEventListener("visibilitychange", soon);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from mcpgate.admin.pages.asking import (
     period_of,
     periods,
     since,
+    steps,
 )
 from mcpgate.index.store import StoreError
 from tests.admin.pages.staged import NOW, MadeIndex, asked, sources
@@ -29,6 +30,20 @@ def test_a_period_is_one_of_those_that_are_offered() -> None:
     assert period_of(asked("/?period=7d")).length == timedelta(days=7)
     assert period_of(asked("/?period=forever")) is period_of(asked("/")) is period_of(asked("/?period=24h"))
     assert since(asked("/"), period_of(asked("/"))) == (NOW - timedelta(days=1), NOW)
+
+
+@pytest.mark.parametrize(
+    ("key", "first", "last", "many"),
+    [
+        ("1h", NOW - timedelta(hours=1), NOW + timedelta(minutes=1), 61),
+        ("24h", NOW - timedelta(days=1), NOW + timedelta(minutes=30), 49),
+        ("7d", NOW.replace(hour=9, minute=0) - timedelta(days=7), NOW.replace(hour=12, minute=0), 57),
+        ("30d", NOW.replace(hour=0, minute=0) - timedelta(days=30), NOW.replace(hour=12, minute=0), 61),
+    ],
+)
+def test_a_course_has_steps_that_a_clock_has(key: str, first: datetime, last: datetime, many: int) -> None:
+    """At ten and at half past ten, and not at seven past; the step that runs is one of them."""
+    assert steps(asked(f"/?period={key}"), period_of(asked(f"/?period={key}"))) == (first, last, many)
 
 
 def test_a_choice_keeps_what_else_was_asked() -> None:
