@@ -49,6 +49,8 @@ ELSEWHERE = {
     "credentials/loading.py": "test_generation.py",
     # The tables of the file, each key of which is read there.
     "config/tables/admin.py": "config/test_schema.py",
+    "config/tables/alert.py": "config/test_schema.py",
+    "config/tables/evidence.py": "config/test_schema.py",
     "config/tables/credential.py": "config/test_schema.py",
     "config/tables/gate.py": "config/test_schema.py",
     "config/tables/issuer.py": "config/test_schema.py",
@@ -94,7 +96,6 @@ ELSEWHERE = {
     # The command line, run as people run it.
     "__main__.py": "cli/test_check.py",
     "_version.py": "test_packaging.py",
-    "cli/evidence.py": "cli/test_evidence_show.py",
     "cli/evidence_which.py": "cli/test_evidence_show.py",
     "cli/journals.py": "cli/test_policy_replay.py",
     "cli/judged.py": "cli/test_check.py",

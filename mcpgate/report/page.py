@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
+from mcpgate.evidence.findings import counted
 from mcpgate.report.checks.answer import percent
 from mcpgate.report.profiles import SHOWS, SHOWS_NOT
 from mcpgate.report.report import Report
@@ -65,6 +66,7 @@ def page(report: Report) -> str:
         verified=report.verified,
         framework=report.framework,
         percent=percent,
+        counted_as=counted,
         legs=_LEGS,
         roles=_ROLES,
         shows=SHOWS,

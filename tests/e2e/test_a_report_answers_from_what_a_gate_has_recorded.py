@@ -7,6 +7,8 @@ import json
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from mcpgate.evidence.reading import lines, segments
 from mcpgate.evidence.verify import verify
 from mcpgate.testing import LocalCA
 from tests.e2e.caller import Caller, call
-from tests.e2e.lab import GateProcess, Lab, McpServer
+from tests.e2e.lab import ROOT, GateProcess, Lab, McpServer
 from tests.waiting import eventually
 
 
@@ -124,6 +126,9 @@ def test_the_bundle_is_verified_by_the_key_alone(
     shutil.copyfile(gate.lab.state / "evidence.pub", key)
     found = verify(bundle, key=key)
     assert found.sound and found.given and found.lines > 10
+    # And so does whoever has nothing of ours.
+    stranger = (sys.executable, ROOT / "docs" / "verify" / "verify.py", key)
+    assert subprocess.run([*stranger, bundle], capture_output=True, timeout=60).returncode == 0
     forged = tmp_path / "forged.zip"
     with zipfile.ZipFile(bundle) as opened, zipfile.ZipFile(forged, "w") as changed:
         for name in opened.namelist():
@@ -133,6 +138,7 @@ def test_the_bundle_is_verified_by_the_key_alone(
                 content = content.replace(b'"outcome":"refused"', b'"outcome":"failed!"', 1)
             changed.writestr(name, content)
     assert not verify(forged, key=key).sound
+    assert subprocess.run([*stranger, forged], capture_output=True, timeout=60).returncode == 1
 
 
 def test_a_tampered_journal_is_told_by_the_report(gate: GateProcess, tmp_path: Path) -> None:

@@ -219,6 +219,34 @@ def test_nothing_that_is_to_be_recorded_passes_while_the_journal_fails(recorded:
     assert len(world.upstream.requests) == 2
 
 
+def test_where_the_operator_has_chosen_that_it_passes_off_the_record_and_is_counted(
+    recorded: Recorded,
+) -> None:
+    """Only while the journal fails: what cannot be encrypted does not pass then either."""
+    world = recorded.start(evidence='on_journal_failure = "unsafe-continue"').world
+    assert world.gate is not None and world.gate.force is not None
+    journal: Any = world.gate.force.witness.journal
+    append = journal.append
+
+    def full(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    with world.caller() as caller:
+        assert caller.post(call("get_x")).json()[0] == 200
+        journal.append = full
+        for _ in range(3):
+            assert caller.post(call("get_x", note="x" * 10_000)).json()[0] == 200
+        assert sum(map(len, world.gate.force.witness._owed)) < 30_000
+        journal.append = append
+        assert caller.post(call("get_y")).json()[0] == 200
+        assert caller.post(call("get_x", note="again")).json()[0] == 200
+    world.wait_for(lambda: b"again" in world.upstream.requests[-1].body and world.records("gap"))
+    (gap,) = world.records("gap")
+    assert gap["exchanges"] == 3
+    whole = [one for one in world.records("payload") if one["part"] == "request" and not one["cut"]]
+    assert len(whole) == 2
+
+
 def test_a_rule_that_records_needs_an_auditor(recorded: Recorded) -> None:
     world = recorded.world
     with pytest.raises(Exception, match="auditor"):
