@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
+from twisted.python.threadable import isInIOThread
 from zope.interface import implementer
 
 from mcpgate.workers.channel import Channel
