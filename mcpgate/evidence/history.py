@@ -223,12 +223,15 @@ class History:
         self._runs.damaged |= bool(walk.faults)
         if walk.good and linked:
             # What the first line names is sealed with it.
-            self.tails.seal()
+            late = self.tails.seal(self.worker)
+            if late is not None:
+                self._tell(late)
         # Where the end is not what it was, that says it all.
         lost = any(one.kind in _AT_THE_END and one.last >= walk.size - 1 for one in walk.faults)
         if walk.size > walk.good and not lost:
             since = marks[-1].time if marks else _time_of(walk.first)
-            self.tails.add(Tail(number, file.name, walk.good, walk.size - walk.good, since))
+            until = _time_of(walk.final)
+            self.tails.add(Tail(number, file.name, walk.good, walk.size - walk.good, since, until))
         self._before = None if lost else walk.last
         self._before_sealed = bool(marks) and marks[-1].closed and walk.good == marks[-1].size
         self.first_time = self.first_time or _time_of(walk.first)

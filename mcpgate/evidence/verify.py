@@ -149,6 +149,12 @@ def _verified(
     for name in place.unchained:
         words = f"{name}: is of a version before there was a chain; nothing can be said of it."
         told(Finding(Severity.NOTE, "unchained", words, file=name))
+    for name in place.doubled:
+        words = (
+            f"{name}: stands beside the journal's own directory, where whoever reads might take it for a "
+            "part of it; it was put there by somebody else."
+        )
+        told(Finding(Severity.TAMPERED, "doubled", words, file=name))
     if place.bundle:
         named = {one.file for one in told.findings if one.severity is Severity.TAMPERED and one.file}
         judge_content(place, trusted, named, told)
@@ -209,7 +215,12 @@ def _trusted(place: Place, key: Path | None, told: _Told) -> Trusted:
         first = beside
     trusted = Trusted(first)
     try:
-        return follow(trusted, successions)
+        trusted = follow(trusted, successions)
+        if beside is not None and trusted.first not in follow(Trusted(beside), successions).keys:
+            # From the one that is trusted one may come to it, too.
+            if beside not in trusted.keys:
+                words = f"{PUBLIC}: has the key {beside}, which does not lead to the one that is trusted."
+                told(Finding(Severity.TAMPERED, "public", words, file=PUBLIC))
     except NoteError as error:
         words = f"{PUBLIC}: does not lead from one key to the next: {error}."
         told(Finding(Severity.TAMPERED, "succession", words, file=PUBLIC))
