@@ -53,8 +53,8 @@ class Tails:
         words = (
             f"Of worker {worker}, {counted(count, 'line')} from line {first.seq} of segment {first.segment} "
             f"on had no checkpoint from {first.since} to {tails[-1].until}, and are sealed by what a later "
-            "start found only. A gate seals within a minute: their checkpoints were taken away, or could not be "
-            "written."
+            "start found only. A gate seals within a minute: their checkpoints were taken away, or could not "
+            "be written."
         )
         return Finding(
             Severity.UNSEALED, "sealed_late", words, worker, first.segment, first.seq, file=first.file

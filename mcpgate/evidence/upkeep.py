@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
@@ -28,6 +30,11 @@ STEP_LEAST = 1.0
 
 # Retention is about days; what is large is seen when a segment ends.
 RETENTION_APART = 600.0
+
+# Whether the clock was right before it was set by so much, or is now, nobody knows; for a day it decides
+# about no evidence, which is long enough to set it again.
+STEP_DOUBTED = 3600.0
+DOUBTED_FOR = 86400.0
 
 # A stop does not wait for a segment to be compressed: it is begun anew.
 STOP_MOST = 0.5
@@ -56,6 +63,8 @@ class Upkeep:
         self._kept_segment = 0
         self._kept_at = 0.0
         self._keeping = False
+        # Until when nothing is removed for its age.
+        self._doubted_until = 0.0
 
     def start(self) -> None:
         """Begin to look."""
@@ -104,6 +113,10 @@ class Upkeep:
         if abs(stepped) >= STEP_LEAST:
             witness = self._witness
             witness.tell(clock_line(new_id("k"), time=witness.stamp(), stepped=stepped))
+        if stepped >= STEP_DOUBTED:
+            self._doubted_until = now + DOUBTED_FOR
+            by = round(stepped)
+            self.log.warn("the clock was set forward by {by} s: no evidence expires for a day", by=by)
 
     # In the thread, and back.
 
@@ -111,7 +124,10 @@ class Upkeep:
         journal = self._witness.journal
         going: list[Leaving] = []
         try:
-            going = leaving(journal.directory, journal.terms, self._wall())
+            terms = journal.terms
+            if self._monotonic() < self._doubted_until:
+                terms = evolve(terms, keep=inf)
+            going = leaving(journal.directory, terms, self._wall())
             if journal.terms.compress:
                 compress(journal.directory, journal.worker)
         except (OSError, EOFError) as error:

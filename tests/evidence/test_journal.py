@@ -492,3 +492,10 @@ def test_on_the_disk_means_the_directory_too_and_the_old_segment_at_a_turn(
     journal.rotate()
     assert synced[2:] == [segment_name(0, 2), tmp_path.name, segment_name(0, 1)]
     journal.close()
+
+
+def test_there_is_no_segment_that_nobody_would_find(tmp_path: Path) -> None:
+    """Behind the last number that has a name; somebody has put a file of that number there."""
+    with pytest.raises(JournalError, match="no number for another segment"):
+        Journal(tmp_path, sealed=99_999_999)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal-0.lock"]
