@@ -74,7 +74,11 @@ class VanishedError(Exception):
 def gate_of(place: Place) -> str | None:
     """Whose evidence it is, as it says itself; C{None}: it does not say."""
     for file in place.sealed.values():
-        for _, note in notes_in(file.read()):
+        try:
+            raw = file.read()
+        except OSError:
+            continue
+        for _, note in notes_in(raw):
             try:
                 return read_checkpoint(read_note(note).text).gate
             except NoteError:
@@ -162,7 +166,15 @@ class History:
         file = self._place.sealed.get((self.worker, number))
         if file is None:
             return self._sequence.read(number, "", b"", growing=False)
-        return self._sequence.read(number, file.name, file.read(), growing=growing)
+        try:
+            raw = file.read()
+        except OSError as error:
+            words = f"{file.name}: cannot be read: {error.strerror or error}."
+            kind = "checkpoint_unreadable"
+            self._tell(Finding(Severity.TAMPERED, kind, words, self.worker, number, file=file.name))
+            self._sequence.lose()
+            return []
+        return self._sequence.read(number, file.name, raw, growing=growing)
 
     def _miss(self, number: int, marks: list[Checkpoint]) -> None:
         """A segment is not there. Its last checkpoint says what it ended with."""

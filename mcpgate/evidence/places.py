@@ -7,6 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,6 +20,9 @@ from mcpgate.evidence.segments import sealed_place, segment_file
 
 #: How much is read at once.
 BLOCK = 1 << 20
+#: What is read as a whole: a segment's checkpoints, at one a second for a day some 50 MB. A bundle of a few
+#: kilobytes could unpack to anything.
+READ_MOST = 256 << 20
 #: What a journal was before there were segments.
 _UNCHAINED = re.compile(r"journal-(0|[1-9][0-9]{0,5})\.jsonl", re.ASCII)
 
@@ -35,10 +39,17 @@ class File:
     size: int
     open: Callable[[], BinaryIO]
 
-    def read(self) -> bytes:
-        """All of it."""
+    def read(self, most: int = READ_MOST) -> bytes:
+        """
+        All of it.
+
+        @raise OSError: It cannot be read, or is larger than anything that is read at once.
+        """
         with self.open() as file:
-            return file.read()
+            raw = file.read(most + 1)
+        if len(raw) > most:
+            raise OSError(f"it is longer than {most} bytes")
+        return raw
 
 
 @frozen
@@ -153,7 +164,33 @@ def _in_bundle(where: Path) -> Iterator[tuple[str, File]]:
 
 
 def _opener(bundle: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    return lambda: cast(BinaryIO, bundle.open(entry))
+    return lambda: cast(BinaryIO, _Entry(bundle, entry))
+
+
+class _Entry:
+    """A file of a bundle. Whatever is wrong with it is an C{OSError}, as with any file."""
+
+    def __init__(self, bundle: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        with _as_oserror():
+            self._file = bundle.open(entry)
+
+    def read(self, size: int = -1) -> bytes:
+        with _as_oserror():
+            return self._file.read(size)
+
+    def __enter__(self) -> _Entry:
+        return self
+
+    def __exit__(self, *wrong: object) -> None:
+        self._file.close()
+
+
+@contextmanager
+def _as_oserror() -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise OSError(f"it cannot be unpacked ({str(error) or type(error).__name__})") from error
 
 
 def checkpoints_in(where: Path) -> Iterator[tuple[str, File]]:

@@ -85,6 +85,11 @@ class Sequence:
         self._stranger_count = 0
         self._vouched = 0
 
+    def lose(self) -> None:
+        """Those of a segment cannot be read: what comes next names what is not known."""
+        self.hashes = {}
+        self._previous = None
+
     def read(self, segment: int, file: str, raw: bytes, *, growing: bool) -> list[Checkpoint]:
         """
         The checkpoints of the next segment that has any, by size.
@@ -116,7 +121,7 @@ class Sequence:
         more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         words = f"has a checkpoint{more} of another segment: {said.gate}/{said.worker}/{said.segment}"
         self._say("foreign", Severity.TAMPERED, foreign[0].place, words)
-        return [one for one in pieces if one not in foreign]
+        return [one for one in pieces if one.said is None or self._about(one)]
 
     def _about(self, piece: _Piece) -> bool:
         said = piece.said

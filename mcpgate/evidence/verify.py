@@ -24,6 +24,8 @@ from mcpgate.evidence.trusted import Trusted, follow, read_keys
 
 #: How many findings are kept; the rest is counted.
 FINDINGS_MOST = 20_000
+#: So many workers that are gone are told one by one.
+WORKERS_MOST = 100
 #: How often one begins again because a segment went away meanwhile. Retention looks every ten minutes.
 AGAIN_MOST = 3
 
@@ -145,6 +147,8 @@ def _verified(
         histories.append(history)
         counts += sequence.count
     judge_absent(histories, told, partly=place.bundle)
+    if not place.bundle:
+        _judge_workers({one.worker for one in histories}, told)
     held.end(partly=place.bundle)
     for name in place.unchained:
         words = f"{name}: is of a version before there was a chain; nothing can be said of it."
@@ -177,6 +181,13 @@ def _verified(
     )
 
 
+def _judge_workers(workers: set[int], told: _Told) -> None:
+    """Workers are counted from 0, and what one has left never goes as a whole."""
+    for worker in sorted(set(range(max(workers, default=0))) - workers)[:WORKERS_MOST]:
+        words = f"All that worker {worker} wrote is gone, checkpoints and all; that of a later one is here."
+        told(Finding(Severity.TAMPERED, "worker", words, worker))
+
+
 def _with_checkpoints(place: Place, checkpoints: Sequence[Path]) -> tuple[Place, Sequence[Path]]:
     """
     Where a journal's directory is all there is, the first place with checkpoints is theirs, and no copy.
@@ -206,7 +217,7 @@ def _trusted(place: Place, key: Path | None, told: _Told) -> Trusted:
         try:
             beside, more = read_keys(place.public.read())
             successions += more
-        except NoteError as error:
+        except (NoteError, OSError) as error:
             words = f"{PUBLIC}: cannot be read: {error}."
             told(Finding(Severity.TAMPERED, "public", words, file=PUBLIC))
     if first is None:

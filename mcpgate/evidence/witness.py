@@ -185,6 +185,9 @@ class Witness:
         if not self._write():
             return False
         if self.journal.terms.fsync:
+            if self._commits.stuck:
+                # Asked here and not aside, the disk would hang us as well.
+                return False
             try:
                 self.journal.sync()
             except JournalError as error:
@@ -301,6 +304,14 @@ class Witness:
         """Write what is owed, if that is possible now, and close the journal."""
         self.tell_floods(time.monotonic(), all=True)
         self.settle()
+        exchanges, lines = self._outage.exchanges, self._outage.lines + len(self._owed)
+        if exchanges or lines:
+            self.log.error(
+                "the journal ends without {lines} lines that could not be written; {exchanges} exchanges "
+                "were forwarded off the record, of which it says nothing",
+                lines=lines,
+                exchanges=exchanges,
+            )
         self._commits.close()
         self.journal.close()
 

@@ -1091,3 +1091,42 @@ def test_a_history_made_anew_with_a_key_that_was_replaced_is_told(tmp_path: Path
     result = verify(state)
     assert found(result) == [("checkpoint_old_key", "0/1")]
     assert "none behind it by the one that signs since" in result.findings[0].words
+
+
+@pytest.mark.parametrize(
+    ("within", "kind"),
+    [
+        ("journal/journal-0-00000002.jsonl", ("unreadable", "0/2")),
+        ("checkpoints/journal-0-00000002.checkpoints", ("checkpoint_unreadable", "0/2")),
+        ("evidence.pub", ("public", PUBLIC)),
+    ],
+)
+def test_a_bundle_of_which_a_byte_was_changed_is_judged_all_the_same(
+    state: Path, tmp_path: Path, within: str, kind: tuple[str, str]
+) -> None:
+    """It does not even unpack; that is told of the file, and the rest is looked at."""
+    bundle = tmp_path / "bundle.zip"
+    with ZipFile(bundle, "w") as made:
+        for path in sorted(state.rglob("*")):
+            if path.is_file():
+                made.write(path, str(path.relative_to(state)))
+    raw = bytearray(bundle.read_bytes())
+    raw[raw.index(within.encode()) + len(within) + 30] ^= 1
+    bundle.write_bytes(raw)
+    assert kind in found(verify(bundle, key=state / PUBLIC))
+
+
+def test_a_file_of_checkpoints_that_unpacks_to_more_than_there_can_be_is_not_read(state: Path) -> None:
+    checkpoints(state).write_bytes(b"\n" * 4000)
+    file = find(state).sealed[0, 1]
+    assert len(file.read(4000)) == 4000
+    with pytest.raises(OSError, match="longer than 3999"):
+        file.read(3999)
+
+
+def test_a_worker_of_whom_nothing_is_left_is_missed(tmp_path: Path) -> None:
+    """While there is a later one; that there was a last one, nothing here says."""
+    make(tmp_path / "state", workers=2)
+    for file in (tmp_path / "state").rglob("journal-0-*"):
+        file.unlink()
+    assert found(verify(tmp_path / "state")) == [("worker", "0")]

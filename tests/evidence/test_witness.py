@@ -350,6 +350,46 @@ def test_who_cannot_wait_has_the_disk_at_once(durable: Witness, monkeypatch: pyt
     durable.close()
 
 
+def test_who_cannot_wait_does_not_wait_for_a_disk_that_does_not_answer(
+    durable: Witness, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold up everybody."""
+    held: list[int] = []
+    monkeypatch.setattr(commits.os, "fdatasync", held.append)
+    ask(durable, "x-1", [])
+    eventually(lambda: held, "the disk was asked")
+    durable.retry(time.monotonic())
+    durable.retry(time.monotonic() + commits.COMMIT_MOST)
+    monkeypatch.setattr(durable.journal, "sync", lambda: pytest.fail("it waits"))
+    assert not durable.settle()
+    monkeypatch.undo()
+    turns.run()
+    assert durable.settle()
+    durable.close()
+
+
+def test_an_end_says_what_it_takes_along(journal: FailingJournal) -> None:
+    """What was counted for the journal to tell is told in the log, as the journal never will."""
+    witness = Witness(journal, lambda: 0.0)
+    journal.terms = JournalTerms(unsafe=True)
+    journal.full = True
+    assert opened(witness, "x-1")
+    told_of: list[tuple[int, int]] = []
+    witness.log = Told(told_of)  # type: ignore[assignment]
+    witness.close()
+    assert told_of == [(1, 1)]
+
+
+class Told:
+    """Takes what a log is told."""
+
+    def __init__(self, told_of: list[tuple[int, int]]) -> None:
+        self._told = told_of
+
+    def error(self, words: str, **facts: Any) -> None:
+        self._told.append((facts["lines"], facts["exchanges"]))
+
+
 # Floods.
 
 
