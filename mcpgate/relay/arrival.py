@@ -25,7 +25,6 @@ from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.crowd import source_of
-from mcpgate.relay.inbound import Inbound
 from mcpgate.tls import contexts
 from mcpgate.tls.binding import forget_arguments
 from mcpgate.tls.failure import failure
@@ -333,6 +332,9 @@ class Arrival:
 
     def hand_over(self, stream: TLSStream, handshake: Handshake, record: str) -> None:
         """The stream may be served. C{record}: the id of its handshake's."""
+        # Here and not above: the admin process has arrivals, and none of what serves calls.
+        from mcpgate.relay.inbound import Inbound
+
         listening = self._listening
         inbound = Inbound(
             listening,

@@ -110,3 +110,18 @@ def test_a_file_that_cannot_be_read_is_66(run: Run, tmp_path: Path) -> None:
     said = run("check", "--config", tmp_path / "absent.toml")
     assert said.returncode == os.EX_NOINPUT
     assert "absent.toml" in said.stderr
+
+
+def test_what_is_wrong_with_the_dashboard_is_told_as_everything_else(run: Run, config: Path) -> None:
+    """Its certificates, too; nothing would start."""
+    text = config.read_text(encoding="utf-8")
+    for line in ("[admin]", "listen ="):
+        text = text.replace(f"# {line}", line)
+    config.write_text(text, encoding="utf-8")
+    done = run("check", "--config", config)
+    assert done.returncode == os.EX_CONFIG and "admin.certificates" in done.stderr
+    config.write_text(text.replace('# certificates = "tls"', 'certificates = "ca.pem"'), encoding="utf-8")
+    done = run("check", "--config", config)
+    assert done.returncode == os.EX_CONFIG and "admin.certificates" in done.stderr
+    config.write_text(text.replace('# certificates = "tls"', 'certificates = "tls"'), encoding="utf-8")
+    assert run("check", "--config", config).returncode == os.EX_OK
