@@ -25,7 +25,7 @@ from tests.journals import records_by_worker
 from tests.waiting import eventually
 
 WORKERS = 2
-CALLERS = 3
+CALLERS = 2
 # A worker that lives for less than a second is not replaced at once, and each is killed every other time.
 LIVES = 0.6
 
@@ -121,7 +121,7 @@ def killed(lab: Lab, upstream: RecordingUpstream, rounds: int, **evidence: objec
 
 def test_whatever_reached_the_upstream_is_on_record(lab: Lab, upstream: RecordingUpstream) -> None:
     """And what was cut off is named as unfinished, and nothing else is."""
-    _, load = killed(lab, upstream, 6)
+    _, load = killed(lab, upstream, 4)
     assert load.cut > 0
 
 
