@@ -14,7 +14,7 @@ from typing import Any
 from twisted.python.reflect import namedAny
 
 from mcpgate.cli.owned import own
-from mcpgate.cli.worker import relay_log
+from mcpgate.cli.telling import relay_log
 from mcpgate.workers.channel import Channel, attach
 from mcpgate.workers.child import CHANNEL
 
