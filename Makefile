@@ -20,9 +20,11 @@ help:
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
 	@echo "make e2e      only the tests with real peers"
 	@echo "make browser  a page in a browser as a client (downloads a browser)"
-	@echo "make load     measures what a thousand slow callers cost those who behave well"
+	@echo "make load     measures what a thousand slow callers cost those who behave well, and how fast a million"
+	@echo "              exchanges are indexed and found"
 	@echo "make streams  a thousand quiet streams for five minutes, and what they take of memory"
-	@echo "make faults   kills 200 workers under load, twice, and verifies the journal after it"
+	@echo "make faults   kills 200 workers under load, twice, and verifies the journal after it; stops the"
+	@echo "              database of the index for a minute"
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/performance.md);"
 	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/conformance.md)"
@@ -44,7 +46,8 @@ demo: $(VENV)/.demo
 APART = $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --ignore tests/e2e
 TOGETHER = $(BIN)/python -m pytest -q tests/e2e
 
-test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser
+test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser \
+  build/.postgres
 	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(APART) && $(TOGETHER))
 
 e2e: ARGS = tests/e2e
@@ -54,14 +57,14 @@ browser: $(VENV)/.test build/node/.installed build/.browser
 	@$(BIN)/python -m pytest -q -m browser tests/e2e
 
 load: $(VENV)/.test
-	@$(BIN)/python -m pytest -q -m load tests/e2e
+	@$(BIN)/python -m pytest -q -m load tests/e2e tests/index
 
 # It waits for longer than what counts as hanging elsewhere.
 streams: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m streams -o faulthandler_timeout=900 tests/e2e
 
-faults: $(VENV)/.test
-	@$(BIN)/python -m pytest -q -m faults -o faulthandler_timeout=1800 tests/e2e
+faults: $(VENV)/.test build/.postgres
+	@$(BIN)/python -m pytest -q -m faults -o faulthandler_timeout=1800 tests/e2e tests/index
 
 # A peer that cannot be installed is named by the bench itself, which goes on without it.
 BEFORE =
@@ -149,6 +152,13 @@ build/.tshark:
 # One of those that tests/e2e/browser.py knows.
 BROWSER = command -v chromium-headless-shell || command -v chromium || command -v google-chrome \
   || command -v chromium-browser
+
+# Debian has its programs beside the path, where the tests look, too.
+POSTGRES = command -v postgres || ls /usr/lib/postgresql/*/bin/postgres
+build/.postgres:
+	@mkdir -p build
+	@{ $(POSTGRES); } >/dev/null 2>&1 || $(call apt,postgresql)
+	@! { $(POSTGRES); } >/dev/null 2>&1 || touch $@
 
 build/bench/%: tests/bench/%.c
 	@mkdir -p build/bench

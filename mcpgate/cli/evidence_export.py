@@ -85,7 +85,7 @@ def _as_written(state: Path, span: Span) -> None:
 
 
 def _found(joining: Joining, state: Path, span: Span) -> Iterator[_Found]:
-    for lines in lines_by_worker(segments_of(state, span)):
+    for lines in lines_by_worker(segments_of(state, span, named=True)):
         yield from joining.read(lines)
     yield from ((one.lines[0], one) for one in joining.unfinished())
 

@@ -12,8 +12,9 @@ from mcpgate.cli.exits import complain
 from mcpgate.cli.progress import progress
 from mcpgate.evidence.reading import Segment, lines, segments
 from mcpgate.ops.control import SOCKET, ControlError, NoGate, ask
-from mcpgate.report.making import needed
+from mcpgate.report.making import looked_again, needed
 from mcpgate.report.span import Span, read_span
+from mcpgate.report.staging import overlapping
 
 _Verb = Callable[..., Any]
 
@@ -53,10 +54,16 @@ def sealed_by_now(state: Path) -> None:
         complain(f"the running gate could not seal its journal, so its last lines are unsealed: {error}")
 
 
-def segments_of(state: Path, span: Span) -> tuple[Segment, ...]:
-    """The segments of a span."""
+def segments_of(state: Path, span: Span, *, named: bool = False) -> tuple[Segment, ...]:
+    """
+    The segments of a span.
+
+    @param named: Also those with the handshakes that exchanges of the span name; which takes a look at all.
+    """
+    if not named:
+        return looked_again(lambda: overlapping(segments(state), span))
     with progress("reading") as passed:
-        return needed(segments(state), span, passed)
+        return needed(state, span, passed)
 
 
 def lines_by_worker(found: tuple[Segment, ...]) -> Iterator[Iterator[bytes]]:

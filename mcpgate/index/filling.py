@@ -111,6 +111,11 @@ class Filler:
             except (StoreError, ReadingError):
                 wait(retry)
                 retry = min(RETRY_MOST, retry * 2)
+            except Exception as error:
+                # A thread that has ended without a word would look like an index that is up to date.
+                self._tell(f"{type(error).__name__}: {error}")
+                self.close()
+                wait(RETRY_MOST)
             else:
                 retry = RETRY
                 if not found:
@@ -136,19 +141,12 @@ class Filler:
         @raise ReadingError: The journal cannot be read.
         """
         try:
-            if not self._knows_gate():
-                return 0
-            store, follower = self._ready()
-            reads = follower.read(self._batch)
-            if reads:
-                self._fill(store, reads, follower.positions)
-            self._prune(store)
-            self._tell(None)
-            return len(reads)
-        except _ElsewhereError:
-            # Somebody else has put in some of it, such as the command line: it is gone on from there.
-            self._begin(None)
-            return self.step()
+            while True:
+                try:
+                    return self._step() if self._knows_gate() else 0
+                except _ElsewhereError:
+                    # Somebody else has put in some of it, such as the command line: it is gone on from there.
+                    self._begin(None)
         except StoreError as error:
             self._tell(str(error))
             self.close()
@@ -156,6 +154,15 @@ class Filler:
         except ReadingError as error:
             self._tell(str(error))
             raise
+
+    def _step(self) -> int:
+        store, follower = self._ready()
+        reads = follower.read(self._batch)
+        if reads:
+            self._fill(store, reads, follower.positions)
+        self._prune(store)
+        self._tell(None)
+        return len(reads)
 
     def rebuild(self) -> None:
         """

@@ -173,10 +173,10 @@ EXCHANGE = Table(
     aged="time",
     indexes=(
         "exchange_time ON exchange (time, gate, id)",
-        "exchange_session ON exchange (session, time, gate, id)",
-        "exchange_principal ON exchange (principal, time, gate, id)",
-        "exchange_name ON exchange (name, time, gate, id)",
-        "exchange_reason ON exchange (reason, time, gate, id) WHERE reason IS NOT NULL",
+        "exchange_session ON exchange (session, time)",
+        "exchange_principal ON exchange (principal, time)",
+        "exchange_name ON exchange (name, time)",
+        "exchange_reason ON exchange (reason, time) WHERE reason IS NOT NULL",
     ),
 )
 
@@ -211,7 +211,7 @@ SESSION = Table(
     aged="last",
     indexes=(
         "session_last ON session (last, gate, id)",
-        "session_principal ON session (principal, last, gate, id)",
+        "session_principal ON session (principal, last)",
     ),
 )
 
@@ -236,7 +236,7 @@ EVENT = Table(
     unless=f"type = 'generation' AND time = {_IN_FORCE.format('event')}",
     indexes=(
         "event_time ON event (time, gate, id)",
-        "event_type ON event (type, time, gate, id)",
+        "event_type ON event (type, time)",
         "event_exchange ON event (exchange) WHERE exchange IS NOT NULL",
     ),
 )

@@ -21,6 +21,8 @@ PLACE = Path("index") / "index.sqlite"
 BUSY = 10.0
 #: The longest that a question may take, in seconds: who asks it waits for it in front of a page.
 ANSWER_MOST = 10.0
+#: How much room is left on the disk: it is mostly the journal's, too, without which nothing is forwarded.
+ROOM_LEAST = 256 * 1024 * 1024
 #: Steps of SQLite's machine between two looks at the clock: about a millisecond.
 _STEPS = 10_000
 #: What the write-ahead log is cut back to when nobody needs it.
@@ -97,8 +99,7 @@ class SQLiteStore:
     def turn(self, gate: str) -> Iterator[Turn]:
         """A transaction."""
         try:
-            if not self.path.exists():
-                raise StoreError(f"{self.path}: it is gone")
+            self._look()
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield _SQLiteTurn(gate, self._base)
@@ -110,7 +111,22 @@ class SQLiteStore:
         except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError) as error:
             raise UnfitError(f"{self.path}: {error}") from error
         except sqlite3.Error as error:
+            if type(error) is sqlite3.DatabaseError:
+                # Damaged, as nothing more special is said: it is made anew when it is opened next.
+                self._discard()
             raise StoreError(f"{self.path}: {error}") from error
+
+    def _look(self) -> None:
+        """See that there is a file to write, and room that nobody needs more."""
+        try:
+            self.path.stat()
+            found = os.statvfs(self.path)
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: it is gone") from None
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror}") from error
+        if found.f_bavail * found.f_frsize < ROOM_LEAST:
+            raise StoreError(f"{self.path}: what room there is on the disk is left to the journal")
 
     def close(self) -> None:
         """Close the file."""

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from attrs import frozen
 
 from mcpgate.evidence.keyfile import PUBLIC, EvidenceKeys
-from mcpgate.evidence.reading import Segment, lines, segments
+from mcpgate.evidence.reading import ReadingError, Segment, lines, segments
 from mcpgate.report.bundle import PAGE, add_report, add_sealed, pack, seal
 from mcpgate.report.clause import Framework
 from mcpgate.report.report import Report, make_report
@@ -20,6 +21,10 @@ from mcpgate.report.staging import before, overlapping, stage
 from mcpgate.report.summary import Summing
 from mcpgate.report.verified import Verified
 
+#: A segment is compressed or expires once; that it happens to three of them in a row is no accident.
+TRIES = 3
+
+T = TypeVar("T")
 #: Takes what was done since the last time, and of how much.
 Passed = Callable[[int, int], object] | None
 
@@ -52,12 +57,29 @@ def summed(taken: Sequence[Segment], span: Span, passed: Passed = None) -> Summi
     return summing
 
 
-def needed(found: Sequence[Segment], span: Span, passed: Passed = None) -> tuple[Segment, ...]:
+def needed(state: Path, span: Span, passed: Passed = None) -> tuple[Segment, ...]:
     """The segments that a span needs: those with lines of it, and those with what these name."""
-    taken = overlapping(found, span)
-    summing = summed(taken, span, passed)
-    more = before(found, taken, summing.unknown, summing.undemanded)
-    return tuple(sorted({*taken, *more}))
+
+    def look() -> tuple[Segment, ...]:
+        found = segments(state)
+        taken = overlapping(found, span)
+        summing = summed(taken, span, passed)
+        more = before(found, taken, summing.unknown, summing.undemanded)
+        return tuple(sorted({*taken, *more}))
+
+    return looked_again(look)
+
+
+def looked_again(look: Callable[[], T]) -> T:
+    """What comes of reading a journal; once more where a running gate compressed or expired a segment
+    meanwhile, and not for ever."""
+    for _ in range(TRIES - 1):
+        try:
+            return look()
+        except ReadingError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+    return look()
 
 
 def make(
@@ -81,7 +103,7 @@ def make(
     @raise mcpgate.evidence.reading.ReadingError: One of them cannot be read.
     @raise OSError: Something cannot be written.
     """
-    taken = needed(segments(state), span, passed)
+    taken = needed(state, span, passed)
     if not taken:
         raise NothingThere(f"{state}: no line of the journal is of this span")
     # Beside where it will be, and for nobody else: the journal is copied into it.

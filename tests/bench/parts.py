@@ -26,7 +26,9 @@ from OpenSSL import SSL
 from mcpgate.budgets.ledger import Ledger
 from mcpgate.config.load import parse_config
 from mcpgate.evidence import exchanges
+from mcpgate.evidence.chain import leaf, linked
 from mcpgate.evidence.journal import new_id
+from mcpgate.evidence.payload import Auditor, new_pair, payload_line
 from mcpgate.generation import RouteTerms
 from mcpgate.identity import jose
 from mcpgate.identity.principal import Principal
@@ -42,6 +44,7 @@ from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.verify import Note
 from mcpgate.wire.jsonrpc import Message, parse
 from mcpgate.wire.mcp import SERVER
+from mcpgate.wire.trace import cut
 from tests import pki
 from tests.bench.policies import DETECTORS, POLICIES, clean, hits
 from tests.identity.judging import KEYS, MINTER, judged
@@ -60,6 +63,7 @@ ANSWER = (
     b"Content-Length: %d\r\n\r\n%b" % (len(MESSAGE), MESSAGE)
 )
 RECORD = b"x" * 330
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class Played:
@@ -228,6 +232,25 @@ def of_policy(directory: Path) -> list[tuple[str, float]]:
     return costs
 
 
+def of_evidence() -> list[tuple[str, float]]:
+    """What a request costs more that belongs to a trace, or whose bodies are recorded (each of them)."""
+    lines = (b"Host: localhost", b"Authorization: Bearer %b" % (b"x" * 60), b"traceparent: " + TRACE)
+    head = b"\r\n".join((b"POST /mcp HTTP/1.1", *lines, b"Content-Length: 122", b"", b""))
+    costs = [("a trace, cut out of a head", microseconds(partial(cut, head, len(head))))]
+    auditor = Auditor.of(new_pair()[1])
+    facts: dict[str, Any] = {"time": "", "exchange": "x-1", "part": "request", "number": 0, "last": True}
+
+    def recorded(body: bytes) -> bytes:
+        sealed = auditor.seal(body, "x-1", "request", 0)
+        line = payload_line("p-1", cut=0, key=auditor.name, sealed=sealed, **facts)
+        return leaf(linked(line, 1, b"0" * 64))
+
+    for what, size, number in (("1 KB", 1024, 50), ("100 KB", 102_400, 5)):
+        cost = microseconds(partial(recorded, b"x" * size), number)
+        costs.append((f"a body on record, sealed and chained: {what}", cost))
+    return costs
+
+
 def of_tokens() -> list[tuple[str, float]]:
     """
     What a token of an issuer costs when it is seen for the first time, from its bytes to a principal. What is
@@ -282,7 +305,7 @@ def main() -> None:
             (pool,) = world.gate.force.pools.values()
             eventually(lambda: pool._idle, "the upstream's connection is back")
             parts = [*wire, *loop.call(of_the_gate, world)]
-        more = [*of_policy(Path(directory) / "state"), *of_tokens()]
+        more = [*of_policy(Path(directory) / "state"), *of_tokens(), *of_evidence()]
         # Its streams have been tampered with, so they are not asked to end.
         for name, cost in (*parts, ("together", sum(cost for _, cost in parts)), *more):
             print(f"{name:<58} {cost:8.1f} us")

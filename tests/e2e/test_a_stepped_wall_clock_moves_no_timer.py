@@ -107,6 +107,9 @@ def test_no_timeout_is_early_and_none_is_late(gate: GateProcess, clock: Path, ho
     shift = max(times, key=abs)
     assert timedelta(minutes=59) < abs(shift) < timedelta(minutes=61)
     assert (shift > timedelta(0)) == (hours == "+1h")
+    # Each process has seen it, and says so.
+    stepped = eventually(lambda: gate.journal("clock"), "the step is on record")
+    assert all(abs(one["stepped"] - (3600 if hours == "+1h" else -3600)) < 5 for one in stepped)
     changed = time.monotonic()
     gate.lab.token("another")
     eventually(lambda: gate.status()["tokens"] == 3, "the watch goes on")

@@ -277,6 +277,27 @@ def test_a_thread_fills_it_until_it_is_told_to_stop(made: Made, sqlite: Kept) ->
     assert one.freshness.lag(made.end + 60) == 0.0
 
 
+def test_a_defect_is_said_and_does_not_end_it(
+    made: Made, sqlite: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that had ended would look like an index that is up to date."""
+    one, stop, told = filler(made, sqlite), threading.Event(), list[str | None]()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    def wait(seconds: float) -> None:
+        told.append(one.freshness.trouble)
+        monkeypatch.undo()
+        if seconds == PAUSE:
+            stop.set()
+
+    monkeypatch.setattr(Turn, "touch", broken)
+    one.run(stop, wait=wait)
+    assert told == ["ZeroDivisionError: by nought", None]
+    agree(truth_of(made.directory), sqlite.asked)
+
+
 def test_a_journal_that_cannot_be_read_is_said(tmp_path: Path, sqlite: Kept) -> None:
     """And read on when it can; one that is not there yet is empty."""
     one = Filler(tmp_path / "later", None, sqlite.opened, keep=ALWAYS)

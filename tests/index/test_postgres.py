@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from mcpgate.evidence.reading import Follower
 from mcpgate.evidence.record import timestamp
 from mcpgate.index.filling import Filler
 from mcpgate.index.postgres import SCHEMA, PostgresAsked, PostgresStore
@@ -73,47 +73,54 @@ class Running:
         self._thread.join()
 
 
-def test_gates_fill_one_index_through_whatever_happens(
-    tmp_path: Path, url: Callable[[], str], asked: PostgresAsked
-) -> None:
-    """Two gates; one is started anew, and the database is stopped and comes back: no row is lost, none is
-    doubled."""
-    # Of its own, as others use the other one meanwhile.
+@pytest.fixture
+def alone() -> Iterator[Database]:
+    """A database that may be stopped: nobody else uses it."""
     database = Database()
     try:
         database.start()
-        base = database.base()
-        here = PostgresAsked(lambda: database.url(base))
-        gates = [Running(tmp_path / name, name, lambda: database.url(base)) for name in ("one", "two")]
+        yield database
+    finally:
+        database.end()
+
+
+@pytest.mark.parametrize(("seconds", "parts"), [(0.0, 1), pytest.param(60.0, 30, marks=pytest.mark.faults)])
+def test_gates_fill_one_index_through_whatever_happens(
+    tmp_path: Path, alone: Database, seconds: float, parts: int
+) -> None:
+    """Two gates; one is started anew, and the database is stopped while their journals grow: no row is lost,
+    none is doubled."""
+    base = alone.base()
+    asked = PostgresAsked(lambda: alone.url(base))
+    gates = [Running(tmp_path / name, name, lambda: alone.url(base)) for name in ("one", "two")]
+    try:
         eventually(lambda: all(gate.filler.freshness.lines > 100 for gate in gates), "both fill it")
         gates[0].stop()
         gates[1].grow()
-        database.stop()
-        eventually(lambda: gates[1].filler.freshness.trouble, "the other one misses the database")
-        gates[0].grow()
+        end = time.monotonic() + seconds
+        alone.stop()
+        eventually(lambda: gates[1].filler.freshness.trouble, "one misses the database")
         gates[0].start()
-        eventually(lambda: gates[0].filler.freshness.trouble, "so does the first one")
+        eventually(lambda: gates[0].filler.freshness.trouble, "so does the other one")
         with pytest.raises(StoreError, match="connection|connect|terminat|closed"):
-            here.ask("SELECT 1")
-        database.start()
-        directories = [gate.directory for gate in gates]
-        whole = truth_of(*directories)
+            asked.ask("SELECT 1")
+        for _ in range(parts):
+            for gate in gates:
+                gate.grow()
+            time.sleep(max(0.0, end - time.monotonic()) / parts)
+        alone.start()
+        whole = truth_of(*(gate.directory for gate in gates))
 
-        def all_there() -> bool:
-            return all(
-                gate.filler.freshness.trouble is None and not Follower(gate.directory, at).behind()
-                for gate in gates
-                if (at := gate.filler._at) is not None
-            )
+        def lines() -> int:
+            return sum(one.lines for one in Index(asked).filled())
 
-        eventually(all_there, "all of it is there")
+        eventually(lambda: lines() == whole.lines, "all of it is there", seconds=120.0)
+    finally:
         for gate in gates:
             gate.stop()
-        agree(whole, here)
-        assert Index(here).gates() == ("one", "two")
-        here.close()
-    finally:
-        database.end()
+    agree(whole, asked)
+    assert Index(asked).gates() == ("one", "two")
+    asked.close()
 
 
 def test_a_name_that_no_index_of_a_database_takes_is_put_in(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from mcpgate.index import sqlite
 from mcpgate.index.filling import Filler
 from mcpgate.index.schema import POSITION
 from mcpgate.index.sqlite import PLACE, SQLiteAsked, SQLiteStore
@@ -98,6 +100,40 @@ def test_one_that_is_gone_is_made_anew_and_found_by_who_asks(tmp_path: Path, mad
         filler.step()
     filler.whole()
     agree(truth_of(made.directory), asked)
+    filler.close()
+
+
+def test_one_that_turns_out_to_be_damaged_is_made_anew(tmp_path: Path, made: Made) -> None:
+    """Also where that is seen only while it is written."""
+    state = tmp_path / "state"
+    filler = Filler(made.directory, None, lambda: SQLiteStore(state), keep=1e10, batch=20)
+    filler.step()
+    store = filler._store
+    assert isinstance(store, SQLiteStore)
+    store._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store._base.execute("PRAGMA cache_size = 0")
+    size = (state / PLACE).stat().st_size
+    with (state / PLACE).open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * (size - 8192))
+    for _ in range(2):
+        with suppress(StoreError):
+            filler.whole()
+    agree(truth_of(made.directory), SQLiteAsked(state))
+    filler.close()
+
+
+def test_the_last_room_on_the_disk_is_the_journals(
+    tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk stops a gate; a copy of what it has written must not fill it."""
+    filler = Filler(made.directory, None, lambda: SQLiteStore(tmp_path), keep=1e10)
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "ROOM_LEAST", 1 << 62)
+        with pytest.raises(StoreError, match="left to the journal"):
+            filler.step()
+    filler.whole()
+    agree(truth_of(made.directory), SQLiteAsked(tmp_path))
     filler.close()
 
 

@@ -430,6 +430,27 @@ def test_a_flood_of_refusals_leaves_few_records_and_an_exact_count(world: World)
         world.wait_for(lambda: len(recorded) + counted() == 100)
 
 
+def test_a_flood_of_failing_handshakes_leaves_some_kilobytes(world: World) -> None:
+    """With what some of them offered, and how many there were."""
+    world.start()
+    before = sum(path.stat().st_size for path in (world.state / "journal").glob("*.jsonl"))
+    for _ in range(200):
+        with connect(world) as sock, contextlib.suppress(ConnectionError):
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while sock.recv(4096):
+                pass
+
+    def told() -> int:
+        whole = sum(one["outcome"] == "refused" for one in world.records("handshake"))
+        return whole + sum(one["count"] for one in world.records("handshakes"))
+
+    world.wait_for(lambda: told() == 200)
+    after = sum(path.stat().st_size for path in (world.state / "journal").glob("*.jsonl"))
+    assert after - before < 24 * 1024
+    assert {one["where"] for one in world.records("handshakes")} == {"public"}
+    assert {one["addresses"] for one in world.records("handshakes")} == {1}
+
+
 # Failures.
 
 

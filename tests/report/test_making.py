@@ -10,9 +10,10 @@ import pytest
 
 from mcpgate.cli.evidence_report import verified
 from mcpgate.evidence.keyfile import KeyFile
+from mcpgate.evidence.reading import ReadingError
 from mcpgate.evidence.seals import DIRECTORY
 from mcpgate.evidence.verify import verify
-from mcpgate.report.making import Made, NothingThere, make
+from mcpgate.report.making import Made, NothingThere, looked_again, make
 from mcpgate.report.profiles import PROFILES
 from mcpgate.report.span import Span
 from tests.report.recorded import record
@@ -83,3 +84,24 @@ def test_nothing_is_left_but_bundle_and_page(tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["day.html", "day.zip"]
     # The segment that was linked into it is the gate's again, alone.
     assert {path.stat().st_nlink for path in (state / "journal").iterdir()} == {1}
+
+
+def test_a_segment_that_is_compressed_meanwhile_is_looked_for_again() -> None:
+    """Not for ever, and nothing else is."""
+    looks: list[int] = []
+
+    def gone(error: Exception, times: int) -> int:
+        looks.append(1)
+        if len(looks) > times:
+            return len(looks)
+        raise ReadingError("journal-0-00000001.jsonl") from error
+
+    assert looked_again(lambda: gone(FileNotFoundError(), 2)) == 3
+    looks.clear()
+    with pytest.raises(ReadingError):
+        looked_again(lambda: gone(FileNotFoundError(), 9))
+    assert len(looks) == 3
+    looks.clear()
+    with pytest.raises(ReadingError):
+        looked_again(lambda: gone(EOFError(), 9))
+    assert len(looks) == 1

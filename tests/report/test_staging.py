@@ -73,7 +73,7 @@ def test_handshakes_that_exchanges_name_are_fetched_from_before(tmp_path: Path) 
         [said("segment", 20)],
         [said("segment", 30), opened("x", 31, outbound=None), closed("x", 32, outbound=None)],
     )
-    assert named(needed(segments(tmp_path), span(30, 40))) == ["0/2", "0/3", "0/4"]
+    assert named(needed(tmp_path, span(30, 40))) == ["0/2", "0/3", "0/4"]
     found = segments(tmp_path)
     assert before(found, found[3:], {"h-nowhere"}) == ()
     assert named(before(found, found[3:], {"h-old"})) == ["0/1", "0/2", "0/3"]
@@ -89,12 +89,12 @@ def test_what_was_in_force_is_fetched_from_before(tmp_path: Path) -> None:
         [said("segment", 20)],
         [said("segment", 30), shake("h", 31)],
     )
-    assert named(needed(segments(tmp_path), span(30, 40))) == ["0/2", "0/3", "0/4"]
+    assert named(needed(tmp_path, span(30, 40))) == ["0/2", "0/3", "0/4"]
     far = tmp_path / "far"
     far.mkdir()
     empty = [[said("segment", 10 * number)] for number in range(1, BACK_MOST + 2)]
     written(far, 0, [said("segment", 0), generation(1)], *empty, [said("segment", 200), shake("h", 201)])
-    assert named(needed(segments(far), span(200.5, 300))) == [f"0/{BACK_MOST + 3}"]
+    assert named(needed(far, span(200.5, 300))) == [f"0/{BACK_MOST + 3}"]
 
 
 def test_copies_stay_as_they_are(state: Path, tmp_path: Path) -> None:

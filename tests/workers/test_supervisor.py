@@ -359,3 +359,12 @@ def test_its_workers_take_numbers_whose_journals_nobody_writes(world: World) -> 
     finally:
         for orphan in orphans:
             orphan.close()
+
+
+def test_all_workers_seal_their_journals_when_somebody_asks(world: World) -> None:
+    """As before a report; one that is gone is sealed by whoever takes its place."""
+    with watched(world) as running:
+        eventually(lambda: running.states() == ["serves", "serves"], "both serve")
+        assert ask(world.state / SOCKET, "seal") == {"workers": 2}
+        notes = sorted(path.name for path in (world.state / "checkpoints").iterdir())
+        assert notes == ["journal-0-00000001.checkpoints", "journal-1-00000001.checkpoints"]
