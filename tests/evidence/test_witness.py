@@ -13,8 +13,9 @@ from mcpgate.evidence import commits
 from mcpgate.evidence import witness as module
 from mcpgate.evidence.exchanges import Outcome, call_facts, caller_facts, close_line, open_line
 from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.terms import JournalTerms
-from mcpgate.evidence.witness import Witness
+from mcpgate.evidence.witness import PLACE_SIZE, Witness
 from mcpgate.reasons import Reason
 from tests.evidence.chained import told
 from tests.waiting import eventually
@@ -388,6 +389,17 @@ class Told:
 
     def error(self, words: str, **facts: Any) -> None:
         self._told.append((facts["lines"], facts["exchanges"]))
+
+
+def test_a_line_that_nobody_could_read_is_not_written_and_missed(journal: FailingJournal) -> None:
+    """Verification would call it a forgery, and no reader would go on behind it."""
+    witness = Witness(journal, lambda: 0.0)
+    assert not witness.tell(b'{"v":2,"type":"open","x":"%b"}\n' % (b"x" * LINE_MOST))
+    assert witness.tell(b'{"v":2,"type":"open","x":"%b"}\n' % (b"x" * (LINE_MOST - PLACE_SIZE - 30)))
+    witness.close()
+    gap, kept = lines(journal)
+    assert (gap["type"], gap["lines"], gap["exchanges"]) == ("gap", 1, 0) and witness.dropped == 1
+    assert max(map(len, journal.path.read_bytes().splitlines(keepends=True))) <= LINE_MOST
 
 
 # Floods.
