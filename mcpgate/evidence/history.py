@@ -241,7 +241,7 @@ class History:
         # Where the end is not what it was, that says it all.
         lost = any(one.kind in _AT_THE_END and one.last >= walk.size - 1 for one in walk.faults)
         if walk.size > walk.good and not lost:
-            since = marks[-1].time if marks else _time_of(walk.first)
+            since = _time_of(walk.fresh)
             until = _time_of(walk.final)
             self.tails.add(Tail(number, file.name, walk.good, walk.size - walk.good, since, until))
         self._before = None if lost else walk.last

@@ -126,7 +126,11 @@ def leaving(directory: Path, terms: JournalTerms, now: float) -> list[Leaving]:
     found = []
     newest: dict[int, float] = {}
     for file in closed(directory):
-        facts = file.path.stat()
+        try:
+            facts = file.path.stat()
+        except FileNotFoundError:
+            # Every worker looks after all: another one was here before.
+            continue
         # Not younger than the one before, whatever somebody has done to its file.
         written = max(newest.get(file.worker, 0.0), facts.st_mtime)
         newest[file.worker] = written
@@ -140,7 +144,11 @@ def leaving(directory: Path, terms: JournalTerms, now: float) -> list[Leaving]:
         if file.worker in stays or not (old or much):
             stays.add(file.worker)
             continue
-        one = _summary(file)
+        try:
+            one = _summary(file)
+        except FileNotFoundError:
+            stays.add(file.worker)
+            continue
         if not much and one.until is not None and 0 <= now - one.until <= terms.keep:
             stays.add(file.worker)
             continue

@@ -17,8 +17,8 @@ class Tail:
     """
     Lines behind the last checkpoint of a segment.
 
-    @ivar since: When that was made, or the first line of the segment if there is none; C{None}: not known.
-    @ivar until: When the last of these lines was written.
+    @ivar since: When the first of these lines was written, as it says; C{None}: it does not say.
+    @ivar until: When the last of them was.
     """
 
     segment: int
@@ -78,13 +78,13 @@ class Tails:
             f"No checkpoint stands for the last {counted(self.count, 'line')} of worker {worker}, from line "
             f"{first.seq} of segment {first.segment} on{f', since {first.since}' if first.since else ''}."
         )
-        if _long(first.since, last_time):
+        late = _long(first.since, last_time)
+        if late:
             words += (
                 " A gate seals within a minute: their checkpoints were taken away, or could not be written."
             )
-        return Finding(
-            Severity.UNSEALED, "unsealed", words, worker, first.segment, first.seq, file=first.file
-        )
+        kind = "unsealed_late" if late else "unsealed"
+        return Finding(Severity.UNSEALED, kind, words, worker, first.segment, first.seq, file=first.file)
 
 
 def _long(since: str | None, until: str | None) -> bool:

@@ -5,6 +5,7 @@ It looks twice a second. What takes the disk's time is done in a thread (C{reten
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from math import inf
@@ -17,6 +18,7 @@ from twisted.logger import Logger
 from mcpgate.evidence.aside import Aside
 from mcpgate.evidence.bookkeeping import clock_line, expired_line
 from mcpgate.evidence.ids import new_id
+from mcpgate.evidence.lock import JournalError
 from mcpgate.evidence.retention import Leaving, compress, leaving, remove
 from mcpgate.evidence.sealing import SealingAside
 from mcpgate.evidence.witness import Witness
@@ -149,10 +151,19 @@ class Upkeep:
             )
             told = witness.tell(line) and told
         if going and told and witness.settle():
-            self._aside.do(lambda: self._remove(going))
+            try:
+                descriptor = witness.journal.descriptor()
+            except JournalError:
+                return  # it fails again; there is another time
+            self._aside.do(lambda: self._remove(going, descriptor))
 
-    def _remove(self, going: list[Leaving]) -> None:
+    def _remove(self, going: list[Leaving], descriptor: int) -> None:
         try:
+            try:
+                # A power cut must not leave them removed, and nothing that says so.
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
             remove(one.file for one in going)
         except OSError as error:
             self.log.warn("a segment of the journal cannot be removed: {why}", why=error)

@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 from mcpgate.evidence.absent import judge_absent
 from mcpgate.evidence.content import judge_content
-from mcpgate.evidence.findings import Finding, Severity
+from mcpgate.evidence.findings import LATE, Finding, Severity
 from mcpgate.evidence.held import Held
 from mcpgate.evidence.history import History, VanishedError, gate_of
 from mcpgate.evidence.keyfile import PUBLIC
@@ -64,6 +64,12 @@ class Verification:
     def sound(self) -> bool:
         """Whether nothing was tampered with."""
         return self._sound
+
+    @property
+    def late(self) -> bool:
+        """Whether lines had no checkpoint for longer than any gate lets them wait: behind checkpoints that
+        were taken away, somebody could have written them without the key."""
+        return any(finding.kind in LATE for finding in self.findings)
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of one severity."""

@@ -125,3 +125,16 @@ def test_a_segment_is_not_older_than_its_lines_say(tmp_path: Path) -> None:
     # Where there is no room, the oldest go all the same; and a line of a clock that was wrong keeps nothing.
     assert len(leaving(tmp_path, JournalTerms(keep=100 * DAY, keep_size=1), NOW)) == 2
     assert len(leaving(tmp_path, JournalTerms(keep=100 * DAY), NOW - 1000 * DAY)) == 2
+
+
+def test_what_another_worker_has_removed_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All look after all; each goes on with what is left."""
+    made(tmp_path, 3)
+    made(tmp_path, 3, worker=1)
+    files = list(retention.closed(tmp_path))
+    monkeypatch.setattr(retention, "closed", lambda directory: iter(files))
+    (tmp_path / segment_name(0, 1)).unlink()
+    going = leaving(tmp_path, JournalTerms(keep=1.5 * DAY), NOW)
+    assert [(one.file.worker, one.file.number) for one in going] == [(1, 1)]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from mcpgate.evidence import upkeep
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.sealing import SealingAside
 from mcpgate.evidence.segments import segment_name
@@ -174,6 +175,25 @@ def test_closed_segments_are_compressed_and_expire_after_the_journal_has_said_so
     expired = [record for record in _records(world.journal.path) if record["type"] == "expired"]
     assert [(one["worker"], one["segment"], one["lines"]) for one in expired] == [(0, 1, 1), (0, 2, 1)]
     assert (tmp_path / (segment_name(0, 3) + ".gz")).exists()
+    world.stop()
+
+
+def test_what_says_that_it_expires_is_on_the_disk_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut between the two would look like somebody who has taken it away."""
+    order: list[str] = []
+    for at in (0.0, 1_799_999_000.0):
+        Journal(tmp_path, clock=lambda at=at: at).close()  # type: ignore[misc]
+    os.utime(tmp_path / segment_name(0, 1), (0, 0))
+    sync = os.fdatasync
+    monkeypatch.setattr(upkeep.os, "fdatasync", lambda fd: (order.append("synced"), sync(fd)))
+    monkeypatch.setattr(upkeep, "remove", lambda files: order.append(f"removed {len(list(files))}"))
+    world = World(tmp_path, compress=False)
+    world.passes(TICK)
+    world.reactor.from_threads()
+    eventually(lambda: len(order) == 2, "it is removed")
+    assert order == ["synced", "removed 1"] and "expired" in world.types()
     world.stop()
 
 

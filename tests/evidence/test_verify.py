@@ -118,8 +118,23 @@ def test_lines_that_wait_for_long_are_told_as_what_should_not_be(tmp_path: Path)
     writer.exchanges(1)
     writer.seal()
     writer.exchanges(400)
-    (finding,) = verify(tmp_path).findings
-    assert "taken away, or could not be written" in finding.words
+    result = verify(tmp_path)
+    (finding,) = result.findings
+    assert "taken away, or could not be written" in finding.words and result.late and result.sound
+
+
+def test_a_gate_that_had_nothing_to_do_is_not_late(tmp_path: Path) -> None:
+    """Its last checkpoint is of yesterday, and so was the last thing that happened."""
+    writer = Writer(tmp_path)
+    writer.exchanges(1)
+    writer.seal()
+    writer.made += 2 * 60 * 50
+    writer.exchanges(1)
+    result = verify(tmp_path)
+    assert not result.late and [one.kind for one in result.findings] == ["unsealed"]
+    writer.restart(killed=True)
+    writer.seal()
+    assert verify(tmp_path).findings == ()
 
 
 def test_a_segment_that_a_kill_left_open_is_sealed_by_the_next(tmp_path: Path) -> None:
