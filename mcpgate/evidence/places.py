@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from attrs import frozen
 
 from mcpgate.evidence.keyfile import PUBLIC
-from mcpgate.evidence.lineplace import LINE_MOST
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.seals import DIRECTORY, SUFFIX
 from mcpgate.evidence.segments import sealed_place, segment_file
 

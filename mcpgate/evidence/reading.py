@@ -18,10 +18,9 @@ import msgspec
 from attrs import frozen
 
 from mcpgate.evidence.position import Position, Read
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.segments import segment_file
 
-#: Longer than any line that the gate writes; beyond it a file is something else.
-LINE_MOST = 1 << 20
 #: What is remembered of what had to be skipped; the rest is counted.
 SKIPPED_MOST = 100
 #: A directory whose time of change is younger than this, in seconds, may change again without one seeing

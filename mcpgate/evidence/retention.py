@@ -19,7 +19,8 @@ from attrs import frozen
 
 from mcpgate.evidence.chain import Tree, leaf
 from mcpgate.evidence.linefile import sync_directory
-from mcpgate.evidence.segments import LINE_MOST, SegmentFile, segment_files
+from mcpgate.evidence.record import LINE_MOST
+from mcpgate.evidence.segments import SegmentFile, segment_files
 from mcpgate.evidence.terms import JournalTerms
 
 # zlib lets other threads run while it works on a block, and takes some milliseconds for one of these.

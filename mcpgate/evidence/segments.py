@@ -16,8 +16,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-#: A line is not longer; what has no line feed for so long is no journal.
-LINE_MOST = 1 << 20
+from mcpgate.evidence.record import LINE_MOST
 
 _BLOCK = 64 * 1024
 # One way to write each: what is named otherwise is no segment for anybody, neither for who reads nor for

@@ -20,7 +20,8 @@ from itertools import chain
 
 from mcpgate.evidence.chain import leaf
 from mcpgate.evidence.checkpoint import Checkpoint
-from mcpgate.evidence.lineplace import LINE_MOST, broken_how, place_of, process_of
+from mcpgate.evidence.lineplace import broken_how, place_of, process_of
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.signed import Signed
 from mcpgate.evidence.strays import Fault, Stray, settled
 

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.evidence.payload import PIECE, Auditor, PayloadError, Reader, new_pair, payload_line
-from mcpgate.evidence.reading import LINE_MOST
-from mcpgate.evidence.record import timestamp
+from mcpgate.evidence.record import LINE_MOST, timestamp
 from tests.evidence.lines import one_line
 
 PRIVATE, PUBLIC = new_pair()
