@@ -141,12 +141,13 @@ class History:
         segments, sealed = self._place.segments, self._place.sealed
         keys = segments.keys() | sealed.keys()
         numbers = sorted(number for worker, number in keys if worker == self.worker)
+        growing = max((number for worker, number in sealed if worker == self.worker), default=0)
         newest = max((number for worker, number in segments if worker == self.worker), default=0)
         for number in numbers:
             if number != self._previous + 1:
                 self.absent.append(Absent(self._previous + 1, number - 1))
                 self._lose()
-            marks = self._marks(number, growing=number == numbers[-1])
+            marks = self._marks(number, growing=number == growing)
             seen(number, self._sequence)
             file = segments.get((self.worker, number))
             if file is None:

@@ -1145,3 +1145,16 @@ def test_a_worker_of_whom_nothing_is_left_is_missed(tmp_path: Path) -> None:
     for file in (tmp_path / "state").rglob("journal-0-*"):
         file.unlink()
     assert found(verify(tmp_path / "state")) == [("worker", "0")]
+
+
+def test_a_part_of_a_checkpoint_at_the_end_is_no_tampering_although_the_next_segment_has_begun(
+    tmp_path: Path,
+) -> None:
+    """The checkpoint that closes a segment is written when the next one has its first line."""
+    writer = Writer(tmp_path)
+    writer.exchanges(1)
+    writer.rotate()
+    raw = checkpoints(tmp_path).read_bytes()
+    checkpoints(tmp_path).write_bytes(raw[: len(raw) // 2])
+    result = verify(tmp_path)
+    assert result.sound and ("checkpoint_unfinished", "0/1") in found(result, Severity.NOTE)
