@@ -209,14 +209,11 @@ def _unlisted(callers: Callers, here: RouteRules, call: Call) -> Verdict:
 
 def _recorded(verdict: Verdict, here: RouteRules, method: str, name: str | None) -> Verdict:
     """With whether its bodies are recorded, where no params are looked at."""
-    if here.records and any(_about(rule, method, name) for rule in here.records):
-        return evolve(verdict, record=True)
+    for rule in here.records:
+        # One about everything is so here as well, though it may not be for what it allows.
+        if rule.matches(method, name) or (rule.methods.every and rule.names.every):
+            return evolve(verdict, record=True)
     return verdict
-
-
-def _about(rule: Rule, method: str, name: str | None) -> bool:
-    """Whether a rule that records is about something that passes whatever its verdict is."""
-    return rule.methods.match(method) and (rule.names.every if name is None else rule.names.match(name))
 
 
 def _judge(found: Open, matching: _Matching, holds: Holds) -> Verdict:
