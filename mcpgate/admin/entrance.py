@@ -90,7 +90,7 @@ class Entrance:
         try:
             if self._places is None or self._places[0] is not oidc or self._places[2] <= now:
                 self._places = oidc, await find(self._site.provider(), oidc), now + KNOWN
-            state, browser, journey = self._site.logins.leave(now, _after(request))
+            state, browser, journey = self._site.logins.leave(now, _after(request), source_of(request))
             place = destination(self._places[1], oidc, state, journey)
         except NotProven as error:
             raise Refusal(502, str(error)) from None
@@ -118,6 +118,9 @@ class Entrance:
         except NotProven as error:
             self._site.log.warn("a login by {issuer} failed: {why}", issuer=oidc.issuer.name, why=str(error))
             self._failed(request, str(error))
+        if self._site.terms().oidc is not oidc:
+            # Who vouches for them, and for whom it counts, may be another matter by now.
+            self._failed(request, "The configuration has changed meanwhile. Begin again.")
         found = self._site.terms().roles.of(names)
         if found is None:
             self._site.log.warn("{name} of {issuer} is on no list", name=name, issuer=oidc.issuer.name)

@@ -7,6 +7,7 @@ files that C{[admin]} names by itself. It ends when its channel does.
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -137,11 +138,14 @@ class Admin:
         if old is None:
             self._readiness.start()
             self.site.doStart()
+            self.dashboard.pool.start()
             self._watch.start()
             self._readers = Readers(self._reactor, self._readiness, self.gate, terms, self._wall)
             self._readers.start()
             self.dashboard.readers = self._readers
-        elif old.oidc is not None and (terms.oidc is None or old.table != terms.table):
+        elif old.oidc is not None and (
+            terms.oidc is None or old.table != terms.table or old.config.issuers != terms.config.issuers
+        ):
             # Whoever it was that the provider has vouched for, they may be on no list any more.
             self.dashboard.logins.end_all("oidc")
         if old is not None:
@@ -246,6 +250,8 @@ class Admin:
             self._watch.stop()
             self._reading().stop()
             self._readiness.stop()
+            # Those that are being made nobody will see; an index that hangs is left after some seconds.
+            threading.Thread(target=self.dashboard.pool.stop, name="ends pages").start()
             ended: Deferred[Any] = maybeDeferred(self.site.doStop)
             ended.addBoth(lambda _: self._ended())
         else:

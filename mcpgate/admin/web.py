@@ -98,7 +98,7 @@ class Bounded(server.Request):
 class AdminSite(server.Site):
     """The site: every request is judged before anything of it is looked at."""
 
-    protocol = Channel
+    protocol = Channel  # type: ignore[assignment]
     requestFactory = Bounded
     displayTracebacks = False
     noisy = False

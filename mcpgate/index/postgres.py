@@ -24,8 +24,8 @@ SCHEMA = f"mcpgate_{SHAPE}"
 #: The longest that a question or a statement may take, in milliseconds: a page waits for the one, only the
 #: filler for the other.
 ANSWER_MOST, STATEMENT_MOST = 10_000, 120_000
-#: How much longer a database may be silent before it is left, in seconds: it keeps to these limits itself, but
-#: not one that hangs (stopped, or on a disk that hangs), of which a thread would wait for ever.
+#: How much longer a database may be silent before it is left, in seconds: it keeps to these limits itself,
+#: but for one that hangs (stopped, or on a disk that does), for which a thread would wait for ever.
 SILENT_MOST = 5.0
 #: Classes of SQLSTATE by which a database refuses rows, whenever it is tried: cardinality, data,
 #: constraints, and limits of the program (an index takes no more than 2,704 bytes).
