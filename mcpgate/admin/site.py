@@ -138,7 +138,7 @@ class Dashboard:
 
     def who(self, request: Any) -> Login | None:
         """Who asks, if they may look."""
-        return asker(request, self.logins, self.terms().roles)
+        return asker(request, self.logins, self.terms(), self.wall())
 
     def decider(self, request: Any) -> tuple[Login, Mapping[str, str]]:
         """

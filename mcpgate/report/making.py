@@ -58,7 +58,7 @@ def summed(taken: Sequence[Segment], span: Span, passed: Passed = None) -> Summi
 
 
 def needed(state: Path, span: Span, passed: Passed = None) -> tuple[Segment, ...]:
-    """The segments that a span needs: those with its lines, with what these name, and with what ends later."""
+    """The segments that a span needs: those with its lines, with what they name, and with what ends later."""
 
     def look() -> tuple[Segment, ...]:
         found = segments(state)
