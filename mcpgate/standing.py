@@ -184,7 +184,7 @@ class Standing:
             try:
                 return self._bound(generation)
             except ListenError as error:
-                raise ConfigError([config.problem("listener", str(error))], config.source) from None
+                raise ConfigError([config.problem(error.key, str(error))], config.source) from None
         except ConfigError as error:
             self.complain("configuration", error.told(KEPT))
             raise

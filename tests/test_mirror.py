@@ -104,6 +104,7 @@ ELSEWHERE = {
     "cli/run.py": "cli/test_process.py",
     "cli/state.py": "cli/test_token.py",
     "cli/tap.py": "test_packaging.py",
+    "cli/telling.py": "cli/test_worker.py",
     # The demonstration, which checks itself and is checked again by what it prints and leaves.
     "cli/demo.py": "e2e/test_demo_tells_the_whole_story.py",
     "demo/caller.py": "e2e/test_demo_tells_the_whole_story.py",

@@ -21,6 +21,9 @@ from mcpgate.evidence.record import where
 from mcpgate.ops.control import ControlError, private_socket
 from mcpgate.relay.bound import ListenError, bound_port
 
+#: Where it is configured.
+KEY = "admin.listen"
+
 
 class BoundAdmin:
     """A bound address. C{listen} is its description, C{address} where that led to."""
@@ -59,7 +62,7 @@ def bind(reactor: Any, table: AdminTable) -> BoundAdmin | None:
     try:
         port = bound_port(reactor, table.listen)
     except ListenError as error:
-        raise ListenError(f"{NAME}: {error}") from None
+        raise ListenError(f"{NAME}: {error}", KEY) from None
     return BoundAdmin(table.listen, where(port.socket.getsockname()), port.fileno, port.stopListening)
 
 
@@ -67,9 +70,9 @@ def _private(listen: str, path: Path) -> BoundAdmin:
     try:
         listening, inode = private_socket(path, f"somebody listens on {path} already")
     except ControlError as error:
-        raise ListenError(f"{NAME}: {error}") from None
+        raise ListenError(f"{NAME}: {error}", KEY) from None
     except OSError as error:
-        raise ListenError(f"{NAME}: cannot listen on {listen}: {error.strerror}") from None
+        raise ListenError(f"{NAME}: cannot listen on {listen}: {error.strerror}", KEY) from None
 
     def end() -> Deferred[None]:
         listening.close()

@@ -5,6 +5,7 @@ It ends when the channel does. What a terminal sends to every process in it is t
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 from twisted.python.reflect import namedAny
 
 from mcpgate.cli.owned import own
-from mcpgate.cli.worker import relay_log
+from mcpgate.cli.telling import relay_log
 from mcpgate.workers.channel import Channel, attach
 from mcpgate.workers.child import CHANNEL
 
@@ -23,8 +24,15 @@ def command(reactor: Any) -> list[str]:
     return [sys.executable, "-P", "-m", __name__, type(reactor).__module__]
 
 
+# Where the processor is what is short, those who serve calls have three times as much of it; a page that is
+# looked at just then still gets its part.
+NICE = 5
+
+
 def main(reactor_module: str) -> None:
     """Serve, until the gate's process is gone."""
+    # First: what is loaded now takes a second, in which the gate's own workers may be starting.
+    os.nice(NICE)
     namedAny(reactor_module).install()
     from twisted.internet import reactor as installed
 

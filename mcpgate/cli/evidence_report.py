@@ -76,7 +76,7 @@ def command(
     form: str,
 ) -> None:
     """Make a report of what happened from one time to another: an HTML page, and the signed bundle that it
-    rests on, which C{mcpgate evidence verify} checks with the public key alone.
+    rests on, which mcpgate evidence verify checks with the public key alone.
 
     Ends with 1 if the journal was tampered with; the report is written all the same, and says so.
     """

@@ -11,12 +11,10 @@ import socket
 import sys
 from typing import Any
 
-from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText, globalLogBeginner
 from twisted.python.reflect import namedAny
-from twisted.python.threadable import isInIOThread
-from zope.interface import implementer
 
 from mcpgate.cli.owned import own
+from mcpgate.cli.telling import relay_log
 from mcpgate.workers.channel import Channel, attach
 from mcpgate.workers.child import CHANNEL
 from mcpgate.workers.worker import Worker
@@ -46,27 +44,6 @@ def main(reactor_module: str) -> None:
     reactor.run(installSignalHandlers=False)
     # The supervisor may have been told to stop, too, and have had no answer from us.
     sys.exit(not worker.finished)
-
-
-def relay_log(channel: Channel, reactor: Any) -> None:
-    """Have whatever is logged told over a channel: one process writes the log."""
-
-    @implementer(ILogObserver)
-    def tell(event: LogEvent) -> None:
-        if not isInIOThread():
-            # Such as whoever seals the journal; the channel is the reactor's.
-            reactor.callFromThread(tell, event)
-            return
-        words = eventAsText(event, includeTimestamp=False, includeSystem=False)
-        level = event.get("log_level") or LogLevel.info
-        namespace = str(event.get("log_namespace", ""))
-        if channel.connected and channel.transport.connected:
-            channel.tell("log", level=level.name, namespace=namespace, text=words)
-        elif level >= LogLevel.warn:
-            print(words, file=sys.stderr)
-
-    # What is printed by mistake is no log event: it goes where a crash would.
-    globalLogBeginner.beginLoggingTo([tell], redirectStandardIO=False)
 
 
 if __name__ == "__main__":

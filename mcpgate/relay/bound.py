@@ -25,7 +25,11 @@ from mcpgate.evidence.record import where
 
 
 class ListenError(Exception):
-    """An address cannot be listened on; one line says which and why."""
+    """An address cannot be listened on; one line says which and why. C{key}: where it is configured."""
+
+    def __init__(self, words: str, key: str = "listener") -> None:
+        super().__init__(words)
+        self.key = key
 
 
 class _Silent(Factory):

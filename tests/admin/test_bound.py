@@ -31,8 +31,10 @@ def test_an_address_that_is_taken_is_told(loop: Loop) -> None:
     """With the words of the system."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
-        with pytest.raises(ListenError, match=f"admin: cannot listen on {listen}: Address already in use"):
+        words = f"admin: cannot listen on {listen}: Address already in use"
+        with pytest.raises(ListenError, match=words) as caught:
             loop.call(bind, loop.reactor, AdminTable(listen=listen))
+    assert caught.value.key == "admin.listen"
 
 
 def test_without_an_address_nothing_is_bound(loop: Loop) -> None:

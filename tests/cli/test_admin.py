@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from twisted.internet.epollreactor import EPollReactor
 
-from mcpgate.cli.admin import command
+from mcpgate.cli.admin import NICE, command
 from tests.cli.test_worker import Started
 
 
@@ -23,6 +24,7 @@ def started() -> Iterator[Started]:
 def test_it_says_that_it_is_ready_and_ends_with_its_channel(started: Started) -> None:
     """What a terminal sends to all is not for it."""
     assert started.receive() == {"tell": "ready", "with": {}}
+    assert os.getpriority(os.PRIO_PROCESS, started.process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
     for number in (signal.SIGINT, signal.SIGHUP):
         started.process.send_signal(number)
     given = {"version": "0.0", "text": "", "source": ""}
