@@ -17,6 +17,7 @@ from mcpgate.admin.oidc import NotProven, destination, find, prove
 from mcpgate.admin.refusal import Refusal
 from mcpgate.admin.roles import Person
 from mcpgate.admin.terms import Oidc
+from mcpgate.admin.together import Together
 from mcpgate.identity.discovery import Places
 from mcpgate.relay.throttle import Throttle
 
@@ -55,6 +56,7 @@ class Entrance:
         self._throttle = Throttle()
         #: By what was found to be known where people log in, what that was, and until when it counts.
         self._places: tuple[Oidc, Places, float] | None = None
+        self._finding = Together[tuple[Oidc, Places, float]]()
 
     def show(self, request: Any) -> bytes:
         """What to do to be let in."""
@@ -89,15 +91,19 @@ class Entrance:
         now = monotonic()
         try:
             if self._places is None or self._places[0] is not oidc or self._places[2] <= now:
-                self._places = oidc, await find(self._site.provider(), oidc), now + KNOWN
+                self._places = await self._finding.ask(lambda: self._find(oidc))
             state, browser, journey = self._site.logins.leave(now, _after(request), source_of(request))
-            place = destination(self._places[1], oidc, state, journey)
+            # Who waited for it with others may have begun by another configuration.
+            place = destination(self._places[1], self._places[0], state, journey)
         except NotProven as error:
             raise Refusal(502, str(error)) from None
         set_cookie(request, AWAY_COOKIE, browser, seconds=AWAY)
         request.setResponseCode(303)
         request.setHeader("Location", place)
         return b""
+
+    async def _find(self, oidc: Oidc) -> tuple[Oidc, Places, float]:
+        return oidc, await find(self._site.provider(), oidc), monotonic() + KNOWN
 
     async def come_back(self, request: Any) -> bytes:
         """They are back, with a code or with an error."""
