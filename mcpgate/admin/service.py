@@ -108,10 +108,12 @@ class Admin:
         included: Mapping[str, str] = MappingProxyType({}),
         address: str = "",
         descriptors: Sequence[int] = (),
+        read: Mapping[str, Sequence[int]] = MappingProxyType({}),
     ) -> Mapping[str, Any]:
         """
         Serve by a configuration from now on.
 
+        @param read: how far the process before this one was with the journal.
         @param address: where the socket is bound, that the descriptor is of.
         """
         sock = socket.socket(fileno=descriptors[0]) if descriptors else None
@@ -120,7 +122,7 @@ class Admin:
                 raise ChannelError(f"is mcpgate {__version__}, and not {version}: restart the gate")
             files = {file: part.encode() for file, part in included.items()}
             config = parse_config(text.encode(), Path(source), Included(files, {}))
-            self._take(config)
+            self._take(config, read)
         except BaseException as error:
             if sock is not None:
                 sock.close()
@@ -130,7 +132,7 @@ class Admin:
         self._serve_at(sock, address)
         return {}
 
-    def _take(self, config: Config) -> None:
+    def _take(self, config: Config, read: Mapping[str, Sequence[int]] = MappingProxyType({})) -> None:
         self._number += 1
         now = datetime.fromtimestamp(self._wall(), UTC)
         terms = load_admin(config, self._number, now)
@@ -140,7 +142,9 @@ class Admin:
             self.site.doStart()
             self.dashboard.pool.start()
             self._watch.start()
-            self._readers = Readers(self._reactor, self._readiness, self.gate, terms, self._wall)
+            self._readers = Readers(
+                self._reactor, self._readiness, self.gate, terms, self._wall, read
+            )
             self._readers.start()
             self.dashboard.readers = self._readers
         elif old.oidc is not None and (

@@ -48,6 +48,21 @@ def test_records_are_told_once_and_in_order_from_the_end_on(loop: Loop, house: H
     assert types(told) == [f"new{number}" for number in range(20)]
 
 
+def test_a_successor_goes_on_where_it_was(loop: Loop, house: House, feed: Feed) -> None:
+    """What was written while nobody read is told, and nothing from before a second time."""
+    house.write(line("old"))
+    told = started(loop, feed)
+    house.write(line("one"))
+    eventually(lambda: types(told) == ["one"] and feed.positions, "it is told")
+    loop.call(feed.stop)
+    house.write(line("meanwhile"))
+    successor = Feed(loop.reactor, house.directory / "state", feed.positions)
+    more = started(loop, successor)
+    house.write(line("now"))
+    eventually(lambda: types(more) == ["meanwhile", "now"], "both are told")
+    loop.call(successor.stop)
+
+
 def test_a_line_that_is_no_record_is_counted(loop: Loop, house: House, feed: Feed) -> None:
     """And the next one is told all the same."""
     told = started(loop, feed)
