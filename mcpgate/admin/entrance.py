@@ -122,7 +122,7 @@ class Entrance:
             self._failed(request, "That login did not begin in this browser, or took too long. Begin again.")
         source, now = source_of(request), monotonic()
         if self._throttle.spent(source, now, FAILURES, FAILURES_PERIOD):
-            # A neighbour of whoever fails there gets in, and the provider hears of few codes that are made up.
+            # A neighbour of whoever fails there gets in, and the provider hears of few made-up codes.
             if self._questions.fail(source, now, 1, QUESTIONS_APART):
                 self._failed(request, "")
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -66,6 +67,7 @@ class Feed:
         #: Behind what was told last.
         self.positions: Mapping[int, Position] = dict(positions or {})
         self.problem: str | None = None
+        self._whole = monotonic()
         self._reactor = reactor
         self._directory = state / "journal"
         self._subscribers: list[Subscriber] = []
@@ -83,6 +85,14 @@ class Feed:
                 self._subscribers.remove(subscriber)
 
         return leave
+
+    @property
+    def lag(self) -> float:
+        """
+        Seconds since all that was in the journal had been told: how late the next records may be. It grows
+        while there is more than can be told, while the journal cannot be read, and while a disk hangs.
+        """
+        return monotonic() - self._whole
 
     def start(self) -> None:
         """Begin to read, at the end."""
@@ -115,7 +125,9 @@ class Feed:
             if self._running and (batch.records or batch.unreadable):
                 self._tell(batch)
             self.positions = batch.positions
-            if batch.size >= BATCH:
+            if batch.size < BATCH:
+                self._whole = monotonic()
+            else:
                 # There is more. To read on for the sake of a few lines would keep a processor busy for as
                 # long as the gate is.
                 pause = 0.0

@@ -100,9 +100,9 @@ class Readers:
 
     async def exposed(self, accept: str) -> tuple[str, bytes]:
         """All metrics: the content type and the page."""
-        freshness = self.freshness
+        freshness, metrics = self.freshness, self.lookout.metrics
+        metrics.set(table.JOURNAL_LAG, self.feed.lag)
         if freshness is not None:
-            metrics = self.lookout.metrics
             metrics.set(table.INDEX_LAG, freshness.lag(self._wall()))
             metrics.set(table.INDEX_BEHIND, freshness.behind)
             metrics.set(table.INDEX_FAILED, freshness.trouble is not None)
