@@ -57,7 +57,7 @@ browser: $(VENV)/.test build/node/.installed build/.browser
 	@$(BIN)/python -m pytest -q -m browser tests/e2e
 
 load: $(VENV)/.test
-	@$(BIN)/python -m pytest -q -m load tests/e2e tests/index
+	@$(BIN)/python -m pytest -q -m load -o faulthandler_timeout=1800 tests/e2e tests/index
 
 # It waits for longer than what counts as hanging elsewhere.
 streams: $(VENV)/.test

@@ -144,15 +144,20 @@ class Serving:
             listening.start()
 
     def _tell_of(self, generation: Generation) -> None:
+        """Record what is in force, now and at the head of each segment to come."""
         witness = self.force.witness
-        line = generation_line(
-            new_id("g"),
-            time=witness.stamp(),
-            generation=generation,
-            addresses={name: listening.address for name, listening in self.listenings.items()},
-            version=__version__,
-        )
-        witness.tell(line)
+
+        def line() -> bytes:
+            return generation_line(
+                new_id("g"),
+                time=witness.stamp(),
+                generation=generation,
+                addresses={name: listening.address for name, listening in self.listenings.items()},
+                version=__version__,
+            )
+
+        witness.tell(line())
+        witness.journal.preface = lambda: [line()]
 
     def tell_not_taken(self, what: str, problem: str) -> None:
         """Record that a change was not taken, and why. C{what}: configuration, files or tokens."""

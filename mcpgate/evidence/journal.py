@@ -85,6 +85,10 @@ class Journal:
         self._begun = 0.0
         # The size at which the next segment is due.
         self._full_at = self.terms.segment_size
+        #: What every segment from now on begins with: what is in force, for who reads it alone.
+        self.preface: Callable[[], Sequence[bytes]] = lambda: ()
+        # How many lines this segment began with.
+        self._first = 0
         # What the next segment has to say first, and what is to be cut off once it has.
         self._notes: list[bytes] = []
         self._torn: tuple[Torn, ...] = ()
@@ -212,8 +216,8 @@ class Journal:
                 self._leave(gone)
             elif gone and moved:
                 self._move_on(file)
-            # The first line of a segment is no reason for another one.
-            elif self.lines > 1 and self._monotonic() - self._begun >= self.terms.segment_age:
+            # What a segment began with is no reason for another one.
+            elif self.lines > self._first and self._monotonic() - self._begun >= self.terms.segment_age:
                 self._full_at = 0
             else:
                 self._full_at = max(self._full_at, self.terms.segment_size)
@@ -295,7 +299,8 @@ class Journal:
             openssl=SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode("ascii", "replace"),
         )
         prev, lines, leaves = self._prev, [], []
-        for seq, line in enumerate([first, *self._notes]):
+        preface = self.preface()
+        for seq, line in enumerate([first, *self._notes, *preface]):
             lines.append(linked(line, seq, prev))
             leaves.append(leaf(lines[-1]))
             prev = hexlify(leaves[-1])
@@ -306,9 +311,10 @@ class Journal:
             self._end_old(self._file)
         self._file, self.segment, self._next = file, self._next, self._next + 1
         self._prev, self._leaves, self._tree = prev, leaves, Tree()
-        self.lines, self._sealed = len(lines), 0
+        self.lines, self._first, self._sealed = len(lines), len(lines), 0
         self._begun = self._waits_since = self._monotonic()
-        self._full_at = self.terms.segment_size
+        # Beside what is in force, or that might fill it, and the next one, and so on.
+        self._full_at = self.terms.segment_size + sum(map(len, preface))
         self._cut_off()
 
     def _end_old(self, file: LineFile) -> None:

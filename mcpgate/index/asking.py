@@ -38,20 +38,21 @@ class Where:
         self.conditions.append(condition)
         self.values += values
 
+    def but(self, column: str, value: Value) -> Where:
+        """The same, and that a column has a value."""
+        other = Where([*self.conditions], [*self.values])
+        other.equal(column, value)
+        return other
+
     def equal(self, column: str, value: Value) -> None:
         """A column has a value, if one is given."""
         if value is not None:
             self.add(f"{column} = ?", value)
 
-    def like(self, column: str, text: str | None) -> None:
-        """A column has a text, or begins with it if it ends in a star."""
-        if text is None:
-            return
-        if text.endswith("*"):
-            start = found_by(text[:-1]) or ""
-            self.add(f"{column} >= ? AND {column} < ?", start, start + _LAST)
-        else:
-            self.add(f"{column} = ?", found_by(text))
+    def begins(self, column: str, start: str) -> None:
+        """A column's text begins so."""
+        start = found_by(start) or ""
+        self.add(f"{column} >= ? AND {column} < ?", start, start + _LAST)
 
     def within(self, column: str, filter: Filter) -> None:
         """A column is in the time that is asked for."""

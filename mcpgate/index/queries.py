@@ -7,8 +7,9 @@ milliseconds, however many exchanges there are. All of it blocks, and may be ask
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from mcpgate.index import sums, told
@@ -31,7 +32,7 @@ from mcpgate.index.answers import (
     SessionStory,
 )
 from mcpgate.index.asking import ROWS, Where, behind, bounded, place_of
-from mcpgate.index.lines import when
+from mcpgate.index.lines import found_by, when
 from mcpgate.index.rows import Value
 from mcpgate.index.schema import CALLS, CERTIFICATE, EVENT, EXCHANGE, HANDSHAKE, SESSION, Table
 from mcpgate.index.store import Asked
@@ -41,6 +42,10 @@ Row = tuple[Value, ...]
 
 #: Rows of each kind that a search shows: whoever wants more says more.
 FOUND_MOST = 20
+#: Texts with one beginning that are looked for each by itself.
+CHOICES_MOST = 30
+#: No column has to be anything.
+NOTHING: Mapping[str, str | None] = MappingProxyType({})
 #: Certificates that are shown as the next to expire.
 EXPIRIES = 5
 #: Handshakes that a session's story begins with; a client that makes one for each call may have thousands.
@@ -133,9 +138,8 @@ class Index:
         where.within("time", filter)
         for name in ("gate", "route", "upstream", "method", "verdict", "outcome", "reason"):
             where.equal(name, getattr(filter, name))
-        where.like("principal", filter.principal)
-        where.like("name", filter.name)
-        return self._page(EXCHANGE, where, "time", told.exchange, after, rows)
+        texts = {"principal": filter.principal, "name": filter.name}
+        return self._page(EXCHANGE, where, "time", told.exchange, after, rows, texts=texts)
 
     def exchange(self, id: str, *, gate: str | None = None) -> ExchangeStory | None:
         """One exchange, with its handshakes and what else happened to it."""
@@ -178,8 +182,8 @@ class Index:
         where.within("last", filter)
         for name in ("gate", "route", "upstream"):
             where.equal(name, getattr(filter, name))
-        where.like("principal", filter.principal)
-        return self._page(SESSION, where, "last", told.session, after, rows)
+        texts = {"principal": filter.principal}
+        return self._page(SESSION, where, "last", told.session, after, rows, texts=texts)
 
     def session(
         self, id: str, *, gate: str | None = None, after: str | None = None, rows: int = ROWS
@@ -278,6 +282,47 @@ class Index:
         )
         return [dict(zip(names, row, strict=True)) for row in found]
 
+    def _choices(self, table: Table, where: Where, texts: Mapping[str, str | None]) -> list[Where]:
+        """
+        The ways in which rows can be what they have to be, each of which an index knows in the order of time.
+
+        Of texts that begin with the same it knows only the order of the texts: all rows that have one of them
+        would have to be put in order for a page of the latest, which may be nearly all there are. So each of
+        those texts is looked for by itself, unless they are many.
+        """
+        found = [where]
+        for column, text in texts.items():
+            if text is None:
+                continue
+            if not text.endswith("*"):
+                for each in found:
+                    each.equal(column, found_by(text))
+                continue
+            values = self._beginning(table, column, text[:-1])
+            if len(values) * len(found) > CHOICES_MOST:
+                for each in found:
+                    # Not by the index of this column, but through the latest rows, some of which will do.
+                    each.begins(f"({column} || '')", text[:-1])
+                continue
+            found = [each.but(column, value) for each in found for value in values]
+        return found
+
+    def _beginning(self, table: Table, column: str, start: str) -> list[Value]:
+        """The texts in a column that begin so, as far as anybody needs them; each is one step in an index."""
+        values: list[Value] = []
+        while len(values) <= CHOICES_MOST:
+            where = Where()
+            where.begins(column, start)
+            if values:
+                where.add(f"{column} > ?", values[-1])
+            ((value,),) = self._asked.ask(
+                f"SELECT MIN({column}) FROM {table.name}{where.text()}", where.values
+            )
+            if value is None:
+                break
+            values.append(value)
+        return values
+
     def _by_id(self, table: Table, id: str, gate: str | None) -> list[told.Row]:
         gates: Sequence[str] = self.gates() if gate is None else (gate,)
         if not gates:
@@ -295,12 +340,24 @@ class Index:
         after: str | None,
         rows: int,
         way: str = "DESC",
+        texts: Mapping[str, str | None] = NOTHING,
     ) -> Page[Given]:
+        """
+        One page of a table.
+
+        @param texts: What columns have to be, or to begin with where it ends in a star.
+        """
         if after is not None:
             sign = "<" if way == "DESC" else ">"
             where.add(f"({order}, gate, id) {sign} (?, ?, ?)", *behind(after))
         most = bounded(rows)
-        found = self._rows(table, where, f"{order} {way}, gate {way}, id {way}", most + 1)
+        ordered = f"{order} {way}, gate {way}, id {way}"
+        found = [
+            row
+            for each in self._choices(table, where, texts)
+            for row in self._rows(table, each, ordered, most + 1)
+        ]
+        found.sort(key=lambda row: (row[order], row["gate"], row["id"]), reverse=way == "DESC")
         last = found[most - 1] if len(found) > most else None
         return Page(
             tuple(map(told_as, found[:most])),

@@ -492,3 +492,39 @@ def test_on_the_disk_means_the_directory_too_and_the_old_segment_at_a_turn(
     journal.rotate()
     assert synced[2:] == [segment_name(0, 2), tmp_path.name, segment_name(0, 1)]
     journal.close()
+
+
+def test_every_segment_begins_with_what_is_in_force(tmp_path: Path) -> None:
+    """Linked as any line is; who has only this segment knows by what its lines were judged."""
+    journal = Journal(tmp_path, terms=JournalTerms(segment_size=1000))
+    journal.preface = lambda: [b'{"v":2,"type":"generation","big":"%b"}\n' % (b"x" * 5000)]
+    journal.rotate()
+    for _ in range(12):
+        journal.append([LINE])
+    journal.close()
+    several = [
+        [json.loads(line) for line in path.read_bytes().splitlines()]
+        for path in sorted(tmp_path.glob("*.jsonl"))[1:]
+    ]
+    assert len(several) > 1
+    for records in several:
+        assert [record["type"] for record in records[:2]] == ["segment", "generation"]
+        assert [record["seq"] for record in records] == list(range(len(records)))
+    # However large that is, there is room for what happens.
+    assert max(map(len, several)) > 5
+
+
+def test_what_a_segment_began_with_makes_it_no_older(tmp_path: Path) -> None:
+    """An idle gate does not begin one after the other."""
+    now = [0.0]
+    journal = Journal(tmp_path, terms=JournalTerms(segment_age=60), monotonic=lambda: now[0])
+    journal.preface = lambda: [LINE]
+    journal.rotate()
+    now[0] = 100.0
+    journal.look()
+    assert journal.segment == 2
+    journal.append([LINE])
+    journal.look()
+    journal.append([LINE])
+    assert journal.segment == 3
+    journal.close()

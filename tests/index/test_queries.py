@@ -211,6 +211,27 @@ def test_exchanges_can_be_chosen_by_time_and_by_beginnings(index: Index, truth: 
     assert {one.id for one in found} == wanted
 
 
+@pytest.mark.parametrize("most", [0, 2, 30])
+def test_beginnings_may_be_of_few_texts_or_of_many(
+    index: Index, truth: tuple[Path, Truth], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are the same, whichever way they are found, in pages of any size."""
+    monkeypatch.setattr(queries, "CHOICES_MOST", most)
+    for filter, fits in (
+        (Filter(name="*", principal="b*"), lambda one: one["name"] and (one["principal"] or "")[:1] == "b"),
+        (Filter(name="read_*", route="files"), lambda one: one["name"] == "read_file"),
+        (Filter(name="nothing*"), lambda one: False),
+    ):
+        found = all_of(lambda after, filter=filter: index.exchanges(filter, after=after, rows=23))  # type: ignore[misc]
+        assert [one.id for one in found] == [
+            one["id"]
+            for one in sorted(
+                truth[1].opened.values(), key=lambda one: (one["time"], one["id"]), reverse=True
+            )
+            if fits(one)  # type: ignore[no-untyped-call]
+        ]
+
+
 @pytest.mark.parametrize("after", ["x", "W10", "WzEsMiwzXQ", "é", "W1syXSwiYSIsImIiXQ"])
 def test_a_place_that_no_page_has_named_is_refused(index: Index, after: str) -> None:
     """Whoever makes one up is told so."""
