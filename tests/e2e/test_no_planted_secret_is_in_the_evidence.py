@@ -324,7 +324,7 @@ def test_the_auditor_reads_bodies_without_what_was_masked(seen: Seen) -> None:
 
 
 def test_files_are_their_owners_alone_and_none_is_where_others_look(seen: Seen) -> None:
-    """All of the state directory; and nothing at all was made for temporary files, by gate or verbs."""
+    """All of the state directory; and the gate has made nothing where temporary files go."""
     assert len(seen.modes) > 20
     assert {name: oct(mode) for name, mode in seen.modes.items() if mode & 0o177} == {}
     tmp = f"{seen.scene.tmp}/"
