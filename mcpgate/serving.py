@@ -21,6 +21,7 @@ from mcpgate.budgets.ledger import Ledger
 from mcpgate.credentials.kept import Kept
 from mcpgate.evidence.generations import generation_line, reload_line
 from mcpgate.evidence.journal import Journal, new_id
+from mcpgate.evidence.record import timestamp
 from mcpgate.evidence.terms import JournalTerms
 from mcpgate.evidence.upkeep import Upkeep
 from mcpgate.evidence.witness import Witness
@@ -150,7 +151,8 @@ class Serving:
         def line() -> bytes:
             return generation_line(
                 new_id("g"),
-                time=witness.stamp(),
+                # Not the stamp of this turn: to ask for that is to have something to tell.
+                time=timestamp(self.force.wall()),
                 generation=generation,
                 addresses={name: listening.address for name, listening in self.listenings.items()},
                 version=__version__,

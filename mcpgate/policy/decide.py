@@ -199,8 +199,10 @@ def _passing(callers: Callers, here: RouteRules, call: Call, *, gently: bool = F
 
 def _recorded(verdict: Verdict, here: RouteRules, method: str, name: str | None) -> Verdict:
     """With whether its bodies are recorded, where no params are looked at."""
-    if here.records and any(rule.matches(method, name) for rule in here.records):
-        return evolve(verdict, record=True)
+    for rule in here.records:
+        # One about everything is so here as well, though it may not be for what it allows.
+        if rule.matches(method, name) or (rule.methods.every and rule.names.every):
+            return evolve(verdict, record=True)
     return verdict
 
 

@@ -81,7 +81,8 @@ class Rest:
             self._key = 0 if ends or 0 < size < len(raw) else max(0, key - len(raw))
         elif token:
             size = _rest_of_token(text)
-            if size == len(text):
+            # A word by itself may be four letters of it, and what follows is the rest then.
+            if size == len(text) or (not size and _WORD.fullmatch(text)):
                 self._token = token
         if size:
             found[:] = merged([Found(0, size, _KEY if key else token), *found])

@@ -102,7 +102,12 @@ class Run:
             crowd=Crowd(),
             uses=Uses(),
             witness=SimpleNamespace(
-                stamp=lambda: "", tell=self._record, settle=lambda: True, failure=None
+                stamp=lambda: "",
+                tell=self._record,
+                settle=lambda: True,
+                when_kept=lambda call, thing: call(),
+                kept=lambda told: told,
+                failure=None,
             ),
             pool=lambda terms: SimpleNamespace(lease=self._lease, withdraw=self.waiting.remove),
         )

@@ -343,3 +343,13 @@ def test_nothing_is_lost(texts: list[str], late: bool) -> None:
             assert len(stream.passed) == stream.said
     stream.end()
     assert stream.order == list(range(len(texts)))
+
+
+def test_a_bit_of_a_token_that_looks_like_a_word_ends_no_token() -> None:
+    """It passes, as a word would; what comes after it does not."""
+    stream = Stream()
+    stream.hear("a", f"it is {JWT[:-24]}")
+    stream.hear("a", "lnbm", f"{JWT[-20:]} so")
+    stream.end()
+    assert JWT[-24:-20] == "lnbm"
+    assert stream.shown == ["it is ", "lnbm| so"]
