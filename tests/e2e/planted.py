@@ -129,7 +129,12 @@ class Planted:
         rules = [
             {"name": "all", "verdict": "allow"},
             {"name": "never", "on": {"name": "delete_*"}, "verdict": "block"},
-            {"name": "four-eyes", "on": {"name": "hold_*"}, "verdict": "hold", "wait": "60s"},
+            {
+                "name": "four-eyes",
+                "on": {"name": ["hold_*", "https://shown.example/held*"]},
+                "verdict": "hold",
+                "wait": "60s",
+            },
             {
                 "name": "no-mail",
                 "on": {"method": "tools/call", "direction": BOTH},

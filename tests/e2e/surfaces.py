@@ -129,7 +129,7 @@ def verbs(scene: Planted, gate: GateProcess, out: Path) -> Iterator[tuple[str, b
         ["check", "--config", config],
         ["policy", "held", "--config", config],
     ):
-        name = " ".join(words[: 2 if words[0] == "evidence" else 1])
+        name = " ".join(words[: 2 if words[0] in ("evidence", "policy") else 1])
         yield f"mcpgate {name}", told(scene, *words)
     follow = [*MCPGATE, "evidence", "follow", "--whole", "--config", config]
     with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:

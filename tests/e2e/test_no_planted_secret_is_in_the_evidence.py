@@ -24,14 +24,15 @@ from tests.admin.browser import Browser
 from tests.e2e import surfaces
 from tests.e2e.lab import GateProcess
 from tests.e2e.planted import Planted
-from tests.e2e.planting import call, fill, plant
+from tests.e2e.planting import asking, call, fill, plant
 from tests.e2e.watching import Watch
 from tests.waiting import eventually
 
 #: What people are shown on purpose, by where: the params of a call to who decides about it, and to who uses
 #: a link or asks for a page what they came with.
 ALLOWED = {
-    "held calls, for an approver": {"an argument of a held call"},
+    "held calls, for an approver": {"an argument of a held call", "in a URI that is held"},
+    "mcpgate policy held": {"in a URI that is held"},
     "pages for who came with it": {"a link of nobody", "a query of the dashboard", "a hold of nobody"},
     "evidence-key.json": {"the key of evidence"},
 }
@@ -52,7 +53,7 @@ FOUND = {
     "other files of the state directory": {"a principal"},
     "pages for a viewer": {"a principal", "a tool", "an upstream", "a resource"},
     "pages for an approver": {"a principal", "a tool", "an upstream", "a resource"},
-    "held calls, for a viewer": {"a principal"},
+    "held calls, for a viewer": {"a principal", "a resource"},
     "held calls, for an approver": {"a principal"},
     "pages for who came with it": set(),
     "pages for everybody": set(),
@@ -61,7 +62,7 @@ FOUND = {
     "the status": {"an upstream", "a principal"},
     "mcpgate status": {"an upstream", "a principal"},
     "mcpgate check": {"an upstream"},
-    "mcpgate policy": {"a principal"},
+    "mcpgate policy held": {"a principal"},
     "mcpgate evidence show": {"a principal", "a tool", "an upstream", "the subject of upstream"},
     "mcpgate evidence follow": {"a principal", "an upstream"},
     "mcpgate evidence export": {"a principal", "a tool", "an upstream", "the subject of caller"},
@@ -151,10 +152,13 @@ def happen(seen: Seen, out: Path) -> None:
 
 
 def held(scene: Planted) -> None:
-    """A call waits for a person, until the gate ends."""
-    secret = scene.new("an argument of a held call")
-    Thread(target=lambda: scene.ask(call("hold_x", secret=secret)), daemon=True).start()
-    eventually(lambda: ask(scene.lab.state / "control.sock", "held")["held"], "a call is held")
+    """Two requests wait for a person, until the gate ends."""
+    called = call("hold_x", secret=scene.new("an argument of a held call"))
+    uri = f"https://shown.example/held?key={scene.new('in a URI that is held')}"
+    for message in (called, asking("resources/read", uri=uri)):
+        Thread(target=scene.ask, args=(message,), daemon=True).start()
+    control = scene.lab.state / "control.sock"
+    eventually(lambda: len(ask(control, "held")["held"]) == 2, "both are held")
 
 
 def people(seen: Seen) -> None:
