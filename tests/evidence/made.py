@@ -75,7 +75,7 @@ class Made:
 
 
 def certificate(
-    name: str, *, days: float = 300, issuer: str = "CN=Staff CA", key: str = "EC 256"
+    name: str, *, days: float = 300, issuer: str = "CN=Staff CA", key: str = "EC-secp256r1"
 ) -> Certificate:
     """A certificate as a record has it. C{days}: from L{BEGIN} to its end."""
     digest = Random(name).randbytes(32).hex()
@@ -121,7 +121,7 @@ UPSTREAMS = (
         ("get_issue", "list_issues", "create_issue"),
         "TLSv1.3",
         "TLS_AES_256_GCM_SHA384",
-        "X25519",
+        "x25519",
         certificate("github", days=12, key="RSA 2048"),
         None,
     ),
@@ -130,7 +130,7 @@ UPSTREAMS = (
         ("find_customer", "send_mail"),
         "TLSv1.2",
         "ECDHE-RSA-AES256-GCM-SHA384",
-        "P-256",
+        "secp256r1",
         certificate("crm", days=200, key="RSA 3072"),
         False,
     ),
@@ -145,17 +145,21 @@ PRINCIPALS = (
 #: What connections of callers come to, and how often.
 CALLERS = (
     ("TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519MLKEM768", 5),
-    ("TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519", 3),
-    ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", "P-256", 2),
+    ("TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", 3),
+    ("TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256", "secp256r1", 2),
 )
 OLD = Offer(
-    sni="gate.example.com", versions=("TLSv1.1", "TLSv1"), ciphers=("AES128-SHA",), groups=("P-256",), alpn=()
+    sni="gate.example.com",
+    versions=("TLSv1.1", "TLSv1"),
+    ciphers=("AES128-SHA",),
+    groups=("secp256r1",),
+    alpn=(),
 )
 WEAK = Offer(
     sni="gate.example.com",
     versions=("TLSv1.2",),
     ciphers=("AES128-SHA", "AES256-SHA"),
-    groups=("P-256",),
+    groups=("secp256r1",),
     alpn=("http/1.1",),
 )
 REFUSED_HANDSHAKES = (
