@@ -41,14 +41,14 @@ def read_key(text):
 
 def signer(note, keys):
     """Which of the keys has signed a note; None if none has."""
-    signature = base64.b64decode(note["signature"])
-    for number, (name, id, key) in enumerate(keys):
-        if (note["name"].decode(), signature[:4]) == (name, id):
-            try:
+    try:
+        signature = base64.b64decode(note["signature"])
+        for number, (name, id, key) in enumerate(keys):
+            if (note["name"].decode(), signature[:4]) == (name, id):
                 Ed25519PublicKey.from_public_bytes(key).verify(signature[4:], note["text"])
                 return number
-            except InvalidSignature:
-                return None
+    except (InvalidSignature, ValueError):
+        pass  # wrong, or no signature at all
     return None
 
 

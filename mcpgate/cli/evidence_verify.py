@@ -55,7 +55,8 @@ def command(
     No gate and no network is needed. What was changed is named with its place. Lines after the last
     checkpoint are told as not sealed yet, which is no fault.
 
-    Ends with 1 if something was tampered with, and with 66 if there is nothing to be read.
+    Ends with 1 if something was tampered with, with 75 if nothing shows that, but lines had no checkpoint for
+    longer than a gate lets them wait, and with 66 if there is nothing to be read.
     """
     places = checkpoints
     if where is None:
@@ -72,12 +73,15 @@ def command(
     show(_facts(result), form, lambda: _text(result))
     if not result.sound:
         raise SystemExit(1)
+    if result.late:
+        raise SystemExit(os.EX_TEMPFAIL)
 
 
 def _facts(result: Verification) -> dict[str, object]:
     return {
         "where": result.where,
         "sound": result.sound,
+        "late": result.late,
         "gate": result.trusted.gate,
         "key": str(result.trusted.first),
         "key_given": result.given,
@@ -114,7 +118,7 @@ def _text(result: Verification) -> str:
     sealed = f"{result.lines - result.unsealed:,} of {counted(result.lines, 'line')}"
     segments = f"{counted(result.segments, 'segment')} of {counted(result.workers, 'worker')}"
     facts = {
-        "verdict": "sound" if result.sound else "TAMPERED WITH",
+        "verdict": _verdict(result),
         "evidence": result.where,
         "gate": result.trusted.gate,
         "key": str(result.trusted.first),
@@ -137,6 +141,12 @@ def _text(result: Verification) -> str:
     if not result.given:
         parts.append(BESIDE)
     return "\n\n".join(parts)
+
+
+def _verdict(result: Verification) -> str:
+    if not result.sound:
+        return "TAMPERED WITH"
+    return "sound as far as it was sealed in time; see unsealed" if result.late else "sound"
 
 
 def _printable(words: str) -> str:

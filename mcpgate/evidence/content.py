@@ -27,7 +27,6 @@ def judge_content(
 
     @param told: Names of files of which something was told already: that they differ is no news.
     @param tell: Takes what is found.
-    @raise OSError: It cannot be read.
     """
     sums = _signed_sums(place, trusted, tell)
     if sums is None:
@@ -51,7 +50,7 @@ def _signed_sums(place: Place, trusted: Trusted, tell: Callable[[Finding], objec
         manifest = read_manifest(note.text)
         if manifest.gate != trusted.gate:
             raise NoteError(f"it is of the gate {manifest.gate}")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         _tell(tell, "manifest", NAME, f"{NAME}: does not stand for what is in the bundle: {error}.")
         return None
     try:
@@ -63,7 +62,7 @@ def _signed_sums(place: Place, trusted: Trusted, tell: Callable[[Finding], objec
         sums = read_sums(raw.decode("ascii"))
         if len(sums) != manifest.files:
             raise ValueError("it has another number of files than the manifest says")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         _tell(tell, "manifest", SUMS, f"{SUMS}: {error}.")
         return None
     return sums
@@ -77,11 +76,15 @@ def _all(file: File, most: int) -> bytes:
     return raw
 
 
-def _hash(file: File) -> str:
+def _hash(file: File) -> str | None:
+    """C{None}: it cannot be read."""
     digest = sha256()
-    with file.open() as opened:
-        while block := opened.read(BLOCK):
-            digest.update(block)
+    try:
+        with file.open() as opened:
+            while block := opened.read(BLOCK):
+                digest.update(block)
+    except OSError:
+        return None
     return digest.hexdigest()
 
 

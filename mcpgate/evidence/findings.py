@@ -62,6 +62,10 @@ class Finding:
         return place
 
 
+#: Kinds of lines that had no checkpoint for longer than any gate lets them wait.
+LATE = frozenset({"unsealed_late", "sealed_late"})
+
+
 def lines_of(first: int, last: int) -> str:
     """Lines by their own numbers, as a sentence has them; in a file they are counted from 1."""
     return f"seq {first}" if first == last else f"seq {first} to {last}"

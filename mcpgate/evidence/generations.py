@@ -56,6 +56,7 @@ class _GenerationLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     providers: list[dict[str, Any]]
     certificates: list[dict[str, Any]]
     certificates_left_out: int
+    others_left_out: int = 0
 
 
 class _ReloadLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -116,9 +117,29 @@ def generation_line(
         some = certificates[:shown]
         left = len(certificates) - shown
         line = encoded(msgspec.structs.replace(facts, certificates=some, certificates_left_out=left))
-        if len(line) <= LINE_MOST or not shown:
+        if len(line) <= LINE_MOST:
             return line
-        shown //= 2
+        if shown:
+            shown //= 2
+        elif (shorter := _shorter(facts)).others_left_out == facts.others_left_out:
+            return line
+        else:
+            facts = shorter
+
+
+def _shorter(facts: _GenerationLine) -> _GenerationLine:
+    """With half of what there is most of, as configurations of thousands of upstreams have it."""
+    lists = {name: getattr(facts, name) for name in ("listeners", "upstreams", "providers")}
+    included = facts.configuration["included"]
+    name = max(lists, key=lambda one: len(lists[one]))
+    if len(included) > len(lists[name]):
+        some = dict(list(included.items())[: len(included) // 2])
+        changes: dict[str, Any] = {"configuration": {**facts.configuration, "included": some}}
+        gone = len(included) - len(some)
+    else:
+        changes = {name: lists[name][: len(lists[name]) // 2]}
+        gone = len(lists[name]) - len(changes[name])
+    return msgspec.structs.replace(facts, **changes, others_left_out=facts.others_left_out + gone)
 
 
 def reload_line(id: str, *, time: str, what: str, problem: str, generation: int) -> bytes:

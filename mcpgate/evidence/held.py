@@ -140,7 +140,10 @@ def _more(found: _Differing) -> str:
 
 
 def _notes_of(file: File) -> Iterable[bytes]:
-    raw = file.read()
+    try:
+        raw = file.read()
+    except OSError as error:
+        raise UnreadableError(f"{file.name}: {error.strerror or error}") from error
     if _LOGGED in raw:
         return _logged(raw)
     return (note for _, note in notes_in(raw))

@@ -74,7 +74,11 @@ class VanishedError(Exception):
 def gate_of(place: Place) -> str | None:
     """Whose evidence it is, as it says itself; C{None}: it does not say."""
     for file in place.sealed.values():
-        for _, note in notes_in(file.read()):
+        try:
+            raw = file.read()
+        except OSError:
+            continue
+        for _, note in notes_in(raw):
             try:
                 return read_checkpoint(read_note(note).text).gate
             except NoteError:
@@ -137,12 +141,13 @@ class History:
         segments, sealed = self._place.segments, self._place.sealed
         keys = segments.keys() | sealed.keys()
         numbers = sorted(number for worker, number in keys if worker == self.worker)
+        growing = max((number for worker, number in sealed if worker == self.worker), default=0)
         newest = max((number for worker, number in segments if worker == self.worker), default=0)
         for number in numbers:
             if number != self._previous + 1:
                 self.absent.append(Absent(self._previous + 1, number - 1))
                 self._lose()
-            marks = self._marks(number, growing=number == numbers[-1])
+            marks = self._marks(number, growing=number == growing)
             seen(number, self._sequence)
             file = segments.get((self.worker, number))
             if file is None:
@@ -162,7 +167,15 @@ class History:
         file = self._place.sealed.get((self.worker, number))
         if file is None:
             return self._sequence.read(number, "", b"", growing=False)
-        return self._sequence.read(number, file.name, file.read(), growing=growing)
+        try:
+            raw = file.read()
+        except OSError as error:
+            words = f"{file.name}: cannot be read: {error.strerror or error}."
+            kind = "checkpoint_unreadable"
+            self._tell(Finding(Severity.TAMPERED, kind, words, self.worker, number, file=file.name))
+            self._sequence.lose()
+            return []
+        return self._sequence.read(number, file.name, raw, growing=growing)
 
     def _miss(self, number: int, marks: list[Checkpoint]) -> None:
         """A segment is not there. Its last checkpoint says what it ended with."""
@@ -223,12 +236,15 @@ class History:
         self._runs.damaged |= bool(walk.faults)
         if walk.good and linked:
             # What the first line names is sealed with it.
-            self.tails.seal()
+            late = self.tails.seal(self.worker)
+            if late is not None:
+                self._tell(late)
         # Where the end is not what it was, that says it all.
         lost = any(one.kind in _AT_THE_END and one.last >= walk.size - 1 for one in walk.faults)
         if walk.size > walk.good and not lost:
-            since = marks[-1].time if marks else _time_of(walk.first)
-            self.tails.add(Tail(number, file.name, walk.good, walk.size - walk.good, since))
+            since = _time_of(walk.fresh)
+            until = _time_of(walk.final)
+            self.tails.add(Tail(number, file.name, walk.good, walk.size - walk.good, since, until))
         self._before = None if lost else walk.last
         self._before_sealed = bool(marks) and marks[-1].closed and walk.good == marks[-1].size
         self.first_time = self.first_time or _time_of(walk.first)

@@ -29,7 +29,7 @@ from mcpgate.evidence.linefile import LineFile, failed
 from mcpgate.evidence.lock import JournalError, hold
 from mcpgate.evidence.record import timestamp
 from mcpgate.evidence.sealing import Sealing, Unsealed
-from mcpgate.evidence.segments import Torn, find_end, segment_name
+from mcpgate.evidence.segments import NUMBER_MOST, Torn, find_end, segment_name
 from mcpgate.evidence.terms import JournalTerms
 
 __all__ = ["Journal", "JournalError", "hold", "new_id"]
@@ -290,6 +290,9 @@ class Journal:
         """Begin the next segment with what it has to say, and seal the one before."""
         if self._lock < 0:
             raise JournalError(f"{self.path}: is not written any more")
+        if self._next > NUMBER_MOST:
+            # Nobody would find it, neither to read nor to verify.
+            raise JournalError(f"{self.directory}: there is no number for another segment of this worker")
         first = segment_line(
             new_id("s"),
             time=timestamp(self._clock()),

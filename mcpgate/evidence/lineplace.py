@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-#: A line is at most so long; of a longer one only so much is kept.
-LINE_MOST = 1 << 20
+from mcpgate.evidence.record import LINE_MOST
 
 _PLACE = re.compile(rb',"seq":(0|[1-9][0-9]{0,15}),"prev":"([0-9a-f]{64})"\}\n\Z')
 #: Ids tell the process that made them.

@@ -120,7 +120,13 @@ class Auditor:
             raise PayloadError("holds no public key in PEM") from None
         if not isinstance(key, X25519PublicKey):
             raise PayloadError("holds a key of another kind than X25519")
-        return cls(_name(key), key)
+        auditor = cls(_name(key), key)
+        try:
+            auditor.seal(b"", "", "request", 0)
+        except ValueError:
+            # Of low order (RFC 7748 6.1): found now, and not when everything that is recorded is refused.
+            raise PayloadError("holds a key that hides nothing; make another") from None
+        return auditor
 
     def seal(self, piece: bytes, exchange: str, part: Part, number: int) -> bytes:
         """A piece that only the other half of the key opens."""

@@ -7,19 +7,22 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from attrs import frozen
 
 from mcpgate.evidence.keyfile import PUBLIC
-from mcpgate.evidence.lineplace import LINE_MOST
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.seals import DIRECTORY, SUFFIX
+from mcpgate.evidence.segments import sealed_place, segment_file
 
 #: How much is read at once.
 BLOCK = 1 << 20
-_SEGMENT = re.compile(r"journal-(0|[1-9][0-9]{0,5})-([0-9]{8})\.jsonl(\.gz)?", re.ASCII)
-_SEALED = re.compile(r"journal-(0|[1-9][0-9]{0,5})-([0-9]{8})\.checkpoints", re.ASCII)
+#: What is read as a whole: a segment's checkpoints, at one a second for a day some 50 MB. A bundle of a few
+#: kilobytes could unpack to anything.
+READ_MOST = 256 << 20
 #: What a journal was before there were segments.
 _UNCHAINED = re.compile(r"journal-(0|[1-9][0-9]{0,5})\.jsonl", re.ASCII)
 
@@ -36,10 +39,17 @@ class File:
     size: int
     open: Callable[[], BinaryIO]
 
-    def read(self) -> bytes:
-        """All of it."""
+    def read(self, most: int = READ_MOST) -> bytes:
+        """
+        All of it.
+
+        @raise OSError: It cannot be read, or is larger than anything that is read at once.
+        """
         with self.open() as file:
-            return file.read()
+            raw = file.read(most + 1)
+        if len(raw) > most:
+            raise OSError(f"it is longer than {most} bytes")
+        return raw
 
 
 @frozen
@@ -52,6 +62,7 @@ class Place:
     @ivar public: The public keys that lie beside them.
     @ivar bundle: It is a part of what a gate has, for others: what is not in it need not be gone.
     @ivar unchained: Names of files from before there were segments.
+    @ivar doubled: Names of files that stand for what another one in another place does, too.
     """
 
     name: str
@@ -61,6 +72,7 @@ class Place:
     bundle: bool
     unchained: tuple[str, ...]
     files: dict[str, File]
+    doubled: tuple[str, ...] = ()
 
 
 def find(where: Path) -> Place:
@@ -88,19 +100,35 @@ def _placed(name: str, files: dict[str, File]) -> Place:
     segments: dict[tuple[int, int], File] = {}
     sealed: dict[tuple[int, int], File] = {}
     unchained = []
-    for path, file in sorted(files.items()):
+    doubled = []
+    # Those in directories of their own come first, and count.
+    by_place = sorted(files.items(), key=lambda one: ("/" not in one[0], one[0]))
+    folders: dict[str, set[str]] = {"segments": set(), "sealed": set()}
+    for path, file in by_place:
         folder, _, base = path.rpartition("/")
-        if folder in ("", "journal") and (match := _SEGMENT.fullmatch(base)):
-            key = int(match[1]), int(match[2])
-            # One that is there twice was being compressed: the plain one is whole for certain.
-            if match[3] is None or key not in segments:
-                segments[key] = file
-        elif folder in ("", DIRECTORY) and (match := _SEALED.fullmatch(base)):
-            sealed[int(match[1]), int(match[2])] = file
+        if folder in ("", "journal") and (found := segment_file(Path(base))):
+            folders["segments"].add(folder)
+            if len(folders["segments"]) > 1:
+                doubled.append(path)
+            # One that is there twice was being compressed: the plain one, which is whole for certain, is
+            # first.
+            segments.setdefault((found.worker, found.number), file)
+        elif folder in ("", DIRECTORY) and (key := sealed_place(base)):
+            folders["sealed"].add(folder)
+            if len(folders["sealed"]) > 1:
+                doubled.append(path)
+            sealed.setdefault(key, file)
         elif folder in ("", "journal") and _UNCHAINED.fullmatch(base):
             unchained.append(path)
     return Place(
-        name, segments, sealed, files.get(PUBLIC), "manifest" in files, tuple(unchained), files
+        name,
+        segments,
+        sealed,
+        files.get(PUBLIC),
+        "manifest" in files,
+        tuple(unchained),
+        files,
+        tuple(doubled),
     )
 
 
@@ -124,14 +152,45 @@ def _in_bundle(where: Path) -> Iterator[tuple[str, File]]:
     top = {name.partition("/")[0] for name in bundle.namelist()}
     # Some tools put all into a directory of the bundle's name.
     within = f"{top.pop()}/" if len(top) == 1 and "manifest" not in top else ""
+    seen = set()
     for entry in bundle.infolist():
         if not entry.is_dir():
             name = entry.filename.removeprefix(within)
+            if name in seen:
+                # Which of them is meant, everybody who opens it decides for themselves.
+                raise ValueError(f"it has two files of the name {name!r}")
+            seen.add(name)
             yield name, File(name.rpartition("/")[2], entry.compress_size, _opener(bundle, entry))
 
 
 def _opener(bundle: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    return lambda: cast(BinaryIO, bundle.open(entry))
+    return lambda: cast(BinaryIO, _Entry(bundle, entry))
+
+
+class _Entry:
+    """A file of a bundle. Whatever is wrong with it is an C{OSError}, as with any file."""
+
+    def __init__(self, bundle: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        with _as_oserror():
+            self._file = bundle.open(entry)
+
+    def read(self, size: int = -1) -> bytes:
+        with _as_oserror():
+            return self._file.read(size)
+
+    def __enter__(self) -> _Entry:
+        return self
+
+    def __exit__(self, *wrong: object) -> None:
+        self._file.close()
+
+
+@contextmanager
+def _as_oserror() -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise OSError(f"it cannot be unpacked ({str(error) or type(error).__name__})") from error
 
 
 def checkpoints_in(where: Path) -> Iterator[tuple[str, File]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,17 +18,14 @@ import msgspec
 from attrs import frozen
 
 from mcpgate.evidence.position import Position, Read
+from mcpgate.evidence.record import LINE_MOST
+from mcpgate.evidence.segments import segment_file
 
-#: Longer than any line that the gate writes; beyond it a file is something else.
-LINE_MOST = 1 << 20
 #: What is remembered of what had to be skipped; the rest is counted.
 SKIPPED_MOST = 100
 #: A directory whose time of change is younger than this, in seconds, may change again without one seeing
 #: it by that time: the clock of file systems ticks some 250 times a second.
 YOUNG = 2.0
-
-_NAME = re.compile(r"journal-(\d{1,4})-(\d{8,12})\.jsonl(\.gz)?")
-
 
 __all__ = [
     "Follower",
@@ -81,7 +77,8 @@ def segments(directory: Path) -> tuple[Segment, ...]:
 
     One that is there twice, as when its compression was interrupted, is taken uncompressed.
 
-    @raise ReadingError: The directory cannot be read.
+    @raise ReadingError: The directory cannot be read; or there are segments in both places, of which only one
+        can be the journal's.
     """
     found: dict[tuple[int, int], Segment] = {}
     for place in (directory, directory / "journal"):
@@ -93,20 +90,22 @@ def segments(directory: Path) -> tuple[Segment, ...]:
             break
         except OSError as error:
             raise ReadingError(f"{place}: {error.strerror}") from error
+        here: dict[tuple[int, int], Segment] = {}
         for name in names:
-            if (match := _NAME.fullmatch(name)) is not None:
-                worker, number, compressed = int(match[1]), int(match[2]), match[3] is not None
-                if not compressed or (worker, number) not in found:
-                    found[worker, number] = Segment(worker, number, place / name, compressed)
-        if found:
-            break
+            if (file := segment_file(place / name)) is not None:
+                key = file.worker, file.number
+                if not file.compressed or key not in here:
+                    here[key] = Segment(*key, file.path, file.compressed)
+        if found and here:
+            raise ReadingError(f"{directory}: there are segments in it and in {place.name}, and one is wrong")
+        found |= here
     return tuple(sorted(found.values()))
 
 
 def alone(path: Path) -> Segment:
     """A file that somebody names, as a segment; whatever it is called."""
-    match = _NAME.fullmatch(path.name)
-    worker, number = (int(match[1]), int(match[2])) if match is not None else (0, 0)
+    file = segment_file(path)
+    worker, number = (file.worker, file.number) if file is not None else (0, 0)
     return Segment(worker, number, path, path.suffix == ".gz")
 
 

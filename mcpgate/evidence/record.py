@@ -26,6 +26,11 @@ READABLE = (1, VERSION)
 #: Longest text that a peer chose (names, details); the rest is cut and counted. URIs in use are
 #: shorter; without a bound one call could fill the disk.
 TEXT_LENGTH = 1024
+#: And in bytes as it is written, where most characters take six, and some twelve: a batch has 100 calls of
+#: two such texts each, and must not make a line that is longer than any that is read.
+TEXT_SIZE = 2048
+#: A line is at most so long, its place in the chain included; readers and verifiers take no longer one.
+LINE_MOST = 1 << 20
 
 
 def where(address: object) -> str:
@@ -94,6 +99,13 @@ def _mended(value: object) -> object:
 
 
 def bounded(text: str | None) -> str | None:
-    if text is None or len(text) <= TEXT_LENGTH:
+    """A text that a peer chose, cut where it is too long."""
+    if text is None or (len(text) <= TEXT_LENGTH and (text.isascii() and text.isprintable())):
         return text
-    return f"{text[:TEXT_LENGTH]}... ({len(text)} characters)"
+    room, end = TEXT_SIZE, 0
+    for char in text[:TEXT_LENGTH]:
+        room -= 1 if " " <= char <= "~" else 6 if char <= "\uffff" else 12
+        if room < 0:
+            break
+        end += 1
+    return text if end == len(text) else f"{text[:end]}... ({len(text)} characters)"

@@ -9,15 +9,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from attrs import frozen
 
 from mcpgate.evidence.chain import Tree, leaf
 from mcpgate.evidence.linefile import sync_directory
-from mcpgate.evidence.segments import LINE_MOST, SegmentFile, segment_files
+from mcpgate.evidence.record import LINE_MOST
+from mcpgate.evidence.segments import SegmentFile, segment_files
 from mcpgate.evidence.terms import JournalTerms
 
 # zlib lets other threads run while it works on a block, and takes some milliseconds for one of these.
@@ -29,14 +32,23 @@ _LEVEL = 6
 # How a file is called while it is being compressed: no segment.
 _FRESH = ".fresh"
 
+# When a line was written, as it says among its first members.
+_TIME = re.compile(rb'"time":"([0-9TZ:.-]{20,40})"')
+_HEAD = 200
+
 
 @frozen
 class Leaving:
-    """A segment that is to be removed, and what is left of it: C{root} in hexadecimal."""
+    """
+    A segment that is to be removed, and what is left of it: C{root} in hexadecimal.
+
+    @ivar until: When its last line was written, in Unix seconds, as it says; C{None}: it does not say.
+    """
 
     file: SegmentFile
     lines: int
     root: str
+    until: float | None = None
 
 
 def closed(directory: Path) -> Iterator[SegmentFile]:
@@ -106,13 +118,20 @@ def leaving(directory: Path, terms: JournalTerms, now: float) -> list[Leaving]:
 
     Of a worker it is always the first ones: what is kept has no holes.
 
-    @param now: Unix seconds; a segment is as old as its last line.
+    A segment is as old as its file says, and its last line: the time of a file is set by whoever likes to,
+    and we would remove evidence for them, and sign that it has expired.
+
+    @param now: Unix seconds.
     @raise OSError: One cannot be read.
     """
     found = []
     newest: dict[int, float] = {}
     for file in closed(directory):
-        facts = file.path.stat()
+        try:
+            facts = file.path.stat()
+        except FileNotFoundError:
+            # Every worker looks after all: another one was here before.
+            continue
         # Not younger than the one before, whatever somebody has done to its file.
         written = max(newest.get(file.worker, 0.0), facts.st_mtime)
         newest[file.worker] = written
@@ -126,17 +145,32 @@ def leaving(directory: Path, terms: JournalTerms, now: float) -> list[Leaving]:
         if file.worker in stays or not (old or much):
             stays.add(file.worker)
             continue
+        try:
+            one = _summary(file)
+        except FileNotFoundError:
+            stays.add(file.worker)
+            continue
+        if not much and one.until is not None and 0 <= now - one.until <= terms.keep:
+            stays.add(file.worker)
+            continue
         total -= size
-        going.append(_summary(file))
+        going.append(one)
     return going
 
 
 def _summary(file: SegmentFile) -> Leaving:
     tree = Tree()
+    last = b""
     with (gzip.open if file.compressed else open)(file.path, "rb") as lines:
         while line := lines.readline(LINE_MOST):
             tree.append(leaf(line))
-    return Leaving(file, tree.size, tree.root().hex())
+            last = line if _TIME.search(line, 0, _HEAD) else last
+    found = _TIME.search(last, 0, _HEAD)
+    try:
+        until = datetime.fromisoformat(found[1].decode("ascii")).timestamp() if found else None
+    except ValueError:
+        until = None
+    return Leaving(file, tree.size, tree.root().hex(), until)
 
 
 def remove(files: Iterable[SegmentFile]) -> None:

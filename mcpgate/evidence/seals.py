@@ -177,7 +177,14 @@ class Seals:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         previous, last = FIRST, None
         for path in sorted(self._directory.glob(f"journal-{self._worker}-*{SUFFIX}"), reverse=True):
-            note = _last_note(path.read_bytes())
+            raw = path.read_bytes()
+            whole = _whole(raw)
+            if whole < len(raw):
+                # What a power cut left of a checkpoint. Nobody would write behind it any more, and it would
+                # look for ever like one that was damaged.
+                self.log.warn("{path} ended within a checkpoint, which is cut off", path=str(path))
+                os.truncate(path, whole)
+            note = _last_note(raw)
             if note is not None:
                 previous, last = hash_of(note), _said(note)
                 break

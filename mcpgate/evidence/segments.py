@@ -16,12 +16,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-#: A line is not longer; what has no line feed for so long is no journal.
-LINE_MOST = 1 << 20
+from mcpgate.evidence.record import LINE_MOST
 
 _BLOCK = 64 * 1024
-_SEALED = re.compile(r"journal-(0|[1-9][0-9]{0,5})-([0-9]{8})\.checkpoints", re.ASCII)
-_NAME = re.compile(r"journal-(0|[1-9][0-9]{0,5})-([0-9]{8})\.jsonl(\.gz)?", re.ASCII)
+# One way to write each: what is named otherwise is no segment for anybody, neither for who reads nor for
+# who verifies. Else one could be shown what the other has not seen.
+_PLACE = r"journal-(0|[1-9][0-9]{0,5})-((?!0{8})[0-9]{8})"
+_SEALED = re.compile(_PLACE + r"\.checkpoints", re.ASCII)
+_NAME = re.compile(_PLACE + r"\.jsonl(\.gz)?", re.ASCII)
+#: There is no name for more.
+NUMBER_MOST = 99_999_999
 
 
 @frozen(order=True)
@@ -55,6 +59,12 @@ def segment_files(directory: Path) -> list[SegmentFile]:
     return sorted(file for name in os.listdir(directory) if (file := segment_file(directory / name)))
 
 
+def sealed_place(name: str) -> tuple[int, int] | None:
+    """The worker and the segment whose checkpoints a file has, by its name; C{None}: it has none."""
+    match = _SEALED.fullmatch(name)
+    return (int(match[1]), int(match[2])) if match is not None else None
+
+
 def highest_sealed(directory: Path, worker: int) -> int:
     """The highest number of a worker's segments that have checkpoints in a directory; 0 for none."""
     try:
@@ -62,8 +72,8 @@ def highest_sealed(directory: Path, worker: int) -> int:
     except OSError:
         # There are none yet; where it cannot be read, who seals will say so.
         return 0
-    found = (_SEALED.fullmatch(name) for name in names)
-    return max((int(match[2]) for match in found if match and int(match[1]) == worker), default=0)
+    found = map(sealed_place, names)
+    return max((place[1] for place in found if place is not None and place[0] == worker), default=0)
 
 
 @frozen

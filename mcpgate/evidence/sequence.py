@@ -12,7 +12,12 @@ from attrs import frozen
 from mcpgate.evidence.checkpoint import FIRST, Checkpoint, hash_of, read_checkpoint
 from mcpgate.evidence.findings import Finding, Severity, counted
 from mcpgate.evidence.note import Note, NoteError, VerifierKey, notes_in, read_note
+from mcpgate.evidence.tails import apart
 from mcpgate.evidence.trusted import Trusted
+
+#: Seconds in which a gate notices that its key was replaced: at its next checkpoint, whose time is taken a
+#: moment after the key's. The command that replaces it reads the same clock.
+AT_ONCE = 60.0
 
 
 @frozen
@@ -74,10 +79,16 @@ class Sequence:
         self.hashes: dict[bytes, Checkpoint] = {}
         self._previous: bytes | None = FIRST if from_first else None
         self._last: Checkpoint | None = None
+        self._last_signer: tuple[_Place, VerifierKey] | None = None
         #: Those by keys that are not known, as long as none of ours has vouched for them.
         self._strangers: list[tuple[_Place, str]] = []
         self._stranger_count = 0
         self._vouched = 0
+
+    def lose(self) -> None:
+        """Those of a segment cannot be read: what comes next names what is not known."""
+        self.hashes = {}
+        self._previous = None
 
     def read(self, segment: int, file: str, raw: bytes, *, growing: bool) -> list[Checkpoint]:
         """
@@ -110,7 +121,7 @@ class Sequence:
         more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         words = f"has a checkpoint{more} of another segment: {said.gate}/{said.worker}/{said.segment}"
         self._say("foreign", Severity.TAMPERED, foreign[0].place, words)
-        return [one for one in pieces if one not in foreign]
+        return [one for one in pieces if one.said is None or self._about(one)]
 
     def _about(self, piece: _Piece) -> bool:
         said = piece.said
@@ -141,6 +152,7 @@ class Sequence:
 
     def end(self) -> None:
         """Say what is left to be said once there are no more."""
+        self._end_by_old_key()
         if self._strangers:
             place, key = self._strangers[0]
             more = f" and {self._stranger_count - 1:,} more" if self._stranger_count > 1 else ""
@@ -157,6 +169,24 @@ class Sequence:
                 "came before the one that is trusted; later ones vouch for them, which that one has signed."
             )
             self._tell(Finding(Severity.NOTE, "older_key", words, self.worker))
+
+    def _end_by_old_key(self) -> None:
+        """
+        The last of them is by a key that had been replaced by then: the gate itself signs with the new one at
+        once. Where one by that follows it vouches for those before, whatever the clock said.
+        """
+        if self._last is None or self._last_signer is None:
+            return
+        place, signer = self._last_signer
+        replaced = self._trusted.replaced(signer)
+        if replaced is not None and apart(replaced, self._last.time) > AT_ONCE:
+            self._say(
+                "old_key",
+                Severity.TAMPERED,
+                place,
+                f"has a checkpoint of {self._last.time} signed by a "
+                f"key that had been replaced at {replaced}, and none behind it by the one that signs since",
+            )
 
     def _one(self, piece: _Piece) -> Checkpoint | None:
         place, said = piece.place, piece.said
@@ -187,6 +217,7 @@ class Sequence:
             words = "has a checkpoint that says less than the one before it"
             self._say("less", Severity.TAMPERED, place, words)
         self._last = said
+        self._last_signer = (place, signer) if signer is not None else None
         self.hashes[piece.hash] = said
         if signer is None:
             self._strange(place, f"{piece.note.signatures[0].name}+{piece.note.signatures[0].id.hex()}")

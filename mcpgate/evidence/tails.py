@@ -14,13 +14,19 @@ SEALED_WITHIN = 300.0
 
 @frozen
 class Tail:
-    """Lines behind the last checkpoint of a segment. C{since}: when that was made, if any was."""
+    """
+    Lines behind the last checkpoint of a segment.
+
+    @ivar since: When the first of these lines was written, as it says; C{None}: it does not say.
+    @ivar until: When the last of them was.
+    """
 
     segment: int
     file: str
     seq: int
     count: int
     since: str | None
+    until: str | None = None
 
 
 class Tails:
@@ -33,9 +39,26 @@ class Tails:
         """These lines have no checkpoint, unless a later segment gets one."""
         self._tails.append(tail)
 
-    def seal(self) -> None:
-        """A later segment has a checkpoint, and its first line names the last of these."""
-        self._tails.clear()
+    def seal(self, worker: int) -> Finding | None:
+        """
+        A later segment has a checkpoint, and its first line names the last of these.
+
+        Whoever began that segment took them as it found them. After a crash they are those of a minute; where
+        they are more, somebody may have taken checkpoints away and written what he liked behind the last one.
+        """
+        tails, self._tails = self._tails, []
+        if not tails or not _long(tails[0].since, tails[-1].until):
+            return None
+        first, count = tails[0], sum(tail.count for tail in tails)
+        words = (
+            f"Of worker {worker}, {counted(count, 'line')} from line {first.seq} of segment {first.segment} "
+            f"on had no checkpoint from {first.since} to {tails[-1].until}, and are sealed by what a later "
+            "start found only. A gate seals within a minute: their checkpoints were taken away, or could not "
+            "be written."
+        )
+        return Finding(
+            Severity.UNSEALED, "sealed_late", words, worker, first.segment, first.seq, file=first.file
+        )
 
     @property
     def count(self) -> int:
@@ -55,16 +78,21 @@ class Tails:
             f"No checkpoint stands for the last {counted(self.count, 'line')} of worker {worker}, from seq "
             f"{first.seq} of segment {first.segment} on{f', since {first.since}' if first.since else ''}."
         )
-        if first.since and last_time and _apart(first.since, last_time) > SEALED_WITHIN:
+        late = _long(first.since, last_time)
+        if late:
             words += (
                 " A gate seals within a minute: their checkpoints were taken away, or could not be written."
             )
-        return Finding(
-            Severity.UNSEALED, "unsealed", words, worker, first.segment, first.seq, file=first.file
-        )
+        kind = "unsealed_late" if late else "unsealed"
+        return Finding(Severity.UNSEALED, kind, words, worker, first.segment, first.seq, file=first.file)
 
 
-def _apart(since: str, until: str) -> float:
+def _long(since: str | None, until: str | None) -> bool:
+    """Whether no gate lets lines wait for so long."""
+    return bool(since and until and apart(since, until) > SEALED_WITHIN)
+
+
+def apart(since: str, until: str) -> float:
     """Seconds between two times of lines, as far as they are some."""
     try:
         return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()

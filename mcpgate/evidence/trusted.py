@@ -16,10 +16,15 @@ from mcpgate.evidence.note import NoteError, VerifierKey, notes_in, read_key, re
 
 @frozen
 class Trusted:
-    """A key that somebody trusts, and those that came of it, in their order."""
+    """
+    A key that somebody trusts, and those that came of it, in their order.
+
+    @ivar since: When each of these was named, by the one before.
+    """
 
     first: VerifierKey
     after: tuple[VerifierKey, ...] = ()
+    since: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
@@ -35,6 +40,11 @@ class Trusted:
         """How many of them are older."""
         return self.keys.index(key)
 
+    def replaced(self, key: VerifierKey) -> str | None:
+        """When a key has named another one, which signs from then on; C{None}: it has not."""
+        age = self.age(key)
+        return self.since[age] if age < len(self.since) else None
+
 
 def follow(trusted: Trusted, successions: Iterable[bytes]) -> Trusted:
     """The same with those keys that it leads to by these notes, in whatever order they come.
@@ -43,7 +53,8 @@ def follow(trusted: Trusted, successions: Iterable[bytes]) -> Trusted:
     """
     named: dict[VerifierKey, list[VerifierKey]] = {}
     read = [(note, read_succession(note.text)) for note in map(read_note, dict.fromkeys(successions))]
-    after = list(trusted.keys)
+    after, since = list(trusted.keys), list(trusted.since)
+    times = {said.successor: said.time for _, said in read}
     # Each round finds the successor of the last one, or ends it.
     for _ in range(len(read) + 1):
         last = after[-1]
@@ -57,7 +68,8 @@ def follow(trusted: Trusted, successions: Iterable[bytes]) -> Trusted:
         if not fresh:
             break
         after += fresh
-    return Trusted(after[0], tuple(after[1:]))
+        since += (times[key] for key in fresh)
+    return Trusted(after[0], tuple(after[1:]), tuple(since))
 
 
 def written_keys(keys: Sequence[VerifierKey], successions: Iterable[bytes]) -> bytes:

@@ -5,16 +5,20 @@ It looks twice a second. What takes the disk's time is done in a thread (C{reten
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from mcpgate.evidence.aside import Aside
 from mcpgate.evidence.bookkeeping import clock_line, expired_line
 from mcpgate.evidence.ids import new_id
+from mcpgate.evidence.lock import JournalError
 from mcpgate.evidence.retention import Leaving, compress, leaving, remove
 from mcpgate.evidence.sealing import SealingAside
 from mcpgate.evidence.witness import Witness
@@ -28,6 +32,11 @@ STEP_LEAST = 1.0
 
 # Retention is about days; what is large is seen when a segment ends.
 RETENTION_APART = 600.0
+
+# Whether the clock was right before it was set by so much, or is now, nobody knows; for a day it decides
+# about no evidence, which is long enough to set it again.
+STEP_DOUBTED = 3600.0
+DOUBTED_FOR = 86400.0
 
 # A stop does not wait for a segment to be compressed: it is begun anew.
 STOP_MOST = 0.5
@@ -56,6 +65,8 @@ class Upkeep:
         self._kept_segment = 0
         self._kept_at = 0.0
         self._keeping = False
+        # Until when nothing is removed for its age.
+        self._doubted_until = 0.0
 
     def start(self) -> None:
         """Begin to look."""
@@ -104,6 +115,10 @@ class Upkeep:
         if abs(stepped) >= STEP_LEAST:
             witness = self._witness
             witness.tell(clock_line(new_id("k"), time=witness.stamp(), stepped=stepped))
+        if stepped >= STEP_DOUBTED:
+            self._doubted_until = now + DOUBTED_FOR
+            by = round(stepped)
+            self.log.warn("the clock was set forward by {by} s: no evidence expires for a day", by=by)
 
     # In the thread, and back.
 
@@ -111,7 +126,10 @@ class Upkeep:
         journal = self._witness.journal
         going: list[Leaving] = []
         try:
-            going = leaving(journal.directory, journal.terms, self._wall())
+            terms = journal.terms
+            if self._monotonic() < self._doubted_until:
+                terms = evolve(terms, keep=inf)
+            going = leaving(journal.directory, terms, self._wall())
             if journal.terms.compress:
                 compress(journal.directory, journal.worker)
         except (OSError, EOFError) as error:
@@ -133,10 +151,19 @@ class Upkeep:
             )
             told = witness.tell(line) and told
         if going and told and witness.settle():
-            self._aside.do(lambda: self._remove(going))
+            try:
+                descriptor = witness.journal.descriptor()
+            except JournalError:
+                return  # it fails again; there is another time
+            self._aside.do(lambda: self._remove(going, descriptor))
 
-    def _remove(self, going: list[Leaving]) -> None:
+    def _remove(self, going: list[Leaving], descriptor: int) -> None:
         try:
+            try:
+                # A power cut must not leave them removed, and nothing that says so.
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
             remove(one.file for one in going)
         except OSError as error:
             self.log.warn("a segment of the journal cannot be removed: {why}", why=error)

@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 from mcpgate.evidence.absent import judge_absent
 from mcpgate.evidence.content import judge_content
-from mcpgate.evidence.findings import Finding, Severity
+from mcpgate.evidence.findings import LATE, Finding, Severity
 from mcpgate.evidence.held import Held
 from mcpgate.evidence.history import History, VanishedError, gate_of
 from mcpgate.evidence.keyfile import PUBLIC
@@ -24,6 +24,8 @@ from mcpgate.evidence.trusted import Trusted, follow, read_keys
 
 #: How many findings are kept; the rest is counted.
 FINDINGS_MOST = 20_000
+#: So many workers that are gone are told one by one.
+WORKERS_MOST = 100
 #: How often one begins again because a segment went away meanwhile. Retention looks every ten minutes.
 AGAIN_MOST = 3
 
@@ -62,6 +64,12 @@ class Verification:
     def sound(self) -> bool:
         """Whether nothing was tampered with."""
         return self._sound
+
+    @property
+    def late(self) -> bool:
+        """Whether lines had no checkpoint for longer than any gate lets them wait: behind checkpoints that
+        were taken away, somebody could have written them without the key."""
+        return any(finding.kind in LATE for finding in self.findings)
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of one severity."""
@@ -145,10 +153,18 @@ def _verified(
         histories.append(history)
         counts += sequence.count
     judge_absent(histories, told, partly=place.bundle)
+    if not place.bundle:
+        _judge_workers({one.worker for one in histories}, told)
     held.end(partly=place.bundle)
     for name in place.unchained:
         words = f"{name}: is of a version before there was a chain; nothing can be said of it."
         told(Finding(Severity.NOTE, "unchained", words, file=name))
+    for name in place.doubled:
+        words = (
+            f"{name}: stands beside the journal's own directory, where whoever reads might take it for a "
+            "part of it; it was put there by somebody else."
+        )
+        told(Finding(Severity.TAMPERED, "doubled", words, file=name))
     if place.bundle:
         named = {one.file for one in told.findings if one.severity is Severity.TAMPERED and one.file}
         judge_content(place, trusted, named, told)
@@ -169,6 +185,13 @@ def _verified(
         last_time=max((last for _, last in times if last), default=None),
         sound=told.sound,
     )
+
+
+def _judge_workers(workers: set[int], told: _Told) -> None:
+    """Workers are counted from 0, and what one has left never goes as a whole."""
+    for worker in sorted(set(range(max(workers, default=0))) - workers)[:WORKERS_MOST]:
+        words = f"All that worker {worker} wrote is gone, checkpoints and all; that of a later one is here."
+        told(Finding(Severity.TAMPERED, "worker", words, worker))
 
 
 def _with_checkpoints(place: Place, checkpoints: Sequence[Path]) -> tuple[Place, Sequence[Path]]:
@@ -200,7 +223,7 @@ def _trusted(place: Place, key: Path | None, told: _Told) -> Trusted:
         try:
             beside, more = read_keys(place.public.read())
             successions += more
-        except NoteError as error:
+        except (NoteError, OSError) as error:
             words = f"{PUBLIC}: cannot be read: {error}."
             told(Finding(Severity.TAMPERED, "public", words, file=PUBLIC))
     if first is None:
@@ -209,7 +232,12 @@ def _trusted(place: Place, key: Path | None, told: _Told) -> Trusted:
         first = beside
     trusted = Trusted(first)
     try:
-        return follow(trusted, successions)
+        trusted = follow(trusted, successions)
+        if beside is not None and trusted.first not in follow(Trusted(beside), successions).keys:
+            # From the one that is trusted one may come to it, too.
+            if beside not in trusted.keys:
+                words = f"{PUBLIC}: has the key {beside}, which does not lead to the one that is trusted."
+                told(Finding(Severity.TAMPERED, "public", words, file=PUBLIC))
     except NoteError as error:
         words = f"{PUBLIC}: does not lead from one key to the next: {error}."
         told(Finding(Severity.TAMPERED, "succession", words, file=PUBLIC))

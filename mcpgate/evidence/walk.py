@@ -20,7 +20,8 @@ from itertools import chain
 
 from mcpgate.evidence.chain import leaf
 from mcpgate.evidence.checkpoint import Checkpoint
-from mcpgate.evidence.lineplace import LINE_MOST, broken_how, place_of, process_of
+from mcpgate.evidence.lineplace import broken_how, place_of, process_of
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.signed import Signed
 from mcpgate.evidence.strays import Fault, Stray, settled
 
@@ -47,6 +48,7 @@ class Walk(Signed):
     One segment.
 
     @ivar first: Its first line.
+    @ivar fresh: The first line behind what is as a checkpoint says.
     @ivar torn: It ends within a line.
     @ivar noticed: Lines that say something about segments, each with its number.
     """
@@ -65,6 +67,7 @@ class Walk(Signed):
         """
         super().__init__(before, marks)
         self.first: bytes | None = None
+        self.fresh: bytes | None = None
         self.torn = False
         self.noticed: list[tuple[int, bytes]] = []
         self._opens = opens
@@ -108,6 +111,7 @@ class Walk(Signed):
         begin = seq
         append, opens, base, noticed = self._tree.append, self._opens, self._base, self.noticed
         stop = self._marks[-1].size if self._marks else -1
+        good = self.good
         line = None
         odd = None
         if self._closed is not None and seq >= self._closed and self.good == seq:
@@ -129,15 +133,17 @@ class Walk(Signed):
                 opens.pop(line[_CLOSE : line.find(b'"', _CLOSE)], None)
             elif kind in _NOTICED:
                 noticed.append((seq, line))
-            if seq == 0:
-                self.first = line
-                self._process = process_of(line)
+            if seq == good:
+                self.fresh = line
+                if seq == 0:
+                    self.first = line
+                    self._process = process_of(line)
             seq += 1
             if seq == stop:
                 self.lines += seq - begin
                 self.size, self.last, self._pending, self.final = seq, last, pending, line
                 self._judge()
-                begin, last, pending = seq, self.last, self._pending
+                begin, last, pending, good = seq, self.last, self._pending, self.good
                 stop = self._marks[-1].size if self._marks else -1
                 if seq == self._closed and self.good == seq:
                     return self._next(lines)
@@ -283,6 +289,8 @@ class Walk(Signed):
             self._process = process_of(line)
         elif self._tree.size == seq - 1:
             self._tree.append(unhexlify(prev))
+        if seq == self.good:
+            self.fresh = line
         self._pending = leaf(line)
         self.last, self.final = hexlify(self._pending), line
         kind = line[_KIND : _KIND + 5]

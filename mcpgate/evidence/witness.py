@@ -24,13 +24,16 @@ from mcpgate.evidence.floods import Floods
 from mcpgate.evidence.handshakes import Leg, handshake_line
 from mcpgate.evidence.journal import Journal, JournalError, new_id
 from mcpgate.evidence.outage import Outage
-from mcpgate.evidence.record import timestamp
+from mcpgate.evidence.record import LINE_MOST, timestamp
 from mcpgate.reasons import Refusal
 from mcpgate.tls.handshake import Handshake, Offer
 
 # Owed lines kept in memory while the journal fails. Where nothing is forwarded meanwhile, only refusals
 # and handshakes add to them. Beyond this they are counted, and the count is told.
 OWED_MOST = 10_000
+
+# More than a line's place in the chain takes.
+PLACE_SIZE = 128
 
 # Lines written at once: a busy turn has this many, and on a nearly full disk some of what is owed
 # should fit.
@@ -118,9 +121,13 @@ class Witness:
         """
         Have a line written by the end of this turn, after all that is owed.
 
-        @return: C{False} when too much is owed: it will never be written.
+        @return: C{False} when too much is owed, or it is too long: it will never be written.
         """
         owed = self._owed
+        if len(line) > LINE_MOST - PLACE_SIZE:
+            line = self._too_long(line)
+            self.tell(line)
+            return False
         if len(owed) >= OWED_MOST and not self._write():
             self.dropped += 1
             self._outage.lines += 1
@@ -129,6 +136,16 @@ class Witness:
         if not self._due:
             self._make_due()
         return True
+
+    def _too_long(self, line: bytes) -> bytes:
+        """What to say in the place of a line that nobody could read. There is no such line, unless there is a
+        bug: each is bounded by what it is made of."""
+        self.dropped += 1
+        kind = line[:40].decode("ascii", "replace")
+        self.log.error("a bug in the gate: a line of {size} bytes ({kind}...)", size=len(line), kind=kind)
+        now = timestamp(self._wall())
+        why = f"a line of {len(line)} bytes is longer than any that is read"
+        return gap_line(new_id("g"), time=now, since=now, until=now, why=why, exchanges=0, lines=1)
 
     def tell_floods(self, now: float, *, all: bool = False) -> None:
         """Tell what was counted of refused handshakes, if it is time.
@@ -185,6 +202,9 @@ class Witness:
         if not self._write():
             return False
         if self.journal.terms.fsync:
+            if self._commits.stuck:
+                # Asked here and not aside, the disk would hang us as well.
+                return False
             try:
                 self.journal.sync()
             except JournalError as error:
@@ -301,6 +321,14 @@ class Witness:
         """Write what is owed, if that is possible now, and close the journal."""
         self.tell_floods(time.monotonic(), all=True)
         self.settle()
+        exchanges, lines = self._outage.exchanges, self._outage.lines + len(self._owed)
+        if exchanges or lines:
+            self.log.error(
+                "the journal ends without {lines} lines that could not be written; {exchanges} exchanges "
+                "were forwarded off the record, of which it says nothing",
+                lines=lines,
+                exchanges=exchanges,
+            )
         self._commits.close()
         self.journal.close()
 

@@ -59,7 +59,7 @@ def weigh(callers: Callers, route: str, call: Call) -> Verdict | Open:
         return _passing(callers, here, call, gently=True)
     first, *others = call.judged_as
     if call.nature is Nature.LIST or (call.nature is Nature.FOLLOWS and first[1] is None):
-        return _passing(callers, here, call) if here.allows else _recorded(UNLISTED, here, *first)
+        return _passing(callers, here, call) if here.allows else _unlisted(callers, here, call)
     if call.method in QUESTIONS:
         # From a caller they mean nothing; a rule that names one is about what upstreams ask.
         return UNLISTED
@@ -197,6 +197,16 @@ def _passing(callers: Callers, here: RouteRules, call: Call, *, gently: bool = F
     return _recorded(_masked(callers, NEEDED, rules, shadow, gently=gently), here, method, name)
 
 
+def _unlisted(callers: Callers, here: RouteRules, call: Call) -> Verdict:
+    """What does not pass; where it is recorded, it is masked as if it did."""
+    if not here.records:
+        return UNLISTED
+    passing = _passing(callers, here, call)
+    if not passing.record:
+        return UNLISTED
+    return evolve(UNLISTED, masks=passing.masks, asking=passing.asking, record=True)
+
+
 def _recorded(verdict: Verdict, here: RouteRules, method: str, name: str | None) -> Verdict:
     """With whether its bodies are recorded, where no params are looked at."""
     for rule in here.records:
@@ -267,10 +277,13 @@ def reaches(callers: Callers, route: str) -> Verdict:
     shut = shut_out(callers, route) if reached else None
     if shut is not None:
         return Verdict(BLOCK, shut, Reason.POLICY_BLOCKED)
-    verdict = _masked(callers, NEEDED, here.masks) if reached else UNLISTED
     # Nobody knows what will come by it: a rule about some things is not about it.
-    everything = [rule for rule in here.records if rule.methods.every and rule.names.every]
-    return evolve(verdict, record=True) if everything else verdict
+    records = any(rule.methods.every and rule.names.every for rule in here.records)
+    if not reached and not records:
+        return UNLISTED
+    # What is recorded is masked, whether it passes or not.
+    verdict = _masked(callers, NEEDED if reached else UNLISTED, here.masks)
+    return evolve(verdict, record=True) if records else verdict
 
 
 def shut_out(callers: Callers, route: str) -> str | None:

@@ -45,6 +45,21 @@ def test_what_is_sound_is_said_to_be(run: Run, state: Path, tmp_path: Path) -> N
     assert BESIDE not in run("evidence", "verify", state, "--key", kept).stdout
 
 
+def test_lines_that_no_gate_would_leave_unsealed_are_not_passed_over(run: Run, tmp_path: Path) -> None:
+    """Nothing shows that they were tampered with, and nothing that they were not."""
+    writer = Writer(tmp_path / "state")
+    writer.exchanges(1)
+    writer.seal()
+    writer.exchanges(1)
+    assert run("evidence", "verify", tmp_path / "state").returncode == os.EX_OK
+    writer.exchanges(400)
+    said = run("evidence", "verify", tmp_path / "state")
+    assert said.returncode == os.EX_TEMPFAIL
+    assert "verdict        sound as far as it was sealed in time; see unsealed\n" in said.stdout
+    facts = json.loads(run("evidence", "verify", tmp_path / "state", "--format", "json").stdout)
+    assert facts["late"] and facts["sound"]
+
+
 def test_a_tampering_is_named_and_ends_with_1(run: Run, state: Path) -> None:
     """For programs in members of their own."""
     text = journal(state).read_bytes().splitlines(keepends=True)

@@ -12,10 +12,11 @@ from mcpgate.evidence.exchanges import (
     hold_facts,
     open_line,
 )
-from mcpgate.evidence.record import TEXT_LENGTH, VERSION, parse_line
+from mcpgate.evidence.record import LINE_MOST, TEXT_LENGTH, VERSION, parse_line
 from mcpgate.holds.held import Decision, Word
 from mcpgate.policy.rules import Action, Verdict
 from mcpgate.reasons import Reason
+from mcpgate.wire.jsonrpc import BATCH_MOST
 from tests.evidence.lines import TIME, closed, one_line, opened
 
 
@@ -133,3 +134,18 @@ def test_an_open_line_says_who_let_a_held_call_pass() -> None:
         line = open_line("x-1", time=TIME, inbound="h-1", outbound=None, caller='"principal":null', call=call)
         record = parse_line(line)
         assert [record["hold"], record["decided"], record["by"]] == ["w-1", *told]
+
+
+@pytest.mark.parametrize("char", ["\U0001f600", "\u4e2d", "\x01", '"', "a"])
+def test_no_batch_makes_a_line_that_nobody_reads(char: str) -> None:
+    """Else a caller could make evidence that fails verification, and is not read behind it."""
+    calls = [call_facts(char * 5000, char * 5000, None)] * BATCH_MOST
+    line = open_line(
+        "x-0",
+        time="2026-11-26T09:30:00.123456Z",
+        inbound=None,
+        outbound=None,
+        caller=caller_facts(None, listener="l", route="r", upstream="u", http="POST"),
+        call=batch_facts(calls),
+    )
+    assert len(line) < LINE_MOST // 2

@@ -152,6 +152,11 @@ def test_what_does_not_fit_a_line_is_counted(world: World, monkeypatch: pytest.M
     found = parse_line(line)["certificates"]
     assert isinstance(found, list) and found[0]["role"] == "own"
     assert len(line) <= 10_000 and len(found) > 3
+    object.__setattr__(generation, "upstreams", {str(number): terms for number in range(1000)})
+    record = parse_line(line_of(world))
+    upstreams = record["upstreams"]
+    assert isinstance(upstreams, list) and 0 < len(upstreams) < 1000
+    assert record["others_left_out"] == 1000 - len(upstreams) and record["listeners"]
 
 
 def test_a_problem_is_bounded_and_cannot_break_the_line() -> None:

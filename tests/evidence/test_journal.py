@@ -494,6 +494,13 @@ def test_on_the_disk_means_the_directory_too_and_the_old_segment_at_a_turn(
     journal.close()
 
 
+def test_there_is_no_segment_that_nobody_would_find(tmp_path: Path) -> None:
+    """Behind the last number that has a name; somebody has put a file of that number there."""
+    with pytest.raises(JournalError, match="no number for another segment"):
+        Journal(tmp_path, sealed=99_999_999)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal-0.lock"]
+
+
 def test_every_segment_begins_with_what_is_in_force(tmp_path: Path) -> None:
     """Linked as any line is; who has only this segment knows by what its lines were judged."""
     journal = Journal(tmp_path, terms=JournalTerms(segment_size=1000))

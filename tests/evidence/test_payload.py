@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.evidence.payload import PIECE, Auditor, PayloadError, Reader, new_pair, payload_line
-from mcpgate.evidence.reading import LINE_MOST
-from mcpgate.evidence.record import timestamp
+from mcpgate.evidence.record import LINE_MOST, timestamp
 from tests.evidence.lines import one_line
 
 PRIVATE, PUBLIC = new_pair()
@@ -94,3 +94,12 @@ def test_openssl_makes_the_same_keys(tmp_path: Path) -> None:
     for command in (made, shown):
         subprocess.run(command, check=True, capture_output=True)
     assert Auditor.of(public.read_bytes()).name == Reader.of(key.read_bytes()).name
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**255 - 19, 2**255 - 20])
+def test_a_key_of_low_order_is_refused_when_it_is_read(number: int) -> None:
+    """Whatever is sealed to it, everybody can open; the library will not, in the middle of traffic."""
+    key = X25519PublicKey.from_public_bytes(number.to_bytes(32, "little"))
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(PayloadError, match="hides nothing"):
+        Auditor.of(pem)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mcpgate.evidence import reading
-from mcpgate.evidence.reading import LINE_MOST, Follower, Position, ReadingError, alone, lines, segments
+from mcpgate.evidence.reading import Follower, Position, ReadingError, alone, lines, segments
+from mcpgate.evidence.record import LINE_MOST
 from tests.evidence.made import make_journal
 
 Lines = list[bytes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
@@ -9,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcpgate.evidence.record import parse_line, timestamp
+from mcpgate.evidence.record import TEXT_LENGTH, TEXT_SIZE, bounded, parse_line, timestamp
 from mcpgate.reasons import Reason, Refusal
 from tests.evidence.lines import (
     ANY_TEXT,
@@ -54,3 +55,15 @@ def test_times_are_utc_with_microseconds_and_sort_as_text(time: float) -> None:
     assert len(text) == 27
     assert abs(datetime.fromisoformat(text).timestamp() - time) < 1e-6
     assert timestamp(time + 0.001) > text
+
+
+@given(st.text(max_size=3000))
+def test_a_text_that_a_peer_chose_is_bounded_as_it_is_written(text: str) -> None:
+    """Not only in characters: of some each takes twelve bytes in a line."""
+    cut = bounded(text)
+    assert cut is not None
+    end = cut.rfind("... (")
+    assert text == cut or text.startswith(cut[:end])
+    assert len(json.dumps(cut)) <= 2 * TEXT_SIZE + 40
+    if text.isascii() and text.isprintable() and len(text) <= TEXT_LENGTH:
+        assert cut == text

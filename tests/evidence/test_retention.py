@@ -24,12 +24,11 @@ DAY = 86400.0
 
 def made(directory: Path, segments: int, worker: int = 0, *, age: float = 0.0) -> Path:
     """A journal of so many segments, each written a day after the one before, the last C{age} ago."""
-    for _ in range(segments):
-        journal = Journal(directory, worker)
-        journal.append([LINE] * 50)
-        journal.close()
     for number in range(1, segments + 1):
         at = NOW - age - (segments - number) * DAY
+        journal = Journal(directory, worker, clock=lambda at=at: at)  # type: ignore[misc]
+        journal.append([LINE] * 50)
+        journal.close()
         os.utime(directory / segment_name(worker, number), (at, at))
     return directory
 
@@ -113,3 +112,29 @@ def test_what_is_more_than_is_kept_goes_the_oldest_first_and_without_holes(tmp_p
     going = leaving(tmp_path, terms, NOW)
     assert all(one.file.worker == 1 for one in going)
     assert leaving(tmp_path, JournalTerms(), NOW) == []
+
+
+def test_a_segment_is_not_older_than_its_lines_say(tmp_path: Path) -> None:
+    """Whoever sets the time of a file back has no evidence removed, and signed for as expired."""
+    made(tmp_path, 3)
+    compress(tmp_path, 0)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    assert leaving(tmp_path, JournalTerms(keep=100 * DAY), NOW) == []
+    assert len(leaving(tmp_path, JournalTerms(keep=1.5 * DAY), NOW)) == 1
+    # Where there is no room, the oldest go all the same; and a line of a clock that was wrong keeps nothing.
+    assert len(leaving(tmp_path, JournalTerms(keep=100 * DAY, keep_size=1), NOW)) == 2
+    assert len(leaving(tmp_path, JournalTerms(keep=100 * DAY), NOW - 1000 * DAY)) == 2
+
+
+def test_what_another_worker_has_removed_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All look after all; each goes on with what is left."""
+    made(tmp_path, 3)
+    made(tmp_path, 3, worker=1)
+    files = list(retention.closed(tmp_path))
+    monkeypatch.setattr(retention, "closed", lambda directory: iter(files))
+    (tmp_path / segment_name(0, 1)).unlink()
+    going = leaving(tmp_path, JournalTerms(keep=1.5 * DAY), NOW)
+    assert [(one.file.worker, one.file.number) for one in going] == [(1, 1)]

@@ -182,6 +182,23 @@ def test_a_part_of_a_note_that_a_crash_left_is_taken_away(tmp_path: Path, keys: 
         assert [one.size for one in kept(tmp_path)] == [1, 3]
 
 
+def test_a_part_of_a_note_is_taken_away_where_nobody_writes_any_more(tmp_path: Path, keys: KeyFile) -> None:
+    """The next start begins a segment, and with it a file: what a power cut left in the last ones would look
+    like damage for ever."""
+    seals = made(tmp_path, keys)
+    assert seal(seals, 1, 1)
+    seals.close()
+    first, second = (tmp_path / "checkpoints" / f"journal-0-0000000{number}.checkpoints" for number in (1, 2))
+    whole = first.read_bytes()
+    first.write_bytes(whole + whole[: len(whole) // 2])
+    second.write_bytes(whole[:20])
+    seals = made(tmp_path, keys)
+    assert seal(seals, 3, 1)
+    seals.close()
+    assert (first.read_bytes(), second.read_bytes()) == (whole, b"")
+    assert [one.segment for one in kept(tmp_path)] == [1, 3]
+
+
 def test_a_disk_that_is_full_leaves_no_part_of_a_note(
     tmp_path: Path, seals: Seals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from mcpgate.evidence.segments import (
 )
 
 
-@given(st.integers(0, 999_999), st.integers(0, 99_999_999))
+@given(st.integers(0, 999_999), st.integers(1, 99_999_999))
 def test_a_name_says_what_it_was_made_of(worker: int, number: int) -> None:
     path = Path("d") / segment_name(worker, number)
     assert segment_file(path) == SegmentFile(worker, number, False, path)
@@ -34,6 +34,7 @@ def test_a_name_says_what_it_was_made_of(worker: int, number: int) -> None:
     "name",
     [
         *("journal-0.jsonl", "journal-0.lock", "journal-01-00000001.jsonl", "journal-0-1.jsonl"),
+        "journal-0-00000000.jsonl",
         *("journal-0-00000001.jsonl.gz.fresh", "journal-0-00000001.checkpoints"),
         "journal-0-0000000\u0661.jsonl",
         *("xjournal-0-00000001.jsonl", "journal-0-00000001.jsonl\n", "journal--1-00000001.jsonl"),

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from mcpgate.evidence import upkeep
 from mcpgate.evidence.journal import Journal
 from mcpgate.evidence.sealing import SealingAside
 from mcpgate.evidence.segments import segment_name
 from mcpgate.evidence.terms import JournalTerms
-from mcpgate.evidence.upkeep import STEP_LEAST, TICK, Upkeep
+from mcpgate.evidence.upkeep import DOUBTED_FOR, RETENTION_APART, STEP_LEAST, TICK, Upkeep
 from mcpgate.evidence.witness import Witness
 from mcpgate.reasons import Reason
 from tests.evidence.chained import told
@@ -163,8 +164,8 @@ def test_a_journal_that_failed_is_written_again_within_a_second_of_there_being_r
 
 
 def test_closed_segments_are_compressed_and_expire_after_the_journal_has_said_so(tmp_path: Path) -> None:
-    for _ in range(3):
-        Journal(tmp_path).close()
+    for at in (0.0, 0.0, 1_799_999_000.0):
+        Journal(tmp_path, clock=lambda at=at: at).close()  # type: ignore[misc]
     for number in (1, 2):
         os.utime(tmp_path / segment_name(0, number), (0, 0))
     world = World(tmp_path, keep=9999 * 86400.0)
@@ -177,11 +178,30 @@ def test_closed_segments_are_compressed_and_expire_after_the_journal_has_said_so
     world.stop()
 
 
+def test_what_says_that_it_expires_is_on_the_disk_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut between the two would look like somebody who has taken it away."""
+    order: list[str] = []
+    for at in (0.0, 1_799_999_000.0):
+        Journal(tmp_path, clock=lambda at=at: at).close()  # type: ignore[misc]
+    os.utime(tmp_path / segment_name(0, 1), (0, 0))
+    sync = os.fdatasync
+    monkeypatch.setattr(upkeep.os, "fdatasync", lambda fd: (order.append("synced"), sync(fd)))
+    monkeypatch.setattr(upkeep, "remove", lambda files: order.append(f"removed {len(list(files))}"))
+    world = World(tmp_path, compress=False)
+    world.passes(TICK)
+    world.reactor.from_threads()
+    eventually(lambda: len(order) == 2, "it is removed")
+    assert order == ["synced", "removed 1"] and "expired" in world.types()
+    world.stop()
+
+
 def test_while_the_journal_fails_nothing_expires(tmp_path: Path) -> None:
     """It could not say so."""
-    Journal(tmp_path).close()
+    Journal(tmp_path, clock=lambda: 0.0).close()
+    os.utime(tmp_path / segment_name(0, 1), (0, 0))
     world = World(tmp_path, keep=86400.0)
-    world.step = 10 * 86400.0
     world.journal.path.unlink()
     (tmp_path / segment_name(0, 3)).mkdir()
     world.passes(TICK)
@@ -196,3 +216,21 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 
     return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_a_clock_that_was_set_forward_removes_nothing_for_a_day(tmp_path: Path) -> None:
+    """It may be set back again; what was removed stays removed."""
+    Journal(tmp_path, clock=lambda: 1_799_999_000.0).close()
+    path = tmp_path / segment_name(0, 1)
+    os.utime(path, (1_799_999_000.0, 1_799_999_000.0))
+    world = World(tmp_path, keep=1e6, compress=False)
+    world.passes(TICK)
+    world.reactor.from_threads()
+    world.step = 1e9
+    world.passes(RETENTION_APART + TICK)
+    world.reactor.from_threads()
+    assert path.exists() and "expired" not in world.types() and "clock" in world.types()
+    world.reactor.advance(DOUBTED_FOR)
+    world.reactor.from_threads()
+    eventually(lambda: not path.exists(), "it expires after a day")
+    world.stop()

@@ -24,6 +24,8 @@ from mcpgate.evidence.keyfile import PUBLIC, KeyFile
 from mcpgate.evidence.manifest import NAME, SUMS, Manifest, sums_text
 from mcpgate.evidence.note import SigningKey, notes_in, read_note
 from mcpgate.evidence.places import Place, UnreadableError, find
+from mcpgate.evidence.reading import ReadingError, segments
+from mcpgate.evidence.reading import lines as segment_lines
 from mcpgate.evidence.seals import DIRECTORY
 from mcpgate.evidence.verify import AGAIN_MOST, Verification, verify
 from tests.evidence.sealed import NOW, Writer, checkpoints, compress, journal, make, process, rechained
@@ -116,8 +118,23 @@ def test_lines_that_wait_for_long_are_told_as_what_should_not_be(tmp_path: Path)
     writer.exchanges(1)
     writer.seal()
     writer.exchanges(400)
-    (finding,) = verify(tmp_path).findings
-    assert "taken away, or could not be written" in finding.words
+    result = verify(tmp_path)
+    (finding,) = result.findings
+    assert "taken away, or could not be written" in finding.words and result.late and result.sound
+
+
+def test_a_gate_that_had_nothing_to_do_is_not_late(tmp_path: Path) -> None:
+    """Its last checkpoint is of yesterday, and so was the last thing that happened."""
+    writer = Writer(tmp_path)
+    writer.exchanges(1)
+    writer.seal()
+    writer.made += 2 * 60 * 50
+    writer.exchanges(1)
+    result = verify(tmp_path)
+    assert not result.late and [one.kind for one in result.findings] == ["unsealed"]
+    writer.restart(killed=True)
+    writer.seal()
+    assert verify(tmp_path).findings == ()
 
 
 def test_a_segment_that_a_kill_left_open_is_sealed_by_the_next(tmp_path: Path) -> None:
@@ -988,3 +1005,156 @@ def test_the_ids_of_a_process_tell_its_lines(state: Path) -> None:
     """What the tests of foreign lines rest on."""
     ids = {json.loads(line)["id"].split("-")[1] for line in lines(state)}
     assert ids == {process(sum(b"gate"))}
+
+
+# What whoever reads might see, and whoever verifies might not.
+
+
+@pytest.mark.parametrize(
+    "name", ["journal-00-00000001.jsonl", "journal-0-000000001.jsonl", "journal-0-0000000\u0661.jsonl"]
+)
+def test_nobody_reads_as_a_segment_what_is_not_verified_as_one(state: Path, name: str) -> None:
+    """There is one way to write a name, and two would be two journals: one to verify, one to read."""
+    forged = journal(state).read_bytes().replace(b"completed", b"forgotten")
+    (state / "journal" / name).write_bytes(forged)
+    assert verify(state).sound
+    read = [line for segment in segments(state) for line in segment_lines(segment)]
+    assert len(read) == 63 and b"forgotten" not in b"".join(read)
+
+
+def test_a_segment_beside_the_journals_directory_is_told_and_not_read(state: Path) -> None:
+    """It neither stands for the one that is there, nor is it taken for a part of the journal."""
+    original = journal(state)
+    shutil.copy(original, state / original.name)
+    write(state, [line.replace(b"completed", b"forgotten") for line in lines(state)])
+    compress(original)
+    result = verify(state)
+    assert ("doubled", original.name) in found(result) and ("edited", "0/1:2") in found(result)
+    with pytest.raises(ReadingError, match="segments in it and in journal"):
+        segments(state)
+
+
+def test_checkpoints_beside_their_directory_do_not_stand_for_those_in_it(state: Path) -> None:
+    file = checkpoints(state)
+    shutil.copy(file, state / file.name)
+    file.write_bytes(b"")
+    assert ("doubled", file.name) in found(verify(state))
+
+
+def test_a_bundle_with_two_files_of_one_name_is_none(state: Path, tmp_path: Path) -> None:
+    """Who opens it takes the first or the last: they need not be the same."""
+    bundle = tmp_path / "bundle.zip"
+    with ZipFile(bundle, "w") as made, pytest.warns(UserWarning, match="Duplicate"):
+        made.write(journal(state), "journal/" + journal(state).name)
+        made.writestr("journal/" + journal(state).name, b"{}\n")
+    with pytest.raises(UnreadableError, match="two files of the name"):
+        verify(bundle)
+
+
+def test_a_public_key_beside_the_journal_that_was_replaced_is_told(state: Path, other: Path) -> None:
+    """Where the right one was brought along, too: the next who verifies may not have it."""
+    kept = state.parent / "kept.pub"
+    shutil.copy(state / PUBLIC, kept)
+    shutil.copy(other / PUBLIC, state / PUBLIC)
+    assert found(verify(state, key=kept)) == [("public", PUBLIC)]
+
+
+def test_a_younger_key_than_the_first_is_led_to_by_the_one_beside_the_journal(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "state")
+    writer.exchanges(1)
+    writer.keys.rotate(NOW)
+    writer.stop()
+    young = tmp_path / "young.pub"
+    keys = writer.keys.load()
+    assert keys is not None
+    young.write_text(f"{keys.signing.verifier}\n")
+    assert verify(tmp_path / "state", key=young).sound
+
+
+# What was made anew behind the last checkpoint that was left.
+
+
+def test_lines_that_a_later_start_found_without_checkpoints_for_long_are_told(tmp_path: Path) -> None:
+    """Somebody may have taken checkpoints away while the gate stood still, and made lines for it to find."""
+    writer = Writer(tmp_path)
+    writer.exchanges(2)
+    writer.seal()
+    writer.exchanges(400)
+    writer.restart(killed=True)
+    writer.exchanges(1)
+    writer.stop()
+    result = verify(tmp_path)
+    assert result.sound and result.unsealed == 0
+    (finding,) = result.findings
+    assert (finding.severity, finding.kind, finding.where) == (Severity.UNSEALED, "sealed_late", "0/1:5")
+    assert "800 lines from line 5 of segment 1 on had no checkpoint" in finding.words
+
+
+def test_a_history_made_anew_with_a_key_that_was_replaced_is_told(tmp_path: Path) -> None:
+    """Whoever has stolen a key goes on with it, and leaves out what the next one has signed."""
+    state = tmp_path / "state"
+    writer = Writer(state)
+    writer.exchanges(1)
+    writer.seal()
+    stolen = (state / "evidence-key.json").read_bytes()
+    writer.keys.rotate(writer.time())
+    public = (state / PUBLIC).read_bytes()
+    (state / "evidence-key.json").write_bytes(stolen)
+    writer.exchanges(200)
+    writer.stop()
+    (state / PUBLIC).write_bytes(public)
+    result = verify(state)
+    assert found(result) == [("checkpoint_old_key", "0/1")]
+    assert "none behind it by the one that signs since" in result.findings[0].words
+
+
+@pytest.mark.parametrize(
+    ("within", "kind"),
+    [
+        ("journal/journal-0-00000002.jsonl", ("unreadable", "0/2")),
+        ("checkpoints/journal-0-00000002.checkpoints", ("checkpoint_unreadable", "0/2")),
+        ("evidence.pub", ("public", PUBLIC)),
+    ],
+)
+def test_a_bundle_of_which_a_byte_was_changed_is_judged_all_the_same(
+    state: Path, tmp_path: Path, within: str, kind: tuple[str, str]
+) -> None:
+    """It does not even unpack; that is told of the file, and the rest is looked at."""
+    bundle = tmp_path / "bundle.zip"
+    with ZipFile(bundle, "w") as made:
+        for path in sorted(state.rglob("*")):
+            if path.is_file():
+                made.write(path, str(path.relative_to(state)))
+    raw = bytearray(bundle.read_bytes())
+    raw[raw.index(within.encode()) + len(within) + 30] ^= 1
+    bundle.write_bytes(raw)
+    assert kind in found(verify(bundle, key=state / PUBLIC))
+
+
+def test_a_file_of_checkpoints_that_unpacks_to_more_than_there_can_be_is_not_read(state: Path) -> None:
+    checkpoints(state).write_bytes(b"\n" * 4000)
+    file = find(state).sealed[0, 1]
+    assert len(file.read(4000)) == 4000
+    with pytest.raises(OSError, match="longer than 3999"):
+        file.read(3999)
+
+
+def test_a_worker_of_whom_nothing_is_left_is_missed(tmp_path: Path) -> None:
+    """While there is a later one; that there was a last one, nothing here says."""
+    make(tmp_path / "state", workers=2)
+    for file in (tmp_path / "state").rglob("journal-0-*"):
+        file.unlink()
+    assert found(verify(tmp_path / "state")) == [("worker", "0")]
+
+
+def test_a_part_of_a_checkpoint_at_the_end_is_no_tampering_although_the_next_segment_has_begun(
+    tmp_path: Path,
+) -> None:
+    """The checkpoint that closes a segment is written when the next one has its first line."""
+    writer = Writer(tmp_path)
+    writer.exchanges(1)
+    writer.rotate()
+    raw = checkpoints(tmp_path).read_bytes()
+    checkpoints(tmp_path).write_bytes(raw[: len(raw) // 2])
+    result = verify(tmp_path)
+    assert result.sound and ("checkpoint_unfinished", "0/1") in found(result, Severity.NOTE)

@@ -13,8 +13,9 @@ from mcpgate.evidence import commits
 from mcpgate.evidence import witness as module
 from mcpgate.evidence.exchanges import Outcome, call_facts, caller_facts, close_line, open_line
 from mcpgate.evidence.journal import Journal, JournalError
+from mcpgate.evidence.record import LINE_MOST
 from mcpgate.evidence.terms import JournalTerms
-from mcpgate.evidence.witness import Witness
+from mcpgate.evidence.witness import PLACE_SIZE, Witness
 from mcpgate.reasons import Reason
 from tests.evidence.chained import told
 from tests.waiting import eventually
@@ -348,6 +349,57 @@ def test_who_cannot_wait_has_the_disk_at_once(durable: Witness, monkeypatch: pyt
     assert durable.settle()
     assert len(synced) == 1
     durable.close()
+
+
+def test_who_cannot_wait_does_not_wait_for_a_disk_that_does_not_answer(
+    durable: Witness, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold up everybody."""
+    held: list[int] = []
+    monkeypatch.setattr(commits.os, "fdatasync", held.append)
+    ask(durable, "x-1", [])
+    eventually(lambda: held, "the disk was asked")
+    durable.retry(time.monotonic())
+    durable.retry(time.monotonic() + commits.COMMIT_MOST)
+    monkeypatch.setattr(durable.journal, "sync", lambda: pytest.fail("it waits"))
+    assert not durable.settle()
+    monkeypatch.undo()
+    turns.run()
+    assert durable.settle()
+    durable.close()
+
+
+def test_an_end_says_what_it_takes_along(journal: FailingJournal) -> None:
+    """What was counted for the journal to tell is told in the log, as the journal never will."""
+    witness = Witness(journal, lambda: 0.0)
+    journal.terms = JournalTerms(unsafe=True)
+    journal.full = True
+    assert opened(witness, "x-1")
+    told_of: list[tuple[int, int]] = []
+    witness.log = Told(told_of)  # type: ignore[assignment]
+    witness.close()
+    assert told_of == [(1, 1)]
+
+
+class Told:
+    """Takes what a log is told."""
+
+    def __init__(self, told_of: list[tuple[int, int]]) -> None:
+        self._told = told_of
+
+    def error(self, words: str, **facts: Any) -> None:
+        self._told.append((facts["lines"], facts["exchanges"]))
+
+
+def test_a_line_that_nobody_could_read_is_not_written_and_missed(journal: FailingJournal) -> None:
+    """Verification would call it a forgery, and no reader would go on behind it."""
+    witness = Witness(journal, lambda: 0.0)
+    assert not witness.tell(b'{"v":2,"type":"open","x":"%b"}\n' % (b"x" * LINE_MOST))
+    assert witness.tell(b'{"v":2,"type":"open","x":"%b"}\n' % (b"x" * (LINE_MOST - PLACE_SIZE - 30)))
+    witness.close()
+    gap, kept = lines(journal)
+    assert (gap["type"], gap["lines"], gap["exchanges"]) == ("gap", 1, 0) and witness.dropped == 1
+    assert max(map(len, journal.path.read_bytes().splitlines(keepends=True))) <= LINE_MOST
 
 
 # Floods.

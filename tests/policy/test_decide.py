@@ -663,3 +663,16 @@ def test_bodies_are_recorded_whatever_the_verdict_where_any_rule_about_them_says
     for verdict in (reaches(everything, "r"), decide(everything, "r", tool("x"))):
         assert verdict.record and verdict.action is Action.ALLOW
     assert decide(everything, "r", call("initialize", nature=Nature.PROTOCOL)).record
+
+
+def test_what_nothing_allows_is_masked_where_it_is_recorded() -> None:
+    """A list, and an answer to what an upstream asked: whether they pass or not, all of it is on record."""
+    policy = compile_rules(
+        [
+            RuleTable(name="record", record="masked"),
+            RuleTable(name="mail", on=OnTable(direction=("request",)), mask=("email",)),
+        ]
+    )
+    for verdict in (decide(policy, "r", call("tools/list", nature=Nature.LIST)), reaches(policy, "r")):
+        assert (verdict.action, verdict.record) == (Action.BLOCK, True)
+        assert verdict.asking is not None

@@ -292,3 +292,34 @@ def test_a_held_call_is_recorded_once_it_is_decided(recorded: Recorded) -> None:
         bodies = recorded.bodies(waiting["exchange"])
         assert bodies["answer"] == (got, 0)
         assert b"canary" in bodies["request"][0] and MAIL.encode() not in bodies["request"][0]
+
+
+NOTHING_ALLOWED = """
+[[rule]]
+name = "record"
+record = "masked"
+[[rule]]
+name = "mail"
+mask = ["email"]
+on.direction = ["request"]
+"""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {"note": f"canary {MAIL}"}}},
+        {"jsonrpc": "2.0", "id": 7, "result": {"action": "accept", "content": {"note": f"canary {MAIL}"}}},
+    ],
+)
+def test_what_nothing_allows_is_recorded_masked(recorded: Recorded, message: dict[str, Any]) -> None:
+    """A list, and an answer of the caller's, of which no rule's verdict is asked."""
+    world = recorded.world
+    gate = world.config().partition("[[rule]]")[0]
+    world.start(f'{gate}{NOTHING_ALLOWED}[evidence]\nauditor = "{recorded.key}"\n')
+    with world.caller() as caller:
+        caller.post(json.dumps(message).encode()).answer()
+    (closed,) = world.closes(1)
+    asked = recorded.bodies(closed["id"])["request"][0]
+    assert b"canary" in asked and MAIL.encode() not in asked
+    assert world.upstream.requests == []
