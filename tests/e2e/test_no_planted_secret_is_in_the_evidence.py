@@ -59,6 +59,7 @@ FOUND = {
     "pages for everybody": set(),
     "news": set(),
     "metrics": {"an upstream"},
+    "command lines": set(),
     "the status": {"an upstream", "a principal"},
     "mcpgate status": {"an upstream", "a principal"},
     "mcpgate check": {"an upstream"},
@@ -147,7 +148,11 @@ def happen(seen: Seen, out: Path) -> None:
         seen.see("pages for everybody", repr(program.ask(path)))
     for where, what in surfaces.verbs(scene, gate, out):
         seen.see(where, what)
-    seen.see("the status", json.dumps(gate.status()))
+    status = gate.status()
+    seen.see("the status", json.dumps(status))
+    for process in (gate.pid, status["admin"]["process"]):
+        # Which everybody on the host may read.
+        seen.see("command lines", Path(f"/proc/{process}/cmdline").read_bytes())
     seen.bodies = surfaces.bodies(scene, gate)
 
 
@@ -300,6 +305,7 @@ def test_more_than_fifty_secrets_were_in_use_and_what_is_on_record_is_found(seen
     assert {"payload", "echo", "reload", "generation", "dropped"} <= kinds
     assert {json.loads(alert)["occasion"] for alert in scene.alerts} >= {"credential", "plaintext", "reload"}
     assert set(seen.places) == set(FOUND)
+    assert str(scene.gate.config).encode() in seen.places["command lines"]
     assert {
         where: missing
         for where, names in FOUND.items()
