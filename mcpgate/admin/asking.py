@@ -9,7 +9,8 @@ from twisted.internet.interfaces import IUNIXTransport
 
 from mcpgate.admin.listening import AdminTransport
 from mcpgate.admin.login import Login, Logins
-from mcpgate.admin.roles import Person, Role, Roles
+from mcpgate.admin.roles import Person, Role
+from mcpgate.admin.terms import AdminTerms
 from mcpgate.ops.control import peer_of
 
 #: The cookie of a login. By its prefix browsers take it from this very host only, over TLS, for all of it.
@@ -29,8 +30,12 @@ def source_of(request: Any) -> str:
     return transport.source if isinstance(transport, AdminTransport) else ""
 
 
-def asker(request: Any, logins: Logins, roles: Roles) -> Login | None:
-    """Who asks; C{None}: somebody who may not, or has not said who they are."""
+def asker(request: Any, logins: Logins, terms: AdminTerms, wall: float) -> Login | None:
+    """
+    Who asks; C{None}: somebody who may not, or has not said who they are.
+
+    @param wall: Unix seconds.
+    """
     now = monotonic()
     transport = transport_of(request)
     if IUNIXTransport.providedBy(transport):
@@ -41,13 +46,16 @@ def asker(request: Any, logins: Logins, roles: Roles) -> Login | None:
     login = logins.find(cookie, now) if cookie else None
     if login is not None:
         return login
-    proof = transport.proof if isinstance(transport, AdminTransport) else None
-    found = roles.of(proof[0]) if proof is not None else None
+    if terms.table.client_ca is None or not isinstance(transport, AdminTransport):
+        # Whoever came while certificates counted may still be connected.
+        return None
+    proof = transport.proof
+    found = terms.roles.of(proof.names) if proof is not None and wall < proof.expires else None
     if proof is None or found is None:
         return None
     role, name = found
     # Browsers show certificates by themselves, as they do cookies: forms have to say where they come from.
-    return Login(Person(name, "certificate", role), now, logins.mark(f"certificate {proof[1]}"))
+    return Login(Person(name, "certificate", role), now, logins.mark(f"certificate {proof.sha256}"))
 
 
 def cookie_of(request: Any, name: str) -> str:

@@ -71,6 +71,8 @@ class Beside:
         self._restarts = 0
         self._problem: str | None = None
         self._alerts: list[dict[str, Any]] = []
+        #: How far it was with the journal when it last said so: where its successor goes on.
+        self._read: dict[str, list[int]] = {}
         #: What people may ask of it, over the gate's control socket.
         self.verbs: Mapping[str, Verb] = {"dashboard": self.link}
 
@@ -147,6 +149,8 @@ class Beside:
                 self._end_child(self._child)
                 self._child = None
             self._problem = None
+            # What happens while nobody is to be told is not told later.
+            self._read = {}
         elif self._child is not None:
             Deferred.fromCoroutine(self._adopt(self._child))
         else:
@@ -169,6 +173,7 @@ class Beside:
             "ready": ready,
             "gate": self._answer,
             "alerts": self._told,
+            "read": self._has_read,
         }
         self._serves = False
         self._since = monotonic()
@@ -194,6 +199,7 @@ class Beside:
                 included={file: part.decode() for file, part in config.included.items()},
                 address=bound.address if bound is not None else "",
                 descriptors=[sock.fileno()] if sock is not None else [],
+                read=self._read,
             )
         except OSError as error:
             return self._complain(f"cannot be given its socket: {error.strerror}")
@@ -228,6 +234,9 @@ class Beside:
         self._restarts += 1
         self._complain(f"process {child.pid} {how}")
         self._early = 0 if monotonic() - self._since >= YOUNG else self._early + 1
+        if self._early:
+            # It may be what it has read that it dies of: its successor begins at the end.
+            self._read = {}
         self._again()
 
     def _again(self) -> None:
@@ -287,3 +296,7 @@ class Beside:
     def _told(self, *, rows: list[dict[str, Any]]) -> None:
         """What became of alerts, by its own word."""
         self._alerts = rows
+
+    def _has_read(self, *, positions: dict[str, list[int]]) -> None:
+        """How far it is with the journal."""
+        self._read = positions

@@ -17,6 +17,7 @@ from mcpgate.admin.oidc import NotProven, destination, find, prove
 from mcpgate.admin.refusal import Refusal
 from mcpgate.admin.roles import Person
 from mcpgate.admin.terms import Oidc
+from mcpgate.admin.together import Together
 from mcpgate.identity.discovery import Places
 from mcpgate.relay.throttle import Throttle
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # about noise, and people who paste half of one.
 FAILURES = 10
 FAILURES_PERIOD = 60.0
+
+# Seconds between two questions to the provider about those of an address that has used its failures up.
+QUESTIONS_APART = 1.0
 
 # Seconds for which it is known where a provider has people log in: anybody may ask to be sent there, and the
 # provider should not hear of each.
@@ -53,8 +57,10 @@ class Entrance:
     def __init__(self, dashboard: Dashboard) -> None:
         self._site = dashboard
         self._throttle = Throttle()
+        self._questions = Throttle()
         #: By what was found to be known where people log in, what that was, and until when it counts.
         self._places: tuple[Oidc, Places, float] | None = None
+        self._finding = Together[tuple[Oidc, Places, float]]()
 
     def show(self, request: Any) -> bytes:
         """What to do to be let in."""
@@ -89,9 +95,10 @@ class Entrance:
         now = monotonic()
         try:
             if self._places is None or self._places[0] is not oidc or self._places[2] <= now:
-                self._places = oidc, await find(self._site.provider(), oidc), now + KNOWN
-            state, browser, journey = self._site.logins.leave(now, _after(request))
-            place = destination(self._places[1], oidc, state, journey)
+                self._places = await self._finding.ask(lambda: self._find(oidc))
+            state, browser, journey = self._site.logins.leave(now, _after(request), source_of(request))
+            # Who waited for it with others may have begun by another configuration.
+            place = destination(self._places[1], self._places[0], state, journey)
         except NotProven as error:
             raise Refusal(502, str(error)) from None
         set_cookie(request, AWAY_COOKIE, browser, seconds=AWAY)
@@ -99,25 +106,33 @@ class Entrance:
         request.setHeader("Location", place)
         return b""
 
+    async def _find(self, oidc: Oidc) -> tuple[Oidc, Places, float]:
+        return oidc, await find(self._site.provider(), oidc), monotonic() + KNOWN
+
     async def come_back(self, request: Any) -> bytes:
         """They are back, with a code or with an error."""
         oidc = self._site.terms().oidc
         if oidc is None:
             raise Refusal(404, "There is no such page.")
-        if self._throttle.spent(source_of(request), monotonic(), FAILURES, FAILURES_PERIOD):
-            # The provider is not asked about whoever makes codes up.
-            self._failed(request, "")
         said = _query(request)
         browser = cookie_of(request, AWAY_COOKIE)
         journey = self._site.logins.arrive(said.get("state", ""), browser, monotonic())
         set_cookie(request, AWAY_COOKIE, "", seconds=0)
         if journey is None:
             self._failed(request, "That login did not begin in this browser, or took too long. Begin again.")
+        source, now = source_of(request), monotonic()
+        if self._throttle.spent(source, now, FAILURES, FAILURES_PERIOD):
+            # A neighbour of whoever fails there gets in, and the provider hears of few made-up codes.
+            if self._questions.fail(source, now, 1, QUESTIONS_APART):
+                self._failed(request, "")
         try:
             names, name = await prove(self._site.provider(), oidc, said, journey, self._site.wall())
         except NotProven as error:
             self._site.log.warn("a login by {issuer} failed: {why}", issuer=oidc.issuer.name, why=str(error))
             self._failed(request, str(error))
+        if self._site.terms().oidc is not oidc:
+            # Who vouches for them, and for whom it counts, may be another matter by now.
+            self._failed(request, "The configuration has changed meanwhile. Begin again.")
         found = self._site.terms().roles.of(names)
         if found is None:
             self._site.log.warn("{name} of {issuer} is on no list", name=name, issuer=oidc.issuer.name)

@@ -1,13 +1,16 @@
 """The one reader of the journal in the admin process: whoever wants records gets each of them, in order.
 
-It begins at the journal's end. A thread reads and parses; batches are told in the reactor's thread, so that
-nobody who counts or tells needs a lock. A subscriber that fails costs itself a batch and nobody else one.
+It begins at the journal's end, or where the admin process before this one was: what happened while that one
+died is told to somebody all the same. A thread reads and parses; batches are told in the reactor's thread,
+so that nobody who counts or tells needs a lock. A subscriber that fails costs itself a batch, no one else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -15,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from mcpgate.evidence.position import Position
 from mcpgate.evidence.reading import Follower, ReadingError
 from mcpgate.evidence.record import parse_line
 
@@ -30,10 +34,16 @@ Record = Mapping[str, Any]
 
 @frozen
 class Batch:
-    """Records in the order of each worker's journal. C{unreadable}: how many lines were none."""
+    """
+    Records in the order of each worker's journal.
+
+    @ivar unreadable: How many lines were none.
+    @ivar positions: Where the next lines begin.
+    """
 
     records: Sequence[Record]
     unreadable: int = 0
+    positions: Mapping[int, Position] = MappingProxyType({})
 
     @property
     def size(self) -> int:
@@ -50,8 +60,14 @@ class Feed:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, state: Path) -> None:
+    def __init__(self, reactor: Any, state: Path, positions: Mapping[int, Position] | None = None) -> None:
+        """
+        @param positions: where to begin, by worker; without any, at the end.
+        """
+        #: Behind what was told last.
+        self.positions: Mapping[int, Position] = dict(positions or {})
         self.problem: str | None = None
+        self._whole = monotonic()
         self._reactor = reactor
         self._directory = state / "journal"
         self._subscribers: list[Subscriber] = []
@@ -69,6 +85,14 @@ class Feed:
                 self._subscribers.remove(subscriber)
 
         return leave
+
+    @property
+    def lag(self) -> float:
+        """
+        Seconds since all that was in the journal had been told: how late the next records may be. It grows
+        while there is more than can be told, while the journal cannot be read, and while a disk hangs.
+        """
+        return monotonic() - self._whole
 
     def start(self) -> None:
         """Begin to read, at the end."""
@@ -100,7 +124,10 @@ class Feed:
             self.problem = None
             if self._running and (batch.records or batch.unreadable):
                 self._tell(batch)
-            if batch.size >= BATCH:
+            self.positions = batch.positions
+            if batch.size < BATCH:
+                self._whole = monotonic()
+            else:
                 # There is more. To read on for the sake of a few lines would keep a processor busy for as
                 # long as the gate is.
                 pause = 0.0
@@ -119,11 +146,11 @@ class Feed:
     def _batch(self) -> Batch:
         """In a thread: what there is now, parsed."""
         if self._follower is None:
-            self._follower = Follower(self._directory, at_end=True)
+            self._follower = Follower(self._directory, self.positions, at_end=not self.positions)
         records, unreadable = [], 0
         for read in self._follower.read(BATCH):
             try:
                 records.append(parse_line(read.line))
             except ValueError:
                 unreadable += 1
-        return Batch(records, unreadable)
+        return Batch(records, unreadable, self._follower.positions)

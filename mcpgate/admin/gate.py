@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from mcpgate.admin.page import GateFacts
+from mcpgate.admin.together import Together
 from mcpgate.workers.channel import Channel, ChannelError
 
 # A worker that is asked has two seconds (C{workers.supervisor}); beyond that a page says that there is no
@@ -32,6 +33,7 @@ class GateLink:
         self._channel = channel
         self._status: dict[str, Any] | None = None
         self._until = 0.0
+        self._asking = Together[dict[str, Any]]()
 
     async def ask(self, verb: str, by: str = "the dashboard", **arguments: Any) -> dict[str, Any]:
         """
@@ -62,7 +64,7 @@ class GateLink:
         """
         if self._status is None or monotonic() >= self._until:
             self._status = None
-            self._status = await self.ask("status")
+            self._status = await self._asking.ask(lambda: self.ask("status"))
             self._until = monotonic() + FRESH
         return self._status
 

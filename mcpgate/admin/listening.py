@@ -131,6 +131,20 @@ class _Arrival(Arrival):
         transport.begin(protocol)
 
 
+@frozen
+class Proof:
+    """
+    A client certificate.
+
+    @ivar sha256: What it is known by.
+    @ivar expires: Unix seconds: a connection may outlive the certificate that it began with.
+    """
+
+    names: Names
+    sha256: str
+    expires: float
+
+
 class AdminTransport(ProviderTransport):
     """
     A verified connection of somebody's to the dashboard.
@@ -162,8 +176,8 @@ class AdminTransport(ProviderTransport):
         self._listening = listening
 
     @cached_property
-    def proof(self) -> tuple[Names, str] | None:
-        """The names in their certificate, and what the certificate is known by."""
+    def proof(self) -> Proof | None:
+        """What their certificate says; how long that counts is seen with each request."""
         if not self.chain:
             return None
         leaf = self.chain[0]
@@ -171,7 +185,7 @@ class AdminTransport(ProviderTransport):
         # A common name is free text, and none. Names are logged, and recorded with what their holders decide.
         exact = (name for name in facts.uris if name.isprintable())
         folded = (name.lower() for name in (*facts.dns_names, *emails(leaf)) if name.isprintable())
-        return Names(tuple(exact), tuple(folded)), facts.sha256
+        return Proof(Names(tuple(exact), tuple(folded)), facts.sha256, facts.not_after.timestamp())
 
     def _over(self, reason: Exception, *, now: bool = False) -> None:
         self._listening.gone(self)

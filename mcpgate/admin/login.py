@@ -6,6 +6,7 @@ of this process, or be found by timing a comparison, would let anybody in.
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import new as hmac
@@ -23,8 +24,10 @@ LINKS_MOST = 64
 LOGINS_MOST = 1024
 #: Seconds between leaving for a provider and coming back: to type a password and to find a telephone.
 AWAY = 600.0
-#: Who is on the way to a provider. Anybody can go there without a proof, so one more costs the oldest.
-AWAY_MOST = 256
+#: Who is on the way to a provider. Anybody can go there without a proof, so one more costs the oldest: of
+#: the same address, where that has as many as an office has, else of the one that has most. So whoever goes
+#: there a thousand times keeps nobody else from coming back.
+AWAY_MOST, AWAY_OF_ONE = 1024, 32
 
 _BYTES = 32
 #: Characters of a secret as it is written; longer ones are none of ours, and need not be hashed.
@@ -54,6 +57,7 @@ class Journey:
     @ivar nonce: What the ID token has to say.
     @ivar verifier: What only we can say to have the code taken (PKCE, RFC 7636).
     @ivar after: Where they wanted to go.
+    @ivar source: Who they count for.
     """
 
     browser: bytes = field(repr=False)
@@ -61,6 +65,7 @@ class Journey:
     verifier: str = field(repr=False)
     after: str
     expires: float
+    source: str = ""
 
 
 @define
@@ -153,12 +158,24 @@ class Logins:
 
     # Journeys.
 
-    def leave(self, now: float, after: str) -> tuple[str, str, Journey]:
+    def leave(self, now: float, after: str, source: str = "") -> tuple[str, str, Journey]:
         """Send somebody to a provider: the state, the secret for their browser, and the rest."""
         state, browser, nonce, verifier = (token_urlsafe(_BYTES) for _ in range(4))
-        journey = Journey(hashed(browser), nonce, verifier, after, now + AWAY)
+        journey = Journey(hashed(browser), nonce, verifier, after, now + AWAY, source)
+        self._make_room(source)
         self._journeys.keep(state, journey, journey.expires, now)
         return state, browser, journey
+
+    def _make_room(self, source: str) -> None:
+        """For one more journey of somebody's."""
+        found = self._journeys.found
+        by = {key: one.source for key, (one, _) in found.items() if isinstance(one, Journey)}
+        counts = Counter(by.values())
+        if counts[source] < AWAY_OF_ONE:
+            if len(found) < AWAY_MOST:
+                return
+            source = counts.most_common(1)[0][0]
+        del found[next(key for key, whose in by.items() if whose == source)]
 
     def arrive(self, state: str, browser: str, now: float) -> Journey | None:
         """Whose journey ends here, if it is the same browser's; it is over by that."""

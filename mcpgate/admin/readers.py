@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from attrs import astuple
 from twisted.logger import Logger
 
 from mcpgate.admin.feed import Batch, Feed
@@ -19,6 +21,7 @@ from mcpgate.admin.terms import AdminTerms
 from mcpgate.alerts.lookout import Lookout
 from mcpgate.config.tables.evidence import EvidenceTable
 from mcpgate.evidence.keyfile import EvidenceKeyError, KeyFile
+from mcpgate.evidence.position import Position
 from mcpgate.index.filling import Filler, Freshness
 from mcpgate.index.opening import to_ask, to_fill
 from mcpgate.index.queries import Index
@@ -38,17 +41,27 @@ class Readers:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, readiness: Readiness, gate: GateLink, terms: AdminTerms, wall: Callable[[], float]
+        self,
+        reactor: Any,
+        readiness: Readiness,
+        gate: GateLink,
+        terms: AdminTerms,
+        wall: Callable[[], float],
+        read: Mapping[str, Sequence[int]] = MappingProxyType({}),
     ) -> None:
+        """
+        @param read: how far the process before this one was, as it has told the gate's process.
+        """
         self._state = Path(terms.config.gate.state)
         self.name = _name(self._state)
         self.index: Index | None = None
-        self.feed = Feed(reactor, self._state)
+        self.feed = Feed(reactor, self._state, {int(worker): Position(*at) for worker, at in read.items()})
         self.lookout = Lookout(reactor, readiness, self._status, self.name, wall, self._show)
         self._gate = gate
         self._wall = wall
         self._evidence: EvidenceTable | None = None
         self._filler: Filler | None = None
+        self._told: Mapping[str, tuple[int, ...]] = {}
         self._enough = threading.Event()
         self.feed.subscribe(self._take)
         self.adopt(terms)
@@ -87,9 +100,9 @@ class Readers:
 
     async def exposed(self, accept: str) -> tuple[str, bytes]:
         """All metrics: the content type and the page."""
-        freshness = self.freshness
+        freshness, metrics = self.freshness, self.lookout.metrics
+        metrics.set(table.JOURNAL_LAG, self.feed.lag)
         if freshness is not None:
-            metrics = self.lookout.metrics
             metrics.set(table.INDEX_LAG, freshness.lag(self._wall()))
             metrics.set(table.INDEX_BEHIND, freshness.behind)
             metrics.set(table.INDEX_FAILED, freshness.trouble is not None)
@@ -112,6 +125,11 @@ class Readers:
             self.lookout.unreadable(batch.unreadable)
 
     async def _status(self) -> dict[str, Any] | None:
+        told = {str(worker): astuple(at) for worker, at in self.feed.positions.items()}
+        if told != self._told:
+            # For whoever comes after us, should we die.
+            self._told = told
+            self._gate.tell("read", positions=told)
         try:
             facts = await self._gate.status()
             held = await self._gate.ask("held")

@@ -7,6 +7,7 @@ files that C{[admin]} names by itself. It ends when its channel does.
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -107,10 +108,12 @@ class Admin:
         included: Mapping[str, str] = MappingProxyType({}),
         address: str = "",
         descriptors: Sequence[int] = (),
+        read: Mapping[str, Sequence[int]] = MappingProxyType({}),
     ) -> Mapping[str, Any]:
         """
         Serve by a configuration from now on.
 
+        @param read: how far the process before this one was with the journal.
         @param address: where the socket is bound, that the descriptor is of.
         """
         sock = socket.socket(fileno=descriptors[0]) if descriptors else None
@@ -119,7 +122,7 @@ class Admin:
                 raise ChannelError(f"is mcpgate {__version__}, and not {version}: restart the gate")
             files = {file: part.encode() for file, part in included.items()}
             config = parse_config(text.encode(), Path(source), Included(files, {}))
-            self._take(config)
+            self._take(config, read)
         except BaseException as error:
             if sock is not None:
                 sock.close()
@@ -129,7 +132,7 @@ class Admin:
         self._serve_at(sock, address)
         return {}
 
-    def _take(self, config: Config) -> None:
+    def _take(self, config: Config, read: Mapping[str, Sequence[int]] = MappingProxyType({})) -> None:
         self._number += 1
         now = datetime.fromtimestamp(self._wall(), UTC)
         terms = load_admin(config, self._number, now)
@@ -137,11 +140,16 @@ class Admin:
         if old is None:
             self._readiness.start()
             self.site.doStart()
+            self.dashboard.pool.start()
             self._watch.start()
-            self._readers = Readers(self._reactor, self._readiness, self.gate, terms, self._wall)
+            self._readers = Readers(
+                self._reactor, self._readiness, self.gate, terms, self._wall, read
+            )
             self._readers.start()
             self.dashboard.readers = self._readers
-        elif old.oidc is not None and (terms.oidc is None or old.table != terms.table):
+        elif old.oidc is not None and (
+            terms.oidc is None or old.table != terms.table or old.config.issuers != terms.config.issuers
+        ):
             # Whoever it was that the provider has vouched for, they may be on no list any more.
             self.dashboard.logins.end_all("oidc")
         if old is not None:
@@ -246,6 +254,8 @@ class Admin:
             self._watch.stop()
             self._reading().stop()
             self._readiness.stop()
+            # Those that are being made nobody will see; an index that hangs is left after some seconds.
+            threading.Thread(target=self.dashboard.pool.stop, name="ends pages").start()
             ended: Deferred[Any] = maybeDeferred(self.site.doStop)
             ended.addBoth(lambda _: self._ended())
         else:

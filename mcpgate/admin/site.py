@@ -16,6 +16,7 @@ from attrs import evolve
 from klein import Klein
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 
@@ -32,6 +33,9 @@ from mcpgate.provider.client import Provider
 
 #: Fields of a form; ours have three.
 FIELDS_MOST = 20
+#: Pages that are made at the same time, in threads of their own: an index that is slow holds up pages, and
+#: not what reads the journal for alerts, or resolves a name.
+AT_ONCE = 8
 #: Where somebody may be led after a login: a path of ours.
 _PATH = re.compile(r"/(?![/\\])[!-~]{0,500}")
 
@@ -62,6 +66,8 @@ class Dashboard:
         self.pages = tuple(pages)
         #: What reads beside the gate, once there is something to read.
         self.readers: Readers | None = None
+        #: Makes pages, from the start of the service to its end.
+        self.pool = ThreadPool(0, AT_ONCE, name="pages")
         self.app: Any = Klein()
         self._menu = tuple((page.path, page.title) for page in self.pages if page.menu)
         for page in self.pages:
@@ -89,9 +95,8 @@ class Dashboard:
                 sources = evolve(
                     sources, index=readers.index, name=readers.name, freshness=readers.freshness
                 )
-            pool = self.reactor.getThreadPool()
             try:
-                shown = await deferToThreadPool(self.reactor, pool, page.show, asked, sources)
+                shown = await deferToThreadPool(self.reactor, self.pool, page.show, asked, sources)
             except NotFound as error:
                 raise Refusal(404, str(error)) from None
             request.setResponseCode(shown.status)
@@ -133,7 +138,7 @@ class Dashboard:
 
     def who(self, request: Any) -> Login | None:
         """Who asks, if they may look."""
-        return asker(request, self.logins, self.terms().roles)
+        return asker(request, self.logins, self.terms(), self.wall())
 
     def decider(self, request: Any) -> tuple[Login, Mapping[str, str]]:
         """

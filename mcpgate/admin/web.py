@@ -6,14 +6,14 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from twisted.web import server
+from twisted.web import http, server
 from twisted.web.resource import IResource, Resource
 
 from mcpgate.admin.guard import Head, Refused
 
 #: Bytes of a body: a form of ours has some hundred, and a reason that somebody gives is short.
 BODY_MOST = 64 * 1024
-#: Seconds after which a connection that is idle between two requests ends.
+#: Seconds after which a connection ends that is idle between two requests, or has not sent one whole.
 IDLE = 60
 
 #: No script, style, image or form but our own, no frame around us, and nobody told where we were.
@@ -33,6 +33,31 @@ HEADERS = (
     # Twisted's own would say which version it is.
     ("Server", "mcpgate"),
 )
+
+
+class Channel(http.HTTPChannel):
+    """
+    A connection that costs no more than a request and an answer at a time.
+
+    Twisted's answers all requests that have come behind one another, whether their answers are taken or not:
+    some kilobytes of requests for a script, by somebody who reads nothing, would be some megabytes of ours.
+    And it waits on for whoever sends a byte a minute.
+    """
+
+    def resetTimeout(self) -> None:
+        """Not by each byte: the time is for a whole request."""
+
+    def timeoutConnection(self) -> None:
+        """It has passed."""
+        self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
+        self.loseConnection()
+
+    def requestDone(self, request: Any) -> None:
+        """It is answered."""
+        if self._waitingForTransport and (self._buffer or self._dataBuffer):
+            # Browsers send no request before they have the answer to the one before.
+            self.persistent = False
+        super().requestDone(request)
 
 
 class Bounded(server.Request):
@@ -58,6 +83,9 @@ class Bounded(server.Request):
 
     def process(self) -> None:
         """It is whole."""
+        if self.path == b"*":
+            # It is of the server as a whole, and nobody is asked for that; Twisted would answer by itself.
+            self.path = b"/*"
         if not self._too_large:
             super().process()
 
@@ -70,6 +98,7 @@ class Bounded(server.Request):
 class AdminSite(server.Site):
     """The site: every request is judged before anything of it is looked at."""
 
+    protocol = Channel  # type: ignore[assignment]
     requestFactory = Bounded
     displayTracebacks = False
     noisy = False
@@ -90,9 +119,11 @@ class AdminSite(server.Site):
         """Who serves a request."""
         for name, value in HEADERS:
             request.setHeader(name, value)
+        hosts = request.requestHeaders.getRawHeaders("host", [])
         head = Head(
             request.method.decode("latin-1"),
-            request.text("host"),
+            # Which of several would be meant, everybody decides for themselves (RFC 9112 3.2).
+            hosts[0] if len(hosts) == 1 else None,
             request.text("origin"),
             request.text("sec-fetch-site"),
             request.text("sec-fetch-mode"),

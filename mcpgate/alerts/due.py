@@ -2,22 +2,22 @@
 
 The same is told once in C{alert.again}, with how often it has happened since. What goes on by itself (a
 journal that cannot be written) is told again for as long as it does; its end is told to whoever was told
-that it began. Whatever happens, no more than L{BURST} are told in a minute: somebody who sends credentials
-in clear to a hundred listeners, or an upstream with a thousand changed tools, must not bury the one alert
-that counts. What is left out is counted.
+that it began. Whatever happens, no more than L{BURST} of one occasion are told in a minute: somebody who
+sends credentials in clear to a hundred listeners, or an upstream with a thousand changed tools, must not bury
+the one alert that counts, which is mostly of another occasion. What is left out is counted.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 
 from attrs import define
 
 from mcpgate.alerts.alert import Alert, Severity
 from mcpgate.config.tables.alert import AlertTable
 
-#: In a minute, to one place. Nobody reads more; and the causes come first.
-BURST = 30
+#: Of one occasion in a minute, to one place. Nobody reads more; and the causes come first.
+BURST = 10
 MINUTE = 60.0
 #: What is remembered of what was told: all tools of one upstream may change at once. The oldest goes.
 KNOWN_MOST = 4096
@@ -39,7 +39,7 @@ class Due:
         #: How many were left out because there were too many.
         self.left_out = 0
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._told: deque[float] = deque()
+        self._told: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def take(self, alert: Alert, now: float, wall: float) -> int:
         """
@@ -60,7 +60,7 @@ class Due:
             if not alert.standing:
                 known.times += 1
             return 0
-        if not self._room(now):
+        if not self._room(alert.occasion, now):
             self.left_out += 1
             return 0
         self._remember(alert, now)
@@ -75,8 +75,8 @@ class Due:
         if len(self._known) > KNOWN_MOST:
             self._known.popitem(last=False)
 
-    def _room(self, now: float) -> bool:
-        told = self._told
+    def _room(self, occasion: str, now: float) -> bool:
+        told = self._told[occasion]
         while told and told[0] <= now - MINUTE:
             told.popleft()
         if len(told) >= BURST:

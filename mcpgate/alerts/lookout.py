@@ -7,7 +7,6 @@ what it is asked, as it would without.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -94,8 +93,6 @@ class Lookout:
             if record.get("type") == "handshake":
                 self._notice(record)
         self.telling.tell(self._occasions.of_records(records))
-        if records:
-            self.metrics.set(table.JOURNAL_LAG, _age(records[0], self._wall()))
 
     def _notice(self, record: Record) -> None:
         try:
@@ -148,10 +145,3 @@ class Lookout:
             self.log.failure("looking at the gate failed")
         finally:
             self._looking = None
-
-
-def _age(record: Record, now: float) -> float:
-    try:
-        return max(now - datetime.fromisoformat(record["time"]).timestamp(), 0.0)
-    except (KeyError, TypeError, ValueError):
-        return 0.0

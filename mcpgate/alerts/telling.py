@@ -23,9 +23,9 @@ from mcpgate.alerts.webhook import Webhook
 from mcpgate.evidence.ids import new_id
 from mcpgate.tls.readiness import Readiness
 
-#: What waits for one receiver: eight minutes of the most that is told. The first are the causes, so it is
-#: the later ones that find no room.
-WAITING_MOST = 240
+#: What waits for one receiver, of one occasion: four minutes of the most that is told. The first are the
+#: causes, so it is the later ones that find no room.
+WAITING_MOST = 40
 #: Seconds until something is tried again, doubled each time.
 AGAIN_FIRST = 1.0
 #: A receiver that is back is told within this.
@@ -134,7 +134,7 @@ class Teller:
         times = self._due.take(alert, now, wall)
         if not times:
             return
-        if len(self._queue) >= WAITING_MOST:
+        if sum(one.alert.occasion == alert.occasion for one in self._queue) >= WAITING_MOST:
             self.dropped += 1
             return
         self._queue.append(Message(alert, new_id("a"), times, now))

@@ -160,13 +160,18 @@ def size(least: str, most: str) -> Form:
     return text(said, read, lambda value: toml(units.write_size(value)))
 
 
-def word(noun: str, words: Iterable[str]) -> Form:
-    """One of a few words."""
+def word(noun: str, words: Iterable[str], *, quote: bool = True) -> Form:
+    """
+    One of a few words.
+
+    @param quote: whether what it is instead may be shown; what belongs to a secret may be taken for it.
+    """
     words = tuple(words)
 
     def read(given: str) -> str:
         if given not in words:
-            raise ValueError(f"no {noun} is named {quoted(given)}{did_you_mean(given, words)}")
+            called = quoted(given) if quote else "that"
+            raise ValueError(f"no {noun} is named {called}{did_you_mean(given, words)}")
         return given
 
     return text(" or ".join(toml(each) for each in words), read)
@@ -424,6 +429,23 @@ def webhook() -> Form:
         if given.partition(":")[0] in ("file", "env", "credential"):
             return str(kept.read(given, base))
         return str(url.read_url(given, query=True))
+
+    return Form(said, read)
+
+
+def index() -> Form:
+    """Where the searchable copy is. The URL of a database holds a password: referred to, never quoted."""
+    kept = reference()
+    said = f"sqlite, off, or a reference to a URL: {kept.said}"
+
+    def read(raw: object, base: Path) -> str:
+        given = a_string(raw, said)
+        if given in ("sqlite", "off"):
+            return given
+        try:
+            return str(kept.read(given, base))
+        except ValueError:
+            raise ValueError(f"is none of: {said}; a password never stands in this file") from None
 
     return Form(said, read)
 

@@ -22,6 +22,8 @@ from mcpgate.config.tables.peer import PeerTable
 # certificate not yet valid, or an expired one fresh.
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
+_KINDS = ("file", "env", "credential")
+
 
 def inspect(config: Config, now: datetime, environ: Mapping[str, str] = os.environ) -> tuple[Problem, ...]:
     """Everything in the world that keeps this configuration from working, in the file's order."""
@@ -118,6 +120,11 @@ def _secrets(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
     found += [(f"vault.{vault.name}.token", vault.token) for vault in config.vaults]
     found += [(f"issuer.{issuer.name}.client_secret", issuer.client_secret) for issuer in config.issuers]
     found += [(f"admin.{key}", getattr(config.admin, key)) for key in ("client_secret", "metrics_token")]
+    found += [(f"alert.{alert.name}.secret", alert.secret) for alert in config.alerts]
+    # These may also say it themselves.
+    either = [(f"alert.{alert.name}.webhook", alert.webhook) for alert in config.alerts]
+    either.append(("evidence.index", config.evidence.index))
+    found += [(path, said) for path, said in either if said and said.partition(":")[0] in _KINDS]
     for path, reference in found:
         if reference is None or in_vault(reference) is not None:
             continue

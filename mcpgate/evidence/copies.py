@@ -157,8 +157,12 @@ def _to_local(path: str, note: bytes) -> None:
     raw = f"<{_PRIORITY}>{stamp} mcpgate[{os.getpid()}]: {one_line(note)}".encode()
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sock:
         sock.settimeout(AGAIN)
-        sock.connect(path)
-        sock.send(raw)
+        try:
+            sock.connect(path)
+            sock.send(raw)
+        except OSError as error:
+            # Without a name: whoever reads of it should not have to know where it is.
+            raise OSError(error.errno, f"{path}: {error.strerror or error}") from error
 
 
 def _to_remote(target: RemoteSyslog, note: bytes) -> None:

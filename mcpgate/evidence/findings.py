@@ -67,8 +67,8 @@ LATE = frozenset({"unsealed_late", "sealed_late"})
 
 
 def lines_of(first: int, last: int) -> str:
-    """Lines by their numbers, as a sentence has them."""
-    return f"line {first}" if first == last else f"lines {first} to {last}"
+    """Lines by their own numbers, as a sentence has them; in a file they are counted from 1."""
+    return f"seq {first}" if first == last else f"seq {first} to {last}"
 
 
 def counted(count: int, what: str) -> str:

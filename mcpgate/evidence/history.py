@@ -297,7 +297,7 @@ class History:
     def _say_link(self, number: int, file: File) -> None:
         if self._before_sealed:
             what = "does not name the last line of the segment before"
-            words = f"{file.name}, line 1: line 0 was changed: it {what}."
+            words = f"{file.name}, line 1: seq 0 was changed: it {what}."
             finding = Finding(Severity.TAMPERED, "edited", words, self.worker, number, 0, 0, file.name, 1)
         else:
             words = (

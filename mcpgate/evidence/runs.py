@@ -61,7 +61,7 @@ class Runs:
     def _say(self, exchange: str, at: int, finished: bool) -> None:
         segment, seq = at >> _SEGMENT_SHIFT, at & ((1 << _SEGMENT_SHIFT) - 1)
         end = "has no end: its worker died" if finished else "is not over, or its worker died"
-        where = f"line {seq} of segment {segment} of worker {self._worker}"
+        where = f"seq {seq} of segment {segment} of worker {self._worker}"
         words = f"Exchange {exchange}, opened in {where}, {end}."
         self._tell(
             Finding(

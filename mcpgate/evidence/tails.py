@@ -75,7 +75,7 @@ class Tails:
             return None
         first = self._tails[0]
         words = (
-            f"No checkpoint stands for the last {counted(self.count, 'line')} of worker {worker}, from line "
+            f"No checkpoint stands for the last {counted(self.count, 'line')} of worker {worker}, from seq "
             f"{first.seq} of segment {first.segment} on{f', since {first.since}' if first.since else ''}."
         )
         late = _long(first.since, last_time)

@@ -62,7 +62,7 @@ def read_target(text: str) -> Target:
             raise ValueError("names no port (syslog:HOST:PORT)")
         return RemoteSyslog(host, int(port))
     if not text.startswith("/"):
-        raise ValueError("is neither syslog, nor syslog:HOST:PORT, nor the path of a directory, from / on")
+        raise ValueError("is neither syslog, nor syslog:HOST:PORT, nor the whole path of a directory (/…)")
     if "\0" in text:
         raise ValueError("is no path: it has a NUL")
     return Directory(Path(text))

@@ -11,7 +11,7 @@ import msgspec
 from attrs import define, field
 
 from mcpgate.index.answers import Filter
-from mcpgate.index.lines import found_by, micros
+from mcpgate.index.lines import Whole, found_by, micros
 from mcpgate.index.rows import Value
 
 Given = TypeVar("Given")
@@ -83,7 +83,7 @@ def behind(place: str) -> tuple[int, str, str]:
     """
     try:
         raw = base64.b64decode(place + "=" * (-len(place) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(raw, type=tuple[int, str, str])
+        return msgspec.json.decode(raw, type=tuple[Whole, str, str])
     except (ValueError, binascii.Error, UnicodeError) as error:
         raise PlaceError("there is no such place") from error
 

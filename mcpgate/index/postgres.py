@@ -7,8 +7,10 @@ shape, can use one database while they are brought up to date one by one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -22,15 +24,48 @@ SCHEMA = f"mcpgate_{SHAPE}"
 #: The longest that a question or a statement may take, in milliseconds: a page waits for the one, only the
 #: filler for the other.
 ANSWER_MOST, STATEMENT_MOST = 10_000, 120_000
+#: How much longer a database may be silent before it is left, in seconds: it keeps to these limits itself,
+#: but for one that hangs (stopped, or on a disk that does), for which a thread would wait for ever.
+SILENT_MOST = 5.0
 #: Classes of SQLSTATE by which a database refuses rows, whenever it is tried: cardinality, data,
 #: constraints, and limits of the program (an index takes no more than 2,704 bytes).
 _UNFIT = ("21", "22", "23", "54")
 
+Given = TypeVar("Given")
 
-def _connected(url: Callable[[], str], *statements: str) -> psycopg.Connection[tuple[Value, ...]]:
+
+class _SilentError(psycopg.OperationalError):
+    """There was no answer at all."""
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that is left when the database hangs. C{most}: seconds that it may be silent."""
+
+    most = ANSWER_MOST / 1000 + SILENT_MOST
+
+    def wait(self, gen: Generator[Any, Any, Given], *more: Any, **named: Any) -> Given:
+        """What everything here waits by."""
+        return super().wait(self._within(gen, monotonic() + self.most), *more, **named)
+
+    def _within(self, gen: Generator[Any, Any, Given], until: float) -> Generator[Any, Any, Given]:
+        ready = None
+        while True:
+            try:
+                wanted = gen.send(ready)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+            # It is false each time that nothing has come for a moment.
+            ready = yield wanted
+            if not ready and monotonic() > until:
+                self.pgconn.finish()
+                raise _SilentError(f"it has not answered for {self.most:g} seconds")
+
+
+def _connected(url: Callable[[], str], most: int, *statements: str) -> _Connection:
     """
     Connect, and prepare the connection.
 
+    @param most: milliseconds that a statement may take.
     @raise StoreError: That was not possible.
     """
     try:
@@ -38,13 +73,14 @@ def _connected(url: Callable[[], str], *statements: str) -> psycopg.Connection[t
     except AddressError as error:
         raise StoreError(f"the index's URL cannot be used: {error}") from None
     try:
-        base = psycopg.connect(address, autocommit=True)
+        base = _Connection.connect(address, autocommit=True)
     except psycopg.Error as error:
         raise StoreError(_said(error, address)) from None
     try:
         if by_tls and not base.pgconn.ssl_in_use:
             raise StoreError("the database does not speak TLS")
-        for statement in statements:
+        base.most = most / 1000 + SILENT_MOST
+        for statement in (f"SET statement_timeout = {most}", *statements):
             base.execute(statement.encode())
     except psycopg.Error as error:
         base.close()
@@ -78,9 +114,7 @@ class PostgresStore:
         """
         @param url: Says where it is: a secret, as there is a password in it.
         """
-        self._base = _connected(
-            url, f"SET statement_timeout = {STATEMENT_MOST}", f"SET search_path TO {SCHEMA}"
-        )
+        self._base = _connected(url, STATEMENT_MOST, f"SET search_path TO {SCHEMA}")
         try:
             with self._base.transaction():
                 self._shape()
@@ -125,7 +159,7 @@ def _marked(statement: str) -> bytes:
 
 
 class _PostgresTurn(Turn):
-    def __init__(self, gate: str, base: psycopg.Connection[tuple[Value, ...]]) -> None:
+    def __init__(self, gate: str, base: _Connection) -> None:
         super().__init__(gate)
         self._base = base
 
@@ -156,18 +190,18 @@ class PostgresAsked:
         except psycopg.errors.QueryCanceled:
             raise StoreError(f"the index has no answer within {self._most / 1000:g} seconds") from None
         except psycopg.Error as error:
-            if kept and self._mine.base.closed:
+            if kept and self._mine.base.closed and not isinstance(error, _SilentError):
                 # The database was started anew since this connection was made.
                 self.close()
                 return self.ask(question, values)
             raise _trouble(error) from None
 
-    def _base(self) -> psycopg.Connection[tuple[Value, ...]]:
+    def _base(self) -> _Connection:
         base = getattr(self._mine, "base", None)
         if base is None or base.closed:
             base = self._mine.base = _connected(
                 self._url,
-                f"SET statement_timeout = {self._most}",
+                self._most,
                 "SET default_transaction_read_only = on",
                 f"SET search_path TO {SCHEMA}",
             )

@@ -222,7 +222,7 @@ JOURNAL_UNSEALED = _gauge(
     "journal_unsealed_seconds", "", "How old the oldest line is that no signed checkpoint covers"
 )
 JOURNAL_LAG = _gauge(
-    "journal_lag_seconds", "", "How old the last lines of the journal were when they were counted"
+    "journal_lag_seconds", "", "How long ago all that was in the journal had been counted"
 )
 INDEX_LAG = _gauge(
     "index_lag_seconds", "", "About how old the next record is that is not in the searchable copy yet"

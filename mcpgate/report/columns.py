@@ -9,7 +9,7 @@ from mcpgate.report.lines import Shake
 
 #: What a cell that begins with one of these is to a spreadsheet: a formula, which may fetch or run something.
 #: OWASP, "CSV Injection", for the list and for the remedy.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def row(one: Exchange) -> dict[str, str]:

@@ -17,7 +17,7 @@ from mcpgate.report.bundle import PAGE, add_report, add_sealed, pack, seal
 from mcpgate.report.clause import Framework
 from mcpgate.report.report import Report, make_report
 from mcpgate.report.span import Span
-from mcpgate.report.staging import before, overlapping, stage
+from mcpgate.report.staging import before, behind, overlapping, stage
 from mcpgate.report.summary import Summing
 from mcpgate.report.verified import Verified
 
@@ -58,13 +58,16 @@ def summed(taken: Sequence[Segment], span: Span, passed: Passed = None) -> Summi
 
 
 def needed(state: Path, span: Span, passed: Passed = None) -> tuple[Segment, ...]:
-    """The segments that a span needs: those with lines of it, and those with what these name."""
+    """The segments that a span needs: those with its lines, with what they name, and with what ends later."""
 
     def look() -> tuple[Segment, ...]:
         found = segments(state)
         taken = overlapping(found, span)
         summing = summed(taken, span, passed)
-        more = before(found, taken, summing.unknown, summing.undemanded)
+        more = {
+            *before(found, taken, summing.unknown, summing.undemanded),
+            *behind(found, taken, summing.open),
+        }
         return tuple(sorted({*taken, *more}))
 
     return looked_again(look)

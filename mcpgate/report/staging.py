@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from mcpgate.report.span import Span
 #: Segments before those of the span in which handshakes are looked for that exchanges name: connections to
 #: upstreams live for days, and as a rule a segment is a day.
 BACK_MOST = 7
+#: Segments behind those of the span in which the ends of its exchanges are looked for: a call or a stream
+#: that runs while a segment is closed ends in the next one; what a killed worker left has no end anywhere.
+ON_MOST = 7
 
 _BLOCK = 1 << 20
 
@@ -76,6 +80,30 @@ def before(
     return tuple(sorted(more))
 
 
+def behind(
+    found: Sequence[Segment], taken: Collection[Segment], ids: Collection[str]
+) -> tuple[Segment, ...]:
+    """
+    Segments to be taken besides, so that the ends of these exchanges are among them: up to where the latest
+    of them is, without a hole.
+    """
+    wanted = {id.encode() for id in ids}
+    more: list[Segment] = []
+    for _, of_worker in groupby(found, key=lambda one: one.worker):
+        own = list(of_worker)
+        end = next((index for index in reversed(range(len(own))) if own[index] in taken), len(own) - 1) + 1
+        latest = end
+        for index in range(end, min(len(own), end + ON_MOST)):
+            if not wanted:
+                break
+            ended = wanted & _ended(own[index])
+            if ended:
+                latest = index + 1
+            wanted -= ended
+        more += own[end:latest]
+    return tuple(sorted(more))
+
+
 def stage(taken: Sequence[Segment], directory: Path) -> Staged:
     """
     Copy segments into C{journal} of a directory; by a link, where nobody writes to them any more.
@@ -125,6 +153,16 @@ def _named(segment: Segment) -> tuple[set[bytes], bool]:
     except (ReadingError, ValueError):
         pass
     return found, said
+
+
+def _ended(segment: Segment) -> set[bytes]:
+    """The ids of exchanges that end in it, as far as it can be read."""
+    found: set[bytes] = set()
+    with suppress(ReadingError, ValueError):
+        for line in lines(segment):
+            if line.startswith(b'"type":"close",', 7):
+                found.add(line[28 : line.index(b'"', 28)])
+    return found
 
 
 def _copy_whole_lines(source: Path, target: Path) -> None:

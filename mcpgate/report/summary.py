@@ -108,6 +108,11 @@ class Summing:
         return self._exchanges.unknown
 
     @property
+    def open(self) -> Set[str]:
+        """Exchanges of the span whose ends were not among the lines."""
+        return self._exchanges.open
+
+    @property
     def undemanded(self) -> Set[int]:
         """Workers of whose handshakes no line says what was demanded."""
         return self._encryption.undemanded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Set
 
 from attrs import frozen
 
@@ -117,6 +118,11 @@ class Exchanges:
         self._masked_out = Bounded[str](ROWS_MOST)
         self._over = Bounded[str](ROWS_MOST)
         self._unfinished = Listing[Unfinished](UNFINISHED_MOST)
+
+    @property
+    def open(self) -> Set[str]:
+        """The ids of those that have not ended so far."""
+        return self._open.keys()
 
     def remember(self, id: str, leg: Leg) -> None:
         """A handshake, for the exchanges behind it."""

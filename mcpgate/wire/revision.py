@@ -18,6 +18,8 @@ HEADER: Final = b"mcp-protocol-version"
 
 #: How much of an unknown version is echoed. Ours have 10 characters; a date and a word would fit.
 ECHO_LENGTH = 64
+#: And recorded.
+RECORD_LENGTH = 24
 
 
 @unique
@@ -82,9 +84,11 @@ def revision_of(header: bytes | None) -> Revision | Refusal:
         return found
     assert header is not None
     requested = _shown(header)
+    # One that is longer is something else, which somebody has put in the wrong place: none for a record.
+    is_one = len(header) <= RECORD_LENGTH
     return Refusal(
         Reason.MCP_REVISION,
-        f"MCP-Protocol-Version {requested!r}",
+        f"MCP-Protocol-Version {requested!r}" if is_one else "MCP-Protocol-Version, too long for one",
         told={"supported": list(SUPPORTED), "requested": requested},
     )
 

@@ -6,6 +6,7 @@ import getpass
 import http.client
 import os
 import socket
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -82,6 +83,36 @@ def _is_over(answer: http.client.HTTPResponse) -> bool:
         return answer.read1(65536) == b""
     except (OSError, http.client.HTTPException):
         return True
+
+
+def test_a_certificate_that_ends_meanwhile_is_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection outlives it; what is asked on it then is asked by nobody."""
+    house.start(lists(house))
+    browser = house.browser(client=house.client("oncall.staff.example.com"))
+    house.write(line("open"))
+    connection, answer = browser.open("/live")
+    assert answer.status == 200
+    monkeypatch.setattr(house.admin.dashboard, "wall", lambda: time.time() + 10 * 365 * 86400)
+    assert eventually(lambda: _is_over(answer), "the stream ends")
+    assert browser.ask("/held").status == 303
+    connection.close()
+
+
+def test_certificates_count_no_more_on_connections_from_before(house: House) -> None:
+    """When the house goes on by a provider alone, with the same lists."""
+    house.start(lists(house))
+    browser = house.browser(client=house.client("oncall.staff.example.com"))
+    house.write(line("open"))
+    connection, answer = browser.open("/live")
+    assert answer.status == 200
+    listed = "".join(LISTS.splitlines(keepends=True)[1:])
+    provider = 'public_url = "https://localhost"\nissuer = "staff"\nclient_id = "dashboard"\n'
+    issuer = '[[issuer]]\nname = "staff"\nissuer = "https://idp.example.com"\n'
+    house.adopt(house.config(listed + provider, issuer), house._listening[0])
+    assert eventually(lambda: _is_over(answer), "the stream ends")
+    connection.close()
 
 
 def test_whoever_may_open_the_socket_decides(house: House) -> None:

@@ -117,6 +117,31 @@ def test_it_is_told_what_stands_and_given_the_socket(scene: Scene) -> None:
     assert (scene.beside.facts() or {})["state"] == "serves"
 
 
+def test_a_successor_goes_on_reading_where_it_was(scene: Scene) -> None:
+    """So nothing that needs a person is missed while it is replaced; unless that is what it dies of."""
+    scene.begin()
+    scene.channel.answer({})
+    assert scene.channel.asked[0][1]["read"] == {}
+    scene.clock.advance(YOUNG)
+    scene.verbs["read"](positions={"0": [3, 4711, 12]})
+    scene.dies()
+    scene.clock.advance(0)
+    assert scene.channel.asked[0][1]["read"] == {"0": [3, 4711, 12]}
+    scene.dies()
+    scene.clock.advance(WAIT_MOST)
+    assert len(scene.children) == 3 and scene.channel.asked[0][1]["read"] == {}
+
+
+def test_what_happened_while_it_was_not_wanted_is_not_told_later(scene: Scene) -> None:
+    """Alerts begin when they are asked for."""
+    scene.begin()
+    scene.channel.answer({})
+    scene.verbs["read"](positions={"0": [3, 4711, 12]})
+    scene.beside.take(scene.beside.prepare(scene.config("none")))
+    scene.beside.take(scene.beside.prepare(scene.config()))
+    assert len(scene.children) == 2 and scene.channel.asked[0][1]["read"] == {}
+
+
 def test_it_is_replaced_when_it_dies_less_and_less_often(scene: Scene) -> None:
     """At once the first time, if it has lived; and its successor is told the same."""
     scene.begin()

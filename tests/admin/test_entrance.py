@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from twisted.logger import capturedLogs
 
 from mcpgate.admin import entrance
 from mcpgate.admin.asking import COOKIE
+from mcpgate.admin.roles import Names
 from tests.admin.house import House
 
 
@@ -126,3 +129,36 @@ def test_without_a_provider_there_is_no_way_to_one(house: House) -> None:
     browser = house.start().browser()
     assert browser.ask("/login/oidc").status == 404
     assert browser.ask("/login/callback?code=a&state=b").status == 404
+
+
+def test_strangers_next_door_keep_nobody_from_coming_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind one address there may be a whole house; whoever makes codes up has the provider asked seldom."""
+    monkeypatch.setattr(entrance, "FAILURES", 3)
+    monkeypatch.setattr(entrance, "QUESTIONS_APART", 3600.0)
+    asked: list[str] = []
+
+    async def find(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(endpoints={"authorization_endpoint": "https://idp.example.com/authorize"})
+
+    async def prove(provider: object, oidc: object, said: dict[str, str], *_: object) -> tuple[Names, str]:
+        asked.append(said["code"])
+        return Names(("alice",)), "alice"
+
+    monkeypatch.setattr(entrance, "find", find)
+    monkeypatch.setattr(entrance, "prove", prove)
+    issuer = '[[issuer]]\nname = "staff"\nissuer = "https://idp.example.com"\n'
+    provider = 'public_url = "https://localhost"\nissuer = "staff"\nclient_id = "us"\nviewers = ["alice"]\n'
+    stranger = house.start(house.config(provider, issuer)).browser()
+    statuses = [stranger.ask("/login/callback?state=made-up&code=made-up").status for _ in range(4)]
+    assert statuses == [403, 403, 403, 429] and not asked
+
+    def comes_back(code: str) -> int:
+        browser = house.browser()
+        place = browser.ask("/login/oidc").headers["location"]
+        state = dict(parse_qsl(urlsplit(place).query))["state"]
+        return browser.ask(f"/login/callback?state={state}&code={code}").status
+
+    assert (comes_back("good"), asked) == (303, ["good"])
+    assert (comes_back("guess"), asked) == (429, ["good"])

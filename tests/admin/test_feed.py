@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs
 
 from mcpgate.admin import feed as module
 from mcpgate.admin.feed import Batch, Feed
+from mcpgate.evidence.reading import ReadingError
 from tests.admin.house import House, line
 from tests.running import Loop
 from tests.waiting import eventually
@@ -46,6 +47,21 @@ def test_records_are_told_once_and_in_order_from_the_end_on(loop: Loop, house: H
         house.write(line(f"new{number}"))
     eventually(lambda: len(types(told)) >= 20, "all are told")
     assert types(told) == [f"new{number}" for number in range(20)]
+
+
+def test_a_successor_goes_on_where_it_was(loop: Loop, house: House, feed: Feed) -> None:
+    """What was written while nobody read is told, and nothing from before a second time."""
+    house.write(line("old"))
+    told = started(loop, feed)
+    house.write(line("one"))
+    eventually(lambda: types(told) == ["one"] and feed.positions, "it is told")
+    loop.call(feed.stop)
+    house.write(line("meanwhile"))
+    successor = Feed(loop.reactor, house.directory / "state", feed.positions)
+    more = started(loop, successor)
+    house.write(line("now"))
+    eventually(lambda: types(more) == ["meanwhile", "now"], "both are told")
+    loop.call(successor.stop)
 
 
 def test_a_line_that_is_no_record_is_counted(loop: Loop, house: House, feed: Feed) -> None:
@@ -110,3 +126,25 @@ def test_a_journal_that_cannot_be_read_is_tried_again(
     house.write(line("one"))
     eventually(lambda: types(told) == ["one"] and feed.problem is None, "it is told")
     loop.call(feed.stop)
+
+
+def test_it_is_late_for_as_long_as_it_cannot_read(
+    loop: Loop, house: House, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not for as long as nothing is written: the last records may have been old when they were read."""
+
+    def fail(most: int) -> None:
+        raise ReadingError("a disk that fails")
+
+    now = 1000.0
+    monkeypatch.setattr(module, "monotonic", lambda: now)
+    told = started(loop, feed)
+    now += 500.0
+    house.write(line("one", time="2020-01-01T00:00:00.000000Z"))
+    eventually(lambda: types(told) == ["one"] and feed.lag == 0.0, "it is not late")
+    with monkeypatch.context() as broken:
+        broken.setattr(feed._follower, "read", fail)
+        eventually(lambda: feed.problem, "it cannot be read")
+        now += 70.0
+        assert feed.lag == 70.0
+    eventually(lambda: feed.lag == 0.0, "it is not late any more")

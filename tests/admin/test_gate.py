@@ -69,6 +69,23 @@ def test_the_status_is_asked_for_once_in_a_second(monkeypatch: pytest.MonkeyPatc
     assert result(link.status()) == {"running": False}
 
 
+def test_all_who_ask_at_the_same_time_ask_once() -> None:
+    """A gate that answers slowly is not asked more for it; whoever leaves takes nothing from the others."""
+    channel = Channel(fails("not used"))
+    answer: Deferred[dict[str, Any]] = Deferred()
+    asked: list[object] = []
+    channel.ask = lambda verb, **given: asked.append(given) or answer  # type: ignore[method-assign, func-returns-value]
+    link = of(channel)
+    waiting = [Deferred.fromCoroutine(link.status()) for _ in range(50)]
+    waiting[0].addErrback(lambda _: None)
+    waiting[0].cancel()
+    answer.callback({"running": True})
+    found: list[object] = []
+    for one in waiting[1:]:
+        one.addCallback(found.append)
+    assert found == [{"running": True}] * 49 and len(asked) == 1
+
+
 def test_what_a_page_wants_to_know_never_fails() -> None:
     """It is shown without."""
     channel = Channel(lambda what: {"held": [{"id": "h1"}]} if what == "held" else {"running": True})

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from mcpgate.admin import login
-from mcpgate.admin.login import AWAY, LINK, LINKS_MOST, Logins
+from mcpgate.admin.login import AWAY, AWAY_MOST, LINK, LINKS_MOST, Logins
 from mcpgate.admin.roles import Person, Role
 
 SOMEBODY = Person("somebody", "link", Role.APPROVER)
@@ -96,3 +96,27 @@ def test_a_secret_that_is_no_text_is_none(logins: Logins) -> None:
     """Lone surrogates, say, as forms may be decoded to."""
     assert logins.redeem("\udc80", 1.0) is None
     assert logins.find("\udc80", 1.0) is None
+
+
+def test_whoever_leaves_a_thousand_times_keeps_nobody_from_coming_back() -> None:
+    """It takes no proof to leave: of one address the oldest makes room, and nobody else's."""
+    logins = Logins()
+    state, browser, journey = logins.leave(0.0, "/", "192.0.2.1")
+    first = logins.leave(0.0, "/", "203.0.113.5")
+    for _ in range(2 * AWAY_MOST):
+        last = logins.leave(1.0, "/", "203.0.113.5")
+    for number in range(AWAY_MOST):
+        logins.leave(2.0, "/", f"203.0.113.{number % 40}")
+    assert logins.arrive(*first[:2], 3.0) is None
+    assert logins.arrive(state, browser, 3.0) == journey
+    assert logins.arrive(*last[:2], 3.0) is None
+
+
+def test_those_on_their_way_are_bounded() -> None:
+    """Whoever has most of them loses one first."""
+    logins = Logins()
+    state, browser, journey = logins.leave(0.0, "/", "192.0.2.1")
+    for number in range(3 * AWAY_MOST):
+        logins.leave(1.0, "/", f"203.0.113.{number % 250}")
+    assert len(logins._journeys.found) == AWAY_MOST
+    assert logins.arrive(state, browser, 3.0) == journey

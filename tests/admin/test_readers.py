@@ -74,3 +74,18 @@ def test_a_gate_without_a_key_is_called_by_its_directory(house: House) -> None:
     assert _name(state) == "state"
     KeyFile(state).path.write_text("{", encoding="ascii")
     assert _name(state) == "state"
+
+
+def test_the_gates_process_is_told_how_far_the_journal_is_read(house: House) -> None:
+    """For whoever comes after this process."""
+    house.write(line("echo"))
+    told: list[object] = []
+    house.loop.call(house._start)
+    house._gate._verbs = {**house._gate._verbs, "read": lambda positions: told.append(positions)}
+    place = house.directory / "state" / "journal" / "journal-0-00000001.jsonl"
+    house.adopt(house.config(), house.bind(), read={"0": [1, place.stat().st_size, 1]})
+    house.write(line("answered"))
+    feed = house.admin._readers.feed
+    eventually(lambda: feed.positions[0].seq == 2, "it is read")
+    house.loop.call(house.admin._readers.lookout.look)
+    eventually(lambda: told[-1:] == [{"0": [1, place.stat().st_size, 2]}], "it is told")

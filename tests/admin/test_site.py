@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from mcpgate.admin.page import Asked, NotFound, Page, Shown, Sources
-from tests.admin.house import STATUS, House
+from mcpgate.admin.site import AT_ONCE
+from tests.admin.house import STATUS, House, line
+from tests.waiting import PATIENCE, eventually
 
 
 def given(house: House, show: object, asks: tuple[str, ...] = ("status",)) -> None:
@@ -82,3 +86,31 @@ def test_what_is_not_there_is_said_to_be_so(house: House, path: str) -> None:
 def test_a_page_is_not_for_posting_to(house: House) -> None:
     """But for those that take forms."""
     assert house.start().logged_in().send("/", a="b").status == 405
+
+
+def test_pages_that_wait_hold_up_nothing_but_pages(house: House) -> None:
+    """An index that hangs must not keep alerts from being told, nor names from being resolved."""
+    enough, begun = threading.Event(), threading.Semaphore(0)
+
+    def show(asked: Asked, sources: Sources) -> Shown:
+        begun.release()
+        assert enough.wait(PATIENCE)
+        return Shown("message.html", {"words": "late"})
+
+    browser = house.start().logged_in()
+    given(house, show)
+    heard: list[object] = []
+    house.loop.call(house.admin._readers.feed.subscribe, heard.append)
+    askers = [threading.Thread(target=browser.ask, args=("/test/x",)) for _ in range(20)]
+    try:
+        for asker in askers:
+            asker.start()
+        for _ in range(AT_ONCE):
+            assert begun.acquire(timeout=PATIENCE)
+        house.write(line("answered"))
+        eventually(lambda: heard, "the journal is read")
+        assert browser.ask("/healthz").status == 200
+    finally:
+        enough.set()
+        for asker in askers:
+            asker.join()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
+import time
 
 import pytest
 
-from mcpgate.admin.web import BODY_MOST
+from mcpgate.admin.web import BODY_MOST, IDLE
 from tests.admin.house import House
+from tests.waiting import PATIENCE
 
 POLICY = {
     "default-src": "'none'",
@@ -97,3 +100,77 @@ def test_plain_http_is_told_that_it_is_plain(house: House) -> None:
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     assert answer.status == 400 and b"TLS" in answer.read()
+
+
+def connected(house: House, small: bool = False) -> ssl.SSLSocket:
+    """A connection for requests that no browser would send. C{small}: the kernel keeps little for it."""
+    raw = socket.socket()
+    if small:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.settimeout(PATIENCE)
+    raw.connect(("127.0.0.1", house.port))
+    context = ssl.create_default_context(cafile=str(house.authority))
+    return context.wrap_socket(raw, server_hostname="localhost")
+
+
+def rest(stream: ssl.SSLSocket) -> bytes:
+    """All that comes until the other side has closed."""
+    found = bytearray()
+    while data := stream.recv(65536):
+        found += data
+    return bytes(found)
+
+
+def test_requests_behind_one_another_are_not_answered_to_whoever_reads_nothing(house: House) -> None:
+    """A stranger's hundred kilobytes of requests for a script would be seventy megabytes of answers, kept."""
+    house.start()
+    one = f"GET /static/uplot/uPlot.iife.min.js HTTP/1.1\r\nHost: localhost:{house.port}\r\n\r\n".encode()
+    with connected(house, small=True) as stream:
+        stream.sendall(one * 1500)
+        # The kernel's own buffers take some.
+        assert 0 < rest(stream).count(b"HTTP/1.1 200 ") < 300
+
+
+def test_requests_behind_one_another_are_answered_to_whoever_reads(house: House) -> None:
+    """What is small is answered as it came."""
+    house.start()
+    one = f"GET /healthz HTTP/1.1\r\nHost: localhost:{house.port}\r\n"
+    with connected(house) as stream:
+        stream.sendall(f"{one}\r\n{one}\r\n{one}Connection: close\r\n\r\n".encode())
+        assert rest(stream).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_a_request_that_comes_byte_by_byte_is_not_waited_for(house: House) -> None:
+    """The time is for all of it: else one byte a minute would hold a connection for ever."""
+    house.start()
+    assert house.admin.site.timeOut == IDLE
+    house.admin.site.timeOut = 0.5
+    began = time.monotonic()
+    with connected(house) as stream, pytest.raises(OSError):
+        while time.monotonic() - began < PATIENCE:
+            stream.sendall(b"G")
+            time.sleep(0.05)
+    assert time.monotonic() - began < PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("GET / HTTP/1.1\r\nHost: evil.test\r\nHost: localhost", 400),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.test", 400),
+        ("GET / HTTP/1.1", 400),
+        ("OPTIONS * HTTP/1.1\r\nHost: localhost", 405),
+        ("GET * HTTP/1.1\r\nHost: localhost", 404),
+        ("GET * HTTP/1.1\r\nHost: evil.test", 421),
+        ("TRACE / HTTP/1.1\r\nHost: localhost", 405),
+    ],
+)
+def test_requests_that_no_browser_sends_are_refused(house: House, head: str, status: int) -> None:
+    """By us: Twisted would answer some of them by itself."""
+    house.start()
+    head = head.replace("localhost", f"localhost:{house.port}")
+    with connected(house) as stream:
+        stream.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode())
+        answer = rest(stream).decode()
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert "server: mcpgate\r\n" in answer.lower() and "twisted" not in answer.lower()

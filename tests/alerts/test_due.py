@@ -72,6 +72,14 @@ def test_a_storm_is_cut_short_and_counted() -> None:
     assert one.take(many[-1], 60.0, 0.0) == 1
 
 
+def test_a_storm_buries_nothing_of_another_occasion() -> None:
+    """A thousand tools of an upstream that changes them all before it shows a credential."""
+    one = Due(TABLE)
+    for number in range(1000):
+        one.take(attrs.evolve(ALERT, occasion="definition", key=str(number)), 0.0, 0.0)
+    assert one.take(attrs.evolve(ALERT, occasion="credential", key="credential"), 0.0, 0.0) == 1
+
+
 def test_what_is_remembered_is_bounded() -> None:
     """The oldest is forgotten: it may be told once more."""
     one, now = Due(TABLE), 0.0

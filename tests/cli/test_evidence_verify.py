@@ -67,7 +67,7 @@ def test_a_tampering_is_named_and_ends_with_1(run: Run, state: Path) -> None:
     journal(state).write_bytes(b"".join(text))
     said = run("evidence", "verify", state)
     assert said.returncode == 1 and "verdict        TAMPERED WITH\n" in said.stdout
-    assert "\ntampered\n  journal-0-00000001.jsonl, line 6: line 5 is missing before it.\n" in said.stdout
+    assert "\ntampered\n  journal-0-00000001.jsonl, line 6: seq 5 is missing before it.\n" in said.stdout
     said = run("evidence", "verify", state, "--format", "json")
     facts = json.loads(said.stdout)
     assert said.returncode == 1 and not facts["sound"] and not facts["key_given"]
@@ -75,7 +75,7 @@ def test_a_tampering_is_named_and_ends_with_1(run: Run, state: Path) -> None:
         {
             "severity": "tampered",
             "kind": "missing",
-            "words": "journal-0-00000001.jsonl, line 6: line 5 is missing before it.",
+            "words": "journal-0-00000001.jsonl, line 6: seq 5 is missing before it.",
             "worker": 0,
             "segment": 1,
             "seq": 5,

@@ -39,6 +39,8 @@ FORMS = {
     "upstream_url": forms.upstream_url(),
     "webhook": forms.webhook(),
     "syslog": forms.syslog(),
+    "index": forms.index(),
+    "unquoted word": forms.word("place for a secret", ("header", "form"), quote=False),
     "header": forms.header(),
     "reference": forms.reference(),
     "secret": forms.secret(),
@@ -74,6 +76,10 @@ FORMS = {
         ("webhook", "https://H/x?y=z", "https://h/x?y=z"),
         ("webhook", "file:hook", "file:/etc/mcpgate/hook"),
         ("syslog", "local", "local"),
+        ("index", "sqlite", "sqlite"),
+        ("index", "off", "off"),
+        ("index", "file:index", "file:/etc/mcpgate/index"),
+        ("unquoted word", "form", "form"),
         ("syslog", "Logs.example.com:514", "logs.example.com:514"),
         ("syslog", "[2001:db8:0::1]:514", "[2001:db8::1]:514"),
         ("public_url", "https://h:443", "https://h"),
@@ -199,6 +205,15 @@ def test_what_is_no_webhook_is_not_repeated(raw: str) -> None:
     """Its path may be all that it takes to post there."""
     with pytest.raises(ValueError) as caught:
         FORMS["webhook"].read(raw, BASE)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["index", "unquoted word"])
+@pytest.mark.parametrize("raw", ["postgresql://u:s3cret@db/x", "s3cret", "file:"])
+def test_what_a_password_may_be_in_is_not_repeated(form: str, raw: str) -> None:
+    """The URL of a database is referred to; and what belongs to a secret may be taken for its place."""
+    with pytest.raises(ValueError) as caught:
+        FORMS[form].read(raw, BASE)
     assert "s3cret" not in str(caught.value)
 
 

@@ -139,3 +139,25 @@ actor = "env:ACTOR"
         "credential.all.assertion_key (line 28): login.key: no such file or directory",
         "credential.all.actor (line 29): env:ACTOR: there is no such environment variable",
     ]
+
+
+def test_what_alerts_and_the_index_refer_to_is_looked_at(tmp_path: Path) -> None:
+    """Where it is a reference: an address, or a word, stands for itself."""
+    more = """
+[[alert]]
+name = "ops"
+webhook = "file:hook"
+secret = "env:HOOK"
+[[alert]]
+name = "other"
+webhook = "https://hooks.test/"
+[evidence]
+index = "file:index"
+"""
+    config = parse_config((FILE + more).encode(), tmp_path / "mcpgate.toml")
+    problems = {problem.path: str(problem) for problem in inspect(config, NOW, {})}
+    looked_at = {"alert.ops.webhook", "alert.ops.secret", "evidence.index"}
+    assert {path for path in problems if path.startswith(("alert", "evidence"))} == looked_at
+    assert problems["evidence.index"].endswith("index: No such file or directory")
+    plain = parse_config((FILE + '[evidence]\nindex = "sqlite"\n').encode(), tmp_path / "mcpgate.toml")
+    assert "evidence.index" not in [problem.path for problem in inspect(plain, NOW, {})]

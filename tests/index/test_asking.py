@@ -33,6 +33,13 @@ def test_any_other_name_is_refused(name: str) -> None:
     assert (type(time), type(gate), type(id)) == (int, str, str)
 
 
+@pytest.mark.parametrize("time", [2**63, -(2**70), 10**30])
+def test_a_time_that_no_database_has_is_refused(time: int) -> None:
+    """Whoever makes places up gets no page that has failed."""
+    with pytest.raises(PlaceError):
+        behind(place_of((time, "gate", "id")))
+
+
 def test_what_is_not_asked_for_is_no_condition() -> None:
     """Values never stand in the statement itself."""
     where = Where()

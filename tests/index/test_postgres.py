@@ -240,3 +240,21 @@ def test_a_database_without_tls_gets_nothing(
     monkeypatch.setattr("mcpgate.index.postgres.address_of", lambda url: (url, True))
     with pytest.raises(StoreError, match="does not speak TLS"):
         PostgresStore(lambda: postgres.url(base))
+
+
+def test_a_database_that_hangs_is_left(postgres: Database, url: Callable[[], str]) -> None:
+    """It keeps to no limit of its own then, and whoever waits for it would for ever."""
+    store = PostgresStore(url)
+    asked = PostgresAsked(url, most=100)
+    assert asked.ask("SELECT 1") == [(1,)]
+    asked._base().most = store._base.most = 0.5
+    began = time.monotonic()
+    with postgres.hanging():
+        with pytest.raises(StoreError, match="has not answered for 0.5 seconds"):
+            asked.ask("SELECT 2")
+        with pytest.raises(StoreError, match="has not answered for 0.5 seconds"), store.turn("a") as turn:
+            turn.positions()
+        assert time.monotonic() - began < 5
+    assert asked.ask("SELECT 3") == [(3,)]
+    asked.close()
+    store.close()

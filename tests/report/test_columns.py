@@ -25,7 +25,7 @@ def test_all_rows_have_the_same_columns() -> None:
     assert row(part)["outcome"] == "unfinished"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-2", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-2", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1"])
 def test_no_cell_is_a_formula(text: str) -> None:
     """Whoever names a tool must not run something in the spreadsheet of who looks at it."""
     assert cell(text) == f"'{text}"

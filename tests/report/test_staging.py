@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mcpgate.evidence.reading import Segment, lines, segments
-from mcpgate.report.making import needed
+from mcpgate.report.making import needed, summed
 from mcpgate.report.span import Span
-from mcpgate.report.staging import BACK_MOST, before, overlapping, stage
+from mcpgate.report.staging import BACK_MOST, before, behind, overlapping, stage
 from tests.report.written import at, closed, generation, opened, said, shake
 
 
@@ -119,3 +119,23 @@ def test_a_segment_that_is_compressed_meanwhile_is_found(state: Path, tmp_path: 
     path.rename(path.with_name(f"{path.name}.gz"))
     (tmp_path / "staged").mkdir()
     assert stage(found[:1], tmp_path / "staged").segments[0].compressed
+
+
+def test_the_end_of_an_exchange_is_fetched_from_behind(tmp_path: Path) -> None:
+    """One that ran while its segment was closed is not unfinished; what has no end is not looked for long."""
+    written(
+        tmp_path,
+        0,
+        [opened("x-late", 1), opened("x-never", 2)],
+        [said("segment", 10, gate="g")],
+        [closed("x-late", 25)],
+        [closed("x-other", 35)],
+    )
+    written(tmp_path, 1, [opened("x-short", 3), closed("x-short", 4)], [said("segment", 11, gate="g")])
+    taken = needed(tmp_path, span(0, 9))
+    assert named(taken) == ["0/1", "0/2", "0/3", "1/1"]
+    traffic = summed(taken, span(0, 9)).summary().traffic
+    assert [one.id for one in traffic.unfinished.rows] == ["x-never"]
+    assert (traffic.exchanges, traffic.bytes_out) == (3, 2000)
+    found = segments(tmp_path)
+    assert named(behind(found, found[:1], ())) == []

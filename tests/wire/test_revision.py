@@ -84,3 +84,12 @@ def test_what_is_offered_is_what_discovery_offers() -> None:
     official servers name only the modern ones there.
     """
     assert list(SUPPORTED) == sorted(MODERN_PROTOCOL_VERSIONS, reverse=True)
+
+
+def test_what_is_too_long_for_a_version_is_told_its_caller_and_not_recorded() -> None:
+    """Somebody has put something else there, such as a key."""
+    for header, recorded in ((b"2031-01-01-draft", True), (b"Bearer-s3cret-that-is-no-version", False)):
+        refusal = revision_of(header)
+        assert isinstance(refusal, Refusal) and refusal.detail and refusal.told
+        assert (header.decode() in refusal.detail) is recorded
+        assert refusal.told["requested"] == header.decode()

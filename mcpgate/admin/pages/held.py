@@ -12,6 +12,7 @@ from mcpgate.admin.page import Asked, NotFound, Shown, Sources
 from mcpgate.admin.pages.around import framed, page
 from mcpgate.admin.pages.asking import events
 from mcpgate.admin.pages.notices import notice, only_approvers
+from mcpgate.evidence.uris import shown
 
 #: Decisions that are shown: about a day's of a busy team.
 DECISIONS: Final = 50
@@ -59,6 +60,8 @@ def _find(sources: Sources) -> Mapping[str, Any]:
 def _call(held: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **held,
+        # Of a resource as in a record: whoever decides sees all of it in the params, and others may look.
+        "name": shown(held["name"]) if held["name"] is not None else None,
         "params": _laid_out(held["params"]),
         "path": f"/held/{quote(held['id'], safe='')}",
         "exchange_path": f"/exchanges/{quote(held['exchange'], safe='')}",

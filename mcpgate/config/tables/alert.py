@@ -49,7 +49,7 @@ class AlertTable(PeerTable):
     secret_as: str = option(
         "How it goes with it: bearer, as a bearer token; or signature, which it is the key of (Standard "
         "Webhooks).",
-        forms.word("way to use it", ("bearer", "signature")),
+        forms.word("way to use it", ("bearer", "signature"), quote=False),
         default="bearer",
         example='"signature"',
     )

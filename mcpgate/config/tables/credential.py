@@ -103,7 +103,7 @@ class CredentialTable(PeerTable):
     client_secret_in: str = option(
         "Where the client's secret stands: in a header (client_secret_basic) or in the form "
         "(client_secret_post).",
-        forms.word("place for a secret", ("header", "form")),
+        forms.word("place for a secret", ("header", "form"), quote=False),
         default="header",
         example='"form"',
     )

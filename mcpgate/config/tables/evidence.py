@@ -91,7 +91,7 @@ class EvidenceTable:
     index: str = option(
         "Where the searchable copy is: sqlite (in the state directory), off, or a reference to the URL of a "
         "PostgreSQL database that several gates may share.",
-        forms.text("sqlite, off, or a reference to a URL: file:PATH, env:NAME or credential:NAME"),
+        forms.index(),
         default="sqlite",
         example='"file:/etc/mcpgate/secrets/index"',
     )

@@ -42,6 +42,14 @@ def test_a_decision_is_asked_for_once_more(word: str, says: str) -> None:
     assert "alice (link)" in form.text_content()
 
 
+def test_who_decides_is_told_that_they_do_not_see_all() -> None:
+    """Also by whoever comes straight to the question: more may be in it than is shown."""
+    assert "You do not see all" in question("approve", params='{"a":["x', cut=True).text_content()
+    document = question("approve")
+    assert "You do not see all" not in document.text_content()
+    assert held()["rule"] in document.text_content() and held()["route"] in document.text_content()
+
+
 def test_another_word_asks_nothing() -> None:
     """There are two."""
     with pytest.raises(NotFound):
