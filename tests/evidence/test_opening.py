@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -11,9 +14,13 @@ from mcpgate.config.schema import Config
 from mcpgate.evidence.journal import JournalError
 from mcpgate.evidence.keyfile import KeyFile
 from mcpgate.evidence.opening import checkpoints_of, open_journal
+from mcpgate.evidence.retention import compress
+from mcpgate.evidence.sealing import SealingAside
 from mcpgate.evidence.terms import JournalTerms
+from mcpgate.evidence.verify import verify
 from tests.evidence.chained import chained
 
+LINE = b'{"v":2,"type":"test"}\n'
 TEXT = """
 [gate]
 state = "{state}"
@@ -82,3 +89,66 @@ checkpoints = "/srv/checkpoints"
     assert JournalTerms.of(config.evidence) == JournalTerms(
         True, True, 1 << 20, 3600.0, False, 2 * 86400.0, 5 << 20, 2.0
     )
+
+
+# A power cut.
+
+
+def _life(state: Path) -> None:
+    """All that happens to a journal: lines, checkpoints, more segments, compression, another key, a stop."""
+    journal = open_journal(configured(state))
+    for _ in range(2):
+        journal.append([LINE] * 3)
+        journal.checkpoint()
+        journal.append([LINE])
+        journal.rotate()
+    assert isinstance(journal.seals, SealingAside)
+    sealed = Event()
+    journal.seals.after(sealed.set)
+    assert sealed.wait(10)
+    KeyFile(state).rotate(time.time())
+    compress(journal.directory, 0)
+    journal.append([LINE])
+    journal.close()
+
+
+def _cut_off_at(count: int) -> None:
+    """End this process within that write to a file, of which half is done."""
+    left, write = [count], os.write
+
+    def half(fd: int, data: bytes) -> int:
+        left[0] -= 1
+        if left[0]:
+            return write(fd, data)
+        write(fd, data[: len(data) // 2])
+        os._exit(1)
+
+    os.write = half  # type: ignore[assignment]
+
+
+def test_a_power_cut_in_any_write_leaves_nothing_that_looks_like_tampering(tmp_path: Path) -> None:
+    """Neither as it is then, nor once the gate has begun again."""
+    for count in range(1, 100):
+        state = tmp_path / str(count)
+        state.mkdir()
+        KeyFile(state).begin(0.0)
+        child = os.fork()
+        if not child:
+            try:
+                _cut_off_at(count)
+                _life(state)
+                os._exit(0)
+            finally:
+                os._exit(2)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert ended in (0, 1)
+        if any((state / "journal").glob("*.jsonl")):
+            assert verify(state).sound, count
+        journal = open_journal(configured(state))
+        journal.append([LINE])
+        journal.close()
+        result = verify(state)
+        assert (result.sound, result.unsealed, result.late) == (True, 0, False), count
+        if not ended:
+            break
+    assert count > 12, "it ended before it had written anything"
