@@ -78,7 +78,8 @@ def command(
     """Make a report of what happened from one time to another: an HTML page, and the signed bundle that it
     rests on, which mcpgate evidence verify checks with the public key alone.
 
-    Ends with 1 if the journal was tampered with; the report is written all the same, and says so.
+    Ends with 1 if the journal was tampered with, and with 75 if lines of it were not sealed in time; the
+    report is written all the same, and says so.
     """
     now = time.time()
     span = span_of(since, until, now)
@@ -109,6 +110,8 @@ def command(
     show(_facts(made), form, lambda: _text(made))
     if not made.report.verified.sound:
         raise SystemExit(TAMPERED)
+    if made.report.verified.late:
+        raise SystemExit(os.EX_TEMPFAIL)
 
 
 def _verified(staged: Path, key: Path | None) -> Verified:
@@ -128,6 +131,7 @@ def verified(found: Verification) -> Verified:
         key=str(found.trusted.first),
         given=found.given,
         findings=Listed(rows, left),
+        late=found.late,
     )
 
 
@@ -164,6 +168,7 @@ def _facts(made: Made) -> dict[str, object]:
         "until": report.summary.span.until,
         "profile": report.framework.name,
         "sound": report.verified.sound,
+        "late": report.verified.late,
         "lines": report.summary.lines,
         "unsealed": report.verified.unsealed,
         "exchanges": report.summary.traffic.exchanges,
@@ -178,9 +183,9 @@ def _text(made: Made) -> str:
     report = made.report
     rows = [(one.clause, one.title, one.answer.value) for one in report.controls]
     if report.verified.sound:
-        judged = (
-            f"sound, {report.verified.lines:,} lines verified, {report.verified.unsealed:,} of them unsealed"
-        )
+        sound = "sound as far as it was sealed in time" if report.verified.late else "sound"
+        lines, unsealed = report.verified.lines, report.verified.unsealed
+        judged = f"{sound}, {lines:,} lines verified, {unsealed:,} of them unsealed"
     else:
         judged = "TAMPERED: " + "; ".join(one.words for one in report.verified.of("tampered")[:5])
     return "\n".join(

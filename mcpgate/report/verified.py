@@ -27,6 +27,8 @@ class Verified:
     All of it.
 
     @ivar sound: Whether nothing was tampered with.
+    @ivar late: Whether lines had waited for a checkpoint longer than any gate lets them, so that somebody
+        could have written them without the key.
     @ivar lines: How many lines were verified; C{unsealed} of them come after the last checkpoint.
     @ivar checkpoints: How many signed ones there are.
     @ivar key: The key that they were verified with, as it is told to others.
@@ -40,6 +42,7 @@ class Verified:
     key: str
     given: bool
     findings: Listed[Found]
+    late: bool = False
 
     def of(self, severity: str) -> tuple[Found, ...]:
         """Those of one severity, as far as they are told one by one."""

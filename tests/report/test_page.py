@@ -118,6 +118,8 @@ def test_a_page_says_what_was_found() -> None:
         page(reported(*QUIET, found=verified(Found("tampered", "0/1:3", "Edited."), sound=False)))
     )
     assert "TAMPERED" in tampered.text and "0/1:3: Edited." in tampered.text
+    late = Reader(page(reported(*QUIET, found=verified(late=True)))).text
+    assert "Verification: sound as far as it was sealed in time" in late
 
 
 def test_a_span_without_anything_is_a_page_too() -> None:

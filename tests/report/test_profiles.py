@@ -42,6 +42,13 @@ def test_a_journal_that_was_tampered_with_shows_nothing(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_a_journal_that_was_not_sealed_in_time_shows_nothing_good(profile: str) -> None:
+    """Somebody could have written its lines without the key."""
+    found = reported(*QUIET, profile=profile, found=verified(late=True)).controls
+    assert {one.answer for one in found} == {Answer.NOT_SHOWN}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_nothing_that_happened_shows_nothing_of_encryption(profile: str) -> None:
     """A span without an exchange proves that nothing was seen, and no more."""
     answers = {one.title: one.answer for one in reported(profile=profile).controls}

@@ -67,6 +67,11 @@ def weakened(facts: Facts) -> Finding | None:
             Answer.NOT_SHOWN,
             "The journal was tampered with; what it says proves nothing until that is explained.",
         )
+    if facts.verified.late:
+        return Finding(
+            Answer.NOT_SHOWN,
+            "Lines had waited for a checkpoint longer than any gate lets them; who wrote them is not shown.",
+        )
     if facts.summary.faulty:
         return Finding(Answer.NOT_SHOWN, f"{facts.summary.faulty:,} lines of the journal cannot be read.")
     return None
