@@ -52,7 +52,7 @@ def record(facts: Facts) -> Finding:
     if summary.lost:
         return Finding(Answer.NOT_MET, "Lines were lost while the journal could not be written.", figures)
     if verified.late:
-        late = "Lines had waited for a checkpoint longer than any gate lets them; who wrote them is not shown."
+        late = "Lines waited for a checkpoint longer than any gate lets them; who wrote them is not shown."
         return Finding(Answer.NOT_SHOWN, late, figures)
     if not verified.checkpoints:
         return Finding(Answer.NOT_SHOWN, "There is no signed checkpoint over these lines.", figures)
