@@ -24,6 +24,9 @@ import { SHAPES, now } from "./shapes.mjs";
 
 const directory = process.argv[2];
 
+// Packages give notice on stdout, which is for answers.
+console.log = console.info = console.error;
+
 // The packages are installed outside of the sources: NODE_PACKAGES names the directory.
 const required = createRequire(join(process.env.NODE_PACKAGES, "package.json"));
 const packages = (name) => import(pathToFileURL(required.resolve(name)));
