@@ -76,8 +76,8 @@ class Journal:
         self._monotonic = monotonic
         self._file: LineFile | None = None
         self._prev = NOTHING_BEFORE
-        # What the tree has not grown by yet.
-        self._leaves: list[bytes] = []
+        # What the tree has not grown by yet, in hexadecimal as the lines have it.
+        self._leaves: list[str] = []
         self._tree = Tree()
         # How many lines the last checkpoint had, and since when a line waits for the next.
         self._sealed = 0
@@ -128,23 +128,23 @@ class Journal:
         file = self._file
         if file is None or file.size >= self._full_at:
             file = self._turn_over()
-        seq, prev = self.lines, self._prev
-        whole, leaves = [], []
+        seq, prev = self.lines, self._prev.decode()
+        whole: list[bytes] = []
+        leaves: list[str] = []
         for line in lines:
-            if line[-2:] != b"}\n":
+            if not line.endswith(b"}\n"):
                 raise ValueError("a journal takes whole lines only")
             # As C{linked} and C{leaf} do it, without the calls: every exchange does it twice.
-            line = b'%b,"seq":%d,"prev":"%b"}\n' % (line[:-2], seq, prev)
-            hash = sha256(b"\x00" + line).digest()
-            prev = hexlify(hash)
+            line = line[:-2] + f',"seq":{seq},"prev":"{prev}"}}\n'.encode()
+            prev = sha256(b"\x00" + line).hexdigest()
             whole.append(line)
-            leaves.append(hash)
+            leaves.append(prev)
             seq += 1
         piece = b"".join(whole)
         if piece.count(b"\n") != len(whole):
             raise ValueError("a journal takes whole lines only")
         file.write(piece)
-        self.lines, self._prev = seq, prev
+        self.lines, self._prev = seq, prev.encode()
         if self._waits_since is None:
             self._waits_since = self._monotonic()
         self._leaves += leaves
@@ -190,7 +190,7 @@ class Journal:
         return 0.0 if self._waits_since is None else self._monotonic() - self._waits_since
 
     def _grow(self) -> None:
-        self._tree.extend(self._leaves)
+        self._tree.extend(map(bytes.fromhex, self._leaves))
         self._leaves = []
 
     # Segments.
@@ -301,12 +301,13 @@ class Journal:
             segment=self._next,
             openssl=SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode("ascii", "replace"),
         )
-        prev, lines, leaves = self._prev, [], []
+        prev, lines = self._prev, []
+        leaves: list[str] = []
         preface = self.preface()
         for seq, line in enumerate([first, *self._notes, *preface]):
             lines.append(linked(line, seq, prev))
-            leaves.append(leaf(lines[-1]))
-            prev = hexlify(leaves[-1])
+            leaves.append(leaf(lines[-1]).hex())
+            prev = leaves[-1].encode()
         path = self.directory / segment_name(self.worker, self._next)
         file = LineFile(path, b"".join(lines), fsync=self.terms.fsync)
         self._notes = []
