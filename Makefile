@@ -41,14 +41,13 @@ install: $(VENV)/.test $(VENV)/.lint
 demo: $(VENV)/.demo
 	@$(BIN)/mcpgate demo $(if $(STATE),--state "$(STATE)") $(if $(KEEP),--keep)
 
-# What needs no other process shares the cores; tests with real peers have them alone, as some of those are
-# about who waits for whom.
-APART = $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --ignore tests/e2e
-TOGETHER = $(BIN)/python -m pytest -q tests/e2e
+# Tests that are about who waits for whom have the cores for themselves (tests/conftest.py).
+SHARED = $(BIN)/python -m pytest -q --cores shared -n auto --maxprocesses 4 --dist loadfile
+ALONE = $(BIN)/python -m pytest -q --cores alone
 
 test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser \
   build/.postgres
-	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(APART) && $(TOGETHER))
+	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(SHARED) && $(ALONE))
 
 e2e: ARGS = tests/e2e
 e2e: test
