@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpgate.evidence.record import TEXT_LENGTH, TEXT_SIZE, bounded, parse_line, timestamp
+from mcpgate.evidence.uris import shown
 from mcpgate.reasons import Reason, Refusal
 from tests.evidence.lines import (
     ANY_TEXT,
@@ -28,7 +29,7 @@ from tests.evidence.lines import (
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
 def test_any_text_makes_exactly_one_line_of_printable_json(first: str, second: str, third: str) -> None:
     record = one_line(opened(method=first, name=second))
-    assert record["method"] == mended(first) and record["name"] == mended(second)
+    assert record["method"] == mended(first) and record["name"] == mended(shown(second))
     record = one_line(closed(refusal=Refusal(Reason.FRAME_JSON, third)))
     assert record["detail"] == mended(third)
     one_line(
