@@ -23,7 +23,7 @@ DAY = 86400.0
 START = datetime.fromtimestamp(BEGIN, UTC)
 
 #: Lines that are put in a second of one core, at least.
-FILLED_LEAST = 15_000.0
+FILLED_LEAST = 20_000.0
 #: Seconds for the answer to any question, at most.
 ANSWER_MOST = 1.0
 
