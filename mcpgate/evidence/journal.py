@@ -35,8 +35,8 @@ from mcpgate.evidence.terms import JournalTerms
 __all__ = ["Journal", "JournalError", "hold", "new_id"]
 
 # The tree grows for many lines at once, which is cheaper than with each; so many wait at the most, that
-# no checkpoint has much to do: some milliseconds.
-LEAVES_MOST = 4096
+# neither a turn nor a checkpoint has much to do: a third of a millisecond.
+LEAVES_MOST = 512
 
 # How much larger a segment becomes before a next one that could not be begun is tried again.
 SIZE_MORE = 1 << 20

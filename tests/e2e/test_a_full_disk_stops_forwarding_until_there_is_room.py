@@ -21,8 +21,6 @@ from tests.waiting import eventually
 # What an operator may count on; the journal itself is asked for twice a second.
 REFUSED_WITHIN = 0.1
 RECOVERS_WITHIN = 1.0
-# A test machine has other things to do: this many refusals of ten have to be in time.
-IN_TIME = 7
 
 
 @pytest.fixture
@@ -79,8 +77,8 @@ def test_nothing_is_forwarded_meanwhile_and_all_is_well_within_a_second(
             refused = [asked(caller, f"refused_{turn}") for _ in range(10)]
             assert {status for status, _, _ in refused} == {503}
             assert all(b"gate.journal" in body for _, body, _ in refused)
-            took = sorted(seconds for _, _, seconds in refused)
-            assert took[IN_TIME - 1] <= REFUSED_WITHIN, took
+            took = [seconds for _, _, seconds in refused]
+            assert max(took) <= REFUSED_WITHIN, took
             assert len(upstream.requests) == forwarded
             journal = gate.status()["journal"]
             assert "No space left" in journal["failure"] or "disk is full" in journal["failure"]
@@ -90,7 +88,7 @@ def test_nothing_is_forwarded_meanwhile_and_all_is_well_within_a_second(
                 # Nobody asks: it sees by itself.
                 began = time.monotonic()
                 eventually(lambda: gate.status()["journal"]["failure"] is None, "it is written again")
-                assert time.monotonic() - began <= RECOVERS_WITHIN + 0.5
+                assert time.monotonic() - began <= RECOVERS_WITHIN
             eventually(
                 lambda turn=turn: asked(caller, f"after_{turn}")[0] == 200, "it goes on", RECOVERS_WITHIN
             )
