@@ -1,6 +1,6 @@
 """C{mcpgate init}: a directory with everything that a first gate needs, and nothing it must hide.
 
-The local CA is there so that the first try already is a verified one; C{docs/operate.md} says how
+The local CA is there so that the first try already is a verified one; C{docs/operate/run.md} says how
 to put certificates of your own in its place.
 """
 

@@ -1,6 +1,6 @@
 """Every metric there is: its name, its kind, its labels, and what it means (pure).
 
-One table for what is counted, for what is shown and for C{docs/metrics.md}, so that none of them knows a
+One table for what is counted, for what is shown and for C{docs/reference/metrics.md}, so that none of them knows a
 metric that the others do not.
 
 Values of labels are names of the configuration and words of our own. Whatever a peer chose (a tool, a
@@ -240,7 +240,7 @@ METRICS: tuple[Metric, ...] = tuple(_known)
 
 
 def reference() -> str:
-    """The table of C{docs/metrics.md}."""
+    """The table of C{docs/reference/metrics.md}."""
     lines = ["| metric | kind | labels | means |", "|---|---|---|---|"]
     for metric in METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels)

@@ -133,8 +133,8 @@ def test_the_page_has_every_key_and_every_reason() -> None:
 
 def test_the_page_in_the_documentation_is_current() -> None:
     """It is generated; run the command in its place when a key changes."""
-    page = Path(__file__).parents[2] / "docs" / "configuration.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
     assert page.read_text() == reference_page(), (
         "python -c 'from mcpgate.config.reference import reference_page as p; print(p(), end=str())'"
-        " > docs/configuration.md"
+        " > docs/reference/configuration.md"
     )

@@ -62,7 +62,7 @@ def test_a_query_is_about_what_there_is(query: str) -> None:
 
 def test_every_rule_is_explained() -> None:
     """By its name, for whoever is woken by it."""
-    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operate" / "alerts.md").read_text(encoding="utf-8")
     names = [name for name, _ in rules()]
     assert len(names) == len(set(names)) == RULES.count("- alert:") > 20
     assert [name for name in names if f"`{name}`" not in page] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from mcpgate.metrics.counting import COUNTED
 from mcpgate.metrics.table import METRICS, reference
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
