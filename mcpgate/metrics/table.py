@@ -237,12 +237,3 @@ ALERTS = _counter(
 ALERTS_WAITING = _gauge("alerts_waiting", "alert", "Alerts that wait to be sent, or to be tried again")
 
 METRICS: tuple[Metric, ...] = tuple(_known)
-
-
-def reference() -> str:
-    """The table of C{docs/reference/metrics.md}."""
-    lines = ["| metric | kind | labels | means |", "|---|---|---|---|"]
-    for metric in METRICS:
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
-    return "\n".join(lines) + "\n"
