@@ -58,7 +58,7 @@ def tables() -> Iterator[tuple[str, str, tuple[Key, ...]]]:
             )
             for option in _options(cls)
         )
-        yield _heading(path) if path else "", _sentence(cls), keys
+        yield _heading(path) if path else "", sentence(cls), keys
 
 
 def explain(word: str) -> str | None:
