@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from textwrap import fill, indent
 
-from attrs import NOTHING, Attribute, Factory, fields
+from attrs import NOTHING, Attribute, Factory, fields, frozen
 
 from mcpgate.config import schema
 from mcpgate.config.advice import ADVICE
@@ -32,6 +32,33 @@ UNTOLD = frozenset(
         Reason.LIMIT_HANDSHAKES,
     }
 )
+
+
+@frozen
+class Key:
+    """A key as the file writes it, and in words: what it is, what it wants, what it is by default."""
+
+    name: str
+    help: str
+    want: str
+    default: str
+    example: str
+
+
+def tables() -> Iterator[tuple[str, str, tuple[Key, ...]]]:
+    """Each table as the file writes it, what it is, and its keys; first what stands before them all."""
+    for path, cls in _tables():
+        keys = tuple(
+            Key(
+                _written(option),
+                option.metadata["help"],
+                _said(option),
+                _default(option),
+                option.metadata["example"],
+            )
+            for option in _options(cls)
+        )
+        yield _heading(path) if path else "", _sentence(cls), keys
 
 
 def explain(word: str) -> str | None:
