@@ -25,7 +25,7 @@ _ZEROS = "".join(
 _CHANGES = Regex(
     r"[\p{Cf}\p{Mn}\p{Me}\x{80}-\x{9F}\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{115F}\x{1160}\x{1680}"
     r"\x{58A}\x{5BE}\x{1400}\x{1806}\x{2010}-\x{2015}\x{2212}\x{2E17}\x{2E1A}\x{2E3A}\x{2E3B}\x{2E40}"
-    r"\x{2E5D}\x{301C}\x{3030}\x{30A0}\x{10EAD}" + _ZEROS + "]",
+    r"\x{2E5D}\x{301C}\x{3030}\x{30A0}\x{10D6E}\x{10EAD}" + _ZEROS + "]",
     captures=False,
 )
 _FILLERS = frozenset("\u115f\u1160")
