@@ -28,6 +28,8 @@ help:
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/operate/performance.md);"
 	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/reference/conformance.md)"
+	@echo "make docs     the documentation as a site, in build/docs"
+	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
@@ -78,6 +80,14 @@ bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
 
 conformance: $(VENV)/.test build/conformance/.installed
 	@$(BIN)/python -m tests.conformance $(ARGS)
+
+# The first build reads all pages, later ones what has changed.
+docs: $(VENV)/.docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/docs-read docs build/docs
+
+# A page waits for its gate most of the time, on a machine of its own.
+docs-test: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
@@ -140,6 +150,8 @@ container-test: $(VENV)/.test build/wheels/3.13/.fetched
 	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
 	@$(BIN)/python -m pytest -q -m container tests/container
 
+.PHONY: lock deb-selfcontained sbom container-test
+
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find mcpgate twisted tests -name __pycache__ -prune -exec rm -rf {} +
@@ -151,8 +163,8 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# One rule for the extras of setup.cfg: demo, test, lint and fuzz.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+# One rule for the extras of setup.cfg: demo, test, lint, docs and fuzz.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
@@ -231,5 +243,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean \
-  lock deb-selfcontained sbom container-test
+.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test

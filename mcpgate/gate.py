@@ -15,6 +15,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from mcpgate.config.schema import Config
+from mcpgate.evidence.hearers import Heard, Hearers
 from mcpgate.evidence.journal import JournalError
 from mcpgate.evidence.opening import open_journal
 from mcpgate.generation import Generation
@@ -46,6 +47,7 @@ class Gate(Service):
         self.verbs: Mapping[str, Verb] = {}
         self._reactor = reactor
         self._wall = wall
+        self._hearers = Hearers(reactor)
         self._control: ControlSocket | None = None
         self._watch = Watch(reactor, lambda: self.config.gate.watch, self.look)
 
@@ -75,7 +77,7 @@ class Gate(Service):
         standing, state = self.standing, self.config.gate.state
         try:
             standing.claim()
-            journal = open_journal(self.config, clock=self._wall)
+            journal = open_journal(self.config, clock=self._wall, onlooker=self._hearers.onlooker)
             office = Office()
             self.serving = Serving(
                 self._reactor, journal, standing.generation, standing.tokens, self._wall, office
@@ -101,6 +103,23 @@ class Gate(Service):
         self._put_in_force(first)
         self._watch.start()
         super().startService()
+
+    def on_evidence(self, callback: Heard) -> None:
+        """
+        Have every record from now on, as it is in the journal: in order, as a mapping, once it is there.
+
+        The callback is called by the reactor, after the turn in which the records were written, and in the
+        reactor's thread: while it runs, nothing is served, so what takes time belongs into a thread or a
+        queue of yours. It cannot change, hold up or refuse anything: the record is a copy, and what it
+        raises is logged and goes no further. It is called for what becomes of the journal's own (segments,
+        generations) too. A call that the journal does not keep is not told here either: the journal is
+        the evidence, this is news of it.
+
+        @param callback: an ordinary function; a coroutine would be waited for by nobody.
+        """
+        self._hearers.add(callback)
+        if self.serving is not None:
+            self.serving.force.witness.journal.onlooker = self._hearers.onlooker
 
     # Change.
 
@@ -196,6 +215,7 @@ class Gate(Service):
         serving, self.serving = self.serving, None
         if serving is not None:
             serving.stop()
+        self._hearers.deliver()
         return self.standing.end()
 
     # Facts.

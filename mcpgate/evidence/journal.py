@@ -60,18 +60,22 @@ class Journal:
         sealed: int = 0,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        onlooker: Callable[[bytes], None] | None = None,
     ) -> None:
         """
         @param directory: Of all journals of the gate; made as 0700 if it is missing.
         @param sealed: The highest number of a segment of this worker that was ever sealed.
         @param clock: Wall-clock Unix seconds, for the times of our own lines.
         @param monotonic: What a segment's age is told by.
+        @param onlooker: Shown whole lines once they are in the file; it must not raise.
         """
         self.terms = terms if terms is not None else JournalTerms()
         self.seals: Sealing = seals if seals is not None else Unsealed()
         self.directory = directory
         self.worker = worker
         self.segment = self.lines = 0
+        #: May be set, and taken away, at any time.
+        self.onlooker = onlooker
         self._clock = clock
         self._monotonic = monotonic
         self._file: LineFile | None = None
@@ -150,6 +154,8 @@ class Journal:
         self._leaves += leaves
         if len(self._leaves) >= LEAVES_MOST:
             self._grow()
+        if self.onlooker is not None:
+            self.onlooker(piece)
 
     def sync(self) -> None:
         """Have the lines so far on the disk, and wait for that."""
@@ -319,6 +325,8 @@ class Journal:
         self._begun = self._waits_since = self._monotonic()
         # Beside what is in force, or that might fill it, and the next one, and so on.
         self._full_at = self.terms.segment_size + sum(map(len, preface))
+        if self.onlooker is not None:
+            self.onlooker(b"".join(lines))
         self._cut_off()
 
     def _end_old(self, file: LineFile) -> None:

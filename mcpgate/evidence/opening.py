@@ -23,10 +23,17 @@ def checkpoints_of(config: Config) -> Path:
     return config.evidence.checkpoints or config.gate.state / DIRECTORY
 
 
-def open_journal(config: Config, worker: int = 0, *, clock: Callable[[], float] = time.time) -> Journal:
+def open_journal(
+    config: Config,
+    worker: int = 0,
+    *,
+    clock: Callable[[], float] = time.time,
+    onlooker: Callable[[bytes], None] | None = None,
+) -> Journal:
     """
     Begin a segment of a worker's journal.
 
+    @param onlooker: shown whole lines once they are in the journal; it must not raise.
     @raise JournalError: it cannot be opened, or there is no key to seal it with.
     """
     checkpoints = checkpoints_of(config)
@@ -43,4 +50,5 @@ def open_journal(config: Config, worker: int = 0, *, clock: Callable[[], float] 
         aside,
         sealed=highest_sealed(checkpoints, worker),
         clock=clock,
+        onlooker=onlooker,
     )

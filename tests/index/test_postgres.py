@@ -104,10 +104,11 @@ def test_gates_fill_one_index_through_whatever_happens(
         eventually(lambda: gates[0].filler.freshness.trouble, "so does the other one")
         with pytest.raises(StoreError, match="connection|connect|terminat|closed"):
             asked.ask("SELECT 1")
-        for _ in range(parts):
+        for left in range(parts, 0, -1):
             for gate in gates:
                 gate.grow()
-            time.sleep(max(0.0, end - time.monotonic()) / parts)
+            time.sleep(max(0.0, end - time.monotonic()) / left)
+        assert time.monotonic() >= end
         alone.start()
         whole = truth_of(*(gate.directory for gate in gates))
 
