@@ -52,7 +52,7 @@ SHARED = $(BIN)/python -m pytest -q --cores shared -n auto --maxprocesses 4 --di
 ALONE = $(BIN)/python -m pytest -q --cores alone
 
 test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser \
-  build/.postgres
+  build/.postgres build/.service
 	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(SHARED) && $(ALONE))
 
 e2e: ARGS = tests/e2e
@@ -237,6 +237,14 @@ build/.faketime:
 	@mkdir -p build
 	@command -v faketime >/dev/null || $(call apt,faketime)
 	@! command -v faketime >/dev/null || touch $@
+
+# What judges the unit, the manual and the completions.
+SERVICE = systemd-analyze systemd-socket-activate man groff mandoc zsh fish
+build/.service:
+	@mkdir -p build
+	@test $$(command -v $(SERVICE) | wc -l) = $(words $(SERVICE)) \
+	  || $(call apt,systemd man-db groff mandoc zsh fish)
+	@test $$(command -v $(SERVICE) | wc -l) != $(words $(SERVICE)) || touch $@
 
 build/.browser:
 	@mkdir -p build

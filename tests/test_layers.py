@@ -146,6 +146,8 @@ PURE = (
     "mcpgate/config/condition.py",
     "mcpgate/config/expression.py",
     "mcpgate/workers/facts.py",
+    "mcpgate/cli/notice.py",
+    "mcpgate/cli/roff.py",
 )
 #: What reaches sockets, clocks, files, threads, other processes or chance.
 OUTSIDE = frozenset(
