@@ -51,6 +51,7 @@ class Process(Service):
         self._reactor = reactor
         self._gate = gate
         self._beside = gate.standing.beside = beside
+        gate.standing.alone = True
         # Absolute, so that nobody's change of directory makes a reload read another file.
         self._source = source.absolute()
         self._code = os.EX_OK
