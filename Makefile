@@ -28,6 +28,8 @@ help:
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/operate/performance.md);"
 	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/reference/conformance.md)"
+	@echo "make docs     the documentation as a site, in build/docs"
+	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
@@ -75,6 +77,14 @@ bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
 conformance: $(VENV)/.test build/conformance/.installed
 	@$(BIN)/python -m tests.conformance $(ARGS)
 
+# The first build reads all pages, later ones what has changed.
+docs: $(VENV)/.docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/docs-read docs build/docs
+
+# A page waits for its gate most of the time, on a machine of its own.
+docs-test: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
+
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -107,8 +117,8 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# One rule for the extras of setup.cfg: demo, test, lint and fuzz.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+# One rule for the extras of setup.cfg: demo, test, lint, docs and fuzz.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
@@ -187,4 +197,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean
+.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test

@@ -15,9 +15,10 @@ from typing import Final
 
 from attrs import frozen
 
-from mcpgate.config import forms
+from mcpgate.config import forms, shapes
 from mcpgate.config.forms import Form, kind_of, toml
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.config.shapes import Shape
 
 #: A scalar of JSON that a condition can name.
 Scalar = str | int | float | bool
@@ -72,6 +73,23 @@ def read_path(text: str) -> tuple[str | Each, ...]:
     return tuple(steps)
 
 
+_SCALAR: Shape = {"type": ["string", "number", "boolean"]}
+
+
+def _only(**keys: Shape) -> Shape:
+    return {"type": "object", "properties": keys, "additionalProperties": False, "minProperties": 1}
+
+
+_NUMBER: Shape = {"type": "number"}
+_SHAPE = shapes.either(
+    _SCALAR,
+    shapes.listed(_SCALAR),
+    _only(min=_NUMBER, max=_NUMBER),
+    _only(present=shapes.BOOLEAN),
+    _only(null=shapes.among([True])),
+)
+
+
 def condition() -> Form:
     """What must hold of one value of a message."""
     said = (
@@ -88,7 +106,7 @@ def condition() -> Form:
             return Condition(tuple(_scalar(item) for item in raw))
         return Condition((_scalar(raw),))
 
-    return Form(said, read, show=_shown)
+    return Form(said, read, show=_shown, shape=_SHAPE)
 
 
 def _scalar(raw: object) -> Scalar:

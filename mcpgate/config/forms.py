@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
-from mcpgate.config import endpoint, units, url
+from mcpgate.config import endpoint, shapes, units, url
 from mcpgate.config.expression import compile_expression, is_expression
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.config.shapes import TEXT, Shape
 from mcpgate.policy.finder import steps_of
 from mcpgate.policy.regex import regex_of_operator
 from mcpgate.tls.pins import parse_pin
@@ -47,6 +48,8 @@ class Form:
     #: A list of such values; C{lone}: a single one may stand without its brackets.
     many: bool = False
     lone: bool = False
+    #: What an editor can know of a single value.
+    shape: Shape = field(default=TEXT, eq=False, repr=False)
 
 
 def kind_of(raw: object) -> str:
@@ -73,15 +76,20 @@ def a_string(raw: object, said: str) -> str:
     return raw
 
 
-def text(said: str, read: Callable[[str], object] = str, show: Callable[..., str] = toml) -> Form:
+def text(
+    said: str,
+    read: Callable[[str], object] = str,
+    show: Callable[..., str] = toml,
+    shape: Shape = TEXT,
+) -> Form:
     """A string, read further by C{read}."""
-    return Form(said, lambda raw, base: read(a_string(raw, said)), show)
+    return Form(said, lambda raw, base: read(a_string(raw, said)), show, shape=shape)
 
 
 def many(form: Form, *, lone: bool = False) -> Form:
     """A list of values of one form."""
     said = f"a list, each {form.said}" + (" (a single one may stand without brackets)" if lone else "")
-    return Form(said, form.read, form.show, many=True, lone=lone)
+    return Form(said, form.read, form.show, many=True, lone=lone, shape=form.shape)
 
 
 def switch() -> Form:
@@ -92,7 +100,7 @@ def switch() -> Form:
             raise ValueError(f"is {kind_of(raw)}; want true or false")
         return raw
 
-    return Form("true or false", read)
+    return Form("true or false", read, shape=shapes.BOOLEAN)
 
 
 def count(least: int, most: int) -> Form:
@@ -107,7 +115,7 @@ def count(least: int, most: int) -> Form:
             raise ValueError(f"is out of range; want {said}")
         return raw
 
-    return Form(said, read)
+    return Form(said, read, shape=shapes.whole(least, most))
 
 
 def workers() -> Form:
@@ -123,7 +131,7 @@ def workers() -> Form:
             raise ValueError(f"{quoted(raw)} is no number of workers; want {said}")
         return number.read(raw, base)
 
-    return Form(said, read)
+    return Form(said, read, shape=shapes.either(number.shape, shapes.among(["auto"])))
 
 
 def duration(least: str, most: str) -> Form:
@@ -140,7 +148,9 @@ def duration(least: str, most: str) -> Form:
             raise ValueError(f"{quoted(word)} is out of range; want {said}")
         return seconds
 
-    return text(said, read, lambda value: toml(units.write_duration(value)))
+    return text(
+        said, read, lambda value: toml(units.write_duration(value)), shapes.quantity(units.SECONDS)
+    )
 
 
 def size(least: str, most: str) -> Form:
@@ -157,7 +167,7 @@ def size(least: str, most: str) -> Form:
             raise ValueError(f"{quoted(word)} is out of range; want {said}")
         return amount
 
-    return text(said, read, lambda value: toml(units.write_size(value)))
+    return text(said, read, lambda value: toml(units.write_size(value)), shapes.quantity(units.BYTES))
 
 
 def word(noun: str, words: Iterable[str], *, quote: bool = True) -> Form:
@@ -174,7 +184,7 @@ def word(noun: str, words: Iterable[str], *, quote: bool = True) -> Form:
             raise ValueError(f"no {noun} is named {called}{did_you_mean(given, words)}")
         return given
 
-    return text(" or ".join(toml(each) for each in words), read)
+    return text(" or ".join(toml(each) for each in words), read, shape=shapes.among(words))
 
 
 def file(said: str = "a path") -> Form:
@@ -205,7 +215,7 @@ def name() -> Form:
             raise ValueError(f"{quoted(given)} is not a name; use up to 64 letters, digits, - and _")
         return given
 
-    return text("a name of letters, digits, - and _", read)
+    return text("a name of letters, digits, - and _", read, shape=shapes.matching(_NAME))
 
 
 def read_pattern(given: str) -> str:
@@ -242,7 +252,7 @@ def scope() -> Form:
             raise ValueError("is no scope: up to 200 printable ASCII characters, without \" and \\")
         return given
 
-    return text("a scope, such as tools:write", read)
+    return text("a scope, such as tools:write", read, shape=shapes.matching(_SCOPE))
 
 
 def expression() -> Form:
@@ -279,7 +289,7 @@ def affirmed() -> Form:
             raise ValueError("can only be true; leave the key out where it does not matter")
         return True
 
-    return Form("true", read)
+    return Form("true", read, shape=shapes.among([True]))
 
 
 # Twice what a terminal shows on a line.
@@ -294,12 +304,13 @@ def sentence() -> Form:
             raise ValueError(f"is longer than {SENTENCE_LENGTH} characters")
         return given
 
-    return text("a sentence", read)
+    return text("a sentence", read, shape={**TEXT, "maxLength": SENTENCE_LENGTH})
 
 
 def pin() -> Form:
     """An RFC 7469 pin."""
-    return text('a pin, "sha256/" and 44 base64 characters', parse_pin)
+    shape = shapes.matching("sha256//?[A-Za-z0-9+/]{43}=")
+    return text('a pin, "sha256/" and 44 base64 characters', parse_pin, shape=shape)
 
 
 # RFC 3986 section 4.3: an absolute URI, which has no fragment.
@@ -314,7 +325,7 @@ def uri() -> Form:
             raise ValueError("is not an absolute URI, such as https://api.example.com/mcp or urn:example:api")
         return given
 
-    return text("an absolute URI", read)
+    return text("an absolute URI", read, shape=shapes.matching(_URI))
 
 
 def listen() -> Form:
@@ -369,7 +380,10 @@ def dial() -> Form:
 
 def path() -> Form:
     """The path of a route."""
-    return text("a path that starts with /", url.read_path)
+    return text("a path that starts with /", url.read_path, shape=shapes.matching("/[^?# ]*"))
+
+
+_HTTPS = shapes.beginning("https://")
 
 
 def public_url() -> Form:
@@ -383,12 +397,14 @@ def public_url() -> Form:
             )
         return str(found)
 
-    return text("an https URL without a path", read)
+    return text("an https URL without a path", read, shape=_HTTPS)
 
 
 def origin() -> Form:
     """The origin of web pages. A page may come over http: that says nothing about how it calls us."""
-    return text("an origin such as https://app.example.com or http://localhost:6274", url.read_origin)
+    said = "an origin such as https://app.example.com or http://localhost:6274"
+    shape = shapes.beginning(*(f"{scheme}://" for scheme in url.PAGES))
+    return text(said, url.read_origin, shape=shape)
 
 
 def upstream_url() -> Form:
@@ -407,7 +423,7 @@ def upstream_url() -> Form:
         # RFC 9110 4.2.3: an empty path is the same as "/".
         return str(url.Url(found.host, found.port, found.path or "/"))
 
-    return text("an https URL", read)
+    return text("an https URL", read, shape=_HTTPS)
 
 
 def provider_url() -> Form:
@@ -416,7 +432,7 @@ def provider_url() -> Form:
     def read(given: str) -> str:
         return str(url.read_url(given, query=True))
 
-    return text("an https URL", read)
+    return text("an https URL", read, shape=_HTTPS)
 
 
 def webhook() -> Form:
@@ -430,7 +446,7 @@ def webhook() -> Form:
             return str(kept.read(given, base))
         return str(url.read_url(given, query=True))
 
-    return Form(said, read)
+    return Form(said, read, shape=shapes.either(_HTTPS, kept.shape))
 
 
 def index() -> Form:
@@ -447,7 +463,7 @@ def index() -> Form:
         except ValueError:
             raise ValueError(f"is none of: {said}; a password never stands in this file") from None
 
-    return Form(said, read)
+    return Form(said, read, shape=shapes.either(shapes.among(["sqlite", "off"]), kept.shape))
 
 
 def syslog() -> Form:
@@ -476,7 +492,7 @@ def issuer() -> Form:
             raise ValueError("is not an https URL: nobody is who a document in clear text says")
         return given
 
-    return text("an issuer, such as https://login.example.com", read)
+    return text("an issuer, such as https://login.example.com", read, shape=shapes.matching(_EXACT))
 
 
 def identifier(noun: str) -> Form:
@@ -487,7 +503,7 @@ def identifier(noun: str) -> Form:
             raise ValueError(f"is not a {noun}: up to 512 printable ASCII characters, without spaces")
         return given
 
-    return text(f"a {noun}", read)
+    return text(f"a {noun}", read, shape=shapes.matching(_EXACT))
 
 
 # RFC 9110 5.6.2: token.
@@ -509,7 +525,7 @@ def header() -> Form:
             raise ValueError(f"{quoted(given)} is a header that the gate sets itself")
         return given
 
-    return text("the name of a header", read)
+    return text("the name of a header", read, shape=shapes.matching(_TOKEN))
 
 
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -551,7 +567,7 @@ def secret() -> Form:
             raise ValueError("is no place in a vault; want vault:NAME:MOUNT/PATH#FIELD")
         return str(elsewhere.read(raw, base))
 
-    return Form(said, read)
+    return Form(said, read, shape=shapes.either(elsewhere.shape, shapes.matching(f"vault:{_VAULT.pattern}")))
 
 
 def reference() -> Form:
@@ -569,4 +585,5 @@ def reference() -> Form:
             return given
         raise ValueError(f"is not a reference; a secret never stands in this file, so want {said}")
 
-    return Form(said, read)
+    places = f"file:.+|env:{_ENVIRONMENT.pattern}|credential:{_CREDENTIAL.pattern}"
+    return Form(said, read, shape=shapes.matching(places))

@@ -1,7 +1,6 @@
-"""The reference of the configuration and of the reasons, made from the schema and from L{Reason}.
+"""What C{mcpgate explain} says of keys and reasons, and the page about keys: from the schema and L{Reason}.
 
-Written nowhere by hand, so it cannot fall behind: C{mcpgate explain} prints one entry,
-L{reference_page} is the page of the documentation.
+Written nowhere by hand, so it cannot fall behind.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from textwrap import fill, indent
 
-from attrs import NOTHING, Attribute, Factory, fields
+from attrs import NOTHING, Attribute, Factory, fields, frozen
 
 from mcpgate.config import schema
 from mcpgate.config.advice import ADVICE
@@ -18,6 +17,7 @@ from mcpgate.config.draft import is_open, key_of
 from mcpgate.config.problem import nearest
 from mcpgate.config.tables.gate import RootTable
 from mcpgate.reasons import ANSWERS, PLAINTEXT, Answer, Reason
+from mcpgate.reference.words import MADE, sentence, table
 
 # Terminals are at least 80 wide; text this narrow is easy to read.
 WIDTH = 78
@@ -32,6 +32,33 @@ UNTOLD = frozenset(
         Reason.LIMIT_HANDSHAKES,
     }
 )
+
+
+@frozen
+class Key:
+    """A key as the file writes it, and in words: what it is, what it wants, what it is by default."""
+
+    name: str
+    help: str
+    want: str
+    default: str
+    example: str
+
+
+def tables() -> Iterator[tuple[str, str, tuple[Key, ...]]]:
+    """Each table as the file writes it, what it is, and its keys; first what stands before them all."""
+    for path, cls in _tables():
+        keys = tuple(
+            Key(
+                _written(option),
+                option.metadata["help"],
+                _said(option),
+                _default(option),
+                option.metadata["example"],
+            )
+            for option in _options(cls)
+        )
+        yield _heading(path) if path else "", sentence(cls), keys
 
 
 def explain(word: str) -> str | None:
@@ -53,12 +80,12 @@ def _of_schema(word: str) -> str | None:
     for candidate in (path, re.sub(rf"^({'|'.join(schema.REPEATED)})\.[a-z0-9_-]+(?=\.)", r"\1", path)):
         if candidate in tables and candidate:
             return _table(candidate, tables[candidate])
-        for table, cls in tables.items():
-            key = candidate.removeprefix(f"{table}.") if table else candidate
-            if key != candidate or not table:
+        for name, cls in tables.items():
+            key = candidate.removeprefix(f"{name}.") if name else candidate
+            if key != candidate or not name:
                 for option in _options(cls):
                     if _is_for(option, key.replace('"', "")):
-                        return _key(f"{table}.{key_of(option)}" if table else key_of(option), option)
+                        return _key(f"{name}.{key_of(option)}" if name else key_of(option), option)
     return None
 
 
@@ -87,21 +114,24 @@ def topics() -> tuple[str, ...]:
 
 
 def reference_page() -> str:
-    """The Markdown page of all tables, keys and reasons."""
+    """The Markdown page of all tables and keys."""
     parts = [
-        "# Configuration reference",
-        'Made from the schema by `mcpgate.config.reference`; do not edit. Durations are written `"30s"` '
+        "# Configuration",
+        f'{MADE} Durations are written `"30s"` '
         '(ms, s, m, h, d), sizes `"64KiB"` (B, KiB, MiB, GiB). Relative paths start from the directory of '
         "the configuration file. A secret is referred to by `file:PATH`, `env:NAME` or `credential:NAME`, "
         "and never stands in the file.",
+        "`mcpgate explain upstream.pins` says the same as this page. Editors complete keys and mark mistakes "
+        "by [mcpgate.schema.json](mcpgate.schema.json), a JSON schema of the file: those with Taplo inside, "
+        "such as Even Better TOML of Visual Studio Code, are told by the file's first line, `#:schema "
+        "PATH-OR-URL`, which `mcpgate init` writes where the schema is installed (`share/mcpgate` below the "
+        "prefix). It knows keys, kinds of values, words and defaults; whether a file is good is what "
+        "`mcpgate check` says.",
     ]
     for path, cls in _tables():
         parts.append(f"## {_heading(path)}" if path else "## Before the first table")
-        parts.append(_sentence(cls))
+        parts.append(sentence(cls))
         parts.append(_markdown_table(cls))
-    parts += ["# Reasons", "Why something was refused, in records and in answers. The codes are stable."]
-    for reason in Reason:
-        parts.append(f"## {reason.value}\n\n{_answered(reason)}\n\n{ADVICE[reason]}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -124,12 +154,6 @@ def _heading(path: str) -> str:
     if path in schema.SINGLE:
         return f"[{path}]"
     return f"[[{path}]]" if path in schema.REPEATED else path
-
-
-def _sentence(cls: type) -> str:
-    """A table class's docstring without the markup of its first words."""
-    words = " ".join((cls.__doc__ or "").partition(": ")[2].partition("\n\n")[0].split())
-    return words[:1].upper() + words[1:]
 
 
 def _default(option: Attribute[object]) -> str:
@@ -167,10 +191,11 @@ def _table(path: str, cls: type) -> str:
     options = list(_options(cls))
     width = max(len(key_of(option)) for option in options)
     keys = [f"  {key_of(option):<{width}}  {option.metadata['help']}" for option in options]
-    return "\n".join([_heading(path), _paragraph(_sentence(cls)), "", *keys])
+    return "\n".join([_heading(path), _paragraph(sentence(cls)), "", *keys])
 
 
-def _answered(reason: Reason) -> str:
+def answered(reason: Reason) -> str:
+    """What a caller is told, in a sentence."""
     if reason is Reason.CLIENT_GONE:
         return "There is nobody left to be told."
     if reason is Reason.TLS_PLAINTEXT:
@@ -189,7 +214,7 @@ def _told(answer: Answer) -> str:
 
 
 def _reason(reason: Reason) -> str:
-    return "\n".join([reason.value, _paragraph(ADVICE[reason]), "", _paragraph(_answered(reason))])
+    return "\n".join([reason.value, _paragraph(ADVICE[reason]), "", _paragraph(answered(reason))])
 
 
 def _reasons(prefix: str) -> str | None:
@@ -207,8 +232,8 @@ def _first_sentence(text: str) -> str:
 
 
 def _markdown_table(cls: type) -> str:
-    rows = ["| key | what it is | want | default |", "|---|---|---|---|"]
-    for option in _options(cls):
-        cells = (f"`{key_of(option)}`", option.metadata["help"], _said(option), _default(option))
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows)
+    rows = (
+        (f"`{key_of(option)}`", option.metadata["help"], _said(option), _default(option))
+        for option in _options(cls)
+    )
+    return table(["key", "what it is", "want", "default"], rows)

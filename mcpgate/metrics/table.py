@@ -1,7 +1,7 @@
 """Every metric there is: its name, its kind, its labels, and what it means (pure).
 
-One table for what is counted, for what is shown and for C{docs/reference/metrics.md}, so that none of them knows a
-metric that the others do not.
+One table for what is counted, for what is shown and for C{docs/reference/metrics.md}, so that none of them
+knows a metric that the others do not.
 
 Values of labels are names of the configuration and words of our own. Whatever a peer chose (a tool, a
 method, a server name) is no label, or is C{other}: a label's value makes a series, and series are what a
@@ -237,12 +237,3 @@ ALERTS = _counter(
 ALERTS_WAITING = _gauge("alerts_waiting", "alert", "Alerts that wait to be sent, or to be tried again")
 
 METRICS: tuple[Metric, ...] = tuple(_known)
-
-
-def reference() -> str:
-    """The table of C{docs/reference/metrics.md}."""
-    lines = ["| metric | kind | labels | means |", "|---|---|---|---|"]
-    for metric in METRICS:
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
-    return "\n".join(lines) + "\n"
