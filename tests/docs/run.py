@@ -20,7 +20,7 @@ from tests.docs.shell import Shell
 from tests.docs.transcript import Command, NoTranscript, read_transcript
 
 #: Lines of output that a fault quotes.
-_QUOTED = 60
+_QUOTED = 200
 
 
 @frozen
