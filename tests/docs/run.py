@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from tests.docs.alike import alike, copied, with_copies
-from tests.docs.checkers import CHECKERS, NotGood
+from tests.docs.checkers import NotGood, checker
 from tests.docs.fences import Fence, Page
 from tests.docs.pieces import put_into, written
 from tests.docs.place import Place
@@ -50,7 +50,7 @@ def run_fences(page: Page, place: Place, shell: Shell) -> Iterator[Fault]:
 def _checked(fence: Fence, place: Place) -> Iterator[Fault]:
     name, _, arguments = fence.said["checked"].partition(" ")
     try:
-        CHECKERS[name](place, fence, arguments.strip())
+        checker(name)(place, fence, arguments.strip())
     except NotGood as error:
         yield Fault(fence.line, f"{name}: {error}")
 
