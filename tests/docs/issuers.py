@@ -1,4 +1,4 @@
-"""An issuer of worlds: its documents and keys at its own name, tokens of the shape that the real one gives them."""
+"""An issuer of worlds: its documents and keys at its own name, and tokens of the real one's shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate of L{tests.docs.worlds.gate}, running, and whoever calls it: what the worlds of runbooks begin with."""
+"""The gate of L{tests.docs.worlds.gate}, running, and whoever calls it: what worlds of trouble begin with."""
 
 from __future__ import annotations
 

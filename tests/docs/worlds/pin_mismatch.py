@@ -1,4 +1,4 @@
-"""A gate whose upstream C{files} has another key than the one that is pinned, as its callers have found out."""
+"""A gate whose upstream C{files} has another key than the one that is pinned, as its callers know by now."""
 
 from __future__ import annotations
 

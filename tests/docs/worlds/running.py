@@ -1,4 +1,4 @@
-"""The gate before C{files.example.com} and C{github.example.com}, running, with a caller's calls on record."""
+"""The gate before C{files.example.com} and C{github.example.com}, running, with calls on record."""
 
 from __future__ import annotations
 
