@@ -29,6 +29,7 @@ help:
 	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/reference/conformance.md)"
 	@echo "make lint     ruff and mypy"
+	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
 	@echo "make install  a virtual environment in $(VENV) for development"
@@ -78,6 +79,10 @@ conformance: $(VENV)/.test build/conformance/.installed
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+reference: $(VENV)/.test
+	@$(BIN)/python -m mcpgate.cli.reference docs/reference
+	@$(BIN)/python -m mcpgate.cli.manual docs/man
 
 # For each target; two run at once.
 SECONDS = 60
@@ -187,4 +192,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean
+.PHONY: help install reference demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean
