@@ -28,6 +28,8 @@ help:
 	@echo "make bench    the gate under load beside nginx, HAProxy, Envoy and FastMCP (docs/operate/performance.md);"
 	@echo "              BEFORE=HEAD~3 beside what it was then, too"
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/reference/conformance.md)"
+	@echo "make docs     the documentation as a site, in build/docs"
+	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
 	@echo "make lint     ruff and mypy"
 	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
@@ -76,6 +78,14 @@ bench: $(VENV)/.test build/bench/upstream build/bench/load build/bench/.peers
 conformance: $(VENV)/.test build/conformance/.installed
 	@$(BIN)/python -m tests.conformance $(ARGS)
 
+# The first build reads all pages, later ones what has changed.
+docs: $(VENV)/.docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/docs-read docs build/docs
+
+# A page waits for its gate most of the time, on a machine of its own.
+docs-test: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
+
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -83,6 +93,9 @@ lint: $(VENV)/.lint
 reference: $(VENV)/.test
 	@$(BIN)/python -m mcpgate.cli.reference docs/reference
 	@$(BIN)/python -m mcpgate.cli.manual docs/man
+	@$(BIN)/mcpgate completion bash > etc/completions/bash/mcpgate
+	@$(BIN)/mcpgate completion zsh > etc/completions/zsh/_mcpgate
+	@$(BIN)/mcpgate completion fish > etc/completions/fish/mcpgate.fish
 
 # For each target; two run at once.
 SECONDS = 60
@@ -112,8 +125,8 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# One rule for the extras of setup.cfg: demo, test, lint and fuzz.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+# One rule for the extras of setup.cfg: demo, test, lint, docs and fuzz.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
@@ -192,4 +205,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install reference demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean
+.PHONY: help install reference demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -41,7 +41,14 @@ def format_option(verb: _Verb) -> _Verb:
     )(verb)
 
 
-class Written(click.ParamType[Any]):
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:
+    # Before click 8.4 it takes no parameter at run time.
+    _Type = click.ParamType
+
+
+class Written(_Type):
     """A value written as in the configuration, read by the same function.
 
     C{read} raises C{ValueError} with a sentence that begins at the value. The value itself is not

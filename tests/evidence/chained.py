@@ -21,9 +21,10 @@ def raw_lines(path: Path) -> list[bytes]:
 def chained(directory: Path, worker: int = 0) -> list[list[dict[str, Any]]]:
     """The records of a worker's segments, which are linked without a hole."""
     prev = NOTHING_BEFORE.decode()
-    segments = []
+    segments: list[list[dict[str, Any]]] = []
     for file in segment_files(directory):
-        if file.worker != worker:
+        if file.worker != worker or (segments and file.number == segments[-1][0]["segment"]):
+            # Another's, or one that is there twice: its worker was killed when it had just compressed it.
             continue
         records = []
         for seq, line in enumerate(raw_lines(file.path)):
