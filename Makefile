@@ -31,6 +31,7 @@ help:
 	@echo "make docs     the documentation as a site, in build/docs"
 	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
 	@echo "make lint     ruff and mypy"
+	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
 	@echo "make deb-selfcontained  Debian packages for bookworm and trixie with all that they need inside (build/deb)"
@@ -92,6 +93,13 @@ docs-test: $(VENV)/.test
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+reference: $(VENV)/.test
+	@$(BIN)/python -m mcpgate.cli.reference docs/reference
+	@$(BIN)/python -m mcpgate.cli.manual docs/man
+	@$(BIN)/mcpgate completion bash > etc/completions/bash/mcpgate
+	@$(BIN)/mcpgate completion zsh > etc/completions/zsh/_mcpgate
+	@$(BIN)/mcpgate completion fish > etc/completions/fish/mcpgate.fish
 
 # For each target; two run at once.
 SECONDS = 60
@@ -251,4 +259,4 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test
+.PHONY: help install reference demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test
