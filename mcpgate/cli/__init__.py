@@ -28,6 +28,7 @@ VERBS = (
     "policy",
     "evidence",
     "explain",
+    "completion",
 )
 
 
