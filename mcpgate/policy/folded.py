@@ -17,9 +17,14 @@ from mcpgate.policy.regex import Regex
 #: Characters whose folded form is remembered, the most: all that a few scripts have.
 REMEMBERED_MOST = 8192
 
-# The first digit of each script's ten; they begin at an even place everywhere.
-_ZEROS = "".join(
-    f"\\x{{{code:X}}}-\\x{{{code + 9:X}}}" for code in range(0x660, 0x20000, 2) if decimal(chr(code), 1) == 0
+# The first digit of each script's ten; they begin at an even place, but for those of Ol Onal (Unicode 16).
+_ZEROS = (
+    "".join(
+        f"\\x{{{code:X}}}-\\x{{{code + 9:X}}}"
+        for code in range(0x660, 0x20000, 2)
+        if decimal(chr(code), 1) == 0
+    )
+    + "\\x{1E5F1}-\\x{1E5FA}"
 )
 # What changes although it is NFKC already; each of Unicode's dashes and spaces that NFKC leaves alone.
 _CHANGES = Regex(
