@@ -60,7 +60,7 @@ def test_it_is_built_with_what_it_runs_on() -> None:
 def test_the_chart_library_is_of_the_version_that_debian_has() -> None:
     """The package takes Debian's copy in its place."""
     readme = (ROOT / "mcpgate/admin/static/uplot/README.md").read_text(encoding="utf-8")
-    version = re.match(r"uPlot ([0-9.]+) ", readme)
+    version = re.match(r"uPlot ([0-9.]+),", readme)
     assert version is not None
     assert f"node-uplot (>= {version[1]})" in listed("Depends")
 
