@@ -23,7 +23,7 @@ C{text}
 
 What a page presumes, such as an MCP server or an issuer, is its world, a module of L{tests.docs.worlds} that
 C{<!-- world: NAME -->} at its top names; there the names in the page (C{files.example.com}, on port 443) are
-true. What cannot be run says above it who checks it: C{<!-- checked: workflow -->}, a function of
+true. What cannot be run says above it who checks it: C{<!-- checked: workflow -->}, a module of
 L{tests.docs.checkers}. Nothing can be skipped.
 
 C{make docs-test} runs all pages, C{python -m tests.docs docs/howto/policy.md} one. They need Linux and

@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from tests.docs.alike import alike, copied, with_copies
-from tests.docs.checkers import CHECKERS, NotGood
+from tests.docs.checkers import NotGood, checker
 from tests.docs.fences import Fence, Page
 from tests.docs.pieces import put_into, written
 from tests.docs.place import Place
@@ -20,7 +20,7 @@ from tests.docs.shell import Shell
 from tests.docs.transcript import Command, NoTranscript, read_transcript
 
 #: Lines of output that a fault quotes.
-_QUOTED = 60
+_QUOTED = 200
 
 
 @frozen
@@ -50,7 +50,7 @@ def run_fences(page: Page, place: Place, shell: Shell) -> Iterator[Fault]:
 def _checked(fence: Fence, place: Place) -> Iterator[Fault]:
     name, _, arguments = fence.said["checked"].partition(" ")
     try:
-        CHECKERS[name](place, fence, arguments.strip())
+        checker(name)(place, fence, arguments.strip())
     except NotGood as error:
         yield Fault(fence.line, f"{name}: {error}")
 
