@@ -63,7 +63,7 @@ class Evidence:
         self.records.append(record)
 
     def find(self, type: str | None = None, **members: Any) -> list[Mapping[str, Any]]:
-        """The records of a type, or of all, that have these members: C{find("close", outcome="completed")}."""
+        """The records of a type, or of all, with these members: C{find("close", outcome="completed")}."""
         return [
             record
             for record in self.records
