@@ -2,8 +2,8 @@
 download; and C{tests.bench.parts}, which takes seconds.
 
 Of make the target has to be there, and its program has to understand what it is given: the peers, loads and
-rows that a page names are read by the program's own parser. The parts are measured, and have to be those of the
-page.
+rows that a page names are read by the program's own parser. The parts are measured, and have to be those of
+the page.
 """
 
 from __future__ import annotations

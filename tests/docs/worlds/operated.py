@@ -18,6 +18,7 @@ MORE = """\
 [admin]
 listen = "tcp:9443:interface=127.0.0.1"
 certificates = "/etc/mcpgate/tls"
+metrics_token = "file:/etc/mcpgate/secrets/metrics"
 
 [[issuer]]
 name = "okta"
