@@ -30,9 +30,16 @@ help:
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/reference/conformance.md)"
 	@echo "make docs     the documentation as a site, in build/docs"
 	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
+	@echo "make lanes    all tests on Python 3.12 and 3.13, and on the lowest and the newest versions of everything;"
+	@echo "              make lane-lowest ARGS=tests/wire for some of them in one lane"
 	@echo "make lint     ruff and mypy"
+	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
+	@echo "make deb-selfcontained  Debian packages for bookworm and trixie with all that they need inside (build/deb)"
+	@echo "make container-test     builds the container image, runs it, and calls through it"
+	@echo "make sbom     what a self-contained package has inside, for a scanner (build/sbom)"
+	@echo "make lock     the locked sets of etc/constraints anew; UPGRADE=1 with the newest of everything"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"
 	@echo
@@ -47,9 +54,24 @@ demo: $(VENV)/.demo
 SHARED = $(BIN)/python -m pytest -q --cores shared -n auto --maxprocesses 4 --dist loadfile
 ALONE = $(BIN)/python -m pytest -q --cores alone
 
-test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser \
-  build/.postgres
-	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(SHARED) && $(ALONE))
+# With ARGS only those that they name.
+SUITE = $(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(SHARED) && $(ALONE))
+# What tests talk to or look with that is not in our environment.
+PEERS = build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser build/.postgres \
+  build/.service
+
+test: $(VENV)/.test $(PEERS)
+	@$(SUITE)
+
+# The suite on other versions, each lane in an environment of its own. Lanes are rules here and not of a tool
+# that is made for it, as half of what they need (node, browsers, databases) is made here as well.
+LANES = lowest newest 3.12 3.13
+lanes: $(LANES:%=lane-%)
+
+$(LANES:%=lane-%): private BIN = build/lanes/$(@:lane-%=%)/bin
+$(LANES:%=lane-%): lane-%: build/lanes/%/.installed $(PEERS)
+	@echo "lane $*: $$($(BIN)/python --version), Twisted $$($(BIN)/python -c 'import twisted; print(twisted.__version__)')"
+	@$(SUITE)
 
 e2e: ARGS = tests/e2e
 e2e: test
@@ -89,6 +111,13 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
+reference: $(VENV)/.test
+	@$(BIN)/python -m mcpgate.cli.reference docs/reference
+	@$(BIN)/python -m mcpgate.cli.manual docs/man
+	@$(BIN)/mcpgate completion bash > etc/completions/bash/mcpgate
+	@$(BIN)/mcpgate completion zsh > etc/completions/zsh/_mcpgate
+	@$(BIN)/mcpgate completion fish > etc/completions/fish/mcpgate.fish
+
 # For each target; two run at once.
 SECONDS = 60
 TARGETS =
@@ -106,6 +135,48 @@ SEED = 6
 tokens: $(VENV)/.test
 	@$(BIN)/python -m tests.identity.differential $(TOKENS) $(SEED)
 
+# The locked sets, and what is made of them: etc/selfcontained, etc/container, etc/rpm.
+build/uv/bin/uv: $(VENV)/.made
+	@$(PYTHON) -m venv build/uv
+	@build/uv/bin/python $(PIP) install uv
+
+UPGRADE =
+lock: build/uv/bin/uv
+	@$(PYTHON) etc/constraints/lock.py --uv $< $(if $(UPGRADE),--upgrade)
+
+# For a Python: wheels alone, by their digests. A newer glibc runs what is for an older one.
+WHEELS_FOR = $(foreach glibc,2_34 2_28 2_17,--platform manylinux_$(glibc)_$(shell uname -m)) \
+  --platform manylinux2014_$(shell uname -m)
+build/wheels/%/.fetched: etc/constraints/selfcontained.txt etc/constraints/build.txt $(VENV)/.made
+	@echo "fetching the locked wheels for Python $*"
+	@rm -rf $(@D)
+	@$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: --python-version $* \
+	  $(WHEELS_FOR) --dest $(@D) -r etc/constraints/selfcontained.txt -r etc/constraints/build.txt
+	@touch $@
+
+SELF_CONTAINED = $(BIN)/python etc/selfcontained/build_deb.py
+deb-selfcontained: build/wheels/3.11/.fetched build/wheels/3.13/.fetched
+	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
+	@$(SELF_CONTAINED) bookworm build/wheels/3.11 build/deb
+	@$(SELF_CONTAINED) trixie build/wheels/3.13 build/deb
+
+OURS := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+sbom: build/wheels/$(OURS)/.fetched
+	@rm -rf build/sbom
+	@PYTHON=$(PYTHON) PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels/$(OURS) \
+	  sh etc/selfcontained/environment.sh /opt/mcpgate $(CURDIR)/build/sbom/root
+	@mv build/sbom/root/opt/mcpgate/share/mcpgate/sbom.cdx.json build/sbom/mcpgate.cdx.json
+	@rm -rf build/sbom/root
+	@echo build/sbom/mcpgate.cdx.json
+
+# The image's base, where no registry can be asked, is made of Debian's packages.
+container-test: $(VENV)/.test build/wheels/3.13/.fetched
+	@command -v buildah >/dev/null || $(call apt,buildah crun)
+	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
+	@$(BIN)/python -m pytest -q -m container tests/container
+
+.PHONY: lock deb-selfcontained sbom container-test
+
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find mcpgate twisted tests -name __pycache__ -prune -exec rm -rf {} +
@@ -122,6 +193,27 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
+
+# A lane is named by its Python, or goes to one end: to the floors of setup.cfg on the oldest Python, or to the
+# newest of everything on this machine's, brought up to date whenever it runs.
+LANE_PYTHON = $(if $(filter 3.%,$*),python$*,$(if $(filter lowest,$*),python3.11,$(PYTHON)))
+
+$(LANES:%=build/lanes/%/.made): build/lanes/%/.made:
+	@command -v $(LANE_PYTHON) >/dev/null || { echo "lane $* needs $(LANE_PYTHON) on the path" >&2; exit 1; }
+	@mkdir -p build/lanes
+	@$(LANE_PYTHON) -m venv build/lanes/$*
+	@touch $@
+
+build/lanes/lowest/.installed: private HELD = --constraint build/lanes/lowest/floors.txt
+build/lanes/newest/.installed: private HELD = --upgrade --upgrade-strategy eager
+build/lanes/newest/.installed: FORCE
+$(LANES:%=build/lanes/%/.installed): build/lanes/%/.installed: build/lanes/%/.made setup.cfg pyproject.toml
+	@echo "installing mcpgate[test] into build/lanes/$*"
+	@$(PYTHON) tests/release/floors.py >build/lanes/$*/floors.txt
+	@build/lanes/$*/bin/python $(PIP) install $(HELD) -e '.[test]'
+	@touch $@
+
+FORCE:
 
 # mypy reads what the demo imports.
 $(VENV)/.lint: $(VENV)/.demo
@@ -192,9 +284,18 @@ build/.faketime:
 	@command -v faketime >/dev/null || $(call apt,faketime)
 	@! command -v faketime >/dev/null || touch $@
 
+# What judges the unit, the manual and the completions.
+SERVICE = systemd-analyze systemd-socket-activate man groff mandoc zsh fish
+build/.service:
+	@mkdir -p build
+	@test $$(command -v $(SERVICE) | wc -l) = $(words $(SERVICE)) \
+	  || $(call apt,systemd man-db groff mandoc zsh fish)
+	@test $$(command -v $(SERVICE) | wc -l) != $(words $(SERVICE)) || touch $@
+
 build/.browser:
 	@mkdir -p build
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test
+.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test \
+  lanes $(LANES:%=lane-%) FORCE

@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
+    **{
+        f"reference/record/{name}.py": "reference/record/test_page.py"
+        for name in ("bookkeeping", "events", "exchanges", "field", "generations", "handshakes")
+    },
     "evidence/terms.py": "evidence/test_opening.py",
     "relay/hearing.py": "relay/test_reply.py",
     "relay/judging.py": "relay/test_answering.py",
@@ -75,6 +79,10 @@ ELSEWHERE = {
     # What every gate in the tests goes through.
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",
+    # What an application's requests go through.
+    "relay/embedded.py": "test_web.py",
+    # What all listeners have in common.
+    "relay/entry.py": "relay/test_listener.py",
     # What verification is made of, shown by whatever may be done to a journal.
     "evidence/absent.py": "evidence/test_verify.py",
     "evidence/findings.py": "evidence/test_verify.py",

@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 
 from mcpgate.admin.beside import Beside
 from mcpgate.cli.exits import Stop, ends_well, stop_for
+from mcpgate.cli.unit import Unit
 from mcpgate.config.load import load_config
 from mcpgate.config.problem import ConfigError
 from mcpgate.config.units import write_duration
@@ -41,16 +42,29 @@ CUT = 1
 
 
 class Process(Service):
-    """The gate as a process. C{source} is the file that a reload reads; C{beside}: the admin process."""
+    """
+    The gate as a process.
+
+    @ivar source: The file that a reload reads.
+    @ivar beside: The admin process.
+    @ivar unit: What a service manager is told, where one wants to be.
+    """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, gate: Gate | Supervisor, source: Path, beside: Beside | None = None
+        self,
+        reactor: Any,
+        gate: Gate | Supervisor,
+        source: Path,
+        beside: Beside | None = None,
+        unit: Unit | None = None,
     ) -> None:
         self._reactor = reactor
         self._gate = gate
+        self._unit = unit
         self._beside = gate.standing.beside = beside
+        gate.standing.alone = True
         # Absolute, so that nobody's change of directory makes a reload read another file.
         self._source = source.absolute()
         self._code = os.EX_OK
@@ -71,17 +85,27 @@ class Process(Service):
         self._on((signal.SIGHUP,), self.hang_up)
         # Twisted installs its own when the reactor starts, and would end the process by the signal.
         self._reactor.callWhenRunning(self._take_signals)
+        if self._unit is not None:
+            self._reactor.callWhenRunning(self._unit.begin)
 
     def stopService(self) -> Deferred[None]:
         """Drain, then stop. Twisted calls this before the reactor stops."""
         super().stopService()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._on((signal.SIGTERM, signal.SIGINT), self.hurry)
-        drain = write_duration(self._gate.config.gate.drain)
-        self.log.info("stopping; exchanges may finish for {drain}", drain=drain)
+        drain = self._gate.config.gate.drain
+        self.log.info("stopping; exchanges may finish for {drain}", drain=write_duration(drain))
+        if self._unit is not None:
+            self._unit.stopping(drain)
         # It is there to the end, to say that the gate drains.
         stopped = self._gate.stopService().addCallbacks(self._stopped, self._failed)
-        return stopped.addCallback(lambda _: self._beside.end() if self._beside is not None else None)
+        stopped.addCallback(lambda _: self._beside.end() if self._beside is not None else None)
+        return stopped.addBoth(self._told)
+
+    def _told(self, outcome: Any) -> Any:
+        if self._unit is not None:
+            self._unit.end()
+        return outcome
 
     def _take_signals(self) -> None:
         self._on((signal.SIGTERM, signal.SIGINT), self._stop)
@@ -101,6 +125,8 @@ class Process(Service):
 
     async def _hang_up(self) -> None:
         self.log.info("reading {source} again", source=str(self._source))
+        if self._unit is not None:
+            self._unit.reloading()
         try:
             await maybeDeferred(self._gate.reopen)
             await maybeDeferred(self._gate.reload, load_config(self._source))
@@ -110,6 +136,9 @@ class Process(Service):
             self.log.warn("not reloaded; mcpgate status says why")
         else:
             self.log.info("reloaded")
+        finally:
+            if self._unit is not None:
+                self._unit.reloaded()
 
     def hurry(self) -> None:
         """End what is still unfinished now, as a second SIGTERM asks."""

@@ -210,7 +210,8 @@ def _fish_lines(verb: Verb) -> Iterator[str]:
         yield f"{at} -a {_of_fish(one.name)} -d {_of_fish(one.brief)}"
     for option in verb.options:
         names = (f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
-        yield f"{at} {' '.join(names)} -d {_of_fish(option.help)}{_fish_value(option) if option.value else ''}"
+        value = _fish_value(option) if option.value else ""
+        yield f"{at} {' '.join(names)} -d {_of_fish(option.help)}{value}"
     for argument in verb.arguments:
         if argument.choices or argument.files or argument.directories:
             yield at + _fish_value(argument).replace(" -x", "").replace(" -r", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.application.service import IService
@@ -14,6 +15,7 @@ from mcpgate.cli.judged import judged
 from mcpgate.cli.owned import own
 from mcpgate.cli.process import Process
 from mcpgate.cli.text import DEFAULT_CONFIG
+from mcpgate.cli.unit import unit_of
 from mcpgate.workers.child import spawner
 
 
@@ -36,4 +38,5 @@ def makeService(options: usage.Options) -> IService:
         source = Path(options["config"])
         gate = judged(reactor, source)
         own(reactor)
-        return Process(reactor, gate, source, Beside(reactor, spawner(reactor, admin.command(reactor))))
+        beside = Beside(reactor, spawner(reactor, admin.command(reactor)))
+        return Process(reactor, gate, source, beside, unit_of(reactor, os.environ, os.getpid(), gate.status))
