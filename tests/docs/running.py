@@ -82,7 +82,8 @@ def stage(place: Place, files: Pair | None = None, *, config: str = CONFIG) -> N
     """
     place.name(GATE, "127.0.0.1")
     place.pair([GATE, "localhost"], "/etc/mcpgate/tls/gate.crt", "/etc/mcpgate/tls/gate.key")
-    STATE.mkdir(mode=0o700)
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    STATE.chmod(0o700)
     pair = files or place.ca.server(["files.example.com"], place.now)
     respond = McpServer.of("files", FILES).respond
     place.stack.enter_context(Host(place.name("files.example.com"), 443, pair, respond))
