@@ -95,7 +95,9 @@ def copied(shown: Sequence[str], printed: Sequence[str]) -> dict[str, str]:
             for name, looks in KINDS:
                 if name in _COPIED:
                     pairs = zip(looks.finditer(line), looks.finditer(printed[there]), strict=False)
-                    found.update((one[0], other[0]) for one, other in pairs)
+                    for one, other in pairs:
+                        found[one[0]] = other[0]
+                        found[one[0].removeprefix("sha256:")] = other[0].removeprefix("sha256:")
     return found
 
 
