@@ -33,6 +33,10 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
+	@echo "make deb-selfcontained  Debian packages for bookworm and trixie with all that they need inside (build/deb)"
+	@echo "make container-test     builds the container image, runs it, and calls through it"
+	@echo "make sbom     what a self-contained package has inside, for a scanner (build/sbom)"
+	@echo "make lock     the locked sets of etc/constraints anew; UPGRADE=1 with the newest of everything"
 	@echo "make install  a virtual environment in $(VENV) for development"
 	@echo "make clean    removes what these made"
 	@echo
@@ -105,6 +109,48 @@ TOKENS = 100000
 SEED = 6
 tokens: $(VENV)/.test
 	@$(BIN)/python -m tests.identity.differential $(TOKENS) $(SEED)
+
+# The locked sets, and what is made of them: etc/selfcontained, etc/container, etc/rpm.
+build/uv/bin/uv: $(VENV)/.made
+	@$(PYTHON) -m venv build/uv
+	@build/uv/bin/python $(PIP) install uv
+
+UPGRADE =
+lock: build/uv/bin/uv
+	@$(PYTHON) etc/constraints/lock.py --uv $< $(if $(UPGRADE),--upgrade)
+
+# For a Python: wheels alone, by their digests. A newer glibc runs what is for an older one.
+WHEELS_FOR = $(foreach glibc,2_34 2_28 2_17,--platform manylinux_$(glibc)_$(shell uname -m)) \
+  --platform manylinux2014_$(shell uname -m)
+build/wheels/%/.fetched: etc/constraints/selfcontained.txt etc/constraints/build.txt $(VENV)/.made
+	@echo "fetching the locked wheels for Python $*"
+	@rm -rf $(@D)
+	@$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: --python-version $* \
+	  $(WHEELS_FOR) --dest $(@D) -r etc/constraints/selfcontained.txt -r etc/constraints/build.txt
+	@touch $@
+
+SELF_CONTAINED = $(BIN)/python etc/selfcontained/build_deb.py
+deb-selfcontained: build/wheels/3.11/.fetched build/wheels/3.13/.fetched
+	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
+	@$(SELF_CONTAINED) bookworm build/wheels/3.11 build/deb
+	@$(SELF_CONTAINED) trixie build/wheels/3.13 build/deb
+
+OURS := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+sbom: build/wheels/$(OURS)/.fetched
+	@rm -rf build/sbom
+	@PYTHON=$(PYTHON) PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/build/wheels/$(OURS) \
+	  sh etc/selfcontained/environment.sh /opt/mcpgate $(CURDIR)/build/sbom/root
+	@mv build/sbom/root/opt/mcpgate/share/mcpgate/sbom.cdx.json build/sbom/mcpgate.cdx.json
+	@rm -rf build/sbom/root
+	@echo build/sbom/mcpgate.cdx.json
+
+# The image's base, where no registry can be asked, is made of Debian's packages.
+container-test: $(VENV)/.test build/wheels/3.13/.fetched
+	@command -v buildah >/dev/null || $(call apt,buildah crun)
+	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
+	@$(BIN)/python -m pytest -q -m container tests/container
+
+.PHONY: lock deb-selfcontained sbom container-test
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

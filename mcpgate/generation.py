@@ -71,8 +71,9 @@ class ListenerTerms:
 
     table: ListenerTable
     profile: Profile
+    #: None where an application has the connections (C{relay.embedded}).
     pairs: tuple[Pair, ...]
-    default: Pair
+    default: Pair | None
     contexts: Mapping[Pair, SSL.Context]
     #: What client certificates must chain to; C{None} when none is asked for.
     clients: TrustStore | None
@@ -116,7 +117,8 @@ class ListenerTerms:
         return self.table.name
 
     def pair_for(self, sni: str | None) -> Pair:
-        """The certificate for a server name."""
+        """The certificate for a server name; only where connections are ours."""
+        assert self.default is not None
         return choose(self.pairs, sni, self.default)
 
     @property
@@ -360,9 +362,12 @@ class Builder:
         """A listener's terms. C{at}: where its keys stand, if not in a table of its own."""
         at = at or f"listener.{table.name}"
         profile = _profile(table.profile, table.require_pq)
-        pairs = self.attempt(
-            f"{at}.certificates", lambda: load_pairs(self.reading, table.certificates, profile, self._now)
-        )
+        pairs: tuple[Pair, ...] | None = ()
+        certificates = table.certificates
+        if certificates is not None:
+            pairs = self.attempt(
+                f"{at}.certificates", lambda: load_pairs(self.reading, certificates, profile, self._now)
+            )
         clients: TrustStore | None = None
         if table.client_certificates != "off":
             ca = table.client_ca
@@ -371,7 +376,7 @@ class Builder:
             )
             if clients is None:
                 return None
-        if not pairs:
+        if pairs is None:
             return None
         made: dict[Pair, SSL.Context] = {}
         for pair in pairs:
@@ -393,7 +398,7 @@ class Builder:
             table=table,
             profile=profile,
             pairs=pairs,
-            default=choose(pairs, public.host if public is not None else None, pairs[0]),
+            default=choose(pairs, public.host if public is not None else None, pairs[0]) if pairs else None,
             contexts=made,
             clients=clients,
             client_names=known_names(table.client_names),

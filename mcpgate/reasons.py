@@ -55,6 +55,7 @@ class Reason(StrEnum):
     TLS_BAD_SAN = "tls.bad_san"
     TLS_PIN = "tls.pin"
     TLS_RESUMED = "tls.resumed"
+    TLS_UNOBSERVED = "tls.unobserved"
     TLS_CLIENT_CERTIFICATE = "tls.client_certificate"
     TLS_ALERT = "tls.alert"
     TLS_CLOSED = "tls.closed"
@@ -223,6 +224,15 @@ PLAINTEXT = Answer(
     INVALID_REQUEST,
     "This port accepts only TLS. Your request arrived in clear text and was not processed. "
     "Use https://, and treat any credential it carried as exposed.",
+)
+
+#: What somebody is told whose request reached the gate by an application's own connection, which is not
+#: what is demanded of callers. It learns that, not how (the record says how).
+BELOW = Answer(
+    403,
+    INVALID_REQUEST,
+    "This connection is not what is demanded of callers here: verified TLS, that the gate itself can see. "
+    "The request was not processed.",
 )
 
 _LEG = "The gate could not reach the upstream over verified TLS; nothing was sent to it."

@@ -36,6 +36,8 @@ from mcpgate.ops.status import describe
 from mcpgate.ops.watch import Watch
 from mcpgate.relay.declining import Declining
 from mcpgate.relay.drain import Drain
+from mcpgate.relay.embedded import Embedded
+from mcpgate.relay.entry import Entry
 from mcpgate.relay.force import InForce
 from mcpgate.relay.idle import Idle
 from mcpgate.relay.listener import Listening
@@ -65,7 +67,7 @@ class Serving:
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
         @param office: where held calls are brought.
         """
-        self.listenings: dict[str, Listening] = {}
+        self.listenings: dict[str, Entry] = {}
         readiness = Readiness(reactor)
         witness = Witness(journal, wall, soon=readiness.soon, back=reactor.callFromThread)
         self._upkeep = Upkeep(reactor, witness, wall)
@@ -88,7 +90,7 @@ class Serving:
         self._reactor = reactor
         self._drain: Drain | None = None
         # What is no longer configured, until the last of its exchanges is over.
-        self._leaving: list[Listening] = []
+        self._leaving: list[Entry] = []
         self._fading: list[Pool] = []
         self.force.guards.begin(generation.config.gate.state)
         self.force.readiness.start()
@@ -110,19 +112,26 @@ class Serving:
                 sock.close()
             sockets = {}
         for name, listening in list(self.listenings.items()):
-            if name in sockets or name not in generation.listeners:
+            terms = generation.listeners.get(name)
+            moved = terms is None or terms.table.embedded is not isinstance(listening, Embedded)
+            if name in sockets or moved:
                 listening.retire()
                 self._leaving.append(listening)
                 del self.listenings[name]
-        fresh = {name: Listening(name, sock, force, self._report) for name, sock in sockets.items()}
+        fresh: dict[str, Entry] = {
+            name: Listening(name, sock, force, self._report) for name, sock in sockets.items()
+        }
+        for name, terms in generation.listeners.items():
+            if terms.table.embedded and name not in self.listenings:
+                fresh[name] = Embedded(name, force)
         self.listenings.update(fresh)
         pools: dict[tuple[str, bytes], Pool] = {}
-        for terms in generation.upstreams.values():
-            key = (terms.name, terms.fingerprint)
+        for upstream in generation.upstreams.values():
+            key = (upstream.name, upstream.fingerprint)
             pool = force.pools.get(key)
             if pool is None:
-                pool = Pool(self._reactor, force.readiness, terms, force.witness)
-            pool.terms = terms
+                pool = Pool(self._reactor, force.readiness, upstream, force.witness)
+            pool.terms = upstream
             pools[key] = pool
         self._begin_to_count(generation)
         self._begin_to_note(generation)
@@ -262,7 +271,7 @@ class Serving:
         self.note_uses()
         return describe(self.force, self.listenings.values(), problems, source)
 
-    def _all(self) -> Iterator[Listening]:
+    def _all(self) -> Iterator[Entry]:
         yield from self._leaving
         yield from self.listenings.values()
 

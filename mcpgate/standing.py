@@ -34,6 +34,12 @@ from mcpgate.tls.selftest import self_test
 #: What became of a change that is no good.
 KEPT = "What was in force stays in force."
 
+#: What is wrong with an embedded listener where nothing is embedded.
+NOBODY = (
+    '"embedded" is for an application that holds the gate (mcpgate.resource); this process is nothing but '
+    "the gate, so nobody would be served; bind an address, such as tcp:8443"
+)
+
 #: Tokens whose last use C{status} shows, the latest first; C{mcpgate token list} has all.
 USES_SHOWN = 20
 
@@ -95,6 +101,8 @@ class Standing:
         #: Why the last change of each kind was not taken: configuration, files, tokens.
         self.problems: dict[str, str] = {}
         self.stopping = False
+        #: Whether the process is nothing but the gate, so that no application hands over requests.
+        self.alone = False
         #: The admin process, where there is one.
         self.beside: Companion | None = None
         self._wall = wall
@@ -191,6 +199,8 @@ class Standing:
 
     def _bound(self, generation: Generation) -> Change:
         """With every address that is new, or with none of them."""
+        if self.alone:
+            self._bindable(generation.config)
         fresh = self.addresses.bind(generation.config.listeners)
         try:
             beside = self.beside.prepare(generation.config) if self.beside is not None else None
@@ -199,6 +209,15 @@ class Standing:
                 bound.close()
             raise
         return Change(generation, fresh, beside)
+
+    def _bindable(self, config: Config) -> None:
+        problems = [
+            config.problem(f"listener.{table.name}.listen", NOBODY)
+            for table in config.listeners
+            if table.embedded
+        ]
+        if problems:
+            raise ConfigError(problems, config.source)
 
     def judge_files(self) -> Change | None:
         """See whether a file changed, and judge what is new; C{None} when nothing good is new."""
@@ -215,7 +234,8 @@ class Standing:
     def take(self, change: Change) -> None:
         """It is in force: what it does not have any more is closed."""
         generation = change.generation
-        self.addresses.take(change.fresh, generation.listeners)
+        bound = {name for name, terms in generation.listeners.items() if not terms.table.embedded}
+        self.addresses.take(change.fresh, bound)
         if generation.config is not self.config:
             self.problems.pop("configuration", None)
         # Both were judged together, whichever of them changed.

@@ -44,6 +44,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if alone != (cores == "alone") else None
 
 
+#: From here on a parameter is told by its name: keys and certificates that were made just now are others in
+#: each process, and several of them can share tests only if they call them the same.
+LONG = 100
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of a text that is long; pytest numbers those of one name. Newer ones do that by themselves."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONG else None
+
+
 # No test is about how long it takes: on a busy machine any of them may take a second.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

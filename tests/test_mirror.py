@@ -75,6 +75,10 @@ ELSEWHERE = {
     # What every gate in the tests goes through.
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",
+    # What an application's requests go through.
+    "relay/embedded.py": "test_web.py",
+    # What all listeners have in common.
+    "relay/entry.py": "relay/test_listener.py",
     # What verification is made of, shown by whatever may be done to a journal.
     "evidence/absent.py": "evidence/test_verify.py",
     "evidence/findings.py": "evidence/test_verify.py",

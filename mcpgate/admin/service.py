@@ -206,7 +206,7 @@ class Admin:
         if terms.listener.public is not None:
             return str(terms.listener.public).rstrip("/")
         port = self._address.rpartition(":")[2]
-        names = terms.listener.default.names
+        names = terms.listener.pair_for(None).names
         # A certificate for this machine mostly has a name that only this machine calls it by.
         name = "localhost" if "localhost" in names else next(n for n in (*names, "localhost") if "*" not in n)
         return f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"

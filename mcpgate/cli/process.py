@@ -64,6 +64,7 @@ class Process(Service):
         self._gate = gate
         self._unit = unit
         self._beside = gate.standing.beside = beside
+        gate.standing.alone = True
         # Absolute, so that nobody's change of directory makes a reload read another file.
         self._source = source.absolute()
         self._code = os.EX_OK

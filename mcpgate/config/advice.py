@@ -95,6 +95,11 @@ ADVICE: Mapping[Reason, str] = {
         "The leg resumed an earlier session, so the peer's certificate was not shown again. The gate "
         "never does; seeing this means that something between changed the handshake. Report it."
     ),
+    Reason.TLS_UNOBSERVED: (
+        "A request reached mcpgate.resource over a connection whose handshake the gate cannot see: HTTP/2, "
+        "or a transport that is not Twisted's TLS. What somebody in front says of it is not believed. Let "
+        "the application end TLS itself, and speak HTTP/1.1 there (endpoint mcptls:)."
+    ),
     Reason.TLS_CLIENT_CERTIFICATE: (
         "One side wanted a client certificate and got none that it accepts. Inbound: the caller has to "
         "present one of listener.client_ca. Outbound: set upstream.client_certificate to one that the "

@@ -22,6 +22,8 @@ KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
     "tcp6": ("port", frozenset({"port", "interface", "backlog"})),
     "unix": ("address", frozenset({"address", "mode", "backlog", "lockfile"})),
     "systemd": ("domain", frozenset({"domain", "index", "name"})),
+    # Nothing is bound: an application that holds the gate hands over requests (mcpgate.resource).
+    "embedded": ("", frozenset()),
 }
 
 
@@ -31,6 +33,11 @@ class Endpoint:
 
     kind: str
     arguments: Mapping[str, str]
+
+    @property
+    def embedded(self) -> bool:
+        """Whether nothing is bound, as requests come from the application that holds the gate."""
+        return self.kind == "embedded"
 
     @property
     def chosen_later(self) -> bool:
@@ -59,6 +66,8 @@ def read_endpoint(text: str) -> Endpoint:
     if kind not in KINDS:
         raise ValueError(f"no endpoint kind is named {quoted(kind)}{did_you_mean(kind, KINDS)}")
     positional, names = KINDS[kind]
+    if parts and not names:
+        raise ValueError(f"{kind}: takes no arguments")
     arguments: dict[str, str] = {}
     for place, part in enumerate(parts):
         name, value = (part[0], part[1]) if len(part) > 1 else (positional, part[0])

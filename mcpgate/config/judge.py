@@ -31,6 +31,7 @@ def judge(sheet: Sheet, drafts: Drafts) -> None:
         _names(kind, tables)
     _sockets(drafts["listener"])
     for listener in drafts["listener"]:
+        _embedded(listener)
         _client_certificates(listener)
         _balancers(listener)
         # Assertions are for the URL of a token endpoint, and without a public_url there is none.
@@ -117,10 +118,27 @@ def _sockets(listeners: Iterable[Draft]) -> None:
     first: dict[str, Draft] = {}
     for listener in listeners:
         listen = str(listener.get("listen") or "")
-        if not listen or read_endpoint(listen).chosen_later:
+        if not listen or read_endpoint(listen).chosen_later or read_endpoint(listen).embedded:
             continue
         if first.setdefault(listen, listener) is not listener:
             listener.report("listen", f"another listener listens there{_at(first[listen], 'listen')}")
+
+
+def _embedded(listener: Draft) -> None:
+    """Where an application holds the gate, the certificates are its own, and so are the connections."""
+    if not listener.sound("listen", "certificates") or listener.get("listen") is None:
+        return
+    if not read_endpoint(str(listener.get("listen"))).embedded:
+        if listener.get("certificates") is None:
+            what = "is missing. A PEM file, or a directory of PEM pairs chosen by SNI."
+            listener.report("certificates", what)
+        return
+    for key in ("certificates", "proxy_from"):
+        if listener.get(key):
+            listener.report(key, 'has no effect with listen = "embedded": connections are the application\'s')
+    if listener.sound("public_url") and listener.get("public_url") is None:
+        what = "is missing: without certificates of its own the gate must be told by which name callers come"
+        listener.report("public_url", what)
 
 
 def _client_certificates(listener: Draft) -> None:

@@ -37,6 +37,9 @@ def judge_admin(sheet: Sheet, drafts: Drafts) -> None:
             continue
         endpoint = read_endpoint(str(listen))
         _apart(admin, str(listen), endpoint, drafts["listener"])
+        if endpoint.embedded:
+            admin.report("listen", 'cannot be "embedded": the dashboard is served by a process of its own')
+            continue
         if endpoint.kind == "unix":
             _socket(admin, endpoint)
             continue
@@ -58,7 +61,7 @@ def _socket(admin: Draft, endpoint: Endpoint) -> None:
 
 def _apart(admin: Draft, listen: str, endpoint: Endpoint, listeners: Sequence[Draft]) -> None:
     for listener in listeners:
-        if listener.get("listen") == listen and not endpoint.chosen_later:
+        if listener.get("listen") == listen and not (endpoint.chosen_later or endpoint.embedded):
             line = listener.line("listen")
             admin.report("listen", f"a listener listens there{f' ({line})' if line else ''}")
 

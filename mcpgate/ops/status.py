@@ -11,8 +11,8 @@ from typing import Any
 from attrs import asdict
 
 from mcpgate.config.tables.upstream import UpstreamTable
+from mcpgate.relay.entry import Entry
 from mcpgate.relay.force import InForce
-from mcpgate.relay.listener import Listening
 from mcpgate.tls.handshake import Certificate, Handshake
 from mcpgate.upstream.pool import Pool
 
@@ -32,7 +32,7 @@ NAMES_SHOWN = 16
 
 
 def describe(
-    force: InForce, listening: Iterable[Listening], problems: Iterable[str], source: Path | None
+    force: InForce, listening: Iterable[Entry], problems: Iterable[str], source: Path | None
 ) -> dict[str, Any]:
     """
     A running gate.
@@ -64,7 +64,7 @@ def describe(
     }
 
 
-def _callers(force: InForce, listening: Iterable[Listening]) -> dict[str, Any]:
+def _callers(force: InForce, listening: Iterable[Entry]) -> dict[str, Any]:
     """Who is connected, against what there is room for: C{most} is the bound in effect."""
     crowd, config = force.crowd, force.generation.config
     limits = config.limits
@@ -112,7 +112,7 @@ def _limits(table: UpstreamTable) -> dict[str, Any]:
     return {key: getattr(table, key) for key in UPSTREAM_LIMITS}
 
 
-def _listener(listening: Listening) -> dict[str, Any]:
+def _listener(listening: Entry) -> dict[str, Any]:
     terms = listening.terms
     return {
         "name": terms.name,

@@ -13,7 +13,16 @@ from http import HTTPStatus
 import msgspec
 from attrs import evolve
 
-from mcpgate.reasons import ANSWERS, INVALID_PARAMS, METHOD_NOT_FOUND, PLAINTEXT, Answer, Reason, Refusal
+from mcpgate.reasons import (
+    ANSWERS,
+    BELOW,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    PLAINTEXT,
+    Answer,
+    Reason,
+    Refusal,
+)
 from mcpgate.wire.call import Call
 from mcpgate.wire.jsonrpc import Kind, Message, id_json
 from mcpgate.wire.mcp import Nature
@@ -172,6 +181,12 @@ def no_stream_bytes() -> bytes:
 def plaintext_bytes() -> bytes:
     """To somebody who spoke HTTP in clear to a TLS port."""
     return _refusal(PLAINTEXT, Refusal(Reason.TLS_PLAINTEXT), None, "", True)
+
+
+def below_bytes(refusal: Refusal) -> bytes:
+    """To somebody whose request came by a connection that is not what is demanded of callers."""
+    told = evolve(PLAINTEXT, status=BELOW.status) if refusal.reason is Reason.TLS_PLAINTEXT else BELOW
+    return _refusal(told, refusal, None, "", True)
 
 
 def _refusal(

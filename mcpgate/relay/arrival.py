@@ -98,7 +98,7 @@ class Arrival:
         self._terms = listening.terms
         self._note = Note()
         self._stream: TLSStream | None = None
-        self._pair = self._terms.default
+        self._pair = self._terms.pair_for(None)
 
     def start(self) -> None:
         """Watch the socket."""

@@ -122,6 +122,8 @@ class Addresses:
         try:
             for table in tables:
                 known = self.bound.get(table.name)
+                if table.embedded:
+                    continue
                 if known is None or known.table.listen != table.listen:
                     fresh[table.name] = bind(self._reactor, table)
         except ListenError:

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay.entry import Entry
 from mcpgate.relay.inbound import Inbound
-from mcpgate.relay.listener import Listening
 
 # How often we look whether all is done: connections end by themselves, so that this only delays the
 # end of the process.
@@ -24,7 +24,7 @@ class Drain:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, listenings: Iterable[Listening]) -> None:
+    def __init__(self, reactor: Any, listenings: Iterable[Entry]) -> None:
         self._reactor = reactor
         self._listenings = tuple(listenings)
         self._end = inf

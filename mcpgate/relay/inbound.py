@@ -34,7 +34,7 @@ from mcpgate.wire.http import CHUNKED, LENGTH, NONE, RequestHead, judge_unfinish
 from mcpgate.wire.trace import NAMES, Trace, cut, trace_of
 
 if TYPE_CHECKING:
-    from mcpgate.relay.listener import Listening
+    from mcpgate.relay.entry import Entry
 
 # What a caller may send ahead while its request is being answered: one more small request, or a
 # dozen pipelined ones. More waits in the kernel.
@@ -99,7 +99,7 @@ class Inbound:
 
     def __init__(
         self,
-        listening: Listening,
+        listening: Entry,
         stream: TLSStream,
         *,
         peer: str | None,

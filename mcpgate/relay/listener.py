@@ -9,25 +9,17 @@ from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from ipaddress import ip_address
 from sys import intern
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attrs import evolve
-
-from mcpgate.config.tables.gate import LimitsTable
 from mcpgate.evidence.record import where
-from mcpgate.generation import ListenerTerms
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay.arrival import Arrival
-from mcpgate.relay.crowd import QUESTIONS_APART, source_of
+from mcpgate.relay.crowd import source_of
+from mcpgate.relay.entry import Entry
 from mcpgate.relay.force import InForce
-from mcpgate.relay.heads import HEADS_OF_ALL, Heads
 from mcpgate.relay.spare import Spare
-from mcpgate.tls.handshake import Handshake, Offer
 from mcpgate.tls.readiness import NEVER, READ
-from mcpgate.tls.stream import TLSStream, tune
-
-if TYPE_CHECKING:
-    from mcpgate.relay.inbound import Inbound
+from mcpgate.tls.stream import tune
 
 # Accepted per turn, so that a flood of connections does not hold up those that are served, and so
 # that workers who share a socket share what comes on it.
@@ -45,14 +37,11 @@ BACK_OFF = 1.0
 # through in a second; where nothing moves for as long, an answer is better than none.
 JAM_MOST = 1.0
 
-# What connections have negotiated is a few ways of doing the same; but callers may name any server.
-LEGS_MOST = 64
-
 # An operator has to know that it happens and that it still does, not how often.
 REPORT_APART = 5.0
 
 
-class Listening:
+class Listening(Entry):
     """A bound listener: one socket, the terms in force, and the connections that came through it."""
 
     def __init__(
@@ -66,63 +55,22 @@ class Listening:
         @param sock: bound and listening; ours to close.
         @param report: takes a sentence for the operator's log.
         """
+        super().__init__(name, force)
         self.deadline: float = NEVER
-        self.name = name
-        self.force = force
-        self.connections: set[Inbound] = set()
-        self.arrivals: set[Arrival] = set()
-        self.retired = False
-        #: What was judged for callers without a certificate.
-        self.heads = Heads(HEADS_OF_ALL)
-        self._legs: dict[Handshake, Handshake] = {}
-        self._leaving: set[TLSStream] = set()
-        self._terms: ListenerTerms | None = None
-        self._judged: ListenerTerms | None = None
         self._socket = sock
         self._report = report
         self._reported = -REPORT_APART
-        self._refused = 0
         self._spare: Spare | None = None
         sock.setblocking(False)
-
-    def alike(self, handshake: Handshake) -> Handshake:
-        """
-        What rules may ask of a leg, as one object for all connections that have it in common: there may be
-        ten thousand idle ones. What is of this one alone (C{exporter_sha256}, C{milliseconds}) is on record.
-        """
-        leg = evolve(handshake, exporter_sha256="", milliseconds=0.0)
-        if leg.peer is not None:
-            return leg
-        if len(self._legs) >= LEGS_MOST:
-            self._legs.clear()
-        return self._legs.setdefault(leg, leg)
-
-    @property
-    def terms(self) -> ListenerTerms:
-        """What is demanded of callers now; of a listener that is no longer configured, what was last."""
-        terms = self.force.generation.listeners.get(self.name, self._terms)
-        assert terms is not None, "a listener is used before the generation that knows it"
-        self._terms = terms
-        return terms
-
-    @property
-    def limits(self) -> LimitsTable:
-        """The limits in force."""
-        return self.force.generation.config.limits
 
     @property
     def address(self) -> str:
         """Where it is bound, with the port that the kernel chose; empty once it is not any more."""
         return where(self._socket.getsockname()) if self._socket.fileno() >= 0 else ""
 
-    @property
-    def refused_handshakes(self) -> int:
-        """How many handshakes were refused since the start."""
-        return self._refused
-
     def start(self) -> None:
         """Begin to accept."""
-        self._judged = self.terms
+        super().start()
         self._spare = Spare()
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self.force.crowd.descriptors = most if most != resource.RLIM_INFINITY else 0
@@ -131,41 +79,6 @@ class Listening:
         # The endpoint's default backlog is 50; the kernel caps ours at somaxconn.
         self._socket.listen(4096)
         self.force.readiness.watch(self._socket.fileno(), self, READ)
-
-    def judge_again(self) -> None:
-        """A changed client CA, CRL or demand counts for those who are already inside."""
-        self.heads.clear()
-        old, new = self._judged, self.terms
-        self._judged = new
-        if old is None or old.client_demand == new.client_demand:
-            return
-        for connection in list(self.connections):
-            refusal = new.judge_client(connection.chain)
-            if refusal is not None:
-                self.refuse(
-                    refusal,
-                    peer=connection.peer,
-                    local=connection.local,
-                    extra={"ended": connection.record},
-                )
-                connection.end(refusal)
-
-    def judge_streams(self) -> None:
-        """Open streams end where their callers may not open them any more."""
-        for connection in list(self.connections):
-            connection.judge_again()
-
-    def note_uses(self) -> None:
-        """Have it known who uses connections."""
-        for connection in self.connections:
-            connection.note_use()
-
-    def retire(self) -> None:
-        """This listener is no longer configured: its connections end with what is in flight."""
-        self.retired = True
-        self.stop()
-        for connection in list(self.connections):
-            connection.drain()
 
     def stop(self) -> None:
         """Accept no more; connections live on."""
@@ -177,18 +90,6 @@ class Listening:
             self._spare = None
         for arrival in list(self.arrivals):
             arrival.give_up(Refusal(Reason.GATE_DRAINING, "the listener was closed during the handshake"))
-
-    def gone(self, connection: Inbound) -> None:
-        """A connection is over, but for what its caller has not read yet."""
-        connection.note_use()
-        self.connections.discard(connection)
-        if connection.stream.unsent:
-            self._leaving = {connection.stream, *(stream for stream in self._leaving if stream.unsent)}
-
-    @property
-    def flushing(self) -> bool:
-        """Whether the end of an answer is still on its way to a caller that reads slowly."""
-        return any(stream.unsent for stream in self._leaving)
 
     def readable(self) -> None:
         crowd, config = self.force.crowd, self.force.generation.config
@@ -268,62 +169,8 @@ class Listening:
             self._spare.keep()
         self.force.readiness.change(self._socket.fileno(), READ)
 
-    def failing(self, source: str) -> int:
-        """A caller failed to prove itself, or to speak TLS: 0, or how many seconds it is too much for."""
-        if not source:
-            return 0
-        limits = self.limits
-        throttle = self.force.crowd.throttle
-        return throttle.fail(source, monotonic(), limits.failures, limits.failures_period)
-
-    def spent(self, source: str) -> bool:
-        """Whether the next failure of a caller would be too much."""
-        limits = self.limits
-        throttle = self.force.crowd.throttle
-        return throttle.spent(source, monotonic(), limits.failures, limits.failures_period)
-
-    def asking(self, source: str) -> int:
-        """
-        An issuer would be asked about a caller's unknown proof: 0, or in how many seconds it will be.
-
-        Whoever has failures left may have as much asked as he likes.
-        """
-        if not self.spent(source):
-            return 0
-        return self.force.crowd.questions.fail(source, monotonic(), 1, QUESTIONS_APART)
-
     def writable(self) -> None:
         """Never asked for."""
 
     def failed(self) -> None:
         """One accept failed by a bug of ours; the listener goes on."""
-
-    def refuse(
-        self,
-        refusal: Refusal,
-        *,
-        peer: str,
-        local: str,
-        offer: Offer | None = None,
-        handshake: Handshake | None = None,
-        extra: dict[str, Any] | None = None,
-    ) -> None:
-        """Count a handshake that came to nothing, and record it; in a flood of them, some."""
-        self._refused += 1
-        self.force.crowd.tally.count(refusal.reason)
-        witness = self.force.witness
-        # What ends a connection that is on record is on record, too.
-        ends = extra is not None and "ended" in extra
-        exposed = extra is not None and extra.get("credential_exposed") is True
-        if not ends and not witness.floods.whole(self.name, refusal.reason, peer, monotonic(), exposed):
-            return
-        witness.handshake(
-            leg="inbound",
-            where=self.name,
-            peer=peer,
-            local=local,
-            offer=offer,
-            handshake=handshake,
-            refusal=refusal,
-            extra=extra,
-        )

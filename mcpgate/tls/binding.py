@@ -50,6 +50,11 @@ def set_groups(context: SSL.Context, groups: tuple[str, ...]) -> None:
         raise ValueError(f"this OpenSSL does not know all of the groups {names.decode()}")
 
 
+def session_reused(connection: SSL.Connection) -> bool:
+    """Whether a finished handshake resumed a session, so that it verified no certificate of its own."""
+    return bool(_lib.SSL_session_reused(connection._ssl))
+
+
 def forget_arguments(connection: SSL.Connection) -> None:
     """
     Let go of what pyOpenSSL keeps until a handshake is over: the ALPN that was chosen, and the way from

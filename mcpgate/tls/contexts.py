@@ -10,6 +10,7 @@ is kept that they could bring back.)
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from OpenSSL import SSL
 
@@ -52,6 +53,26 @@ def server_context(
     context.set_session_id(b"mcpgate")
     context.set_alpn_select_callback(_choose_protocol)
     return context
+
+
+def choose_by_name(context: SSL.Context, choose: Callable[[str | None], SSL.Context]) -> None:
+    """
+    Have a context's connections shown the certificate of another one, by the name that they ask for: where
+    nobody has read the ClientHello before OpenSSL.
+
+    Of the other context only certificate and key count, and what is made of the same profile (pyOpenSSL
+    leaves version, TLS 1.3 suites and verification as they were): so all must be made alike.
+
+    @param choose: given the name in lower case; it must not raise.
+    """
+
+    def answer(connection: SSL.Connection) -> None:
+        name = connection.get_servername()
+        chosen = choose(None if name is None else name.decode("ascii", "backslashreplace").lower())
+        if chosen is not context:
+            connection.set_context(chosen)
+
+    context.set_tlsext_servername_callback(answer)
 
 
 def client_context(profile: Profile, trust: TrustStore, *, pair: Pair | None) -> SSL.Context:

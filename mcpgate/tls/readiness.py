@@ -81,6 +81,8 @@ class Readiness:
         self._epoll = select.epoll()
         self._watched: dict[int, Watched] = {}
         self._tick: Any = None
+        # Numbers that no descriptor has.
+        self._enlisted = -1
         self._overdue: list[tuple[int, Watched]] = []
         self._rest: Any = None
         #: For the records of all its streams.
@@ -115,13 +117,19 @@ class Readiness:
         self._watched[descriptor] = thing
         self._epoll.register(descriptor, events)
 
+    def enlist(self, thing: Watched) -> int:
+        """Add a thing without a socket, for its deadlines; returns by what number it is forgotten."""
+        self._enlisted -= 1
+        self._watched[self._enlisted] = thing
+        return self._enlisted
+
     def change(self, descriptor: int, events: int) -> None:
         """Watch a descriptor for other events."""
         self._epoll.modify(descriptor, events)
 
     def forget(self, descriptor: int) -> None:
         """Remove a descriptor, before it is closed: its number is reused at once."""
-        if self._watched.pop(descriptor, None) is not None:
+        if self._watched.pop(descriptor, None) is not None and descriptor >= 0:
             self._epoll.unregister(descriptor)
 
     def hand_over(self, descriptor: int, thing: Watched, events: int) -> None:
@@ -140,6 +148,15 @@ class Readiness:
             # (a request may be tried on hundreds of kept connections that have ended).
             self._in_turn = True
             self._end_turn()
+
+    def turn(self, call: Callable[[], object], thing: Watched) -> None:
+        """Call in a turn, at its end if one is under way: for what comes from outside of the set.
+
+        @param thing: whose fault it is if the call raises.
+        """
+        if not self._in_turn:
+            self.now = monotonic()
+        self.soon(call, thing)
 
     def __len__(self) -> int:
         return len(self._watched)

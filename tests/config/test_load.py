@@ -112,7 +112,8 @@ BAD = [
         'listen = "tcp:8443"\n',
         "",
         "listener.public.listen (line 4): is missing. A Twisted endpoint description, such as "
-        "tcp:8443; TLS is always put on it.",
+        "tcp:8443; TLS is always put on it. \"embedded\" binds nothing: requests come from the application "
+        "that holds the gate, over its own TLS.",
     ),
     ('name = "read"\n', "", "rule[0].name (line 20): is missing. The rule's name in records."),
     ("[[rule]]", "[rule]", "rule (line 20): is a table; want tables that begin with [[rule]]"),

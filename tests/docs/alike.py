@@ -7,7 +7,7 @@ replaced by the name of its kind, in what is shown and in what was printed. C{..
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 #: Each kind with what it looks like; the first that fits counts. An ellipsis shortens what is long.
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -20,7 +20,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("<token>", re.compile(r"\bmcpgate_[\w…-]+(\.\.\.)?")),
     ("<pin>", re.compile(r"\bsha256/[A-Za-z0-9+/]{2,43}(…|\.\.\.|=)?")),
     ("<digest>", re.compile(r"\bsha256:[0-9a-f]{2,64}(…|\.\.\.)?")),
-    ("<id>", re.compile(r"(?<![\w-])[a-z]-(?=[0-9a-z]*[0-9…])[0-9a-z…]{2,}")),
+    ("<id>", re.compile(r"(?<![\w-])[a-z]-(?=[0-9a-z]*[0-9…])[0-9a-z…]{2,}(-[0-9a-z…]{2,})?")),
     ("<hex>", re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}(…[0-9a-f]*)?\b")),
     ("<hex>", re.compile(r"\b([0-9A-F]{2}:){7,}[0-9A-F]{2}\b")),
     ("<duration>", re.compile(r"\b\d+(\.\d+)? ?(µs|us|ms|s|seconds?|minutes?)\b")),
@@ -78,3 +78,30 @@ def _after_gaps(wanted: Sequence[str]) -> list[bool]:
         reached = reached and _is_gap(line)
         out.append(reached)
     return out
+
+
+#: Kinds of what a reader copies from what was printed.
+_COPIED = ("<id>", "<token>", "<hex>", "<digest>", "<pin>")
+
+
+def copied(shown: Sequence[str], printed: Sequence[str]) -> dict[str, str]:
+    """What a page shows of ids, tokens and the like, and what was printed in their places."""
+    found: dict[str, str] = {}
+    at = 0
+    for line in (line for line in shown if line.strip() and not _is_gap(line)):
+        there = next((place for place in range(at, len(printed)) if fits(line, printed[place])), None)
+        if there is not None:
+            at = there + 1
+            for name, looks in KINDS:
+                if name in _COPIED:
+                    pairs = zip(looks.finditer(line), looks.finditer(printed[there]), strict=False)
+                    found.update((one[0], other[0]) for one, other in pairs)
+    return found
+
+
+def with_copies(text: str, copies: Mapping[str, str]) -> str:
+    """A command, with what was printed in the places of what the page shows."""
+    if not copies:
+        return text
+    longest = sorted(copies, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest)), lambda match: copies[match[0]], text)

@@ -1,8 +1,8 @@
 """A fresh machine for each page, made of namespaces.
 
-What runs on it sees the files of this one, but what it writes to F{/etc}, F{/var/lib}, F{/run} and
-F{/usr/local} is its own and gone afterwards, and so are F{/home}, its network, in which there is nothing but
-its world, its host name, and its processes, none of which outlives it. So pages say
+What runs on it sees the files of this one, but what it writes to F{/etc}, F{/var/lib}, F{/run},
+F{/usr/local} and F{/usr/share} is its own and gone afterwards, and so are F{/home}, its network, in which
+there is nothing but its world, its host name, and its processes, none of which outlives it. So pages say
 C{https://files.example.com/mcp}, C{:8443} and F{/etc/mcpgate/mcpgate.toml} as their readers would, and any
 number of them runs at once.
 """
@@ -23,7 +23,7 @@ MOST = 300.0
 
 HOST = "fresh"
 #: Where it can write; what is there already is seen below.
-OWN = ("/etc", "/var/lib", "/run", "/usr/local")
+OWN = ("/etc", "/var/lib", "/run", "/usr/local", "/usr/share")
 #: Where a page begins.
 HOME = Path("/home/you")
 

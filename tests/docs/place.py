@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from http.client import HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 from mcpgate.ops.control import ControlError, ask
 from mcpgate.testing import LocalCA, certificate_pem, write_pair
@@ -124,6 +128,27 @@ class Place:
             if gate.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"no gate: {(self.notes / 'gate.log').read_text()}")
             time.sleep(0.05)
+
+    def call(self, path: str, token: str, message: Mapping[str, object], **headers: str) -> Any:
+        """Call the gate, as a client does; the answer's message, or its status where it has none."""
+        context = ssl.create_default_context(cafile=str(SYSTEM))
+        connection = HTTPSConnection("gate.example.com", 8443, context=context, timeout=_PATIENCE)
+        lines = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        connection.request("POST", path, json.dumps({"jsonrpc": "2.0", **message}), lines)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return json.loads(body) if body else answer.status
+
+    def tool(self, route: str, token: str, tool: str, /, **arguments: object) -> Any:
+        """Call a tool through the gate."""
+        params = {"name": tool, "arguments": arguments}
+        return self.call(route, token, {"id": 1, "method": "tools/call", "params": params})
 
     def no_gate(self) -> None:
         """End the gates that run."""

@@ -9,10 +9,10 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from tests.docs.alike import alike
-from tests.docs.checkers import CHECKERS, NotGood
+from tests.docs.alike import alike, copied, with_copies
+from tests.docs.checkers import NotGood, checker
 from tests.docs.fences import Fence, Page
 from tests.docs.pieces import put_into, written
 from tests.docs.place import Place
@@ -20,7 +20,7 @@ from tests.docs.shell import Shell
 from tests.docs.transcript import Command, NoTranscript, read_transcript
 
 #: Lines of output that a fault quotes.
-_QUOTED = 60
+_QUOTED = 200
 
 
 @frozen
@@ -33,11 +33,12 @@ class Fault:
 
 def run_fences(page: Page, place: Place, shell: Shell) -> Iterator[Fault]:
     """Run them all, whatever comes of each."""
+    copies: dict[str, str] = {}
     for fence in page.fences:
         if "checked" in fence.said:
             yield from _checked(fence, place)
         elif fence.language == "console":
-            yield from _console(fence, shell)
+            yield from _console(fence, shell, copies)
         elif fence.path is not None:
             place.file(fence.path, fence.content)
         elif fence.language in _ALONE:
@@ -49,18 +50,19 @@ def run_fences(page: Page, place: Place, shell: Shell) -> Iterator[Fault]:
 def _checked(fence: Fence, place: Place) -> Iterator[Fault]:
     name, _, arguments = fence.said["checked"].partition(" ")
     try:
-        CHECKERS[name](place, fence, arguments.strip())
+        checker(name)(place, fence, arguments.strip())
     except NotGood as error:
         yield Fault(fence.line, f"{name}: {error}")
 
 
-def _console(fence: Fence, shell: Shell) -> Iterator[Fault]:
+def _console(fence: Fence, shell: Shell, copies: dict[str, str]) -> Iterator[Fault]:
     try:
         commands = read_transcript(fence)
     except NoTranscript as error:
         yield Fault(error.line, str(error))
         return
-    for command in commands:
+    for shown in commands:
+        command = evolve(shown, text=with_copies(shown.text, copies))
         ran = shell.run(command, lambda printed, command=command: _as_shown(command, printed))
         if ran.status is None:
             yield Fault(command.line, _told(command, "did not end, or ended the shell", ran.printed))
@@ -72,6 +74,7 @@ def _console(fence: Fence, shell: Shell) -> Iterator[Fault]:
         elif not _as_shown(command, ran.printed):
             shown = "\n".join(command.expected)
             yield Fault(command.line, _told(command, f"is shown to print\n{_indented(shown)}", ran.printed))
+        copies.update(copied(command.expected, ran.printed.splitlines()))
 
 
 def _as_shown(command: Command, printed: str) -> bool:

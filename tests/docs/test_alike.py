@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.docs.alike import alike, fits
+from tests.docs.alike import alike, copied, fits, with_copies
 
 LINES = st.lists(st.text("ab .", max_size=4), max_size=6)
 
@@ -12,7 +12,7 @@ LINES = st.lists(st.text("ab .", max_size=4), max_size=6)
 @pytest.mark.parametrize(
     ("shown", "printed"),
     [
-        ("2026-11-26T10:08:40.421934Z  x-01a2…3  ci", "2027-01-02T00:00:00.1Z x-01b27f0e11  ci"),
+        ("2026-11-26T10:08:40.421934Z  x-01a2…3  ci", "2027-01-02T00:00:00.1Z x-01b27f0e11-00a1  ci"),
         ("took 32.6 ms", "took 0.1 ms"),
         ('pins = ["sha256/AAAA…"]', 'pins = ["sha256/' + "ab+/" * 10 + 'abc="]'),
         ("sha256:5d2c…", "sha256:" + "0f" * 32),
@@ -59,6 +59,18 @@ def test_what_goes_on_may_print_more() -> None:
     """A program in the background has printed what is shown, and whatever comes after it."""
     assert alike(["a"], ["a", "b"], more=True)
     assert not alike(["b"], ["a"], more=True)
+
+
+def test_what_was_printed_is_copied_into_later_commands() -> None:
+    """By what the page shows in its place, wherever that stands."""
+    copies = copied(
+        ["began id", "...", "2026-11-26T10:08:40Z x-01a2…3 ci", "mcpgate_0a1b_…"],
+        ["began id", "other", "2027-01-01T00:00:00Z x-99ff00 ci", "mcpgate_77_secret"],
+    )
+    assert copies == {"x-01a2…3": "x-99ff00", "mcpgate_0a1b_…": "mcpgate_77_secret"}
+    assert with_copies("show x-01a2…3 x-01a2…", copies) == "show x-99ff00 x-01a2…"
+    assert with_copies("-H 'Authorization: Bearer mcpgate_0a1b_…'", copies).endswith("mcpgate_77_secret'")
+    assert with_copies("as it is", {}) == "as it is"
 
 
 @given(LINES)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.checkers import CHECKERS
+from tests.docs.checkers import there_is
 from tests.docs.fences import FILES, Page, read_page
 from tests.docs.pages import ROOT, faults, pages, told
 from tests.docs.transcript import read_transcript
@@ -31,18 +31,18 @@ def complaints(page: Page) -> Iterator[str]:
     if page.world and not Path(__file__).with_name("worlds").joinpath(f"{page.world}.py").is_file():
         yield f"there is no world {page.world}"
     for fence in page.fences:
-        checker = fence.said.get("checked", "").partition(" ")[0]
+        checked = fence.said.get("checked", "").partition(" ")[0]
         if fence.directive:
             continue
         if not fence.language:
             yield f"{fence.line}: a fence says no language; `text` is for drawings and output"
-        elif checker and checker not in CHECKERS:
-            yield f"{fence.line}: there is no checker {checker}"
-        elif not checker and fence.language not in LANGUAGES:
+        elif checked and not there_is(checked):
+            yield f"{fence.line}: there is no checker {checked}"
+        elif not checked and fence.language not in LANGUAGES:
             yield f"{fence.line}: nothing runs a fence of {fence.language}"
-        elif not checker and fence.language in NAMED and fence.path is None:
+        elif not checked and fence.language in NAMED and fence.path is None:
             yield f"{fence.line}: nothing reads this: name its file in its first line, or who checks it"
-        elif not checker and fence.language == "console":
+        elif not checked and fence.language == "console":
             read_transcript(fence)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from attrs import evolve
 
-from mcpgate.relay.listener import ACCEPT_MOST, LEGS_MOST
+from mcpgate.relay.entry import LEGS_MOST
+from mcpgate.relay.listener import ACCEPT_MOST
 from tests.running import Caller, World, call, held
 from tests.waiting import PATIENCE
 

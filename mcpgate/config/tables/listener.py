@@ -17,12 +17,16 @@ class ListenerTable:
 
     name: str = option("The listener's name in records and messages.", forms.name(), example='"public"')
     listen: str = option(
-        "A Twisted endpoint description, such as tcp:8443; TLS is always put on it.",
+        "A Twisted endpoint description, such as tcp:8443; TLS is always put on it. \"embedded\" binds "
+        "nothing: requests come from the application that holds the gate, over its own TLS.",
         forms.listen(),
         example='"tcp:8443:interface=10.0.0.5"',
     )
-    certificates: Path = option(
-        "A PEM file, or a directory of PEM pairs chosen by SNI.", forms.file(), example='"/etc/mcpgate/tls"'
+    certificates: Path | None = option(
+        "A PEM file, or a directory of PEM pairs chosen by SNI. Needed, but where listen is \"embedded\".",
+        forms.file(),
+        default=None,
+        example='"/etc/mcpgate/tls"',
     )
     public_url: str | None = option(
         "The https URL by which callers reach this listener.",
@@ -112,6 +116,11 @@ class ListenerTable:
         default=(),
         example='["10.0.0.5", "10.1.0.0/24"]',
     )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether nothing is bound for it: an application hands over the requests."""
+        return self.certificates is None
 
     def accepts(self, issuer: str) -> bool:
         """Whether tokens of an issuer are accepted here."""

@@ -1,15 +1,21 @@
 """A gate that is configured as a package configures it, F{/etc/mcpgate/mcpgate.toml}, and does not run.
 
-It stands before C{files.example.com} and C{github.example.com}, MCP servers whose certificates are of an
-authority that everybody believes; its own name is C{gate.example.com}.
+It stands before C{files.example.com}, C{github.example.com} and C{jira.example.com}, MCP servers whose
+certificates are of an authority that everybody believes; its own name is C{gate.example.com}. The files that
+pieces of configurations name are there: secrets, authorities, ready policies.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from tests.docs.mcp_server import Tool
-from tests.docs.place import Place
+from mcpgate.testing import certificate_pem
+from tests.docs.mcp_server import McpServer, Tool
+from tests.docs.place import ROOT, Place
+from tests.identity.saml.provider import metadata
+
+STATE = Path("/var/lib/mcpgate")
 
 CONFIG = """\
 [gate]
@@ -28,6 +34,10 @@ url = "https://files.example.com/mcp"
 [[upstream]]
 name = "github"
 url = "https://github.example.com/mcp"
+
+[[upstream]]
+name = "jira"
+url = "https://jira.example.com/mcp"
 
 [[route]]
 path = "/files"
@@ -49,24 +59,40 @@ verdict = "allow"
 """
 
 FILES = {
-    "read_file": Tool("Reads a file.", lambda path: f"contents of {path}", ("path",)),
+    "read_file": Tool("Reads a file.", lambda path: f"Contents of {path}, by ada@example.com", ("path",)),
     "list_directory": Tool("Lists a directory.", lambda path: "notes.txt\nplan.txt", ("path",)),
     "delete_file": Tool("Deletes a file.", lambda path: f"deleted {path}", ("path",)),
 }
 GITHUB = {
-    "get_issue": Tool(
-        "Gets an issue.", lambda owner, repo, number: f"{owner}/{repo}#{number}", ("owner", "repo", "number")
-    ),
-    "search_issues": Tool("Searches.", lambda query: f"nothing about {query}", ("query",)),
-    "merge_pull_request": Tool("Merges.", lambda number: f"merged {number}", ("number",)),
+    "get_issue": Tool("Gets an issue.", lambda number: f"Issue {number}: it does not compile", ("number",)),
+    "search_issues": Tool("Searches issues.", lambda query: f"nothing about {query}", ("query",)),
+    "create_note": Tool("Makes a note.", lambda text: "noted", ("text",)),
+    "delete_repo": Tool("Deletes a repository.", lambda name: f"deleted {name}", ("name",)),
 }
+JIRA = {"get_ticket": Tool("Gets a ticket.", lambda key: f"{key} is done", ("key",))}
+
+SECRETS = ("github", "github-ci", "github-people", "login")
+AUTHORITIES = ("login-ca.pem", "vault-ca.pem", "clients.pem")
 
 
 def build(place: Place) -> None:
     """Build it."""
+    built(place)
+
+
+def built(place: Place, more: str = "") -> dict[str, McpServer]:
+    """Build it, with more in its configuration; its servers, by name."""
     place.name("gate.example.com", "127.0.0.1")
     place.pair(["gate.example.com", "localhost"], "/etc/mcpgate/tls/gate.crt", "/etc/mcpgate/tls/gate.key")
-    Path("/var/lib/mcpgate").mkdir(mode=0o700)
-    place.mcp("files.example.com", FILES)
-    place.mcp("github.example.com", GITHUB)
-    place.config = place.file("/etc/mcpgate/mcpgate.toml", CONFIG)
+    STATE.mkdir(mode=0o700)
+    for name in SECRETS:
+        place.file(f"/etc/mcpgate/secrets/{name}", f"not-a-word-{name}-4d1f0e", 0o600)
+    place.file("/run/vault/token", "hvs.not-a-word-4d1f0e", 0o600)
+    for name in AUTHORITIES:
+        place.file(f"/etc/mcpgate/{name}", certificate_pem(place.ca.certificate))
+    place.file("/etc/mcpgate/corp-metadata.xml", metadata())
+    shutil.copytree(ROOT / "etc/policies", "/usr/share/mcpgate/policies")
+    shutil.copytree(ROOT / "etc/policies", "/etc/mcpgate/policies")
+    place.config = place.file("/etc/mcpgate/mcpgate.toml", CONFIG + more)
+    tools = {"files": FILES, "github": GITHUB, "jira": JIRA}
+    return {name: place.mcp(f"{name}.example.com", several) for name, several in tools.items()}

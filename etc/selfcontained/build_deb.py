@@ -1,0 +1,93 @@
+"""Builds the self-contained Debian package of one release: C{build_deb.py SUITE WHEELS OUT}.
+
+In a chroot that C{mmdebstrap} makes of that release and drops again, so that the machine's own Python
+has no part in it. WHEELS is a directory with what the locked sets name; the build itself has no network.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from email.utils import formatdate
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+#: Of each release its number: a package of a newer one replaces that of an older one at its upgrade.
+RELEASES = {"bookworm": 12, "trixie": 13}
+
+#: Without a compiler, of which dpkg-buildpackage would ask for one: nothing is compiled.
+NEEDED = "debhelper,dpkg-dev,python3"
+
+CHANGELOG = """\
+mcpgate-selfcontained ({version}) {suite}; urgency=medium
+
+  * What is new is in NEWS.md.
+
+ -- The mcpgate authors <mcpgate@example.org>  {date}
+"""
+
+
+def output(*command: str) -> str:
+    """What a command says, in the source's directory."""
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def lay_out(suite: str, source: Path) -> None:
+    """A source package: the files under version control as they are now, and debian/ in its place."""
+    for name in output("git", "ls-files").splitlines():
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    # What is there is for Debian's own package; what is the same for both is taken from it.
+    (source / "debian").rename(source / "debian.own")
+    shutil.copytree(source / "etc/selfcontained/debian", source / "debian")
+    shutil.copy(source / "debian.own/mcpgate.postrm", source / "debian/mcpgate-selfcontained.postrm")
+    (source / "debian/rules").chmod(0o755)
+    said: dict[str, str] = {}
+    exec((ROOT / "mcpgate/_version.py").read_text(encoding="utf-8"), said)
+    at = int(os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct"))
+    version = f"{said['__version__']}+deb{RELEASES[suite]}"
+    text = CHANGELOG.format(version=version, suite=suite, date=formatdate(at))
+    (source / "debian/changelog").write_text(text, encoding="utf-8")
+
+
+def build(suite: str, wheels: Path, out: Path) -> None:
+    """Make the chroot, build in it, and bring out what came of it."""
+    with tempfile.TemporaryDirectory() as work:
+        source = Path(work, "mcpgate-selfcontained")
+        source.mkdir()
+        lay_out(suite, source)
+        shutil.copytree(wheels, Path(work, "wheels"))
+        run = "cd /build/mcpgate-selfcontained && WHEELS=/build/wheels dpkg-buildpackage -d -b -us -uc"
+        subprocess.run(
+            [
+                "mmdebstrap", "--quiet", "--variant=apt", f"--include={NEEDED}", "--format=null",
+                "--customize-hook=mkdir $1/build",
+                f"--customize-hook=copy-in {source} {work}/wheels /build",
+                f'--customize-hook=chroot "$1" sh -c "{run}"',
+                "--customize-hook=chroot $1 sh -c 'mkdir /out && mv /build/*.deb /out'",
+                f"--customize-hook=sync-out /out {out}",
+                suite, os.devnull,
+            ],
+            check=True, env=os.environ | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )  # fmt: skip
+
+
+def main() -> None:
+    """One package, in OUT."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", choices=RELEASES)
+    parser.add_argument("wheels", type=Path)
+    parser.add_argument("out", type=Path)
+    said = parser.parse_args()
+    if shutil.which("mmdebstrap") is None:
+        sys.exit("mmdebstrap is missing: install it to build packages")
+    said.out.mkdir(parents=True, exist_ok=True)
+    build(said.suite, said.wheels, said.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""A route of a gate as a resource of twisted.web: to hang below a site, or to return from a Klein route.
+
+    root.putChild(b"files", mcpgate.resource(gate, route="files"))
+
+What comes by it is served as what comes by a listener: the request is handed over as the bytes of HTTP/1.1
+(C{wire.handed}) to the same admission, policy, evidence and upstream leg, and the answer is streamed back,
+each side held to the speed of the other. Of the connection only the application's own TLS counts, as far as
+OpenSSL can be asked about it: a request over clear text, over HTTP/2, or over a connection below the floor
+is refused, and no header is believed about what might have been in front.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from OpenSSL import SSL
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
+
+from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.reasons import Reason, Refusal
+from mcpgate.relay import answer
+from mcpgate.relay.embedded import Embedded, Shaken
+from mcpgate.relay.passage import Passage
+from mcpgate.tls.foreign import connection_of
+from mcpgate.wire.answered import AnswerReader
+from mcpgate.wire.handed import head_bytes
+
+if TYPE_CHECKING:
+    from mcpgate.gate import Gate
+
+
+def resource(gate: Gate, route: str | None = None, listener: str | None = None) -> IResource:
+    """
+    A resource by which callers reach a route of a gate.
+
+    It must be reached by the path that the route has in the gate's configuration, for that is the URL by
+    which tokens are issued and metadata are found. Hang one without a route at C{/.well-known} where clients
+    are to find out how to get a token.
+
+    @param gate: started before the first request, and stopped after the last: until then, and after that,
+        the answer is 503.
+    @param route: the name of the only route that can be reached by it; left out, all of them can, and
+        what the gate itself has to say at C{/.well-known}.
+    @param listener: the name of the C{[[listener]]} with C{listen = "embedded"} whose terms hold; may be left
+        out where there is only one.
+    @raise ValueError: there is no such route, or no such listener.
+    """
+    return GateResource(gate, route, listener)
+
+
+class GateResource(Resource):
+    """What L{resource} returns. A leaf: what is below it is for the gate to judge."""
+
+    isLeaf = True
+
+    def __init__(self, gate: Gate, route: str | None = None, listener: str | None = None) -> None:
+        super().__init__()
+        config = gate.config
+        routes = [table.name for table in config.routes]
+        if route is not None and route not in routes:
+            raise ValueError(f"no route is named {quoted(route)}{did_you_mean(route, routes)}")
+        embedded = [table.name for table in config.listeners if table.embedded]
+        if not embedded:
+            raise ValueError('the configuration has no [[listener]] with listen = "embedded"')
+        if listener is None and len(embedded) > 1:
+            raise ValueError(f"which listener is it? Say listener=..., one of {', '.join(embedded)}")
+        if listener is not None and listener not in embedded:
+            raise ValueError(
+                f"no embedded listener is named {quoted(listener)}{did_you_mean(listener, embedded)}"
+            )
+        self._gate = gate
+        self._route = route
+        self._listener = embedded[0] if listener is None else listener
+
+    def render(self, request: Any) -> int:
+        """Serve a request of twisted.web's, whatever its method."""
+        _Visit(request).begin(self._gate, self._listener, self._route)
+        return NOT_DONE_YET
+
+
+@implementer(IPushProducer)
+class _Visit:
+    """One request of the application's, outside of the passage."""
+
+    log = Logger()
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._reader = AnswerReader()
+        self._passage: Passage | None = None
+        self._entry: Embedded | None = None
+        self._begun = self._gone = self._done = False
+
+    def begin(self, gate: Gate, listener: str, route: str | None) -> None:
+        """Judge by what connection it came, and hand it over."""
+        serving = gate.serving
+        entry = serving.listenings.get(listener) if serving is not None else None
+        if not isinstance(entry, Embedded):
+            # Nobody is there to write it down, either.
+            return self._refuse(Refusal(Reason.GATE_DRAINING, "the gate does not run"))
+        self._entry = entry
+        request = self._request
+        request.notifyFinish().addErrback(self._lost)
+        entry.force.readiness.turn(partial(self._enter, entry, route), self)
+
+    def _enter(self, entry: Embedded, route: str | None) -> None:
+        if self._gone:
+            return
+        request = self._request
+        channel = request.channel
+        # Asked of the channel: what the request says of itself, an application may have set.
+        found = connection_of(getattr(channel, "transport", None))
+        peer, local = _address(channel.getPeer()), _address(channel.getHost())
+        shaken = entry.secured(found, peer=peer, local=local)
+        if isinstance(shaken, Refusal):
+            return self._answer(answer.below_bytes(shaken))
+        assert isinstance(found, SSL.Connection)
+        self._hand_over(entry, found, shaken, peer, local, route)
+
+    def _hand_over(
+        self,
+        entry: Embedded,
+        connection: SSL.Connection,
+        shaken: Shaken,
+        peer: object,
+        local: object,
+        route: str | None,
+    ) -> None:
+        passage = entry.pass_on(connection, shaken, self, peer=peer, local=local, route=route)
+        if isinstance(passage, Refusal):
+            return self._refuse(passage)
+        self._passage = passage
+        self._request.registerProducer(self, True)
+        passage.received(self._bytes(entry.limits.body_size))
+
+    def _bytes(self, most: int) -> bytes:
+        """The request, with its body unless that is too large: then its length is enough to refuse it."""
+        request = self._request
+        content = request.content
+        size = content.seek(0, 2)
+        content.seek(0)
+        headers = [
+            (name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values
+        ]
+        said = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in headers)
+        head = head_bytes(
+            request.method, request.uri, request.clientproto, headers, size if size or said else None
+        )
+        return head + content.read() if 0 < size <= most else head
+
+    # What the passage calls.
+
+    def take(self, data: bytes) -> None:
+        """More of the answer."""
+        body = self._reader.take(data)
+        request, head = self._request, self._reader.head
+        if self._gone or head is None:
+            return
+        if not self._begun:
+            self._begun = True
+            request.setResponseCode(head.status)
+            # What it says of its body is all there is to say: no default is added to it.
+            request.defaultContentType = None
+            for name in {name for name, _ in head.headers}:
+                values = [value for known, value in head.headers if known == name]
+                request.responseHeaders.setRawHeaders(name, values)
+            request.write(body)
+        elif body:
+            request.write(body)
+
+    def over(self) -> None:
+        """That was the answer."""
+        if self._done or self._gone:
+            return
+        self._done = True
+        if self._passage is not None:
+            self._request.unregisterProducer()
+        # Not inside the exchange: the next request of the connection may be here, and begins with this.
+        assert self._entry is not None
+        self._entry.force.readiness.soon(self._finish)
+
+    def _finish(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self._request.finish()
+
+    def cut(self) -> None:
+        """The caller must not take half an answer for a whole one."""
+        if self._done or self._gone:
+            return
+        self._gone = True
+        channel = self._request.channel
+        if channel is not None:
+            channel.transport.abortConnection()
+
+    # What the application's connection calls.
+
+    def _lost(self, failure: Failure) -> None:
+        if not self._done:
+            self._gone = True
+            passage, entry = self._passage, self._entry
+            if passage is not None and entry is not None:
+                why = failure.value if isinstance(failure.value, Exception) else None
+                error = None if isinstance(why, ConnectionDone) else why
+                entry.force.readiness.turn(partial(passage.lost, error), passage)
+        else:
+            self._gone = True
+
+    def pauseProducing(self) -> None:
+        """The caller reads slowly."""
+        self._tell(lambda passage: passage.paused())
+
+    def resumeProducing(self) -> None:
+        """The caller caught up."""
+        self._tell(lambda passage: passage.resumed())
+
+    def stopProducing(self) -> None:
+        """The connection is gone, which C{notifyFinish} tells as well, with the reason."""
+
+    def _tell(self, what: Any) -> None:
+        passage, entry = self._passage, self._entry
+        if passage is not None and entry is not None:
+            entry.force.readiness.turn(partial(what, passage), passage)
+
+    # What the readiness set asks of whoever has something done in its turn.
+
+    deadline = float("inf")
+
+    def readable(self) -> None:
+        """There is no socket."""
+
+    def writable(self) -> None:
+        """There is no socket."""
+
+    def overdue(self) -> None:
+        """There is no deadline."""
+
+    def failed(self) -> None:
+        """A bug in what was done for it."""
+        if self._passage is not None:
+            self._passage.failed()
+        else:
+            self.cut()
+
+    # Refused before there is an exchange.
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._answer(answer.refusal_bytes(refusal, id_json=None, exchange="", close=False))
+
+    def _answer(self, raw: bytes) -> None:
+        self.take(raw)
+        if not self._gone:
+            self._gone = True
+            self._request.finish()
+
+
+def _address(address: Any) -> object:
+    """An address as a socket says it."""
+    if isinstance(address, IPv4Address | IPv6Address):
+        return address.host, address.port
+    return None if isinstance(address, UNIXAddress) else str(address)
+
+
+_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+#: What L{InMemoryRequest} takes of a body: the default of C{limits.body_size}.
+BODY_MOST = 4 * 1024 * 1024
+
+
+class InMemoryRequest(Request):
+    """
+    A request whose body never reaches the disk: for C{Site(root, requestFactory=InMemoryRequest)}.
+
+    twisted.web reads a body before any resource is asked, whoever sends it; of more than 100 kB it makes a
+    temporary file. Here a body is kept in memory, and a larger one than C{most} ends the connection with 413.
+    """
+
+    most = BODY_MOST
+    #: Whether it was refused already: nothing is done for half a body.
+    refused = False
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is read. C{length}: what it says of the body, if anything."""
+        self.content = BytesIO()
+        if length is not None and length > self.most:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Some of the body."""
+        if self.refused:
+            return
+        if self.content is None or self.content.tell() + len(data) > self.most:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All of it is here, unless it was refused."""
+        if not self.refused:
+            super().requestReceived(command, path, version)
+
+    def _refuse(self) -> None:
+        self.refused = True
+        self.content = BytesIO()
+        channel: Any = self.channel
+        channel.transport.write(_TOO_LARGE)
+        channel.loseConnection()

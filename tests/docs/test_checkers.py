@@ -1,0 +1,42 @@
+"""Those who check fences see what they are for."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.checkers import NotGood, checker, there_is
+from tests.docs.fences import Fence
+
+
+def judged(name: str, text: str, language: str = "console") -> None:
+    """Have a fence checked; none of these asks the machine for anything."""
+    checker(name)(None, Fence(language, text, 1), "")
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).with_name("checkers").glob("[a-z]*.py")), ids=str)
+def test_every_checker_is_one(path: Path) -> None:
+    """A module with a function that checks."""
+    assert there_is(path.stem)
+    assert callable(checker(path.stem))
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "__init__x", "a/b"])
+def test_others_are_none(name: str) -> None:
+    """So that a misspelt one is told."""
+    assert not there_is(name)
+
+
+def test_what_is_installed_has_to_exist() -> None:
+    """Packages, extras; and nothing but installing."""
+    judged("installs", "$ pip install cryptography\n$ pip install 'mcpgate[saml]'\n$ pip install .\n")
+    for wrong in ("$ pip install no-such-thing\n", "$ pip install 'mcpgate[xyz]'\n", "$ mcpgate check\n"):
+        with pytest.raises(NotGood):
+            judged("installs", wrong)
+
+
+def test_what_is_made_has_to_be_a_target() -> None:
+    """Of the Makefile of this clone."""
+    judged("make", "$ make lint\n$ make test ARGS='tests/wire -k chunk'   # some\n")
+    for wrong in ("$ make nothing-of-the-kind\n", "$ rm -rf build\n"):
+        with pytest.raises(NotGood):
+            judged("make", wrong)

@@ -1,0 +1,590 @@
+"""A route of a gate as a resource of somebody else's site: over real TLS, Twisted's, which is not ours.
+
+The site is an ordinary one, on the reactor of the gate; its other pages go on as they were. What a caller
+sees, and what is on record, is compared with what a listener of the same gate does.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from klein import Klein
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from twisted.web.static import Data
+
+import mcpgate
+from mcpgate.config.load import parse_config
+from mcpgate.gate import Gate
+from mcpgate.web import GateResource, InMemoryRequest
+from tests.running import (
+    STREAM,
+    Request,
+    World,
+    answer_json,
+    call,
+    chunked,
+    event,
+    held,
+    last_event,
+)
+from tests.waiting import PATIENCE
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+#: A second way in, beside the listener that every world has.
+EMBEDDED = """
+[[listener]]
+name = "site"
+listen = "embedded"
+public_url = "https://localhost"
+"""
+
+
+class Hosted:
+    """A world whose gate is also below a site."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ports: list[Any] = []
+
+    def site(self, root: Any, listen: str = "", **named: Any) -> int:
+        """Serve a tree of resources; where."""
+        reactor = self.world.loop.reactor
+
+        def serve() -> Any:
+            site: Any = Site(root, reactor=reactor, **named)
+            if not listen:
+                # As an "ssl:" endpoint does it, which has its timers on the global reactor.
+                site = TLSMemoryBIOFactory(self.options(), False, site, clock=reactor)
+            return serverFromString(reactor, listen or "tcp:0:interface=127.0.0.1").listen(site)
+
+        port = self.world.loop.call(serve)
+        self.ports.append(port)
+        return int(getattr(port.getHost(), "port", 0))
+
+    def options(self) -> CertificateOptions:
+        """What most applications have."""
+        files = self.world.certificates / "gate.key", self.world.certificates / "gate.crt"
+        pair = PrivateCertificate.loadPEM(b"".join(file.read_bytes() for file in files))
+        return CertificateOptions(pair.privateKey.original, pair.original)
+
+    def close(self) -> None:
+        """Serve no more."""
+        for port in self.ports:
+            self.world.loop.call(port.stopListening)
+
+    def root(self, **named: Any) -> Resource:
+        """A page of the application's, and the gate's route beside it."""
+        gate = self.world.gate
+        assert gate is not None
+        root = Resource()
+        root.putChild(b"hello", Data(b"hello", "text/plain"))
+        root.putChild(b"mcp", mcpgate.resource(gate, **{"route": "server", **named}))  # type: ignore[arg-type]
+        return root
+
+
+@pytest.fixture
+def hosted(world: World) -> Iterator[Hosted]:
+    world.start(world.config(more=EMBEDDED))
+    hosted = Hosted(world)
+    world.port = hosted.site(hosted.root())
+    yield hosted
+    hosted.close()
+
+
+def of_site(world: World, kind: str) -> list[dict[str, Any]]:
+    """Records of what came by the site."""
+    return [
+        record
+        for record in world.records(kind)
+        if record.get("listener", record.get("where")) == "site"
+    ]
+
+
+# As a listener serves.
+
+
+def test_a_call_is_answered_as_a_listener_answers_it(hosted: Hosted) -> None:
+    """The same answer, by the same upstream request, with the same records; beside pages of its own."""
+    world = hosted.world
+    with world.caller() as caller:
+        status, headers, body = caller.post(call("get_x")).answer()
+        caller.send(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert caller.answer()[2] == b"hello"
+    assert status == 200 and json.loads(body) == {"jsonrpc": "2.0", "id": 1, "result": {}}
+    assert headers[b"content-type"] == b"application/json"
+    assert b"transfer-encoding" not in headers
+    (seen,) = world.upstream.requests
+    assert world.token.encode() not in seen.head and b"connection: close" not in seen.head.lower()
+    (close,) = world.closes(1)
+    (opened,) = world.records("open")
+    assert (opened["listener"], opened["route"], opened["principal"]) == ("site", "server", "ci")
+    (shaken,) = of_site(world, "handshake")
+    assert opened["inbound"] == close["inbound"] == shaken["id"]
+    assert shaken["outcome"] == "ok" and shaken["handshake"]["version"] == "TLSv1.3"
+    assert shaken["peer"].startswith("127.0.0.1:") and shaken["handshake"]["own"]["dns_names"]
+
+
+def test_requests_of_one_connection_share_its_handshake(hosted: Hosted) -> None:
+    """It was one handshake, and is one record; another connection is another."""
+    world = hosted.world
+    with world.caller() as caller, world.caller() as other:
+        for _ in range(3):
+            assert caller.post(PING).json()[0] == 200
+        assert other.post(PING).json()[0] == 200
+    world.closes(4)
+    assert len(of_site(world, "handshake")) == 2
+    assert len({record["inbound"] for record in world.records("open")}) == 2
+
+
+def test_pipelined_requests_are_answered_in_order(hosted: Hosted) -> None:
+    """Each after the one before it."""
+    world = hosted.world
+    with world.caller() as caller:
+        caller.send(b"".join(world.post(PING | {"id": number}) for number in range(5)))
+        assert [caller.json()[1]["id"] for _ in range(5)] == list(range(5))
+
+
+def test_rules_and_tokens_hold(hosted: Hosted) -> None:
+    """A blocked name is unknown, and without a token nobody is let in."""
+    world = hosted.world
+    with world.caller() as caller:
+        status, told = caller.post(call("get_secret")).json()
+        assert (status, told["error"]["code"]) == (200, -32602)
+        status, headers, _ = caller.post(call("get_x"), token=False).answer()
+        assert status == 401 and headers[b"www-authenticate"].startswith(b"Bearer")
+    assert world.upstream.requests == []
+    assert [record["reason"] for record in world.closes(2)] == ["policy.blocked", "auth.missing"]
+
+
+def test_events_pass_one_by_one(hosted: Hosted) -> None:
+    """As they come, each before the next is written; the stream ends whole."""
+    world = hosted.world
+    goes_on = threading.Event()
+
+    def stream(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(event(1)))
+        goes_on.wait(PATIENCE)
+        sock.sendall(chunked(last_event(request)) + b"0\r\n\r\n")
+
+    world.upstream.behave = stream
+    with world.caller() as caller:
+        status, headers = caller.post(call("get_x")).read_head()
+        assert status == 200 and headers[b"content-type"] == b"text/event-stream"
+        assert caller.read_chunk() == event(1)
+        goes_on.set()
+        assert caller.read_body(headers).startswith(b"data: ")
+        world.upstream.behave = answer_json
+        assert caller.post(PING).json()[0] == 200
+
+
+def test_a_caller_that_leaves_ends_the_upstream_call(hosted: Hosted) -> None:
+    """The connection to the upstream ends with the caller's, and the record says why."""
+    world = hosted.world
+    with held(world.upstream):
+        caller = world.caller()
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        caller.sock.close()
+        (close,) = world.closes(1)
+        assert close["reason"] == "client.gone"
+    assert world.upstream.gone.wait(PATIENCE)
+    world.wait_for(lambda: world.status()["callers"]["connections"] == 0)
+
+
+def test_half_an_answer_is_seen_to_be_half(hosted: Hosted) -> None:
+    """No last chunk is made up where the upstream broke off."""
+    world = hosted.world
+    seen = threading.Event()
+
+    def breaks(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM + chunked(event(1)))
+        seen.wait(PATIENCE)
+        sock.sendall(b"10\r\nhalf")
+        sock.close()
+
+    world.upstream.behave = breaks
+    with world.caller() as caller:
+        caller.send(world.bare("GET"))
+        status, headers = caller.read_head()
+        assert status == 200 and caller.read_chunk() == event(1)
+        seen.set()
+        with pytest.raises((EOFError, OSError)):
+            caller.read_body(headers)
+
+
+def test_a_slow_reader_stops_the_upstream(hosted: Hosted) -> None:
+    """What the caller does not take is not read from the upstream; taken up, all of it comes."""
+    world = hosted.world
+    events, sent = 300, threading.Event()
+
+    def floods(sock: ssl.SSLSocket, request: Request) -> None:
+        sock.sendall(STREAM)
+        for number in range(events):
+            sock.sendall(chunked(event(number, 64 * 1024)))
+        sent.set()
+        sock.sendall(chunked(last_event(request)) + b"0\r\n\r\n")
+
+    world.upstream.behave = floods
+    assert world.gate is not None and world.gate.serving is not None
+    entry = world.gate.serving.listenings["site"]
+
+    def congested() -> bool:
+        return bool(world.loop.call(lambda: any(each.stream.congested for each in entry.connections)))
+
+    with world.caller(receive_buffer=8192) as caller:
+        caller.post(call("get_x")).read_head()
+        world.wait_for(congested)
+        assert not sent.is_set()
+        found = 0
+        while piece := caller.read_chunk():
+            found += piece.count(b'"n":')
+    assert found == events
+
+
+def test_a_large_answer_comes_whole(hosted: Hosted) -> None:
+    """A document of a megabyte, with the length that it has."""
+    world = hosted.world
+
+    def large(sock: ssl.SSLSocket, request: Request) -> None:
+        text = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"text": "x" * 1_000_000}}).encode()
+        sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            % (len(text), text)
+        )
+
+    world.upstream.behave = large
+    with world.caller() as caller:
+        _, headers, body = caller.post(call("get_x")).answer()
+    assert int(headers[b"content-length"]) == len(body) > 1_000_000
+
+
+def test_other_methods_go_the_same_way(hosted: Hosted) -> None:
+    """HEAD has no body, DELETE and GET reach the upstream, what is not served is said to be so."""
+    world = hosted.world
+    with world.caller() as caller:
+        caller.send(world.bare("HEAD"))
+        status, headers = caller.read_head()
+        assert status == 405 and headers[b"allow"] == b"POST, GET, DELETE"
+        caller.send(world.bare("DELETE"))
+        assert caller.answer()[0] in (202, 400, 404, 405)
+        assert caller.post(PING).json()[0] == 200
+
+
+def test_a_chunked_body_arrives_with_its_length(hosted: Hosted) -> None:
+    """The application has read it; the upstream gets what was judged."""
+    world = hosted.world
+    body = json.dumps(PING).encode()
+    head = world.post(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+    with world.caller() as caller:
+        assert caller.send(head + chunked(body) + b"0\r\n\r\n").json()[0] == 200
+    assert world.upstream.requests[0].body == body
+
+
+def test_a_body_that_is_too_large_is_refused(hosted: Hosted) -> None:
+    """By its length; what came of it goes nowhere."""
+    world = hosted.world
+    world.reload(world.config(more=EMBEDDED + '\n[limits]\nbody_size = "1KiB"\n'))
+    with world.caller() as caller:
+        assert caller.post(b"[" + b" " * 2000 + b"]").answer()[0] == 413
+    assert world.closes(1)[0]["reason"] == "frame.body_size"
+
+
+def test_a_header_that_would_be_two_is_refused(hosted: Hosted) -> None:
+    """Doubled headers are judged as they came, as by a listener."""
+    world = hosted.world
+    with world.caller() as caller:
+        assert caller.post(PING, "Authorization: Bearer x").answer()[0] == 400
+    assert world.closes(1)[0]["reason"] == "frame.duplicate_header"
+
+
+# Where it leads.
+
+
+def test_it_leads_to_its_route_and_nowhere_else(hosted: Hosted) -> None:
+    """Other paths below it, and other routes of the gate, are not there."""
+    world = hosted.world
+    gate = world.gate
+    assert gate is not None
+    root = Resource()
+    root.putChild(b"elsewhere", mcpgate.resource(gate, route="server"))
+    here = world.port
+    there = hosted.site(root)
+    for port, path in ((here, "/mcp/sub"), (there, "/elsewhere"), (here, "/mcp/")):
+        world.port = port
+        with world.caller() as caller:
+            assert caller.post(PING, path=path).answer()[0] == 404
+    assert {record["reason"] for record in world.closes(3)} == {"route.unknown"}
+
+
+def test_one_without_a_route_has_all_of_them(hosted: Hosted) -> None:
+    """Whatever the listener has, it has."""
+    world = hosted.world
+    gate = world.gate
+    assert gate is not None
+    root = Resource()
+    root.putChild(b"mcp", mcpgate.resource(gate))
+    world.port = hosted.site(root)
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+
+
+def test_another_route_at_the_same_place_is_not_reached(world: World) -> None:
+    """The restriction is the resource's, whatever the path is: heads that one has judged help no other."""
+    other = '[[route]]\npath = "/other"\nupstream = "server"\nname = "other"\n'
+    world.start(world.config(more=EMBEDDED + other))
+    hosted = Hosted(world)
+    gate = world.gate
+    assert gate is not None
+    try:
+        root = Resource()
+        root.putChild(b"mcp", mcpgate.resource(gate, route="server"))
+        wrong = Resource()
+        wrong.putChild(b"mcp", mcpgate.resource(gate, route="other"))
+        right, left = hosted.site(root), hosted.site(wrong)
+        for port, status in ((right, 200), (left, 404), (right, 200)):
+            world.port = port
+            with world.caller() as caller:
+                assert caller.post(PING).answer()[0] == status
+    finally:
+        hosted.close()
+
+
+def test_it_can_be_returned_from_a_klein_route(hosted: Hosted) -> None:
+    """As any resource can."""
+    world = hosted.world
+    gate = world.gate
+    assert gate is not None
+    app = Klein()
+    gated = mcpgate.resource(gate, route="server")
+
+    @app.route("/mcp", methods=["POST", "GET", "DELETE"])
+    def mcp(request: Any) -> Any:
+        return gated
+
+    world.port = hosted.site(app.resource())
+    with world.caller() as caller:
+        assert caller.post(call("get_x")).json()[0] == 200
+
+
+def test_what_is_not_configured_is_said_at_once(world: World) -> None:
+    """When the resource is made, and not to a caller."""
+    plain = Gate(world.loop.reactor, parse_config(world.config().encode(), world.directory / "gate.toml"))
+    with pytest.raises(ValueError, match='no \\[\\[listener\\]\\] with listen = "embedded"'):
+        GateResource(plain)
+    text = world.config(more=EMBEDDED + EMBEDDED.replace('"site"', '"sight"'))
+    gate = Gate(world.loop.reactor, parse_config(text.encode(), world.directory / "gate.toml"))
+    with pytest.raises(ValueError, match="one of site, sight"):
+        GateResource(gate)
+    with pytest.raises(ValueError, match='no embedded listener is named "sihgt"; did you mean "sight"'):
+        GateResource(gate, listener="sihgt")
+    with pytest.raises(ValueError, match='no route is named "sever"; did you mean "server"'):
+        GateResource(gate, "sever", "site")
+    assert GateResource(gate, "server", "site").isLeaf
+
+
+# By which connection.
+
+
+def plain(port: int, raw: bytes) -> bytes:
+    """An exchange in clear text."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+        sock.sendall(raw)
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while more := sock.recv(65536):
+            answer += more
+        return answer
+
+
+def test_clear_text_is_refused_whatever_is_said_of_it(hosted: Hosted) -> None:
+    """The token it carried reaches nobody; no header makes TLS of it."""
+    world = hosted.world
+    port = hosted.site(hosted.root(), "tcp:0:interface=127.0.0.1")
+    claims = ("X-Forwarded-Proto: https", "Forwarded: proto=https", "X-Forwarded-For: 10.0.0.1")
+    answer = plain(port, world.post(call("get_x"), *claims, "Connection: close"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert json.loads(body)["error"]["data"]["reason"] == "tls.plaintext"
+    assert "clear text" in json.loads(body)["error"]["message"]
+    assert world.upstream.requests == []
+    (refused,) = of_site(world, "handshake")
+    assert (refused["outcome"], refused["reason"]) == ("refused", "tls.plaintext")
+    assert refused["peer"].startswith("127.0.0.1:")
+
+
+def test_a_unix_socket_is_clear_text_too(hosted: Hosted, tmp_path: Path) -> None:
+    """A proxy in front may have seen TLS; the gate has not."""
+    world = hosted.world
+    hosted.site(hosted.root(), f"unix:{tmp_path}/site.sock")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(f"{tmp_path}/site.sock")
+        sock.sendall(world.post(call("get_x")))
+        assert sock.recv(65536).startswith(b"HTTP/1.1 403 ")
+    assert of_site(world, "handshake")[0]["reason"] == "tls.plaintext"
+
+
+def test_a_handshake_that_is_not_known_is_refused(hosted: Hosted) -> None:
+    """A channel without a transport that could be asked, as HTTP/2 has it."""
+    world = hosted.world
+
+    class Hidden(Resource):
+        isLeaf = True
+
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def render(self, request: Any) -> Any:
+            request.channel = Veil(request.channel)
+            return self.inner.render(request)
+
+    class Veil:
+        """What an H2Stream is to its request."""
+
+        transport = None
+
+        def __init__(self, channel: Any) -> None:
+            self._channel = channel
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._channel, name)
+
+    assert world.gate is not None
+    root = Resource()
+    root.putChild(b"mcp", Hidden(mcpgate.resource(world.gate, route="server")))
+    world.port = hosted.site(root)
+    with world.caller() as caller:
+        status, told = caller.post(call("get_x")).json()
+    assert (status, told["error"]["data"]["reason"]) == (403, "tls.unobserved")
+    assert of_site(world, "handshake")[0]["reason"] == "tls.unobserved"
+    assert world.upstream.requests == []
+
+
+def test_a_connection_below_the_floor_is_refused(hosted: Hosted) -> None:
+    """The application lets TLS 1.2 in, and the gate's profile does not; another profile does."""
+    world = hosted.world
+    with world.caller(version=ssl.TLSVersion.TLSv1_2) as caller:
+        status, told = caller.post(call("get_x")).json()
+        assert (status, told["error"]["data"]["reason"]) == (403, "tls.version")
+    (refused,) = of_site(world, "handshake")
+    assert (refused["reason"], refused["handshake"]["version"]) == ("tls.version", "TLSv1.2")
+    world.reload(world.config(more=EMBEDDED + 'profile = "intermediate"\n'))
+    with world.caller(version=ssl.TLSVersion.TLSv1_2) as caller:
+        assert caller.post(call("get_x")).json()[0] == 200
+
+
+def test_a_stricter_profile_counts_for_connections_that_are_open(hosted: Hosted) -> None:
+    """Judged again with the next request; the record of the handshake is the one that ends."""
+    world = hosted.world
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+        world.reload(world.config(more=EMBEDDED + "require_pq = true\n"))
+        status, told = caller.post(PING).json()
+    reached = [record for record in of_site(world, "handshake") if record["outcome"] == "ok"]
+    if status == 200:
+        # This machine's OpenSSL speaks a post-quantum group, so there is nothing to refuse.
+        assert reached[0]["handshake"]["post_quantum"] is True
+    else:
+        assert (status, told["error"]["data"]["reason"]) == (403, "tls.group")
+        refused = of_site(world, "handshake")[-1]
+        assert refused["extra"]["ended"] == reached[0]["id"]
+
+
+def test_another_host_than_the_connections_is_misdirected(hosted: Hosted) -> None:
+    """Host and server name have to agree, as on a listener."""
+    world = hosted.world
+    with world.caller(sni="gate.test") as caller:
+        assert caller.post(PING).answer()[0] == 421
+
+
+# Its life.
+
+
+def test_a_drain_lets_a_call_finish_and_takes_no_more(hosted: Hosted) -> None:
+    """What is under way ends in good order; what comes is told to come again."""
+    world = hosted.world
+    gate = world.gate
+    assert gate is not None
+    with held(world.upstream) as release, world.caller() as caller, world.caller() as late:
+        assert late.post(PING, token=False).answer()[0] == 401
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        results: list[bool] = []
+        world.loop.call(lambda: gate.drain(PATIENCE).addCallback(results.append) and None)
+        status, headers, _ = late.post(PING).answer()
+        assert status == 503 and b"retry-after" in headers
+        assert results == []
+        release()
+        assert caller.json()[0] == 200
+        world.wait_for(lambda: results == [True])
+
+
+def test_a_gate_that_does_not_run_answers_503(hosted: Hosted) -> None:
+    """Before its start and after its stop; the rest of the site goes on."""
+    world = hosted.world
+    world.stop_gate()
+    with world.caller() as caller:
+        assert caller.post(PING).answer()[0] == 503
+        caller.send(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert caller.answer()[2] == b"hello"
+
+
+def test_a_stop_ends_what_is_under_way_visibly(hosted: Hosted) -> None:
+    """At the deadline; nobody takes half an answer for a whole one."""
+    world = hosted.world
+    with held(world.upstream), world.caller() as caller:
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        world.stop_gate()
+        assert caller.closed()
+
+
+def test_an_embedded_listener_comes_and_goes_with_a_reload(hosted: Hosted) -> None:
+    """Taken out of the configuration it serves nobody; put back, it does."""
+    world = hosted.world
+    with world.caller() as caller:
+        world.reload(world.config())
+        assert caller.post(PING).answer()[0] == 503
+        world.reload(world.config(more=EMBEDDED))
+        assert caller.post(PING).json()[0] == 200
+
+
+def test_status_knows_the_way_in(hosted: Hosted) -> None:
+    """By its name, with nothing bound."""
+    listeners = {one["name"]: one for one in hosted.world.status()["listeners"]}
+    assert listeners["site"]["address"] == "" and listeners["site"]["listen"] == "embedded"
+
+
+# Bodies on their way in.
+
+
+def test_a_body_need_not_reach_the_disk(hosted: Hosted) -> None:
+    """C{InMemoryRequest} holds what a resource is to have, and no more than that."""
+    world = hosted.world
+    world.port = hosted.site(hosted.root(), requestFactory=InMemoryRequest)
+    with world.caller() as caller:
+        assert caller.post(PING | {"params": {"text": "x" * 300_000}}).json()[0] == 200
+        too_much = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n"
+        assert caller.send(too_much + b"x" * 1000).read_head()[0] == 413
+    with world.caller() as caller:
+        caller.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with pytest.raises((EOFError, OSError)):
+            for _ in range(100):
+                caller.send(chunked(b"x" * 100_000))
+            assert caller.read_head()[0] == 413
+            caller.read_head()
+    assert len(world.upstream.requests) == 1
+
+
