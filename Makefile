@@ -30,7 +30,10 @@ help:
 	@echo "make conformance  the official MCP suite, directly and through the gate (docs/reference/conformance.md)"
 	@echo "make docs     the documentation as a site, in build/docs"
 	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
+	@echo "make lanes    all tests on Python 3.12 and 3.13, and on the lowest and the newest versions of everything;"
+	@echo "              make lane-lowest ARGS=tests/wire for some of them in one lane"
 	@echo "make lint     ruff and mypy"
+	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
 	@echo "make deb-selfcontained  Debian packages for bookworm and trixie with all that they need inside (build/deb)"
@@ -51,9 +54,24 @@ demo: $(VENV)/.demo
 SHARED = $(BIN)/python -m pytest -q --cores shared -n auto --maxprocesses 4 --dist loadfile
 ALONE = $(BIN)/python -m pytest -q --cores alone
 
-test: $(VENV)/.test build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser \
-  build/.postgres build/.service
-	@$(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(SHARED) && $(ALONE))
+# With ARGS only those that they name.
+SUITE = $(if $(ARGS),$(BIN)/python -m pytest -q $(ARGS),$(SHARED) && $(ALONE))
+# What tests talk to or look with that is not in our environment.
+PEERS = build/node/.installed build/sslyze/.installed build/.tshark build/.faketime build/.browser build/.postgres \
+  build/.service
+
+test: $(VENV)/.test $(PEERS)
+	@$(SUITE)
+
+# The suite on other versions, each lane in an environment of its own. Lanes are rules here and not of a tool
+# that is made for it, as half of what they need (node, browsers, databases) is made here as well.
+LANES = lowest newest 3.12 3.13
+lanes: $(LANES:%=lane-%)
+
+$(LANES:%=lane-%): private BIN = build/lanes/$(@:lane-%=%)/bin
+$(LANES:%=lane-%): lane-%: build/lanes/%/.installed $(PEERS)
+	@echo "lane $*: $$($(BIN)/python --version), Twisted $$($(BIN)/python -c 'import twisted; print(twisted.__version__)')"
+	@$(SUITE)
 
 e2e: ARGS = tests/e2e
 e2e: test
@@ -92,6 +110,13 @@ docs-test: $(VENV)/.test
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+reference: $(VENV)/.test
+	@$(BIN)/python -m mcpgate.cli.reference docs/reference
+	@$(BIN)/python -m mcpgate.cli.manual docs/man
+	@$(BIN)/mcpgate completion bash > etc/completions/bash/mcpgate
+	@$(BIN)/mcpgate completion zsh > etc/completions/zsh/_mcpgate
+	@$(BIN)/mcpgate completion fish > etc/completions/fish/mcpgate.fish
 
 # For each target; two run at once.
 SECONDS = 60
@@ -168,6 +193,27 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
+
+# A lane is named by its Python, or goes to one end: to the floors of setup.cfg on the oldest Python, or to the
+# newest of everything on this machine's, brought up to date whenever it runs.
+LANE_PYTHON = $(if $(filter 3.%,$*),python$*,$(if $(filter lowest,$*),python3.11,$(PYTHON)))
+
+$(LANES:%=build/lanes/%/.made): build/lanes/%/.made:
+	@command -v $(LANE_PYTHON) >/dev/null || { echo "lane $* needs $(LANE_PYTHON) on the path" >&2; exit 1; }
+	@mkdir -p build/lanes
+	@$(LANE_PYTHON) -m venv build/lanes/$*
+	@touch $@
+
+build/lanes/lowest/.installed: private HELD = --constraint build/lanes/lowest/floors.txt
+build/lanes/newest/.installed: private HELD = --upgrade --upgrade-strategy eager
+build/lanes/newest/.installed: FORCE
+$(LANES:%=build/lanes/%/.installed): build/lanes/%/.installed: build/lanes/%/.made setup.cfg pyproject.toml
+	@echo "installing mcpgate[test] into build/lanes/$*"
+	@$(PYTHON) tests/release/floors.py >build/lanes/$*/floors.txt
+	@build/lanes/$*/bin/python $(PIP) install $(HELD) -e '.[test]'
+	@touch $@
+
+FORCE:
 
 # mypy reads what the demo imports.
 $(VENV)/.lint: $(VENV)/.demo
@@ -251,4 +297,5 @@ build/.browser:
 	@{ $(BROWSER); } >/dev/null || $(call apt,chromium-headless-shell)
 	@! { $(BROWSER); } >/dev/null || touch $@
 
-.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test
+.PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test \
+  lanes $(LANES:%=lane-%) FORCE

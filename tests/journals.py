@@ -9,11 +9,18 @@ from typing import Any
 
 from mcpgate.evidence.reading import ReadingError, Segment, lines, segments
 from mcpgate.evidence.record import parse_line
+from tests.lines import strange
 
 
 def records_of(segment: Segment) -> list[Mapping[str, Any]]:
-    """The records of one segment; a line that is being written at this moment is left out."""
-    return [parse_line(line) for line in lines(segment)]
+    """
+    The records of one segment, each as the reference describes it; a line that is being written at this
+    moment is left out.
+    """
+    found = [parse_line(line) for line in lines(segment)]
+    for record in found:
+        assert strange(record) == []
+    return found
 
 
 def records_in(directory: Path) -> list[Mapping[str, Any]]:

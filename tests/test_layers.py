@@ -142,6 +142,8 @@ PURE = (
     "mcpgate/config/judge_credentials.py",
     "mcpgate/config/advice.py",
     "mcpgate/config/reference.py",
+    "mcpgate/config/shapes.py",
+    "mcpgate/reference/",
     "mcpgate/config/locate.py",
     "mcpgate/config/condition.py",
     "mcpgate/config/expression.py",

@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where a source file without a test file of its own is tested.
 ELSEWHERE = {
     # Values, without anything that they do.
+    **{
+        f"reference/record/{name}.py": "reference/record/test_page.py"
+        for name in ("bookkeeping", "events", "exchanges", "field", "generations", "handshakes")
+    },
     "evidence/terms.py": "evidence/test_opening.py",
     "relay/hearing.py": "relay/test_reply.py",
     "relay/judging.py": "relay/test_answering.py",

@@ -70,8 +70,15 @@ def test_the_wheel_holds_the_plugin_and_no_tests(built: dict[str, Path]) -> None
     shared = {name.partition(".data/data/")[2] for name in names if ".data/data/" in name}
     assert {"share/mcpgate/policies/github.toml", "share/mcpgate/policies/github.test.toml"} <= shared
     assert {"share/mcpgate/prometheus/mcpgate.rules.yml", "share/mcpgate/grafana/mcpgate.json"} <= shared
-    rooms = ("policies", "prometheus", "grafana")
-    assert all(name.startswith(tuple(f"share/mcpgate/{room}/" for room in rooms)) for name in shared)
+    assert {"share/mcpgate/mcpgate.schema.json", "share/man/man8/mcpgate.8"} <= shared
+    rooms = {
+        *(f"share/mcpgate{room}" for room in ("", "/policies", "/prometheus", "/grafana")),
+        *(f"share/man/man{section}" for section in (5, 8)),
+        "share/bash-completion/completions",
+        "share/zsh/site-functions",
+        "share/fish/vendor_completions.d",
+    }
+    assert {name.rpartition("/")[0] for name in shared} == rooms
     names = {name for name in names if ".data/data/" not in name}
     assert {name for name in names if name.startswith("twisted")} == {"twisted/plugins/mcpgate_plugin.py"}
     assert {name.partition("/")[0] for name in names} == {"mcpgate", "twisted"}

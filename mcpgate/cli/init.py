@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -37,6 +38,9 @@ certificates = "tls"
 #: Where it is by default, beside the usual port of the gate.
 DASHBOARD = "tcp:9443:interface=127.0.0.1"
 NONE = "none"
+
+#: Where a package puts the schema that editors check the file by, below the prefix.
+SCHEMA = Path("share/mcpgate/mcpgate.schema.json")
 
 
 def _listenable(text: str) -> str:
@@ -97,6 +101,7 @@ def command(
     public_url = str(Url(hosts[0] if hosts else "localhost", port, ""))
     names = tuple(dict.fromkeys((*LOOPBACK, *_machine(), *hosts)))
     text = Template(files("mcpgate").joinpath("data/init.toml").read_text(encoding="utf-8")).substitute(
+        editors=_for_editors(Path(sys.prefix)),
         listen=_toml(listen),
         admin=_admin(dashboard),
         public_url=public_url,
@@ -148,6 +153,12 @@ For clients elsewhere, write this into {file}, for every address of the machine:
 def _admin(listen: str) -> str:
     table = ADMIN.format(listen=_toml(DASHBOARD if listen == NONE else listen))
     return table if listen != NONE else "".join(f"# {line}\n" for line in table.splitlines())
+
+
+def _for_editors(prefix: Path) -> str:
+    """What tells an editor where the schema is; nothing, where there is none."""
+    schema = prefix / SCHEMA
+    return f"#:schema {schema.as_uri()}\n" if schema.is_file() else ""
 
 
 def _nothing_in_the_way(paths: Iterable[Path]) -> None:

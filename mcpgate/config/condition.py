@@ -86,7 +86,7 @@ _SHAPE = shapes.either(
     shapes.listed(_SCALAR),
     _only(min=_NUMBER, max=_NUMBER),
     _only(present=shapes.BOOLEAN),
-    _only(null=shapes.among([True])),
+    _only(null=shapes.AFFIRMED),
 )
 
 

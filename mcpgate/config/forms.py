@@ -289,7 +289,7 @@ def affirmed() -> Form:
             raise ValueError("can only be true; leave the key out where it does not matter")
         return True
 
-    return Form("true", read, shape=shapes.among([True]))
+    return Form("true", read, shape=shapes.AFFIRMED)
 
 
 # Twice what a terminal shows on a line.

@@ -17,7 +17,7 @@ from mcpgate.config.draft import is_open, key_of
 from mcpgate.config.problem import nearest
 from mcpgate.config.tables.gate import RootTable
 from mcpgate.reasons import ANSWERS, PLAINTEXT, Answer, Reason
-from mcpgate.reference.words import MADE, sentence, table
+from mcpgate.reference.words import MADE, plain, sentence, table
 
 # Terminals are at least 80 wide; text this narrow is easy to read.
 WIDTH = 78
@@ -233,7 +233,7 @@ def _first_sentence(text: str) -> str:
 
 def _markdown_table(cls: type) -> str:
     rows = (
-        (f"`{key_of(option)}`", option.metadata["help"], _said(option), _default(option))
+        (f"`{key_of(option)}`", *map(plain, (option.metadata["help"], _said(option), _default(option))))
         for option in _options(cls)
     )
     return table(["key", "what it is", "want", "default"], rows)

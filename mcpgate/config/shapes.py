@@ -16,6 +16,8 @@ Shape = Mapping[str, object]
 #: A text that says something.
 TEXT: Shape = {"type": "string", "minLength": 1}
 BOOLEAN: Shape = {"type": "boolean"}
+#: What is said or left out.
+AFFIRMED: Shape = {"enum": [True]}
 
 
 def matching(expression: re.Pattern[str] | str) -> Shape:

@@ -15,7 +15,7 @@ from attrs import NOTHING, Attribute, Factory, fields
 from mcpgate.config import schema
 from mcpgate.config.draft import is_open, key_of
 from mcpgate.config.forms import Form
-from mcpgate.config.shapes import Shape, listed
+from mcpgate.config.shapes import AFFIRMED, Shape, listed
 from mcpgate.config.tables.gate import RootTable
 from mcpgate.reference.words import sentence
 
@@ -73,8 +73,11 @@ def _key(option: Attribute[object]) -> Shape:
         shape = {"anyOf": [form.shape, listed(form.shape)]} if form.lone else listed(form.shape)
     found = {**described, **shape}
     default = option.default
-    if default is not NOTHING and default not in (None, ()) and not _made(default):
-        found["default"] = tomllib.loads(f"key = {form.show(default)}")["key"]
+    if default is not NOTHING and default not in (None, (), "") and not _made(default):
+        raw = tomllib.loads(f"key = {form.show(default)}")["key"]
+        # Of a key that can only be true the default is that it is not there.
+        if shape != AFFIRMED:
+            found["default"] = raw
     return found
 
 

@@ -50,7 +50,7 @@ def _marked(whole: str, tag: str, text: str) -> str:
 def _listed(lines: list[str]) -> str:
     """A paragraph in one line; one of a list, with its items."""
     if any(re.match(r"\s*- ", line) for line in lines):
-        return "\n".join(inline(line) for line in lines)
+        return "\n".join(inline(line.removeprefix(" ")) for line in lines)
     return inline(" ".join(line.strip() for line in lines))
 
 

@@ -47,7 +47,7 @@ def metrics_page() -> str:
     parts = [
         "# Metrics",
         f"{MADE} How they are scraped, where the numbers come from and what to ask of them is in "
-        "[metrics and health](../operate/metrics.md).",
+        "[metrics, for Prometheus and Grafana](../operate/metrics.md).",
         "## Counted off the journal",
         _table(COUNTED),
         "## What a running gate says of itself",

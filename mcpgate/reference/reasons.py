@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mcpgate.config.advice import ADVICE
 from mcpgate.config.reference import answered
 from mcpgate.reasons import CODE_AUTH, CODE_GATE, CODE_POLICY, CODE_UPSTREAM, Reason
-from mcpgate.reference.words import MADE, table
+from mcpgate.reference.words import MADE, plain, table
 
 #: What the first part of a reason says.
 KINDS: Mapping[str, str] = {
@@ -48,7 +48,7 @@ def reasons_page() -> str:
     for kind, words in KINDS.items():
         parts += [f"## {kind}", words]
         parts += [
-            f"### {reason.value}\n\n{answered(reason)}\n\n{ADVICE[reason]}"
+            f"### {reason.value}\n\n{answered(reason)}\n\n{plain(ADVICE[reason])}"
             for reason in Reason
             if reason.value.startswith(f"{kind}.")
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 #: What stands below the title of each page.
@@ -12,6 +13,11 @@ def sentence(cls: type) -> str:
     """A table class's docstring without the markup of its first words."""
     words = " ".join((cls.__doc__ or "").partition(": ")[2].partition("\n\n")[0].split())
     return words[:1].upper() + words[1:]
+
+
+def plain(text: str) -> str:
+    """Text that is no Markdown, as Markdown."""
+    return re.sub(r"([*<`])", r"\\\1", text)
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

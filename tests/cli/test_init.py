@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from mcpgate.cli.exits import Stop
-from mcpgate.cli.init import command
+from mcpgate.cli.init import SCHEMA, command
 from mcpgate.config.load import load_config
 
 
@@ -23,6 +23,19 @@ def test_what_it_writes_is_a_good_configuration(tmp_path: Path) -> None:
     ]
     assert config.gate.state == tmp_path / "g" / "state"
     assert "https://localhost:8443/acme" in made.output
+
+
+def test_editors_are_told_of_a_schema_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the first line, where they look; and of none that is not."""
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "prefix"))
+    CliRunner().invoke(command, [str(tmp_path / "without")], catch_exceptions=False)
+    schema = tmp_path / "prefix" / SCHEMA
+    schema.parent.mkdir(parents=True)
+    schema.write_text("{}", encoding="utf-8")
+    CliRunner().invoke(command, [str(tmp_path / "with")], catch_exceptions=False)
+    without, told = ((tmp_path / name / "mcpgate.toml").read_text() for name in ("without", "with"))
+    assert told == f"#:schema file://{schema}\n{without}"
+    load_config(tmp_path / "with" / "mcpgate.toml")
 
 
 def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator
 
 from mcpgate.config import forms
 from mcpgate.config.forms import Form, toml
@@ -46,6 +47,18 @@ FORMS = {
     "secret": forms.secret(),
     "uri": forms.uri(),
 }
+
+
+#: Texts that some form takes, and others that are made of their parts.
+NEARLY = st.lists(
+    st.sampled_from(
+        "https:// HTTP:// sha256/ file: env: credential: vault: : / . - # ? * system auto sqlite off "
+        "local true modern header 1 9 443 a A x.y 10.0.0.5 ::1 [::1] /24 s ms KiB MiB tcp: main "
+        "secret/mcp#token".split()
+    ),
+    min_size=1,
+    max_size=4,
+).map("".join)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +110,20 @@ FORMS = {
     ],
 )
 def test_a_value_of_the_right_form_is_read(form: str, raw: object, value: object) -> None:
-    """To what the rest of the gate works with."""
+    """To what the rest of the gate works with; and an editor does not mark it."""
     assert FORMS[form].read(raw, BASE) == value
+    assert Draft4Validator(dict(FORMS[form].shape)).is_valid(raw)
+
+
+@given(st.sampled_from([0, 1, 10, 256, True, False]) | st.text() | NEARLY)
+def test_a_shape_is_never_stricter_than_its_form(raw: object) -> None:
+    """What the gate takes, an editor does not mark."""
+    for form in FORMS.values():
+        try:
+            form.read(raw, BASE)
+        except ValueError:
+            continue
+        assert Draft4Validator(dict(form.shape)).is_valid(raw)
 
 
 @pytest.mark.parametrize("name", sorted(set(FORMS) - {"switch", "count", "workers", "affirmed"}))

@@ -1,14 +1,11 @@
-"""The table of metrics, and the page that explains them."""
+"""The table of metrics."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from mcpgate.metrics.counting import COUNTED
-from mcpgate.metrics.table import METRICS, reference
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
+from mcpgate.metrics.table import METRICS
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
@@ -26,8 +23,3 @@ def test_what_is_counted_stands_first() -> None:
     """And is a counter or a histogram."""
     assert METRICS[: len(COUNTED)] == COUNTED
     assert {metric.kind for metric in COUNTED} == {"counter", "histogram"}
-
-
-def test_the_page_explains_each() -> None:
-    """It has the very table; C{mcpgate.metrics.table.reference} writes it."""
-    assert reference() in PAGE.read_text(encoding="utf-8")

@@ -43,8 +43,8 @@ def record_page() -> str:
         f"{MADE} The journal is one JSON object a line, in printable ASCII; "
         "[evidence](../concepts/evidence.md) says how lines are linked and signed. A field that is not known "
         "or does not apply is `null`; one that is *not always* there is left out where it says nothing. "
-        "A kind with `?` may be `null`. *v* is the version of the lines from which on the field is there: now "
-        f"it is {VERSION}. Version 1 had no chain, and is read as far as it says the same.",
+        "A kind with `?` may be `null`. *v* is the version of the lines from which on the field is there: "
+        f"now it is {VERSION}. Version 1 had no chain, and is read as far as it says the same.",
         "Whoever reads lines passes over fields and types that they do not know: a later mcpgate may have "
         "more. Within a version none goes, and none changes its meaning.",
         "## Every line",

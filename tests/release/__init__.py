@@ -1,0 +1,1 @@
+"""What is tried before a release, and seldom otherwise: lanes of versions, and C{make release-check}."""
