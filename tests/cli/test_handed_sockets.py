@@ -43,25 +43,24 @@ def asked(config: Path, there: socket.socket) -> bytes:
         return caller.recv(4096).split(b"\r\n")[0]
 
 
-@pytest.mark.parametrize(("command", "workers"), [("mcpgate run", 1), ("twist mcpgate", 2)])
 def test_nobody_is_refused_while_the_gate_is_restarted(
-    command: str,
-    workers: int,
-    config: Path,
-    handed: socket.socket,
-    start: Start,
-    monkeypatch: pytest.MonkeyPatch,
+    config: Path, handed: socket.socket, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever comes meanwhile waits for the next one; a reload on the way changes nothing of it."""
-    with_workers(config, workers)
-    program, *words = command.split()
-    first = [COMMAND] if program == "mcpgate" else [sys.executable, "-m", "twisted"]
+    """
+    Whoever comes meanwhile waits for the next one; a reload on the way changes nothing of it.
+
+    Once by workers, who are handed the socket on, and once by the process itself.
+    """
+    commands: list[list[str | Path]] = [[sys.executable, "-m", "twisted", "mcpgate"], [COMMAND, "run"]]
+    good = config.read_text()
     # The shell that hands it over must inherit it.
     monkeypatch.setattr(subprocess, "Popen", _Inheriting)
     with handed:
-        for _ in range(2):
+        for workers in (2, 1):
             waiting = socket.create_connection(handed.getsockname(), timeout=30)
-            gate = start(*handing(handed, *first, *words, "--config", config))
+            config.write_text(good)
+            with_workers(config, workers)
+            gate = start(*handing(handed, *commands.pop(), "--config", config))
             assert asked(config, waiting) == b"HTTP/1.1 401 Unauthorized"
             gate.send_signal(signal.SIGHUP)
             if workers > 1:
