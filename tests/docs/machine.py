@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -80,6 +81,9 @@ def settle(scratch: Path) -> None:
         upper.mkdir(parents=True)
         work.mkdir(parents=True)
         _mount("overlay", Path(place), "overlay", f"lowerdir={place},upperdir={upper},workdir={work}")
+    # A machine on which the package is installed, or was, is not fresh.
+    for place in ("/etc", "/var/lib", "/run", "/usr/share"):
+        shutil.rmtree(Path(place, "mcpgate"), ignore_errors=True)
 
 
 def _mount(source: str, target: Path, kind: str, options: str) -> None:
