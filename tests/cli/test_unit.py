@@ -197,7 +197,7 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
     """In this order: ready; a good reload; a bad one, after which the old configuration stands; the end."""
     with_workers(config, workers)
     program, *words = command.split()
-    first = [COMMAND] if program == "mcpgate" else [sys.executable, "-m", "twisted"]
+    first = COMMAND if program == "mcpgate" else [sys.executable, "-m", "twisted"]
     gate = start(*first, *words, "--config", config)
     manager.told("READY", "generation 1, 1 listener, 0 connections")
     good = config.read_text()
@@ -229,7 +229,7 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
 def test_a_gate_that_cannot_start_was_never_ready(config: Path, manager: Listener) -> None:
     """The exit code is what says why."""
     config.write_text(config.read_text() + "\n[nonsense]\n")
-    done = subprocess.run([COMMAND, "run", "--config", config], capture_output=True, timeout=60)
+    done = subprocess.run([*COMMAND, "run", "--config", config], capture_output=True, timeout=60)
     assert done.returncode == os.EX_CONFIG
     assert not any("READY" in message for message in manager.look())
 

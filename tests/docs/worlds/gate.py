@@ -87,7 +87,7 @@ def built(place: Place, more: str = "", *, listener: str = "") -> dict[str, McpS
     """Build it, with more in its configuration and that of its listener; its servers, by name."""
     place.name("gate.example.com", "127.0.0.1")
     place.pair(["gate.example.com", "localhost"], "/etc/mcpgate/tls/gate.crt", "/etc/mcpgate/tls/gate.key")
-    STATE.mkdir(mode=0o700)
+    STATE.mkdir(mode=0o700, exist_ok=True)
     for name in SECRETS:
         place.file(f"/etc/mcpgate/secrets/{name}", f"not-a-word-{name}-4d1f0e", 0o600)
     place.file("/run/vault/token", "hvs.not-a-word-4d1f0e", 0o600)
