@@ -2,8 +2,8 @@
 
     python -m tests.release [STEP ...]
 
-What is to be published lies in C{build/release} afterwards. Only what is committed counts: everything is built
-from an archive of HEAD, twice, in two places.
+What is to be published lies in C{build/release} afterwards. Only what is committed counts: all is built from
+an archive of HEAD, twice, in two places.
 """
 
 from __future__ import annotations
