@@ -32,6 +32,7 @@ help:
 	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
 	@echo "make lanes    all tests on Python 3.12 and 3.13, and on the lowest and the newest versions of everything;"
 	@echo "              make lane-lowest ARGS=tests/wire for some of them in one lane"
+	@echo "make release-check  all that has to be right before a release; STEPS='version news' for some of it"
 	@echo "make lint     ruff and mypy"
 	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
@@ -108,6 +109,11 @@ docs: $(VENV)/.docs
 # A page waits for its gate most of the time, on a machine of its own.
 docs-test: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
+
+# What is to be published lies in build/release then.
+STEPS =
+release-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.release
+	@$(BIN)/python -m tests.release $(STEPS)
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
@@ -205,8 +211,8 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# One rule for the extras of setup.cfg: demo, test, lint, docs and fuzz.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+# One rule for the extras of setup.cfg.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.release $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
@@ -315,4 +321,4 @@ build/.browser:
 	@! { $(BROWSER); } >/dev/null || touch $@
 
 .PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test \
-  lanes $(LANES:%=lane-%) FORCE
+  lanes $(LANES:%=lane-%) release-check FORCE
