@@ -39,6 +39,8 @@ class Installed:
         # What it depends on first, so that what comes and goes after that is its own.
         chroot.run("apt-get", "-q", "update")
         chroot.run("apt-get", "-q", "satisfy", "-y", "--no-install-recommends", _field(deb, "Depends"))
+        if kind.tested_with:
+            chroot.run("apt-get", "-q", "install", "-y", "--no-install-recommends", *kind.tested_with)
         self.before = chroot.files()
         self.said = chroot.install(deb)
 

@@ -21,6 +21,8 @@ class Kind:
     twist: str
     #: Where zsh looks for completions.
     zsh: str = "/usr/share/zsh/vendor-completions/_mcpgate"
+    #: What the package's own tests (C{debian/tests}) want besides, should it have any.
+    tested_with: tuple[str, ...] = ()
 
     def file(self) -> Path:
         """The package; the newest, should there be several."""
@@ -29,4 +31,4 @@ class Kind:
         return found[-1]
 
 
-KINDS = (Kind("sid", "mcpgate_*_all.deb", "twist3"),)
+KINDS = (Kind("sid", "mcpgate_*_all.deb", "twist3", tested_with=("python3-mcp", "python3-uvicorn")),)

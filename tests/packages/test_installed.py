@@ -11,7 +11,7 @@ import pytest
 
 from mcpgate.testing import LocalCA, write_pair
 from tests.e2e.lab import HOSTS, McpServer
-from tests.packages.chroot import Chroot, missing
+from tests.packages.chroot import ROOT, Chroot, missing
 from tests.packages.installed import CONFIG, STATE, USER, Installed, call
 from tests.packages.kinds import KINDS, Kind
 
@@ -142,6 +142,18 @@ def test_the_service_serves_a_call_and_keeps_evidence(
     for secret in ("evidence-key.json", "session-keys.json", "tokens.json"):
         assert installed.owner_and_mode(f"{STATE}/{secret}") == "mcpgate:mcpgate 600"
     assert installed.owner_and_mode(STATE) == "mcpgate:mcpgate 700"
+
+
+def test_its_own_tests_pass(installed: Installed) -> None:
+    """What Debian's autopkgtest would run, with an MCP server and a client of Debian's own."""
+    names = ("command", "call") if installed.kind.tested_with else ()
+    for name in names:
+        chroot = installed.chroot
+        shutil.copy(ROOT / "debian" / "tests" / name, chroot.path("/tmp"))
+        room = f"/srv/{name}"
+        chroot.run("install", "-d", room)
+        chroot.run(f"/tmp/{name}", env={"AUTOPKGTEST_TMP": room})
+        shutil.rmtree(chroot.path(room))
 
 
 def test_it_goes_without_a_trace_but_evidence(installed: Installed) -> None:
