@@ -40,3 +40,16 @@ def test_what_is_made_has_to_be_a_target() -> None:
     for wrong in ("$ make nothing-of-the-kind\n", "$ rm -rf build\n"):
         with pytest.raises(NotGood):
             judged("make", wrong)
+
+
+def test_what_is_said_to_systemd_is_about_our_units() -> None:
+    """With verbs that it has; a drop-in is one that it has nothing to say of."""
+    judged("unit", "$ sudo systemctl enable --now mcpgate.socket\n$ journalctl -u mcpgate\n")
+    for wrong in ("systemctl start nothing", "systemctl begin mcpgate", "mcpgate run", "systemctl"):
+        with pytest.raises(NotGood):
+            judged("unit", f"$ {wrong}\n")
+    unit = checker("unit")
+    unit(None, Fence("ini", "[Service]\nReadWritePaths=/srv\n", 1), "mcpgate.service")
+    for wrong in ("[Service]\nReadWritePath=/srv\n", "[Service]\nLimitNOFILE=9 # more\n"):
+        with pytest.raises(NotGood):
+            unit(None, Fence("ini", wrong, 1), "mcpgate.service")
