@@ -53,3 +53,12 @@ def test_what_is_said_to_systemd_is_about_our_units() -> None:
     for wrong in ("[Service]\nReadWritePath=/srv\n", "[Service]\nLimitNOFILE=9 # more\n"):
         with pytest.raises(NotGood):
             unit(None, Fence("ini", wrong, 1), "mcpgate.service")
+
+
+def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None:
+    """Its peers, loads and rows, by the program's own parser."""
+    judged("measured", '$ make bench ARGS="--rounds 3 --peers mcpgate,nginx --loads post-32"\n$ make bench\n')
+    judged("measured", "$ make conformance ARGS=\"--only ', rules'\"\n$ make conformance ARGS=--help\n")
+    for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
+        with pytest.raises(NotGood):
+            judged("measured", f"$ make {wrong}\n")
