@@ -12,6 +12,7 @@ from tests.running import Loop, World
 
 #: Tests with real peers that are about what is said and not about when: they may share the cores with others.
 SHARING = {
+    "test_a_foreign_application_has_all_three_doors",
     "test_demo_tells_the_whole_story",
     "test_every_client_works_with_every_upstream",
     "test_fastmcp_client_lists_calls_reads_and_streams",

@@ -127,8 +127,10 @@ def reload(place: Place) -> None:
     before = status()
     subprocess.run(["kill", "-HUP", (STATE / "gate.lock").read_text().strip()], check=True)
     eventually(
-        lambda: status().get("problem") != before.get("problem")
-        or status().get("generation") != before.get("generation"),
+        lambda: (
+            status().get("problem") != before.get("problem")
+            or status().get("generation") != before.get("generation")
+        ),
         "the gate has looked at its configuration",
     )
 

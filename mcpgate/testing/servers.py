@@ -1,15 +1,4 @@
-"""Public: what a test, or a demonstration, needs around a gate. A CA, and servers that speak TLS.
-
-    ca = LocalCA.create("my tests", datetime.now(UTC))
-    with TLSFront(ca.server(["localhost"], datetime.now(UTC)), Path("/run/mcp.sock")) as front:
-        ...  # the MCP server on that unix socket is now https://localhost:{front.port}/mcp
-
-A L{TLSServer} calls a function for every connection whose handshake was completed, in a thread of
-its own; a L{TLSFront} is one whose function passes bytes to and from a unix socket, so that a server
-which knows no TLS (or no post-quantum groups, as Python's C{ssl}) stands behind ours. They bind
-loopback only, need no reactor and scale to dozens of connections, not more: they are for trying a
-gate out, not for serving.
-"""
+"""TLS servers in threads: a function that is called for each connection, or a front of what has no TLS."""
 
 from __future__ import annotations
 
@@ -24,13 +13,10 @@ from typing import Self
 from OpenSSL import SSL
 
 from mcpgate.tls.contexts import server_connection, server_context
-from mcpgate.tls.localca import LocalCA, certificate_pem, write_pair
 from mcpgate.tls.material import Pair
 from mcpgate.tls.profile import PROFILES, Profile
 from mcpgate.tls.trust import TrustStore
 from mcpgate.tls.verify import Note
-
-__all__ = ["LocalCA", "TLSFront", "TLSPeer", "TLSServer", "certificate_pem", "write_pair"]
 
 # RFC 8446 §5.1: the most that one record carries.
 _RECORD = 16 * 1024
