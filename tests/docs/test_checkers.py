@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.docs.checkers import NotGood, checker, there_is
-from tests.docs.fences import Fence
+from tests.docs.checkers.manifests import faults
+from tests.docs.fences import Fence, read_page
+from tests.docs.place import ROOT
 
 
 def judged(name: str, text: str, language: str = "console") -> None:
@@ -49,3 +52,39 @@ def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None
     for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
         with pytest.raises(NotGood):
             judged("measured", f"$ make {wrong}\n")
+
+
+def test_what_runs_a_container_has_to_fit_the_image() -> None:
+    """Its file, its user, and where it keeps what must not be lost."""
+    good = "podman run --user 10001:10001 --volume state:/var/lib/mcpgate mcpgate"
+    judged("container", f"$ buildah build -f etc/container/Containerfile -t mcpgate .\n$ {good}\n")
+    others = ("buildah build -f Dockerfile .", "podman run mcpgate", "mcpgate check")
+    for wrong in (*others, good.replace("10001:", "0:")):
+        with pytest.raises(NotGood):
+            judged("container", f"$ {wrong}\n")
+
+
+def test_what_is_wrong_with_manifests_is_seen() -> None:
+    """Those of the page are good; one change at a time, and they are not."""
+    page = read_page((ROOT / "docs/howto/kubernetes.md").read_text(encoding="utf-8"))
+    texts = [fence.text for fence in page.fences if fence.language == "yaml"]
+
+    def found(old: str, new: str) -> list[str]:
+        changed = [text.replace(old, new) for text in texts]
+        assert changed != texts or old == new
+        return [fault for text in changed for one in yaml.safe_load_all(text) for fault in faults(one)]
+
+    assert found("", "") == []
+    for old, new in (
+        ("secretName: mcpgate-tls, defaultMode: 0400", "secretName: mcpgate-tls, defaultMode: 0444"),
+        ("secretName: mcpgate-tls, defaultMode: 0400", "secretName: mcpgate-tls"),
+        ("runAsUser: 10001", "runAsUser: 1000"),
+        ("terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 30"),
+        ("scheme: HTTPS", "scheme: HTTP"),
+        ("name: Host", "name: X-Host"),
+        ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
+        ("{name: state, mountPath", "{name: status, mountPath"),
+        ("file:/run/secrets/mcpgate/words/index", "file:/etc/mcpgate/index"),
+        ("dnsNames: [gate.example.com]", "dnsNames: []"),
+    ):
+        assert found(old, new), f"{new} goes unseen"
