@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mcpgate._version import __version__
 from tests.docs.checkers import NotGood, checker, there_is
 from tests.docs.checkers.manifests import faults
 from tests.docs.fences import Fence, read_page
@@ -43,6 +44,19 @@ def test_what_is_made_has_to_be_a_target() -> None:
     for wrong in ("$ make nothing-of-the-kind\n", "$ rm -rf build\n"):
         with pytest.raises(NotGood):
             judged("make", wrong)
+
+
+def test_what_is_said_to_systemd_is_about_our_units() -> None:
+    """With verbs that it has; a drop-in is one that it has nothing to say of."""
+    judged("unit", "$ sudo systemctl enable --now mcpgate.socket\n$ journalctl -u mcpgate\n")
+    for wrong in ("systemctl start nothing", "systemctl begin mcpgate", "mcpgate run", "systemctl"):
+        with pytest.raises(NotGood):
+            judged("unit", f"$ {wrong}\n")
+    unit = checker("unit")
+    unit(None, Fence("ini", "[Service]\nReadWritePaths=/srv\n", 1), "mcpgate.service")
+    for wrong in ("[Service]\nReadWritePath=/srv\n", "[Service]\nLimitNOFILE=9 # more\n"):
+        with pytest.raises(NotGood):
+            unit(None, Fence("ini", wrong, 1), "mcpgate.service")
 
 
 def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None:
@@ -88,3 +102,19 @@ def test_what_is_wrong_with_manifests_is_seen() -> None:
         ("dnsNames: [gate.example.com]", "dnsNames: []"),
     ):
         assert found(old, new), f"{new} goes unseen"
+
+
+def test_what_a_package_is_done_with_has_to_be_its_own() -> None:
+    """Its file, its units, its directories; nothing else."""
+    deb = f"mcpgate_{__version__}-1_all.deb"
+    judged("package", f"$ sudo apt install ./{deb}\n$ sudo systemctl enable --now mcpgate\n")
+    judged("package", "$ sudo install -m 0640 -g mcpgate gate.key /etc/mcpgate/tls\n")
+    for wrong in (
+        "apt install ./mcpgate_0.0.1-1_all.deb",
+        f"apt install ./other_{__version__}-1_all.deb",
+        "systemctl start other",
+        "install gate.key /etc/mcpgate/keys",
+        "rm -rf /etc/mcpgate",
+    ):
+        with pytest.raises(NotGood):
+            judged("package", f"$ sudo {wrong}\n")
