@@ -320,7 +320,7 @@ SERVICE = systemd-analyze systemd-socket-activate man groff mandoc zsh fish
 build/.service:
 	@mkdir -p build
 	@test $$(command -v $(SERVICE) | wc -l) = $(words $(SERVICE)) \
-	  || $(call apt,systemd man-db groff mandoc zsh fish)
+	  || $(call apt,systemd man-db groff-base mandoc zsh fish)
 	@test $$(command -v $(SERVICE) | wc -l) != $(words $(SERVICE)) || touch $@
 
 build/.browser:
