@@ -32,10 +32,13 @@ help:
 	@echo "make docs-test  runs every command, configuration and program in the documentation; ARGS='-k policy'"
 	@echo "make lanes    all tests on Python 3.12 and 3.13, and on the lowest and the newest versions of everything;"
 	@echo "              make lane-lowest ARGS=tests/wire for some of them in one lane"
+	@echo "make release-check  all that has to be right before a release; STEPS='version news' for some of it"
 	@echo "make lint     ruff and mypy"
 	@echo "make reference  writes the pages of the reference, the manual and the completions anew"
 	@echo "make fuzz     a fuzzer on what reads bytes, 9 minutes; SECONDS=10 TARGETS='http json' for a quick look"
 	@echo "make tokens   100,000 mutated tokens, judged by a second library, too; TOKENS=1000 SEED=7"
+	@echo "make deb      all Debian packages, in build/deb, each installed and tried in a fresh system; takes root"
+	@echo "make deb-sid  Debian's own kind of package, built in a chroot of sid with the tests that can run there"
 	@echo "make deb-selfcontained  Debian packages for bookworm and trixie with all that they need inside (build/deb)"
 	@echo "make container-test     builds the container image, runs it, and calls through it"
 	@echo "make sbom     what a self-contained package has inside, for a scanner (build/sbom)"
@@ -107,6 +110,11 @@ docs: $(VENV)/.docs
 docs-test: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
 
+# What is to be published lies in build/release then.
+STEPS =
+release-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.release
+	@$(BIN)/python -m tests.release $(STEPS)
+
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -160,6 +168,21 @@ deb-selfcontained: build/wheels/3.11/.fetched build/wheels/3.13/.fetched
 	@$(SELF_CONTAINED) bookworm build/wheels/3.11 build/deb
 	@$(SELF_CONTAINED) trixie build/wheels/3.13 build/deb
 
+# In chroots, each made for it and dropped: the machine's own Python has no part in it.
+deb-sid:
+	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
+	@$(PYTHON) etc/sid/build_deb.py build/deb
+
+# One after the other; then the packages as they are, where nothing of ours is.
+deb: $(VENV)/.test
+	@$(MAKE) --no-print-directory deb-sid
+	@$(MAKE) --no-print-directory deb-selfcontained
+	@$(MAKE) --no-print-directory deb-test
+
+# KIND=sid for one of them.
+deb-test: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -m packages -o faulthandler_timeout=1800 $(if $(KIND),-k $(KIND)) tests/packages
+
 OURS := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 sbom: build/wheels/$(OURS)/.fetched
 	@rm -rf build/sbom
@@ -175,7 +198,7 @@ container-test: $(VENV)/.test build/wheels/3.13/.fetched
 	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
 	@$(BIN)/python -m pytest -q -m container tests/container
 
-.PHONY: lock deb-selfcontained sbom container-test
+.PHONY: lock deb deb-sid deb-test deb-selfcontained sbom container-test
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -188,8 +211,8 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# One rule for the extras of setup.cfg: demo, test, lint, docs and fuzz.
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+# One rule for the extras of setup.cfg.
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.release $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing mcpgate[$*] into $(VENV)"
 	@$(BIN)/python $(PIP) install -e '.[$*]'
 	@touch $@
@@ -298,4 +321,4 @@ build/.browser:
 	@! { $(BROWSER); } >/dev/null || touch $@
 
 .PHONY: help install demo test e2e browser load streams faults bench conformance lint fuzz tokens fuzz-merge clean docs docs-test \
-  lanes $(LANES:%=lane-%) FORCE
+  lanes $(LANES:%=lane-%) release-check FORCE

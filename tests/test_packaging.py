@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("mcpgate", "twisted", "tests", "docs", "etc", "pyproject.toml", "setup.cfg", "MANIFEST.in")
-TEXTS = ("README.md", "NEWS.md", "LICENSE", "Makefile")
+TEXTS = ("README.md", "NEWS.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "Makefile")
 
 
 def run(*command: str | Path) -> str:

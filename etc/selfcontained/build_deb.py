@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+MIRROR = "http://deb.debian.org/debian"
+
 #: Of each release its number: a package of a newer one replaces that of an older one at its upgrade.
 RELEASES = {"bookworm": 12, "trixie": 13}
 
@@ -64,13 +66,14 @@ def build(suite: str, wheels: Path, out: Path) -> None:
         run = "cd /build/mcpgate-selfcontained && WHEELS=/build/wheels dpkg-buildpackage -d -b -us -uc"
         subprocess.run(
             [
-                "mmdebstrap", "--quiet", "--variant=apt", f"--include={NEEDED}", "--format=null",
+                "mmdebstrap", "--quiet", "--variant=apt", "--mode=root", "--format=null",
+                f"--include={NEEDED}",
                 "--customize-hook=mkdir $1/build",
                 f"--customize-hook=copy-in {source} {work}/wheels /build",
-                f'--customize-hook=chroot "$1" sh -c "{run}"',
+                f'--customize-hook=unshare --net chroot "$1" sh -c "{run}"',
                 "--customize-hook=chroot $1 sh -c 'mkdir /out && mv /build/*.deb /out'",
                 f"--customize-hook=sync-out /out {out}",
-                suite, os.devnull,
+                suite, os.devnull, MIRROR,
             ],
             check=True, env=os.environ | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )  # fmt: skip
@@ -83,6 +86,8 @@ def main() -> None:
     parser.add_argument("wheels", type=Path)
     parser.add_argument("out", type=Path)
     said = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("only root can make chroots to build packages in")
     if shutil.which("mmdebstrap") is None:
         sys.exit("mmdebstrap is missing: install it to build packages")
     said.out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Builds Debian's own kind of package: C{build_deb.py OUT}, in a chroot of sid that is made for it and dropped.
+"""Builds Debian's own kind of package: C{build_deb.py OUT}, in a chroot of sid that is dropped after it.
 
 As Debian would: the upstream tarball is the sdist, made from the files under version control as they are
 now; debian/ comes beside it (3.0 (quilt), so that a release of the packaging is none of mcpgate's). The
@@ -64,7 +64,8 @@ def hook(command: str) -> str:
 def build(out: Path) -> None:
     """Make the chroot, build in it, and bring out what came of it."""
     options = os.environ.get("DEB_BUILD_OPTIONS", "")
-    # Where it is already nobody's network, loopback has to be brought up.
+    # In a network of nobody's, where even loopback has to be brought up.
+    loopback = 'ip link set lo up && exec chroot "$0" "$@"'
     inside = f"DEB_BUILD_OPTIONS='{options}' runuser -u builder -- sh /build/build.sh"
     with tempfile.TemporaryDirectory() as work:
         source = Path(work, "source")
@@ -75,14 +76,15 @@ def build(out: Path) -> None:
             Path(work, name).write_text(text, encoding="utf-8")
         subprocess.run(
             [
-                "mmdebstrap", "--quiet", "--variant=apt", "--mode=root", f"--include={NEEDED}", "--format=null",
+                "mmdebstrap", "--quiet", "--variant=apt", "--mode=root", "--format=null",
+                f"--include={NEEDED}",
                 "--aptopt=Acquire::Check-Valid-Until \"false\"",
                 hook("mkdir -p $1/build"),
                 hook(f"copy-in {source} {work}/inside.sh {work}/build.sh {work}/lintian.sh /build"),
-                hook('echo "deb-src $0" >/dev/null; chroot "$1" sh /build/inside.sh'),
-                hook(f"unshare --net sh -c 'ip link set lo up && exec chroot \"$0\" \"$@\"' \"$1\" sh -c \"{inside}\""),
+                hook('chroot "$1" sh /build/inside.sh'),
+                hook(f"unshare --net sh -c '{loopback}' \"$1\" sh -c \"{inside}\""),
                 hook('chroot "$1" sh /build/lintian.sh'),
-                hook(f"mkdir -p $1/out && mv $1/build/made/mcpgate_* $1/out && chown -R 0:0 $1/out"),
+                hook("mkdir -p $1/out && mv $1/build/made/mcpgate_* $1/out && chown -R 0:0 $1/out"),
                 hook(f"sync-out /out {out}"),
                 "sid", os.devnull, MIRROR,
             ],

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twisted.python.reflect import namedAny
@@ -32,7 +33,9 @@ NICE = 5
 def main(reactor_module: str) -> None:
     """Serve, until the gate's process is gone."""
     # First: what is loaded now takes a second, in which the gate's own workers may be starting.
-    os.nice(NICE)
+    # A sandbox may forbid it; then all processes are alike.
+    with suppress(PermissionError):
+        os.nice(NICE)
     namedAny(reactor_module).install()
     from twisted.internet import reactor as installed
 

@@ -55,10 +55,13 @@ def waits_for(facts: Mapping[str, Any]) -> str:
     late = [row for row in facts.get("workers", ()) if row["state"] != "serves"]
     if not late:
         return ""
-    whys = (row["problem"] or row["state"] for row in late)
-    return "waiting for " + "; ".join(
-        f"worker {row['number']}: {why}" for row, why in zip(late, whys, strict=True)
-    )
+    return "waiting for " + "; ".join(f"worker {row['number']}: {_why(row)}" for row in late)
+
+
+def _why(worker: Mapping[str, Any]) -> str:
+    # Before it has a generation it has much to read, and answers when that is done.
+    starts = worker["state"] == "does not answer" and not worker["generation"]
+    return str(worker["problem"] or ("starts" if starts else worker["state"]))
 
 
 def progresses(facts: Mapping[str, Any]) -> bool:

@@ -99,13 +99,8 @@ class Process(Service):
             self._unit.stopping(drain)
         # It is there to the end, to say that the gate drains.
         stopped = self._gate.stopService().addCallbacks(self._stopped, self._failed)
-        stopped.addCallback(lambda _: self._beside.end() if self._beside is not None else None)
-        return stopped.addBoth(self._told)
-
-    def _told(self, outcome: Any) -> Any:
-        if self._unit is not None:
-            self._unit.end()
-        return outcome
+        stopped.addCallback(lambda _: self._unit.end() if self._unit is not None else None)
+        return stopped.addCallback(lambda _: self._beside.end() if self._beside is not None else None)
 
     def _take_signals(self) -> None:
         self._on((signal.SIGTERM, signal.SIGINT), self._stop)

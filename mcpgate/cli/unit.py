@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from mcpgate.cli.notice import ALIVE, progresses, ready, reloading, sentence, state, stopping, waits_for
 from mcpgate.cli.notify import Notify, address_of, watchdog_of
@@ -91,8 +92,12 @@ class Unit:
     def _look(self) -> None:
         self._next = None
         looked = Deferred.fromCoroutine(self._look_once())
-        looked.addErrback(lambda failure: self.log.failure("the unit's state is not known", failure=failure))
-        looked.addBoth(self._look_again)
+        looked.addErrback(self._failed).addBoth(self._look_again)
+
+    def _failed(self, failure: Failure) -> None:
+        # A gate that is about to be gone has nothing to say.
+        if not self._stopping:
+            self.log.failure("what a service manager should be told is not known", failure=failure)
 
     def _look_again(self, _: object) -> None:
         if self._next is None and not self._ended:

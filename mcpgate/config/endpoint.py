@@ -101,8 +101,13 @@ def _judge(kind: str, arguments: Mapping[str, str]) -> None:
             raise ValueError("has a mode that is not one, such as 660")
         if arguments.get("lockfile", "1") not in ("0", "1"):
             raise ValueError("has a lockfile that is neither 0 nor 1")
-    elif kind == "systemd" and ("index" in arguments) == ("name" in arguments):
-        raise ValueError("needs either index or name, as in systemd:domain=INET:name=mcpgate")
+    elif kind == "systemd":
+        if ("index" in arguments) == ("name" in arguments):
+            raise ValueError("needs either index or name, as in systemd:name=mcp")
+        if arguments.get("domain", "INET") not in ("INET", "INET6", "UNIX"):
+            raise ValueError("has a domain that is none of INET, INET6 and UNIX; it can be left out")
+        if not arguments.get("name", "mcp"):
+            raise ValueError("has an empty name")
     for number in ("backlog", "index"):
         if number in arguments and not re.fullmatch(r"[0-9]{1,9}", arguments[number]):
             raise ValueError(f"has a {number} that is not a number")

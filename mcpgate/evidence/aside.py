@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 
 from twisted.logger import Logger
@@ -49,7 +50,9 @@ class Aside:
     def _run(self) -> None:
         if self._nice:
             # Linux has priorities of threads (setpriority(2), under BUGS).
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
+            # A sandbox may forbid it, and what is to be done has to be done.
+            with suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
         while (call := self._todo.get()) is not None:
             try:
                 call()

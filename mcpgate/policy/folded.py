@@ -17,15 +17,20 @@ from mcpgate.policy.regex import Regex
 #: Characters whose folded form is remembered, the most: all that a few scripts have.
 REMEMBERED_MOST = 8192
 
-# The first digit of each script's ten; they begin at an even place everywhere.
-_ZEROS = "".join(
-    f"\\x{{{code:X}}}-\\x{{{code + 9:X}}}" for code in range(0x660, 0x20000, 2) if decimal(chr(code), 1) == 0
+# The first digit of each script's ten; they begin at an even place, but for those of Ol Onal (Unicode 16).
+_ZEROS = (
+    "".join(
+        f"\\x{{{code:X}}}-\\x{{{code + 9:X}}}"
+        for code in range(0x660, 0x20000, 2)
+        if decimal(chr(code), 1) == 0
+    )
+    + "\\x{1E5F1}-\\x{1E5FA}"
 )
 # What changes although it is NFKC already; each of Unicode's dashes and spaces that NFKC leaves alone.
 _CHANGES = Regex(
     r"[\p{Cf}\p{Mn}\p{Me}\x{80}-\x{9F}\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{115F}\x{1160}\x{1680}"
     r"\x{58A}\x{5BE}\x{1400}\x{1806}\x{2010}-\x{2015}\x{2212}\x{2E17}\x{2E1A}\x{2E3A}\x{2E3B}\x{2E40}"
-    r"\x{2E5D}\x{301C}\x{3030}\x{30A0}\x{10EAD}" + _ZEROS + "]",
+    r"\x{2E5D}\x{301C}\x{3030}\x{30A0}\x{10D6E}\x{10EAD}" + _ZEROS + "]",
     captures=False,
 )
 _FILLERS = frozenset("\u115f\u1160")

@@ -1,7 +1,8 @@
 """Binding: a Twisted endpoint finds the address, we accept on it.
 
-The endpoint binds, so every kind that Twisted knows works (tcp, tcp6, unix, systemd) and says what is
-wrong in its own words; but it is not left to accept, so that a connection is ours from its first byte.
+The endpoint binds, so every kind that Twisted knows works (tcp, tcp6, unix) and says what is wrong in its
+own words; but it is not left to accept, so that a connection is ours from its first byte. What systemd has
+bound is taken as it is (C{relay.adopted}).
 Who binds need not be who accepts: with several workers the address is bound once, and each of them
 accepts on the same socket.
 """
@@ -20,8 +21,10 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from mcpgate.config.endpoint import read_endpoint
 from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.evidence.record import where
+from mcpgate.relay.adopted import AdoptError, adopt
 
 
 class ListenError(Exception):
@@ -81,6 +84,12 @@ def bound_port(reactor: Any, listen: str) -> Any:
 
     @raise ListenError: if the address is taken or may not be used.
     """
+    endpoint = read_endpoint(listen)
+    if endpoint.kind == "systemd":
+        try:
+            return adopt(reactor, endpoint)
+        except AdoptError as problem:
+            raise ListenError(f"cannot listen on {listen}: {problem}") from None
     outcome: list[Any] = []
     serverFromString(reactor, listen).listen(_Silent()).addBoth(outcome.append)
     if not outcome:

@@ -19,6 +19,11 @@ from twisted.python.failure import Failure
 
 from mcpgate.workers.channel import Channel, Verb, attach
 
+#: What a service manager says to the one process that it has started (sd_notify(3), sd_listen_fds(3)).
+FOR_US = frozenset(
+    {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+)
+
 #: The descriptor on which a worker finds its end of the channel.
 CHANNEL = 3
 
@@ -102,7 +107,10 @@ def spawner(reactor: Any, command: Sequence[str]) -> Spawn:
                 _Process(ended),
                 command[0],
                 command,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={
+                    **{key: value for key, value in os.environ.items() if key not in FOR_US},
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                },
                 # What it prints, such as a crash, is told where ours is.
                 childFDs={0: nowhere, 1: 2, 2: 2, CHANNEL: theirs.fileno()},
             )

@@ -35,7 +35,7 @@ DESCRIPTORS = 16384
 
 
 def main(arguments: Sequence[str]) -> int:
-    options = _options(arguments)
+    options = asked(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
+def asked(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for; C{SystemExit} where it cannot be understood."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, help="how many, for every load (default: each its own)")
     # A tree of before is for those who have put one there.

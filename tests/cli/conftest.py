@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,9 @@ from mcpgate.cli import main
 from mcpgate.cli.init import command as init
 from mcpgate.ops.control import NoGate, ask
 
-COMMAND = Path(sys.executable).with_name("mcpgate")
+_SCRIPT = Path(sys.executable).with_name("mcpgate")
+#: As it was installed; where it was built only, as packages are, the module.
+COMMAND: Sequence[str] = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-m", "mcpgate"]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
@@ -26,7 +28,7 @@ def run() -> Run:
     """Run the installed C{mcpgate} to its end."""
 
     def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([COMMAND, *words], capture_output=True, text=True, cwd="/", timeout=60)
+        done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, cwd="/", timeout=60)
         assert "Traceback" not in done.stderr + done.stdout
         return done
 
@@ -71,7 +73,7 @@ def start(config: Path) -> Iterator[Start]:
 
     def start(*words: str | Path) -> subprocess.Popen[str]:
         gate = subprocess.Popen(
-            words or [COMMAND, "run", "--config", config],
+            words or [*COMMAND, "run", "--config", config],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

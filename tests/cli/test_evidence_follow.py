@@ -33,7 +33,7 @@ def test_what_is_there_is_shown_line_by_line(tmp_path: Path) -> None:
 
 def test_what_is_added_is_shown_at_once_and_what_was_there_is_not(tmp_path: Path) -> None:
     make_journal(tmp_path / "journal", exchanges=5)
-    words = [COMMAND, "evidence", "follow", "--state", tmp_path, "--format", "json"]
+    words = [*COMMAND, "evidence", "follow", "--state", tmp_path, "--format", "json"]
     with (tmp_path / "out").open("wb") as out:
         following = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT)
         try:

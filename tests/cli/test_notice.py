@@ -34,7 +34,8 @@ def facts(**more: Any) -> dict[str, Any]:
 
 
 def workers(*states: str) -> list[dict[str, Any]]:
-    return [{"number": number, "state": state, "problem": None} for number, state in enumerate(states)]
+    rows = enumerate(states)
+    return [{"number": number, "state": state, "problem": None, "generation": 3} for number, state in rows]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,10 @@ def test_a_gate_is_waited_for_until_all_its_workers_serve() -> None:
     late[2]["problem"] = "process 9 was ended by signal 9"
     said = notice.waits_for(facts(workers=late))
     assert said == "waiting for worker 0: starts; worker 2: process 9 was ended by signal 9"
+    silent = workers("does not answer", "serves")
+    assert notice.waits_for(facts(workers=silent)) == "waiting for worker 0: does not answer"
+    silent[0]["generation"] = 0
+    assert notice.waits_for(facts(workers=silent)) == "waiting for worker 0: starts"
 
 
 def test_a_gate_makes_progress_while_one_of_its_workers_does() -> None:

@@ -19,7 +19,7 @@ from tests.cli.conftest import COMMAND, Run, Start, answers, control, wait_for
 def test_it_runs_until_it_is_told_to_stop(command: str, config: Path, start: Start) -> None:
     """SIGTERM ends it in order, with nothing left behind but its records."""
     program, *words = command.split()
-    first = [COMMAND] if program == "mcpgate" else [sys.executable, "-m", "twisted"]
+    first = COMMAND if program == "mcpgate" else [sys.executable, "-m", "twisted"]
     gate = start(*first, *words, "--config", config)
     gate.send_signal(signal.SIGTERM)
     said, _ = gate.communicate(timeout=60)
@@ -73,7 +73,7 @@ def test_status_without_a_gate_is_69(run: Run, config: Path) -> None:
 def test_a_reload_takes_a_good_configuration_only(config: Path, start: Start) -> None:
     """SIGHUP with a good file is a new generation; with a bad one the old stays and status says why."""
     log = config.parent / "log"
-    gate = start(COMMAND, "run", "--config", config, "--log-file", log)
+    gate = start(*COMMAND, "run", "--config", config, "--log-file", log)
     path = control(config)
     gate.send_signal(signal.SIGHUP)
     wait_for(lambda: ask(path, "status")["generation"] == 2)
@@ -160,7 +160,7 @@ def test_options_of_run_are_judged_in_our_words(
 def test_the_log_speaks_of_the_gate_only(config: Path, start: Start, workers: int) -> None:
     """Of Twisted there is nothing below a warning, whichever process it is in."""
     with_workers(config, workers)
-    gate = start(COMMAND, "run", "--config", config, "--log-format", "json")
+    gate = start(*COMMAND, "run", "--config", config, "--log-format", "json")
     gate.send_signal(signal.SIGTERM)
     said, _ = gate.communicate(timeout=60)
     events = [json.loads(line.lstrip("\x1e")) for line in said.strip().split("\n")]

@@ -17,10 +17,13 @@ from twisted.internet.task import Clock
 
 from mcpgate.cli.notify import Notify
 from mcpgate.cli.unit import AFTER_DRAIN, LOOK, LOOK_FIRST, Unit, unit_of
+from mcpgate.ops.control import ask
 from tests.cli.conftest import COMMAND, Start, answers, control
 from tests.cli.notified import Listener, listening
 from tests.cli.test_process import with_workers
 from tests.waiting import eventually
+
+UNIT = Path(__file__).resolve().parents[2] / "etc/systemd/mcpgate.service"
 
 
 def facts(**more: Any) -> dict[str, Any]:
@@ -54,7 +57,7 @@ class World:
 
 
 def worker(number: int, state: str, problem: str | None = None) -> dict[str, Any]:
-    return {"number": number, "state": state, "problem": problem}
+    return {"number": number, "state": state, "problem": problem, "generation": 1}
 
 
 def test_it_is_ready_when_every_worker_serves() -> None:
@@ -190,16 +193,26 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listene
         yield listener
 
 
-@pytest.mark.parametrize(("command", "workers"), [("mcpgate run", 1), ("twist mcpgate", 2)])
+@pytest.mark.parametrize("confined", [False, True])
 def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
-    command: str, workers: int, config: Path, manager: Listener, start: Start
+    confined: bool, config: Path, manager: Listener, start: Start
 ) -> None:
-    """In this order: ready; a good reload; a bad one, after which the old configuration stands; the end."""
-    with_workers(config, workers)
-    program, *words = command.split()
-    first = [COMMAND] if program == "mcpgate" else [sys.executable, "-m", "twisted"]
-    gate = start(*first, *words, "--config", config)
+    """
+    In this order: ready; a good reload; a bad one, after which the old configuration stands; the end.
+
+    Once with all processes that there can be, within what the unit lets them do.
+    """
+    command = [sys.executable, "-m", "twisted", "mcpgate"]
+    if confined:
+        with_workers(config, 2)
+        admin = '[admin]\nlisten = "tcp:0:interface=127.0.0.1"\ncertificates = "tls"\n\n[[listener]]\n'
+        config.write_text(config.read_text().replace("[[listener]]\n", admin, 1))
+        command = [sys.executable, "-m", "tests.cli.sandboxed", str(UNIT), str(COMMAND), "run"]
+    gate = start(*command, "--config", config)
     manager.told("READY", "generation 1, 1 listener, 0 connections")
+    if confined:
+        path = control(config)
+        eventually(lambda: ask(path, "status")["admin"]["state"] == "serves", "the dashboard serves")
     good = config.read_text()
 
     seen = len(manager.look())
@@ -222,8 +235,10 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
 
     gate.send_signal(signal.SIGTERM)
     assert manager.told("STOPPING")["EXTEND_TIMEOUT_USEC"] == "50000000"
-    assert gate.wait(60) == os.EX_OK
+    said, _ = gate.communicate(timeout=60)
+    assert gate.returncode == os.EX_OK
     assert sum("READY" in message for message in manager.look()) == 4
+    assert "Traceback" not in said and "not permitted" not in said
 
 
 def test_a_gate_that_cannot_start_was_never_ready(config: Path, manager: Listener) -> None:

@@ -29,7 +29,7 @@ RESULTS = BUILD / "conformance-results"
 
 
 def main(arguments: Sequence[str]) -> int:
-    options = _options(arguments)
+    options = asked(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     shutil.rmtree(options.results, ignore_errors=True)
     try:
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if any(row.faults for row in rows) else 0
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
+def asked(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for; C{SystemExit} where it cannot be understood."""
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
     parser.add_argument(
         "--only",

@@ -21,7 +21,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("<pin>", re.compile(r"\bsha256/[A-Za-z0-9+/]{2,43}(…|\.\.\.|=)?")),
     ("<digest>", re.compile(r"\bsha256:[0-9a-f]{2,64}(…|\.\.\.)?")),
     ("<id>", re.compile(r"(?<![\w-])[a-z]-(?=[0-9a-z]*[0-9…])[0-9a-z…]{2,}(-[0-9a-z…]{2,})?")),
-    ("<hex>", re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}(…[0-9a-f]*)?\b")),
+    ("<hex>", re.compile(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}(…[0-9a-f]*|\b)")),
     ("<hex>", re.compile(r"\b([0-9A-F]{2}:){7,}[0-9A-F]{2}\b")),
     ("<duration>", re.compile(r"\b\d+(\.\d+)? ?(µs|us|ms|s|seconds?|minutes?)\b")),
     ("<size>", re.compile(r"\b\d+(\.\d+)? ?(bytes?|B|KiB|MiB|GiB|KB|MB)\b")),
@@ -95,7 +95,9 @@ def copied(shown: Sequence[str], printed: Sequence[str]) -> dict[str, str]:
             for name, looks in KINDS:
                 if name in _COPIED:
                     pairs = zip(looks.finditer(line), looks.finditer(printed[there]), strict=False)
-                    found.update((one[0], other[0]) for one, other in pairs)
+                    for one, other in pairs:
+                        found[one[0]] = other[0]
+                        found[one[0].removeprefix("sha256:")] = other[0].removeprefix("sha256:")
     return found
 
 

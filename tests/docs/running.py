@@ -1,4 +1,4 @@
-"""The gate of L{tests.docs.worlds.gate}, running, and whoever calls it: what worlds of trouble begin with."""
+"""A small gate that runs, and whoever calls it: what the worlds of runbooks and of issuers begin with."""
 
 from __future__ import annotations
 
@@ -13,13 +13,56 @@ from typing import Any
 from mcpgate.ops.control import ControlError, ask
 from mcpgate.tls.material import Pair
 from tests.docs.hosts import Host
-from tests.docs.mcp_server import McpServer
+from tests.docs.mcp_server import McpServer, Tool
 from tests.docs.place import SYSTEM, Place
-from tests.docs.worlds.gate import CONFIG, FILES, GITHUB
 from tests.waiting import eventually
 
 GATE = "gate.example.com"
 STATE = Path("/var/lib/mcpgate")
+
+CONFIG = """\
+[gate]
+state = "/var/lib/mcpgate"
+
+[[listener]]
+name = "public"
+listen = "tcp:8443"
+public_url = "https://gate.example.com:8443"
+certificates = "/etc/mcpgate/tls"
+
+[[upstream]]
+name = "files"
+url = "https://files.example.com/mcp"
+
+[[upstream]]
+name = "github"
+url = "https://github.example.com/mcp"
+
+[[route]]
+path = "/files"
+upstream = "files"
+
+[[route]]
+path = "/github"
+upstream = "github"
+
+[[rule]]
+name = "use-files"
+on = { route = "files" }
+verdict = "allow"
+
+[[rule]]
+name = "use-github"
+on = { route = "github" }
+verdict = "allow"
+"""
+
+FILES = {
+    "read_file": Tool("Reads a file.", lambda path: f"contents of {path}", ("path",)),
+    "list_directory": Tool("Lists a directory.", lambda path: "notes.txt\nplan.txt", ("path",)),
+    "delete_file": Tool("Deletes a file.", lambda path: f"deleted {path}", ("path",)),
+}
+GITHUB = {"get_issue": Tool("Gets an issue.", lambda number: f"issue {number}", ("number",))}
 
 #: What the unit does at a reload; there is no systemd here.
 _SYSTEMCTL = """\
@@ -39,7 +82,8 @@ def stage(place: Place, files: Pair | None = None, *, config: str = CONFIG) -> N
     """
     place.name(GATE, "127.0.0.1")
     place.pair([GATE, "localhost"], "/etc/mcpgate/tls/gate.crt", "/etc/mcpgate/tls/gate.key")
-    STATE.mkdir(mode=0o700)
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    STATE.chmod(0o700)
     pair = files or place.ca.server(["files.example.com"], place.now)
     respond = McpServer.of("files", FILES).respond
     place.stack.enter_context(Host(place.name("files.example.com"), 443, pair, respond))
@@ -83,8 +127,10 @@ def reload(place: Place) -> None:
     before = status()
     subprocess.run(["kill", "-HUP", (STATE / "gate.lock").read_text().strip()], check=True)
     eventually(
-        lambda: status().get("problem") != before.get("problem")
-        or status().get("generation") != before.get("generation"),
+        lambda: (
+            status().get("problem") != before.get("problem")
+            or status().get("generation") != before.get("generation")
+        ),
         "the gate has looked at its configuration",
     )
 

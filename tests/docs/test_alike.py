@@ -64,10 +64,28 @@ def test_what_goes_on_may_print_more() -> None:
 def test_what_was_printed_is_copied_into_later_commands() -> None:
     """By what the page shows in its place, wherever that stands."""
     copies = copied(
-        ["began id", "...", "2026-11-26T10:08:40Z x-01a2…3 ci", "mcpgate_0a1b_…"],
-        ["began id", "other", "2027-01-01T00:00:00Z x-99ff00 ci", "mcpgate_77_secret"],
+        [
+            "began id",
+            "...",
+            "2026-11-26T10:08:40Z x-01a2…3 ci",
+            "mcpgate_0a1b_…",
+            "sha256:5d2c…",
+            "5f2d0c44…",
+        ],
+        [
+            "began id",
+            "other",
+            "2027-01-01T00:00:00Z x-99ff00 ci",
+            "mcpgate_77_secret",
+            "sha256:ab12",
+            "0f" * 32,
+        ],
     )
-    assert copies == {"x-01a2…3": "x-99ff00", "mcpgate_0a1b_…": "mcpgate_77_secret"}
+    assert copies == {"x-01a2…3": "x-99ff00", "mcpgate_0a1b_…": "mcpgate_77_secret"} | {
+        "sha256:5d2c…": "sha256:ab12",
+        "5d2c…": "ab12",
+        "5f2d0c44…": "0f" * 32,
+    }
     assert with_copies("show x-01a2…3 x-01a2…", copies) == "show x-99ff00 x-01a2…"
     assert with_copies("-H 'Authorization: Bearer mcpgate_0a1b_…'", copies).endswith("mcpgate_77_secret'")
     assert with_copies("as it is", {}) == "as it is"

@@ -40,3 +40,12 @@ def test_what_is_made_has_to_be_a_target() -> None:
     for wrong in ("$ make nothing-of-the-kind\n", "$ rm -rf build\n"):
         with pytest.raises(NotGood):
             judged("make", wrong)
+
+
+def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None:
+    """Its peers, loads and rows, by the program's own parser."""
+    judged("measured", '$ make bench ARGS="--rounds 3 --peers mcpgate,nginx --loads post-32"\n$ make bench\n')
+    judged("measured", "$ make conformance ARGS=\"--only ', rules'\"\n$ make conformance ARGS=--help\n")
+    for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
+        with pytest.raises(NotGood):
+            judged("measured", f"$ make {wrong}\n")

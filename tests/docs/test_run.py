@@ -14,7 +14,7 @@ PAGE = """\
 ```console
 $ cd /etc/mcpgate && name=$(hostname)
 $ echo $name "$(getent hosts files.example.com)"; ls
-fresh 127.0.1.1 files.example.com
+gate 127.0.1.1 files.example.com
 mcpgate.toml
 tls
 $ cat <<END

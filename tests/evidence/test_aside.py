@@ -6,6 +6,8 @@ import os
 import threading
 import time
 
+import pytest
+
 from mcpgate.evidence.aside import Aside
 
 
@@ -48,3 +50,15 @@ def test_others_may_go_first() -> None:
     aside.do(lambda: nice.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
     assert aside.finish(10)
     assert (nice, os.getpriority(os.PRIO_PROCESS, 0)) == ([5], before)
+
+
+def test_what_a_sandbox_forbids_keeps_nothing_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    done: list[int] = []
+    aside = Aside("test", nice=5)
+    aside.do(lambda: done.append(1))
+    assert aside.finish(10)
+    assert done == [1]

@@ -1,4 +1,4 @@
-"""Fresh Debian systems to install packages in: made by mmdebstrap once, unpacked for each use, removed after it.
+"""Fresh Debian systems to install packages in: made once, unpacked for each use, removed after it.
 
 A command in a L{Chroot} has a mount namespace of its own, with C{/proc} and C{/dev/shm} in it: however it
 ends, nothing stays mounted, and removing the directory removes all there was. It shares the machine's
@@ -36,9 +36,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
 }
-_INSIDE = (
-    'mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 none "$0/dev/shm" && exec chroot "$@"'
-)
+_INSIDE = 'mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 none "$0/dev/shm" && exec chroot "$@"'
 
 
 def missing() -> str | None:
@@ -107,8 +105,10 @@ class Chroot:
         """Where a path of the chroot is outside. Links are not followed: theirs lead elsewhere here."""
         return self.root / str(inside).lstrip("/")
 
-    def command(self, *words: str | Path, user: str = "root", env: Mapping[str, str] | None = None) -> list[str]:
-        """The words to start a command in it by. What they start is the command itself, with its process id."""
+    def command(
+        self, *words: str | Path, user: str = "root", env: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """The words to start a command in it by; the process that they start becomes the command's."""
         settings = {**ENVIRONMENT, **(env or {})}
         inside = ["env", "-i", *(f"{name}={value}" for name, value in settings.items()), *map(str, words)]
         userspec = f"--userspec={user}:{user}" if user != "root" else "--userspec=0:0"
@@ -149,16 +149,13 @@ class Chroot:
         done = self.run("apt-get", "-q", "install", "-y", "--no-install-recommends", *names)
         return done.stdout + done.stderr
 
-    def files(self) -> dict[str, str]:
-        """All there is in it: each path and of what kind it is. What logs and lists of packages change is left out."""
-        found = {}
+    def files(self) -> set[str]:
+        """The paths of all there is in it, but for what any package changes: logs, and lists of packages."""
+        found = set()
         for here, directories, names in os.walk(self.root):
             inside = "/" + str(Path(here).relative_to(self.root)) if here != str(self.root) else ""
             directories[:] = [one for one in directories if f"{inside}/{one}" not in UNSTEADY]
-            for name in (*directories, *names):
-                path = Path(here, name)
-                kind = "link" if path.is_symlink() else "directory" if path.is_dir() else "file"
-                found[f"{inside}/{name}"] = kind
+            found.update(f"{inside}/{name}" for name in (*directories, *names))
         return found
 
 

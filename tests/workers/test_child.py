@@ -27,6 +27,7 @@ sock = socket.socket(fileno=3)
 print("what it prints", flush=True)
 open_ones = sorted(int(fd) for fd in os.listdir("/proc/self/fd"))
 assert open_ones[:4] == [0, 1, 2, 3] and len(open_ones) <= 5, open_ones
+assert not {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"} & set(os.environ), os.environ
 assert os.readlink("/proc/self/fd/0") == "/dev/null"
 import mcpgate
 assert sock.recv(1) == b"", "the channel is there, and ends with its other end"
@@ -47,8 +48,14 @@ child.kill()
 
 def run(how: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Start a process and have it end in one of two ways."""
+    told = {"NOTIFY_SOCKET": "/run/none", "LISTEN_FDS": "1", "LISTEN_PID": "1", "LISTEN_FDNAMES": "mcp"}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, how, str(code)], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PROGRAM, how, str(code)],
+        cwd=ROOT,
+        env={**os.environ, **told},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 

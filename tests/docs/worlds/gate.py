@@ -13,7 +13,7 @@ from pathlib import Path
 from mcpgate.testing import certificate_pem
 from tests.docs.mcp_server import McpServer, Tool
 from tests.docs.place import ROOT, Place
-from tests.identity.saml.provider import metadata
+from tests.identity.saml.provider import metadata, signer
 
 STATE = Path("/var/lib/mcpgate")
 
@@ -71,6 +71,9 @@ GITHUB = {
 }
 JIRA = {"get_ticket": Tool("Gets a ticket.", lambda key: f"{key} is done", ("key",))}
 
+#: The last line of its listener.
+_LISTENER = 'certificates = "/etc/mcpgate/tls"\n'
+
 SECRETS = ("github", "github-ci", "github-people", "login")
 AUTHORITIES = ("login-ca.pem", "vault-ca.pem", "clients.pem")
 
@@ -80,19 +83,21 @@ def build(place: Place) -> None:
     built(place)
 
 
-def built(place: Place, more: str = "") -> dict[str, McpServer]:
-    """Build it, with more in its configuration; its servers, by name."""
+def built(place: Place, more: str = "", *, listener: str = "") -> dict[str, McpServer]:
+    """Build it, with more in its configuration and that of its listener; its servers, by name."""
     place.name("gate.example.com", "127.0.0.1")
     place.pair(["gate.example.com", "localhost"], "/etc/mcpgate/tls/gate.crt", "/etc/mcpgate/tls/gate.key")
-    STATE.mkdir(mode=0o700)
+    STATE.mkdir(mode=0o700, exist_ok=True)
     for name in SECRETS:
         place.file(f"/etc/mcpgate/secrets/{name}", f"not-a-word-{name}-4d1f0e", 0o600)
     place.file("/run/vault/token", "hvs.not-a-word-4d1f0e", 0o600)
     for name in AUTHORITIES:
         place.file(f"/etc/mcpgate/{name}", certificate_pem(place.ca.certificate))
-    place.file("/etc/mcpgate/corp-metadata.xml", metadata())
+    place.file("/etc/mcpgate/corp-metadata.xml", metadata(signer()))
     shutil.copytree(ROOT / "etc/policies", "/usr/share/mcpgate/policies")
     shutil.copytree(ROOT / "etc/policies", "/etc/mcpgate/policies")
-    place.config = place.file("/etc/mcpgate/mcpgate.toml", CONFIG + more)
+    place.config = place.file(
+        "/etc/mcpgate/mcpgate.toml", CONFIG.replace(_LISTENER, _LISTENER + listener) + more
+    )
     tools = {"files": FILES, "github": GITHUB, "jira": JIRA}
     return {name: place.mcp(f"{name}.example.com", several) for name, several in tools.items()}

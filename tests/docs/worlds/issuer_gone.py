@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.docs import running
 from tests.docs.issuers import Issuer
 from tests.docs.place import Place
-from tests.docs.worlds.gate import CONFIG
+from tests.docs.running import CONFIG
 from tests.waiting import eventually
 
 ISSUER = 'name = "login"\nissuer = "https://login.example.com"\n'

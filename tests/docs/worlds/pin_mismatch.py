@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.docs import running
 from tests.docs.place import Place
-from tests.docs.worlds.gate import CONFIG
+from tests.docs.running import CONFIG
 
 
 def build(place: Place) -> None:

@@ -22,9 +22,9 @@ mask = ["email"]
 """
 
 
-def build(place: Place) -> None:
-    """Build it."""
-    built(place, RULES)
+def build(place: Place, more: str = "") -> None:
+    """Build it, with more in its configuration."""
+    built(place, RULES + more)
     ci = place.command("token", "issue", "ci").split()[-1]
     me = place.command("token", "issue", "me").split()[-1]
     place.gate(place.config, STATE)

@@ -1,0 +1,42 @@
+"""One version everywhere: in the package, in NEWS, and in what packagers made of it.
+
+Everything here is about texts, so that it can be shown with texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: A release's heading in NEWS.md, as the title_format of pyproject.toml has it.
+HEADING = re.compile(r"^## (?P<version>\S+) \((?P<date>\d{4}-\d\d-\d\d)\)$", re.MULTILINE)
+_CHANGELOG = re.compile(r"^mcpgate \((?P<version>[^-)\s]+)(?:-[^)\s]+)?\) ")
+_SPEC = re.compile(r"^Version:\s*(?P<version>\S+)\s*$", re.MULTILINE)
+
+
+def disagreeing(
+    version: str, news: str, fragments: Sequence[str], changelog: str | None, spec: str | None
+) -> list[str]:
+    """
+    What says another version than the package does, a sentence each.
+
+    @param fragments: names of those that no release has taken up yet; while there are any, NEWS.md is not
+        expected to know of this release.
+    @param changelog: C{debian/changelog}.
+    @param spec: the spec file of the RPM.
+    """
+    found = [_first(HEADING, news, "NEWS.md")] if not fragments else []
+    if changelog is not None:
+        found.append(_first(_CHANGELOG, changelog, "debian/changelog"))
+    if spec is not None:
+        found.append(_first(_SPEC, spec, "the RPM's spec"))
+    wrong = [(place, said or "no version") for place, said in found if said != version]
+    sentences = [f"{place} says {said}, not {version}" for place, said in wrong]
+    if fragments and version in {match["version"] for match in HEADING.finditer(news)}:
+        sentences.append(f"NEWS.md has {version} already, and fragments are left: {', '.join(fragments)}")
+    return sentences
+
+
+def _first(form: re.Pattern[str], text: str, place: str) -> tuple[str, str | None]:
+    match = form.search(text)
+    return place, match["version"] if match else None
