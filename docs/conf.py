@@ -30,6 +30,8 @@ html_theme = "furo"
 html_title = f"mcpgate {release}"
 html_copy_source = False
 html_show_sphinx = False
+# At the root of the site, so that editors find it by a short URL.
+html_extra_path = ["reference/mcpgate.schema.json"]
 # Nothing is fetched from elsewhere when a page is looked at.
 html_theme_options = {"top_of_page_buttons": []}
 

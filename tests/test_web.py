@@ -40,6 +40,9 @@ from tests.running import (
 )
 from tests.waiting import PATIENCE
 
+#: What Twisted 26.10 itself does with certificates that it is given.
+pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
 #: A second way in, beside the listener that every world has.

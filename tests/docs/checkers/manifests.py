@@ -1,116 +1,121 @@
-"""Manifests for Kubernetes, as far as they can be judged without a cluster.
+"""Manifests for Kubernetes: they fit its own schema, each other, and the gate that they run.
 
-Each document is an object with a kind and a name; what one refers to another by (labels, volumes, ports,
-secrets) is there. A gate's configuration in a C{ConfigMap} is a good one, with the files that it names where
-pods mount them.
+There is no cluster here. What a cluster would find in a manifest alone is found by its schema, of the oldest
+version that the page names; cert-manager's kinds have none, and are read for what the gate needs of them. Then
+what would go wrong in it: a file that the configuration names and nothing mounts, a probe that the gate
+refuses, a grace that is shorter than its drain. C{make container-test} runs the same configuration.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import tomllib
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import yaml
 
+from mcpgate.config.load import load_config
+from mcpgate.config.schema import Config
 from tests.docs.checkers import NotGood
 from tests.docs.fences import Fence
-from tests.docs.place import Place
+from tests.docs.place import ROOT, Place
 
-_MOUNTED = Path("/run/secrets/mcpgate")
+#: Since when C{preStop} can sleep by itself.
+VERSION = "1.30"
+
+Manifest = Mapping[str, Any]
 
 
 def check(place: Place, fence: Fence, arguments: str) -> None:
     """
-    @raise NotGood: for what no cluster would take, or no gate would start with.
+    @raise NotGood: for what a cluster would refuse, or the gate in it.
     """
+    for manifest in yaml.safe_load_all(fence.text):
+        _by_schema(manifest)
+        judge = _JUDGES.get(manifest["kind"])
+        for wrong in judge(manifest) if judge is not None else ():
+            raise NotGood(f"{manifest['kind']} {manifest['metadata']['name']}: {wrong}")
+
+
+def _by_schema(manifest: Manifest) -> None:
+    if manifest["apiVersion"].startswith("cert-manager.io/"):
+        return
     try:
-        documents = [one for one in yaml.safe_load_all(fence.text) if one is not None]
-    except yaml.YAMLError as error:
-        raise NotGood(str(error)) from error
-    problems = [problem for one in documents for problem in _problems(one, documents)]
-    if problems:
-        raise NotGood("\n".join(problems))
-    for one in documents:
-        if one["kind"] == "ConfigMap":
-            _check_configuration(place, one["data"]["mcpgate.toml"])
+        kubernetes_validate.validate(manifest, VERSION, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        raise NotGood(f"{manifest['kind']}: {error.message}") from error
 
 
-def _problems(one: Mapping[str, Any], documents: list[dict[str, Any]]) -> Iterator[str]:
-    for member in ("apiVersion", "kind", "metadata"):
-        if member not in one:
-            yield f"an object has no {member}"
-    kind, name = one.get("kind"), one.get("metadata", {}).get("name")
-    if not name:
-        yield f"a {kind} has no name"
-    spec = one.get("spec", {})
-    if kind == "StatefulSet":
-        yield from _of_pods(spec)
-    pods = [other["spec"]["template"] for other in documents if other.get("kind") == "StatefulSet"]
-    selector = spec.get("selector") or spec.get("podSelector") or {}
-    wanted = selector.get("matchLabels", selector)
-    for pod in pods:
-        if wanted and not wanted.items() <= pod["metadata"]["labels"].items():
-            yield f"{kind} {name} selects {wanted}, which no pod has"
-    if kind == "Service":
-        there = {port["name"] for pod in pods for one in pod["spec"]["containers"] for port in one["ports"]}
-        for port in spec["ports"]:
-            if pods and port["targetPort"] not in there:
-                yield f"Service {name}: no port {port['targetPort']} in a pod"
+def _configuration(manifest: Manifest) -> Iterator[str]:
+    config = _read(manifest)
+    if not any(issuer.name for issuer in config.issuers):
+        yield "callers have no way to prove who they are at each replica"
+    missing = [path for path in _named(config) if not path.startswith("/run/secrets/mcpgate/")]
+    if missing:
+        yield f"{missing[0]} is where the gates' manifest mounts nothing"
 
 
-def _of_pods(spec: Mapping[str, Any]) -> Iterator[str]:
-    pod = spec["template"]["spec"]
+def _gates(manifest: Manifest) -> Iterator[str]:
+    pod = manifest["spec"]["template"]["spec"]
+    if pod["securityContext"]["runAsUser"] != _user() or pod["securityContext"]["fsGroup"] != _user():
+        yield f"the image's user is {_user()}"
     volumes = {one["name"] for one in pod["volumes"]}
-    volumes |= {one["metadata"]["name"] for one in spec.get("volumeClaimTemplates", [])}
-    for container in (*pod.get("initContainers", []), *pod["containers"]):
+    volumes |= {one["metadata"]["name"] for one in manifest["spec"]["volumeClaimTemplates"]}
+    for volume in pod["volumes"]:
+        if volume.get("secret", {}).get("defaultMode", 0o400) & 0o007 or (
+            "secret" in volume and "defaultMode" not in volume["secret"]
+        ):
+            yield f"the gate refuses what is in {volume['name']}: everybody may read it"
+    for container in (*pod["initContainers"], *pod["containers"]):
         for mount in container["volumeMounts"]:
             if mount["name"] not in volumes:
-                yield f"container {container['name']} mounts {mount['name']}, which is no volume"
-        command = container.get("command", [])
-        if command[1:2] == ["-c"]:
-            compile(command[2], "initContainer", "exec")
-        ports = {port["name"] for port in container.get("ports", [])}
-        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            asked = container.get(probe, {}).get("httpGet")
-            if asked and asked["port"] not in ports:
-                yield f"{probe} asks a port {asked['port']}, which the container has not"
-    for volume in pod["volumes"]:
-        # A key that everybody may read is refused by the gate.
-        if "secret" in volume and volume["secret"].get("defaultMode", 0o644) & 0o007:
-            yield f"the secret {volume['name']} is mounted for everybody"
+                yield f"nothing is called {mount['name']}"
+            if "subPath" in mount:
+                yield f"{mount['name']} would never be renewed"
+        context = container["securityContext"]
+        if not context["readOnlyRootFilesystem"] or context["allowPrivilegeEscalation"]:
+            yield f"{container['name']} has more rights than it needs"
+    (gate,) = pod["containers"]
+    ports = {port["name"] for port in gate["ports"]}
+    for probe in (gate["startupProbe"], gate["livenessProbe"], gate["readinessProbe"]):
+        asked = probe["httpGet"]
+        named = {header["name"]: header["value"] for header in asked["httpHeaders"]}
+        if asked["scheme"] != "HTTPS" or asked["port"] not in ports or "Host" not in named:
+            yield f"the probe of {asked['path']} is refused"
+    wait = gate["lifecycle"]["preStop"]["sleep"]["seconds"]
+    # gate.drain as the page's configuration has it, which is its default.
+    if pod["terminationGracePeriodSeconds"] < wait + 30 + 5:
+        yield "it is killed before it has drained"
 
 
-def _check_configuration(place: Place, text: str) -> None:
-    """Judge it with its files where a pod has them."""
-    whole = tomllib.loads(text)
-    names = [whole["listener"][0]["public_url"].removeprefix("https://")]
-    place.pair(names, _MOUNTED / "tls/tls.crt", _MOUNTED / "tls/tls.key")
-    for reference in _references(whole):
-        place.file(reference, "a-word-that-is-long-enough-4d1f", 0o400)
-    config = place.file("/etc/mcpgate/mcpgate.toml", text)
-    Path(whole["gate"]["state"]).mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "mcpgate", "check", "--config", str(config)],
-        env=place.environment,
-        capture_output=True,
-        text=True,
-    )
-    shutil.rmtree(_MOUNTED)
-    if done.returncode:
-        raise NotGood(f"is no good configuration:\n{done.stdout}{done.stderr}")
+def _certificate(manifest: Manifest) -> Iterator[str]:
+    spec = manifest["spec"]
+    if not spec["secretName"] or not spec["dnsNames"] or not {"name", "kind"} <= set(spec["issuerRef"]):
+        yield "cert-manager would not know what to do"
 
 
-def _references(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for one in value.values():
-            yield from _references(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _references(one)
-    elif isinstance(value, str) and value.startswith("file:"):
-        yield value.removeprefix("file:")
+def _read(manifest: Manifest) -> Config:
+    """The configuration in it; C{ConfigError}, with every problem, if it is none."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "mcpgate.toml")
+        path.write_text(manifest["data"]["mcpgate.toml"], encoding="utf-8")
+        return load_config(path)
+
+
+def _named(config: Config) -> Iterator[str]:
+    yield from (str(listener.certificates) for listener in config.listeners)
+    yield str(config.admin.certificates)
+    said = [config.admin.metrics_token, config.evidence.index]
+    said += [upstream.credential.bearer for upstream in config.upstreams if upstream.credential is not None]
+    yield from (one.removeprefix("file:") for one in said if one is not None)
+
+
+def _user() -> int:
+    text = (ROOT / "etc/container/Containerfile").read_text(encoding="utf-8")
+    (line,) = (line for line in text.splitlines() if line.startswith("USER "))
+    return int(line.removeprefix("USER ").partition(":")[0])
+
+
+_JUDGES = {"ConfigMap": _configuration, "StatefulSet": _gates, "Certificate": _certificate}
