@@ -1,8 +1,8 @@
 """Manifests for Kubernetes: they fit its own schema, each other, and the gate that they run.
 
 There is no cluster here. What a cluster would find in a manifest alone is found by its schema, of the oldest
-version that the page names; cert-manager's kinds have none, and are read for what the gate needs of them. Then
-what would go wrong in it: a file that the configuration names and nothing mounts, a probe that the gate
+version that the page names; cert-manager's kinds have none, and are read for what the gate needs of them.
+Then what would go wrong in it: a file that the configuration names and nothing mounts, a probe that the gate
 refuses, a grace that is shorter than its drain. C{make container-test} runs the same configuration.
 """
 
