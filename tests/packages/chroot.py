@@ -164,5 +164,5 @@ class Chroot:
 
 #: Directories whose files come and go with any package.
 UNSTEADY = frozenset(
-    ("/dev", "/proc", "/run/lock", "/sys", "/tmp", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log")
+    ("/dev", "/proc", "/run", "/sys", "/tmp", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log")
 )
