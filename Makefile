@@ -107,13 +107,21 @@ docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/docs-read docs build/docs
 
 # A page waits for its gate most of the time, on a machine of its own.
-docs-test: $(VENV)/.test
+docs-test: $(VENV)/.test $(VENV)/.docs build/newcomer/.fetched build/node/.installed
 	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
 
 # What is to be published lies in build/release then.
 STEPS =
 release-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.release
 	@$(BIN)/python -m tests.release $(STEPS)
+
+# What pip fetches for somebody who follows Get started: the machine of a page has no network.
+build/newcomer/.fetched: $(VENV)/.made setup.cfg
+	@echo "fetching what a newcomer installs into build/newcomer"
+	@rm -rf build/newcomer
+	@$(BIN)/python $(PIP) download -d build/newcomer '.[demo]' 'setuptools>=66.1' wheel
+	@rm -f build/newcomer/mcpgate-*
+	@touch $@
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
