@@ -258,18 +258,23 @@ def test_a_gate_with_a_stopped_worker_gives_no_sign_of_life(
         monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
         monkeypatch.setenv("WATCHDOG_USEC", "400000")
         gate = start()
+        # Then both serve; a sign of life may come before.
+        manager.told("READY")
         manager.told("WATCHDOG")
         below = Path(f"/proc/{gate.pid}/task/{gate.pid}/children").read_text().split()
         assert len(below) >= 2
-        for each in below:
-            environ = Path(f"/proc/{each}/environ").read_bytes()
-            assert b"NOTIFY_SOCKET" not in environ and b"WATCHDOG" not in environ
-            os.kill(int(each), signal.SIGSTOP)
-        said = manager.told("STATUS", "0 of 2 workers", after=len(manager.look()))
-        behind = manager.messages[manager.messages.index(said) :]
-        assert not any("WATCHDOG" in message for message in behind)
-        for each in below:
-            os.kill(int(each), signal.SIGCONT)
+        try:
+            for each in below:
+                environ = Path(f"/proc/{each}/environ").read_bytes()
+                assert b"NOTIFY_SOCKET" not in environ and b"WATCHDOG" not in environ
+                os.kill(int(each), signal.SIGSTOP)
+            said = manager.told("STATUS", "0 of 2 workers", after=len(manager.look()))
+            behind = manager.messages[manager.messages.index(said) :]
+            assert not any("WATCHDOG" in message for message in behind)
+        finally:
+            # Stopped, they would outlive the gate.
+            for each in below:
+                os.kill(int(each), signal.SIGCONT)
         manager.told("WATCHDOG", after=len(manager.look()))
 
 

@@ -68,7 +68,8 @@ def _drop_in(name: str, text: str) -> None:
         # Comments of the page, which systemd takes at the beginning of a line alone.
         if re.search(r"^\s*[^#\s].*\s#\s", text, re.MULTILINE):
             raise NotGood("a comment stands behind a value, where it is a part of it")
-        (more / "override.conf").write_text(text.replace("/usr/bin/mcpgate", sys.executable), encoding="utf-8")
+        own = text.replace("/usr/bin/mcpgate", sys.executable)
+        (more / "override.conf").write_text(own, encoding="utf-8")
         said = subprocess.run(
             ["systemd-analyze", "verify", "--man=no", place / name], capture_output=True, text=True
         )
