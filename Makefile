@@ -107,7 +107,7 @@ docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/docs-read docs build/docs
 
 # A page waits for its gate most of the time, on a machine of its own.
-docs-test: $(VENV)/.test build/newcomer/.fetched build/node/.installed
+docs-test: $(VENV)/.test $(VENV)/.docs build/newcomer/.fetched build/node/.installed
 	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
 
 # What is to be published lies in build/release then.
@@ -320,7 +320,7 @@ SERVICE = systemd-analyze systemd-socket-activate man groff mandoc zsh fish
 build/.service:
 	@mkdir -p build
 	@test $$(command -v $(SERVICE) | wc -l) = $(words $(SERVICE)) \
-	  || $(call apt,systemd man-db groff mandoc zsh fish)
+	  || $(call apt,systemd man-db groff-base mandoc zsh fish)
 	@test $$(command -v $(SERVICE) | wc -l) != $(words $(SERVICE)) || touch $@
 
 build/.browser:

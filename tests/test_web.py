@@ -24,9 +24,10 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 
 import mcpgate
+from mcpgate.bodies import InMemoryRequest
 from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
-from mcpgate.web import GateResource, InMemoryRequest
+from mcpgate.web import GateResource
 from tests.running import (
     STREAM,
     Request,
@@ -39,6 +40,9 @@ from tests.running import (
     last_event,
 )
 from tests.waiting import PATIENCE
+
+#: What Twisted 26.10 itself does with certificates that it is given.
+pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 

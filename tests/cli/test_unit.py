@@ -207,7 +207,7 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
         with_workers(config, 2)
         admin = '[admin]\nlisten = "tcp:0:interface=127.0.0.1"\ncertificates = "tls"\n\n[[listener]]\n'
         config.write_text(config.read_text().replace("[[listener]]\n", admin, 1))
-        command = [sys.executable, "-m", "tests.cli.sandboxed", str(UNIT), str(COMMAND), "run"]
+        command = [sys.executable, "-m", "tests.cli.sandboxed", str(UNIT), *COMMAND, "run"]
     gate = start(*command, "--config", config)
     manager.told("READY", "generation 1, 1 listener, 0 connections")
     if confined:
@@ -244,7 +244,7 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
 def test_a_gate_that_cannot_start_was_never_ready(config: Path, manager: Listener) -> None:
     """The exit code is what says why."""
     config.write_text(config.read_text() + "\n[nonsense]\n")
-    done = subprocess.run([COMMAND, "run", "--config", config], capture_output=True, timeout=60)
+    done = subprocess.run([*COMMAND, "run", "--config", config], capture_output=True, timeout=60)
     assert done.returncode == os.EX_CONFIG
     assert not any("READY" in message for message in manager.look())
 

@@ -42,6 +42,19 @@ def test_what_is_made_has_to_be_a_target() -> None:
             judged("make", wrong)
 
 
+def test_what_is_said_to_systemd_is_about_our_units() -> None:
+    """With verbs that it has; a drop-in is one that it has nothing to say of."""
+    judged("unit", "$ sudo systemctl enable --now mcpgate.socket\n$ journalctl -u mcpgate\n")
+    for wrong in ("systemctl start nothing", "systemctl begin mcpgate", "mcpgate run", "systemctl"):
+        with pytest.raises(NotGood):
+            judged("unit", f"$ {wrong}\n")
+    unit = checker("unit")
+    unit(None, Fence("ini", "[Service]\nReadWritePaths=/srv\n", 1), "mcpgate.service")
+    for wrong in ("[Service]\nReadWritePath=/srv\n", "[Service]\nLimitNOFILE=9 # more\n"):
+        with pytest.raises(NotGood):
+            unit(None, Fence("ini", wrong, 1), "mcpgate.service")
+
+
 def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None:
     """Its peers, loads and rows, by the program's own parser."""
     judged("measured", '$ make bench ARGS="--rounds 3 --peers mcpgate,nginx --loads post-32"\n$ make bench\n')
@@ -49,3 +62,66 @@ def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None
     for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
         with pytest.raises(NotGood):
             judged("measured", f"$ make {wrong}\n")
+
+
+POD = """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: mcpgate}
+spec:
+  selector: {matchLabels: {app: mcpgate}}
+  template:
+    metadata: {labels: {app: mcpgate}}
+    spec:
+      containers:
+        - name: mcpgate
+          ports: [{name: mcp, containerPort: 8443}]
+          readinessProbe: {httpGet: {port: mcp}}
+          volumeMounts: [{name: tls, mountPath: /run/secrets/mcpgate/tls}]
+      volumes: [{name: tls, secret: {secretName: tls, defaultMode: 0400}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: mcpgate}
+spec:
+  selector: {app: mcpgate}
+  ports: [{port: 443, targetPort: mcp}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("kind: Service", "kin: Service"),
+        ("metadata: {name: mcpgate}", "metadata: {}"),
+        ("selector: {app: mcpgate}", "selector: {app: gate}"),
+        ("targetPort: mcp", "targetPort: admin"),
+        ("httpGet: {port: mcp}", "httpGet: {port: admin}"),
+        ("volumeMounts: [{name: tls", "volumeMounts: [{name: keys"),
+        ("defaultMode: 0400", "defaultMode: 0644"),
+        (", defaultMode: 0400", ""),
+        ("apiVersion: v1", "apiVersion: ]"),
+    ],
+)
+def test_manifests_fit_together(good: str, bad: str) -> None:
+    """What one refers to another by is there, and keys are not for everybody."""
+    judged("manifests", POD, "yaml")
+    with pytest.raises(NotGood):
+        judged("manifests", POD.replace(good, bad), "yaml")
+
+
+def test_an_image_is_built_and_run_by_words_that_it_knows() -> None:
+    """Its file, its arguments, its user and its directories."""
+    build = "$ buildah build -f etc/container/Containerfile --build-arg BASE=debian .\n"
+    run = "$ podman run --user 10001:10001 --volume ./gate:/etc/mcpgate:ro mcpgate\n"
+    judged("container", build + run)
+    wrongs = (
+        build.replace("Containerfile", "Dockerfile"),
+        build.replace("BASE", "BSE"),
+        run.replace("10001", "10002"),
+        run.replace("/etc/mcpgate", "/etc/gate"),
+        "$ mcpgate check\n",
+    )
+    for wrong in wrongs:
+        with pytest.raises(NotGood):
+            judged("container", wrong)

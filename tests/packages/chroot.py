@@ -86,6 +86,9 @@ class Chroot:
             policy = self.path("/usr/sbin/policy-rc.d")
             policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
             policy.chmod(0o755)
+            # What is thrown away need not be safe on the disk, nor have an index of its manual.
+            self.path("/etc/dpkg/dpkg.cfg.d/unsafe").write_text("force-unsafe-io\n", encoding="ascii")
+            self.path("/var/lib/man-db/auto-update").unlink(missing_ok=True)
             self.path("/etc/resolv.conf").unlink(missing_ok=True)
             shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
         except BaseException:
