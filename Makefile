@@ -15,6 +15,9 @@ define apt
   else echo "missing: $(1); install it to run everything" >&2; fi; }
 endef
 
+# What tests start is compiled once, also where somebody has set this: the suite starts a thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:
 	@echo "make demo     the whole encrypted path in one command (STATE=dir keeps its files, KEEP=1 goes on serving)"
 	@echo "make test     all tests; ARGS='tests/wire -k chunk' for some"
