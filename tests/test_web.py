@@ -24,9 +24,10 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 
 import mcpgate
+from mcpgate.bodies import InMemoryRequest
 from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
-from mcpgate.web import GateResource, InMemoryRequest
+from mcpgate.web import GateResource
 from tests.running import (
     STREAM,
     Request,

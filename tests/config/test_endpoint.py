@@ -26,6 +26,8 @@ from mcpgate.config.endpoint import read_endpoint
         ("systemd:domain=INET6:index=0", False),
         ("systemd:domain=INET:name=gate", False),
         ("embedded", False),
+        ("systemd:name=gate", False),
+        ("systemd:UNIX:index=0", False),
     ],
 )
 def test_what_can_be_listened_on_is_accepted(text: str, loopback: bool) -> None:

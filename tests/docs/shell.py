@@ -15,7 +15,7 @@ from attrs import frozen
 from tests.docs.transcript import Command
 
 #: Seconds that a command may take, on a busy machine.
-MOST = 120.0
+MOST = 300.0
 #: Seconds until one in the background listens, or has printed what is expected.
 READY = 40.0
 #: Seconds without a new listener after which what started is taken to have started wholly.

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate._version import __version__
 from tests.docs.checkers import NotGood, checker, there_is
 from tests.docs.fences import Fence
 
@@ -63,19 +62,3 @@ def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None
     for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
         with pytest.raises(NotGood):
             judged("measured", f"$ make {wrong}\n")
-
-
-def test_what_a_package_is_done_with_has_to_be_its_own() -> None:
-    """Its file, its units, its directories; nothing else."""
-    deb = f"mcpgate_{__version__}-1_all.deb"
-    judged("package", f"$ sudo apt install ./{deb}\n$ sudo systemctl enable --now mcpgate\n")
-    judged("package", "$ sudo install -m 0640 -g mcpgate gate.key /etc/mcpgate/tls\n")
-    for wrong in (
-        "apt install ./mcpgate_0.0.1-1_all.deb",
-        f"apt install ./other_{__version__}-1_all.deb",
-        "systemctl start other",
-        "install gate.key /etc/mcpgate/keys",
-        "rm -rf /etc/mcpgate",
-    ):
-        with pytest.raises(NotGood):
-            judged("package", f"$ sudo {wrong}\n")

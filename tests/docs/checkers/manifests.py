@@ -1,8 +1,8 @@
 """Manifests for Kubernetes: they fit its own schema, each other, and the gate that they run.
 
 There is no cluster here. What a cluster would find in a manifest alone is found by its schema, of the oldest
-version that the page names; cert-manager's kinds have none, and are read for what the gate needs of them. Then
-what would go wrong in it: a file that the configuration names and nothing mounts, a probe that the gate
+version that the page names; cert-manager's kinds have none, and are read for what the gate needs of them.
+Then what would go wrong in it: a file that the configuration names and nothing mounts, a probe that the gate
 refuses, a grace that is shorter than its drain. C{make container-test} runs the same configuration.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import yaml
 
 from mcpgate.config.load import load_config
@@ -34,14 +33,22 @@ def check(place: Place, fence: Fence, arguments: str) -> None:
     """
     for manifest in yaml.safe_load_all(fence.text):
         _by_schema(manifest)
-        judge = _JUDGES.get(manifest["kind"])
-        for wrong in judge(manifest) if judge is not None else ():
+        for wrong in faults(manifest):
             raise NotGood(f"{manifest['kind']} {manifest['metadata']['name']}: {wrong}")
+
+
+def faults(manifest: Manifest) -> Iterator[str]:
+    """What fits the schema, and would go wrong all the same."""
+    if manifest["kind"] in _JUDGES:
+        yield from _JUDGES[manifest["kind"]](manifest)
 
 
 def _by_schema(manifest: Manifest) -> None:
     if manifest["apiVersion"].startswith("cert-manager.io/"):
         return
+    # Large, and of use to whoever runs the pages alone: the extra "docs".
+    import kubernetes_validate
+
     try:
         kubernetes_validate.validate(manifest, VERSION, strict=True)
     except kubernetes_validate.ValidationError as error:

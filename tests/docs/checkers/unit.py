@@ -58,18 +58,18 @@ def _unit(name: str) -> Path:
 
 
 def _drop_in(name: str, text: str) -> None:
-    command = str(Path(sys.executable).with_name("mcpgate"))
     with TemporaryDirectory() as scratch:
         place = Path(scratch)
         for unit in (_unit(name), *UNITS.iterdir()):
-            installed = unit.read_text(encoding="utf-8").replace("/usr/bin/mcpgate", command)
+            installed = unit.read_text(encoding="utf-8").replace("/usr/bin/mcpgate", sys.executable)
             (place / unit.name).write_text(installed, encoding="utf-8")
         more = place / f"{name}.d"
         more.mkdir()
         # Comments of the page, which systemd takes at the beginning of a line alone.
         if re.search(r"^\s*[^#\s].*\s#\s", text, re.MULTILINE):
             raise NotGood("a comment stands behind a value, where it is a part of it")
-        (more / "override.conf").write_text(text.replace("/usr/bin/mcpgate", command), encoding="utf-8")
+        own = text.replace("/usr/bin/mcpgate", sys.executable)
+        (more / "override.conf").write_text(own, encoding="utf-8")
         said = subprocess.run(
             ["systemd-analyze", "verify", "--man=no", place / name], capture_output=True, text=True
         )
