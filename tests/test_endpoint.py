@@ -99,6 +99,8 @@ class House:
                 context.load_cert_chain(*value)
             elif name == "alpn":
                 context.set_alpn_protocols(value)
+            elif name == "curve":
+                context.set_ecdh_curve(value)
             else:
                 setattr(context, name, value)
         raw = socket.create_connection(("127.0.0.1", port), PATIENCE)
@@ -153,7 +155,8 @@ def test_a_client_below_the_floor_meets_nobody(house: House) -> None:
 
 def test_post_quantum_may_be_demanded(house: House) -> None:
     """A client that negotiates X25519 is refused after its handshake, before a byte of the application's."""
-    assert heard(lambda: house.dial(house.listen(profile="modern+pq"))) == b""
+    # OpenSSL from 3.5 on would offer the post-quantum one by itself.
+    assert heard(lambda: house.dial(house.listen(profile="modern+pq"), curve="X25519")) == b""
     eventually(lambda: any("tls.group" in line for line in house.told), "it is told")
     assert house.factory.made == []
 
