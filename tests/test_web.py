@@ -426,6 +426,29 @@ def test_clear_text_is_refused_whatever_is_said_of_it(hosted: Hosted) -> None:
     (refused,) = of_site(world, "handshake")
     assert (refused["outcome"], refused["reason"]) == ("refused", "tls.plaintext")
     assert refused["peer"].startswith("127.0.0.1:")
+    # Somebody has to be told of the token.
+    assert refused["extra"] == {"credential_exposed": True}
+
+
+def test_clear_text_without_a_credential_exposes_none(hosted: Hosted) -> None:
+    """Whoever is told of those that were exposed is not told of this."""
+    world = hosted.world
+    port = hosted.site(hosted.root(), "tcp:0:interface=127.0.0.1")
+    plain(port, world.post(PING, "Connection: close", token=False))
+    assert of_site(world, "handshake")[0]["extra"] == {"credential_exposed": False}
+
+
+def test_a_connection_that_was_refused_ends(hosted: Hosted) -> None:
+    """Nothing more is taken by it, whatever the application's site would do with it."""
+    world = hosted.world
+    port = hosted.site(hosted.root(), "tcp:0:interface=127.0.0.1")
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+        sock.sendall(world.post(PING) * 3)
+        answer = b""
+        while more := sock.recv(65536):
+            answer += more
+    assert answer.count(b"HTTP/1.1 403 ") == 1
+    assert b"\r\nconnection: close\r\n" in answer.lower()
 
 
 def test_a_unix_socket_is_clear_text_too(hosted: Hosted, tmp_path: Path) -> None:
@@ -504,6 +527,20 @@ def test_a_stricter_profile_counts_for_connections_that_are_open(hosted: Hosted)
         assert (status, told["error"]["data"]["reason"]) == (403, "tls.group")
         refused = of_site(world, "handshake")[-1]
         assert refused["extra"]["ended"] == reached[0]["id"]
+
+
+def test_who_is_not_let_in_any_more_is_recorded_once(hosted: Hosted) -> None:
+    """The handshake of a connection ends once; requests that come after it are not more ends of it."""
+    world = hosted.world
+    world.reload(world.config(more=EMBEDDED + 'profile = "intermediate"\n'))
+    with world.caller(version=ssl.TLSVersion.TLSv1_2) as caller:
+        assert caller.post(PING).json()[0] == 200
+        world.reload(world.config(more=EMBEDDED))
+        caller.send(world.post(PING) * 20)
+        assert caller.json()[0] == 403
+        assert caller.closed()
+    ended = [one for one in of_site(world, "handshake") if (one.get("extra") or {}).get("ended")]
+    assert [one["reason"] for one in ended] == ["tls.version"]
 
 
 def test_another_host_than_the_connections_is_misdirected(hosted: Hosted) -> None:
