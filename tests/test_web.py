@@ -11,11 +11,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from klein import Klein
+from OpenSSL import SSL
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -27,6 +29,7 @@ import mcpgate
 from mcpgate.bodies import InMemoryRequest
 from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
+from mcpgate.testing import LocalCA, certificate_pem, write_pair
 from mcpgate.web import GateResource
 from tests.running import (
     STREAM,
@@ -62,7 +65,13 @@ class Hosted:
         self.world = world
         self.ports: list[Any] = []
 
-    def site(self, root: Any, listen: str = "", **named: Any) -> int:
+    def site(
+        self,
+        root: Any,
+        listen: str = "",
+        options: type[CertificateOptions] = CertificateOptions,
+        **named: Any,
+    ) -> int:
         """Serve a tree of resources; where."""
         reactor = self.world.loop.reactor
 
@@ -70,18 +79,18 @@ class Hosted:
             site: Any = Site(root, reactor=reactor, **named)
             if not listen:
                 # As an "ssl:" endpoint does it, which has its timers on the global reactor.
-                site = TLSMemoryBIOFactory(self.options(), False, site, clock=reactor)
+                site = TLSMemoryBIOFactory(self.options(options), False, site, clock=reactor)
             return serverFromString(reactor, listen or "tcp:0:interface=127.0.0.1").listen(site)
 
         port = self.world.loop.call(serve)
         self.ports.append(port)
         return int(getattr(port.getHost(), "port", 0))
 
-    def options(self) -> CertificateOptions:
+    def options(self, kind: type[CertificateOptions]) -> CertificateOptions:
         """What most applications have."""
         files = self.world.certificates / "gate.key", self.world.certificates / "gate.crt"
         pair = PrivateCertificate.loadPEM(b"".join(file.read_bytes() for file in files))
-        return CertificateOptions(pair.privateKey.original, pair.original)
+        return kind(pair.privateKey.original, pair.original)
 
     def close(self) -> None:
         """Serve no more."""
@@ -527,6 +536,48 @@ def test_a_stricter_profile_counts_for_connections_that_are_open(hosted: Hosted)
         assert (status, told["error"]["data"]["reason"]) == (403, "tls.group")
         refused = of_site(world, "handshake")[-1]
         assert refused["extra"]["ended"] == reached[0]["id"]
+
+
+class Lax(CertificateOptions):
+    """An application that asks for client certificates, and takes any."""
+
+    def getContext(self) -> Any:
+        context = super().getContext()
+        context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        return context
+
+
+@pytest.mark.parametrize(
+    ("issuer", "purpose", "reason"),
+    [
+        ("clients", "client", None),
+        ("clients", "server", "tls.chain"),
+        ("others", "client", "tls.unknown_ca"),
+    ],
+)
+def test_a_certificate_that_the_application_takes_is_judged(
+    world: World, tmp_path: Path, issuer: str, purpose: str, reason: str | None
+) -> None:
+    """By the gate's own CA, and for what it is: a server's certificate is nobody's name."""
+    now, mine = datetime.now(UTC), tmp_path / "clients"
+    mine.mkdir()
+    authorities = {name: LocalCA.create(name, now) for name in ("clients", "others")}
+    (mine / "ca.pem").write_bytes(certificate_pem(authorities["clients"].certificate))
+    made = authorities[issuer]
+    pair = made.client("ci.test", now) if purpose == "client" else made.server(["ci.test"], now)
+    write_pair(pair, mine / "it.crt", mine / "it.key")
+    demand = f'client_certificates = "required"\nclient_ca = "{mine}/ca.pem"\n'
+    world.start(world.config(more=EMBEDDED + demand))
+    hosted = Hosted(world)
+    try:
+        world.port = hosted.site(hosted.root(), options=Lax)
+        with world.caller(client=(mine / "it.crt", mine / "it.key")) as caller:
+            status, told = caller.post(call("get_x"), token=False).json()
+    finally:
+        hosted.close()
+    found = None if status == 200 else told["error"]["data"]["reason"]
+    assert found == reason == of_site(world, "handshake")[-1]["reason"]
+    assert [record["principal"] for record in world.records("open")] == ["ci.test"] * (reason is None)
 
 
 def test_who_is_not_let_in_any_more_is_recorded_once(hosted: Hosted) -> None:

@@ -28,7 +28,7 @@ from mcpgate.relay.heads import HEADS_OF_ONE, Heads
 from mcpgate.relay.inbound import Inbound
 from mcpgate.relay.own import Own
 from mcpgate.relay.passage import Outside, Passage
-from mcpgate.tls.foreign import handshake_of, judge_foreign
+from mcpgate.tls.foreign import handshake_of, judge_foreign, judge_purpose
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
 from mcpgate.wire.exposed import exposes
@@ -74,7 +74,7 @@ class Embedded(Entry):
             handshake = known.handshake if known is not None else handshake_of(connection, terms.generation)
             refusal = judge_foreign(connection, terms.profile, handshake)
             if refusal is None:
-                refusal = terms.judge_client(verified_chain(connection))
+                refusal = _judge_client(terms, connection)
         if refusal is not None or isinstance(connection, Refusal) or handshake is None:
             assert refusal is not None
             extra: dict[str, Any] | None = None
@@ -139,6 +139,13 @@ class Embedded(Entry):
         self.connections.add(guest)
         guest.begin(shaken.handshake, shaken.record)
         return passage
+
+
+def _judge_client(terms: ListenerTerms, connection: SSL.Connection) -> Refusal | None:
+    if terms.clients is None:
+        return None
+    chain = verified_chain(connection)
+    return judge_purpose(chain) or terms.judge_client(chain)
 
 
 class Guest(Inbound):
