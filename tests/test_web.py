@@ -26,6 +26,7 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 
 import mcpgate
+from mcpgate import bodies
 from mcpgate.bodies import InMemoryRequest
 from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
@@ -680,3 +681,23 @@ def test_a_body_need_not_reach_the_disk(hosted: Hosted) -> None:
     assert len(world.upstream.requests) == 1
 
 
+
+
+def test_who_sent_too_much_cannot_keep_the_connection(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS waits for the other end to agree that it is over; this one never does."""
+    monkeypatch.setattr(bodies, "LINGER", 0.1)
+    world = hosted.world
+    world.port = hosted.site(hosted.root(), requestFactory=InMemoryRequest)
+    ended: list[Any] = []
+    lost = InMemoryRequest.connectionLost
+    monkeypatch.setattr(
+        InMemoryRequest, "connectionLost", lambda self, reason: (lost(self, reason), ended.append(reason))
+    )
+    with world.caller() as caller:
+        length = InMemoryRequest.most + 1
+        caller.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length)
+        assert caller.read_head()[0] == 413
+        world.wait_for(lambda: ended)
+    assert world.upstream.requests == []
