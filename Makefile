@@ -44,6 +44,7 @@ help:
 	@echo "make deb-sid  Debian's own kind of package, built in a chroot of sid with the tests that can run there"
 	@echo "make deb-selfcontained  Debian packages for bookworm and trixie with all that they need inside (build/deb)"
 	@echo "make container-test     builds the container image, runs it, and calls through it"
+	@echo "make rpm-check  the RPM of etc/rpm, read, judged and built, as far as that goes without Fedora (build/rpm)"
 	@echo "make sbom     what a self-contained package has inside, for a scanner (build/sbom)"
 	@echo "make lock     the locked sets of etc/constraints anew; UPGRADE=1 with the newest of everything"
 	@echo "make install  a virtual environment in $(VENV) for development"
@@ -110,13 +111,21 @@ docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/docs-read docs build/docs
 
 # A page waits for its gate most of the time, on a machine of its own.
-docs-test: $(VENV)/.test
+docs-test: $(VENV)/.test $(VENV)/.docs build/newcomer/.fetched build/node/.installed
 	@$(BIN)/python -m pytest -q -m docs -n 4 $(ARGS) tests/docs
 
 # What is to be published lies in build/release then.
 STEPS =
 release-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.release
 	@$(BIN)/python -m tests.release $(STEPS)
+
+# What pip fetches for somebody who follows Get started: the machine of a page has no network.
+build/newcomer/.fetched: $(VENV)/.made setup.cfg
+	@echo "fetching what a newcomer installs into build/newcomer"
+	@rm -rf build/newcomer
+	@$(BIN)/python $(PIP) download -d build/newcomer '.[demo]' 'setuptools>=66.1' wheel
+	@rm -f build/newcomer/mcpgate-*
+	@touch $@
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check --quiet .
@@ -195,13 +204,25 @@ sbom: build/wheels/$(OURS)/.fetched
 	@rm -rf build/sbom/root
 	@echo build/sbom/mcpgate.cdx.json
 
+# As far as it goes without Fedora: the spec is read, judged, and built. Debian's rpm knows of no package of
+# Debian's, so it is not asked for those that the build wants.
+rpm-check: $(VENV)/.test build/wheels/$(OURS)/.fetched
+	@command -v rpmbuild >/dev/null && command -v rpmlint >/dev/null || $(call apt,rpm rpmlint)
+	@rm -rf build/rpm && mkdir -p build/rpm/SOURCES
+	@$(BIN)/python -m build --sdist --outdir build/rpm/SOURCES . >build/rpm/sdist.log
+	@tar -C build/wheels/$(OURS) -cf build/rpm/SOURCES/mcpgate-wheels.tar .
+	@rpmlint --config etc/rpm/rpmlint.toml etc/rpm/mcpgate.spec
+	@rpmbuild -bb --nodeps --quiet --define "_topdir $(CURDIR)/build/rpm" --define "python $(PYTHON)" \
+	  etc/rpm/mcpgate.spec
+	@rpm -qp --list build/rpm/RPMS/*/*.rpm | grep -v /opt/mcpgate/lib
+
 # The image's base, where no registry can be asked, is made of Debian's packages.
 container-test: $(VENV)/.test build/wheels/3.13/.fetched
 	@command -v buildah >/dev/null || $(call apt,buildah crun)
 	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
 	@$(BIN)/python -m pytest -q -m container tests/container
 
-.PHONY: lock deb deb-sid deb-test deb-selfcontained sbom container-test
+.PHONY: lock deb deb-sid deb-test deb-selfcontained sbom rpm-check container-test
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -315,7 +336,7 @@ SERVICE = systemd-analyze systemd-socket-activate man groff mandoc zsh fish
 build/.service:
 	@mkdir -p build
 	@test $$(command -v $(SERVICE) | wc -l) = $(words $(SERVICE)) \
-	  || $(call apt,systemd man-db groff mandoc zsh fish)
+	  || $(call apt,systemd man-db groff-base mandoc zsh fish)
 	@test $$(command -v $(SERVICE) | wc -l) != $(words $(SERVICE)) || touch $@
 
 build/.browser:

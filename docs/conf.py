@@ -30,16 +30,18 @@ html_theme = "furo"
 html_title = f"mcpgate {release}"
 html_copy_source = False
 html_show_sphinx = False
+# At the root of the site, so that editors find it by a short URL.
+html_extra_path = ["reference/mcpgate.schema.json"]
 # Nothing is fetched from elsewhere when a page is looked at.
 html_theme_options = {"top_of_page_buttons": []}
 
-#: The sections and their pages. A pattern is sorted by name; a page is where it is found first.
+#: The sections and their pages, in order; C{*} is all the others there, by name.
 SECTIONS = {
     "Get started": ["start/first-call", "start/*"],
-    "Concepts": ["concepts/*"],
-    "How-to": ["howto/*"],
-    "Reference": ["reference/*"],
-    "Operations": ["operate/run", "operate/*", "runbooks/*"],
+    "Concepts": ["concepts/legs", "concepts/profiles", "concepts/pins", "concepts/evidence", "concepts/*"],
+    "How-to": ["howto/install", "howto/clients", "howto/policy", "howto/identity", "howto/*"],
+    "Reference": ["reference/configuration", "reference/verbs", "reference/*", "deprecation"],
+    "Operations": ["operate/run", "operate/*", "runbooks/index", "runbooks/*"],
     "Security": ["security", "verify/*"],
     "Architecture": ["architecture", "decisions/README", "*"],
 }
@@ -86,5 +88,9 @@ def _contents(pages: list[str], options: str = "") -> str:
 
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
+    from pygments.lexers import TextLexer
+
+    # Pygments does not know it; a forge does.
+    app.add_lexer("haproxy", TextLexer)
     app.connect("source-read", leave_out_ways_out)
     app.connect("source-read", add_contents)

@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mcpgate.bodies import InMemoryRequest
     from mcpgate.config.load import ConfigError, load_config
     from mcpgate.config.schema import Config
     from mcpgate.gate import Gate, JournalError, ListenError
     from mcpgate.reasons import Reason
     from mcpgate.tls.foreign import handshake
     from mcpgate.tls.handshake import Certificate, Handshake
-    from mcpgate.web import InMemoryRequest, resource
+    from mcpgate.web import resource
 
 __all__ = [
     "Certificate",
@@ -46,7 +47,7 @@ _ROOMS = {
     "ConfigError": "mcpgate.config.load",
     "Gate": "mcpgate.gate",
     "Handshake": "mcpgate.tls.handshake",
-    "InMemoryRequest": "mcpgate.web",
+    "InMemoryRequest": "mcpgate.bodies",
     "JournalError": "mcpgate.gate",
     "ListenError": "mcpgate.gate",
     "Reason": "mcpgate.reasons",

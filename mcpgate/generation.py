@@ -35,6 +35,7 @@ from mcpgate.identity.issued import IssuedTokens
 from mcpgate.identity.issuer import Issuer
 from mcpgate.identity.peer import known_names
 from mcpgate.identity.presets import terms_of
+from mcpgate.identity.saml.packages import lacking
 from mcpgate.identity.servers import servers_of
 from mcpgate.identity.terms import IssuerTerms
 from mcpgate.policy.budgets import compile_budgets
@@ -321,12 +322,13 @@ class Builder:
         tables = self._config.samls
         if not tables:
             return None
-        try:
-            from mcpgate.identity.saml.terms import Assertions, load_saml
-        except ImportError:
-            missing = "needs signxml and lxml, which are not installed: pip install 'mcpgate[saml]'"
+        missing = lacking()
+        if missing is not None:
             self._problems.append(self._config.problem(f"saml.{tables[0].name}.metadata", missing))
             return None
+        # Late, as it imports what only they need.
+        from mcpgate.identity.saml.terms import Assertions, load_saml
+
         known: dict[str, SamlTerms] = {}
         for table in tables:
             at = f"saml.{table.name}.metadata"

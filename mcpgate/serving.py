@@ -163,7 +163,7 @@ class Serving:
                 # Not the stamp of this turn: to ask for that is to have something to tell.
                 time=timestamp(self.force.wall()),
                 generation=generation,
-                addresses={name: listening.address for name, listening in self.listenings.items()},
+                addresses={name: one.address for name, one in self.listenings.items() if one.address},
                 version=__version__,
             )
 

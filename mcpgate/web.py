@@ -12,7 +12,6 @@ is refused, and no header is believed about what might have been in front.
 from __future__ import annotations
 
 from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
@@ -21,8 +20,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from mcpgate.config.problem import did_you_mean, quoted
@@ -120,9 +120,9 @@ class _Visit:
         # Asked of the channel: what the request says of itself, an application may have set.
         found = connection_of(getattr(channel, "transport", None))
         peer, local = _address(channel.getPeer()), _address(channel.getHost())
-        shaken = entry.secured(found, peer=peer, local=local)
+        shaken = entry.secured(found, peer=peer, local=local, seen=lambda: self._head(None))
         if isinstance(shaken, Refusal):
-            return self._answer(answer.below_bytes(shaken))
+            return self._send_away(answer.below_bytes(shaken))
         assert isinstance(found, SSL.Connection)
         self._hand_over(entry, found, shaken, peer, local, route)
 
@@ -148,14 +148,17 @@ class _Visit:
         content = request.content
         size = content.seek(0, 2)
         content.seek(0)
+        told = request.requestHeaders
+        said = told.hasHeader(b"content-length") or told.hasHeader(b"transfer-encoding")
+        head = self._head(size if size or said else None)
+        return head + content.read() if 0 < size <= most else head
+
+    def _head(self, length: int | None) -> bytes:
+        request = self._request
         headers = [
             (name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values
         ]
-        said = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in headers)
-        head = head_bytes(
-            request.method, request.uri, request.clientproto, headers, size if size or said else None
-        )
-        return head + content.read() if 0 < size <= most else head
+        return head_bytes(request.method, request.uri, request.clientproto, headers, length)
 
     # What the passage calls.
 
@@ -256,6 +259,14 @@ class _Visit:
     def _refuse(self, refusal: Refusal) -> None:
         self._answer(answer.refusal_bytes(refusal, id_json=None, exchange="", close=False))
 
+    def _send_away(self, raw: bytes) -> None:
+        channel = self._request.channel
+        if isinstance(channel, HTTPChannel):
+            # It would be refused again and again, and what it sends meanwhile may be a secret in clear text.
+            channel.persistent = False
+            self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+        self._answer(raw)
+
     def _answer(self, raw: bytes) -> None:
         self.take(raw)
         if not self._gone:
@@ -268,49 +279,3 @@ def _address(address: Any) -> object:
     if isinstance(address, IPv4Address | IPv6Address):
         return address.host, address.port
     return None if isinstance(address, UNIXAddress) else str(address)
-
-
-_TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-#: What L{InMemoryRequest} takes of a body: the default of C{limits.body_size}.
-BODY_MOST = 4 * 1024 * 1024
-
-
-class InMemoryRequest(Request):
-    """
-    A request whose body never reaches the disk: for C{Site(root, requestFactory=InMemoryRequest)}.
-
-    twisted.web reads a body before any resource is asked, whoever sends it; of more than 100 kB it makes a
-    temporary file. Here a body is kept in memory, and a larger one than C{most} ends the connection with 413.
-    """
-
-    most = BODY_MOST
-    #: Whether it was refused already: nothing is done for half a body.
-    refused = False
-
-    def gotLength(self, length: int | None) -> None:
-        """The head is read. C{length}: what it says of the body, if anything."""
-        self.content = BytesIO()
-        if length is not None and length > self.most:
-            self._refuse()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Some of the body."""
-        if self.refused:
-            return
-        if self.content is None or self.content.tell() + len(data) > self.most:
-            self._refuse()
-        else:
-            super().handleContentChunk(data)
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """All of it is here, unless it was refused."""
-        if not self.refused:
-            super().requestReceived(command, path, version)
-
-    def _refuse(self) -> None:
-        self.refused = True
-        self.content = BytesIO()
-        channel: Any = self.channel
-        channel.transport.write(_TOO_LARGE)
-        channel.loseConnection()

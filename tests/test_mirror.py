@@ -80,6 +80,7 @@ ELSEWHERE = {
     "relay/bound.py": "test_gate.py",
     "relay/force.py": "test_gate.py",
     # What an application's requests go through.
+    "bodies.py": "test_web.py",
     "relay/embedded.py": "test_web.py",
     # What all listeners have in common.
     "relay/entry.py": "relay/test_listener.py",

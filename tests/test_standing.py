@@ -99,6 +99,41 @@ def test_one_address_that_is_taken_leaves_none_bound(office: Office) -> None:
     assert standing.problems == {}
 
 
+EMBEDDED = '[[listener]]\nname = "site"\nlisten = "embedded"\npublic_url = "https://site.test"\n'
+
+
+def test_an_embedded_listener_binds_nothing(office: Office) -> None:
+    """And gives back the address that one of the same name had."""
+    standing = office.begin().standing
+    port = port_of(standing.addresses.bound["public"])
+    config = office.config(office.world.config(more=EMBEDDED))
+    office.call(lambda: standing.take(standing.judge(config)))
+    assert set(standing.addresses.bound) == {"public"} and set(standing.generation.listeners) == {
+        "public",
+        "site",
+    }
+    text = office.world.config(more=EMBEDDED.replace('"site"', '"public"'))
+    begin, end = text.index("[[listener]]"), text.index("[[upstream]]")
+    office.call(lambda: standing.take(standing.judge(office.config(text[:begin] + text[end:]))))
+    office.world.wait_for(lambda: not listened(port))
+    assert standing.addresses.bound == {}
+
+
+def test_where_nothing_is_embedded_an_embedded_listener_is_an_error(office: Office) -> None:
+    """At a start as at a reload: nobody would hand over a request, and nothing would be served."""
+    config = office.config(office.world.config(more=EMBEDDED))
+    other = Standing(office.world.loop.reactor, config)
+    other.alone = True
+    other.prepare()
+    with pytest.raises(ConfigError, match="listener.site.listen.*nobody would be served"):
+        office.call(other.first)
+    standing = office.begin().standing
+    standing.alone = True
+    with pytest.raises(ConfigError, match="nothing but the gate"):
+        office.call(standing.judge, config)
+    assert "nothing but the gate" in standing.problems["configuration"]
+
+
 def test_what_is_for_a_whole_life_cannot_change(office: Office) -> None:
     """All of it is told at once."""
     standing = office.begin().standing

@@ -21,11 +21,10 @@ SOCKET = ROOT / "etc/systemd/mcpgate.socket"
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units of a machine on which the command is where it is on this one."""
-    command = Path(sys.executable).with_name("mcpgate")
+    """The units of a machine on which there is a command where they look for it: any one will do."""
     for unit in (SERVICE, SOCKET):
         text = unit.read_text(encoding="utf-8")
-        (tmp_path / unit.name).write_text(text.replace("/usr/bin/mcpgate", str(command)), encoding="utf-8")
+        (tmp_path / unit.name).write_text(text.replace("/usr/bin/mcpgate", sys.executable), encoding="utf-8")
     return tmp_path
 
 
@@ -101,4 +100,7 @@ def test_the_user_owns_the_state_and_reads_the_configuration() -> None:
     assert re.fullmatch(rf'u {user} - "[^"]+" /var/lib/mcpgate', line)
     entries = (ROOT / "etc/tmpfiles.d/mcpgate.conf").read_text(encoding="utf-8").splitlines()
     rows = [entry.split() for entry in entries if entry and not entry.startswith("#")]
-    assert rows and all(row[2:5] == ["0750", "root", user] and row[0] == "d" for row in rows)
+    whose = {row[1]: row[2:5] for row in rows if row[0] == "d"}
+    assert whose.pop("/var/lib/mcpgate") == ["0700", user, user]
+    assert set(whose) == {"/etc/mcpgate", "/etc/mcpgate/tls", "/etc/mcpgate/secrets"}
+    assert all(row == ["0750", "root", user] for row in whose.values())

@@ -65,7 +65,10 @@ def build(out: Path) -> None:
     """Make the chroot, build in it, and bring out what came of it."""
     options = os.environ.get("DEB_BUILD_OPTIONS", "")
     # In a network of nobody's, where even loopback has to be brought up.
-    loopback = 'ip link set lo up && exec chroot "$0" "$@"'
+    loopback = (
+        'ip link set lo up && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 none "$0/dev/shm" '
+        '&& mount -t devpts -o newinstance,ptmxmode=0666 devpts "$0/dev/pts" && exec chroot "$0" "$@"'
+    )
     inside = f"DEB_BUILD_OPTIONS='{options}' runuser -u builder -- sh /build/build.sh"
     with tempfile.TemporaryDirectory() as work:
         source = Path(work, "source")
@@ -82,7 +85,7 @@ def build(out: Path) -> None:
                 hook("mkdir -p $1/build"),
                 hook(f"copy-in {source} {work}/inside.sh {work}/build.sh {work}/lintian.sh /build"),
                 hook('chroot "$1" sh /build/inside.sh'),
-                hook(f"unshare --net sh -c '{loopback}' \"$1\" sh -c \"{inside}\""),
+                hook(f"unshare --net --mount sh -c '{loopback}' \"$1\" sh -c \"{inside}\""),
                 hook('chroot "$1" sh /build/lintian.sh'),
                 hook("mkdir -p $1/out && mv $1/build/made/mcpgate_* $1/out && chown -R 0:0 $1/out"),
                 hook(f"sync-out /out {out}"),

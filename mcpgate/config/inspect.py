@@ -7,6 +7,7 @@ What is inside certificate files is judged by C{tls.material}, where they are lo
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -51,11 +52,19 @@ def _state(config: Config) -> Iterator[Problem]:
     if not stat.S_ISDIR(found.st_mode):
         yield config.problem("gate.state", f"{state} is not a directory")
     elif found.st_uid not in (os.geteuid(), 0):
-        yield config.problem("gate.state", f"{state} belongs to another user (id {found.st_uid})")
+        whose = _user(found.st_uid)
+        yield config.problem("gate.state", f"{state} belongs to another user ({whose}); run this as that one")
     elif found.st_mode & stat.S_IWOTH:
         yield config.problem("gate.state", f"{state} can be written by everybody; chmod 0700 it")
     elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
         yield config.problem("gate.state", f"{state} cannot be written by this user")
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"id {number}"
 
 
 def _files(config: Config) -> Iterator[Problem]:

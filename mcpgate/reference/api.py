@@ -112,7 +112,8 @@ def _parameter(one: inspect.Parameter) -> str:
     if one.annotation is not one.empty:
         said += f": {_annotation(one.annotation)}"
     if one.default is not one.empty:
-        default = repr(one.default) if isinstance(one.default, _PLAIN) else "..."
+        plain = isinstance(one.default, _PLAIN) or one.default == ()
+        default = repr(one.default) if plain else "..."
         said += f" = {default}"
     return said
 

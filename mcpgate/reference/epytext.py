@@ -51,7 +51,9 @@ def _listed(lines: list[str]) -> str:
     """A paragraph in one line; one of a list, with its items."""
     if any(re.match(r"\s*- ", line) for line in lines):
         return "\n".join(inline(line.removeprefix(" ")) for line in lines)
-    return inline(" ".join(line.strip() for line in lines))
+    words = inline(" ".join(line.strip() for line in lines))
+    # Two colons announce a block.
+    return words[:-1] if words.endswith("::") else words
 
 
 def _fields(lines: list[str]) -> list[str]:

@@ -51,7 +51,7 @@ def test_nobody_is_refused_while_the_gate_is_restarted(
 
     Once by workers, who are handed the socket on, and once by the process itself.
     """
-    commands: list[list[str | Path]] = [[sys.executable, "-m", "twisted", "mcpgate"], [COMMAND, "run"]]
+    commands: list[list[str | Path]] = [[sys.executable, "-m", "twisted", "mcpgate"], [*COMMAND, "run"]]
     good = config.read_text()
     # The shell that hands it over must inherit it.
     monkeypatch.setattr(subprocess, "Popen", _Inheriting)
@@ -85,7 +85,7 @@ def test_systemds_own_program_hands_it_over(config: Path, handed: socket.socket)
     # It keeps nothing of our environment; where the gate is found is ours to say.
     found = f"PYTHONPATH={os.pathsep.join(filter(None, sys.path))}"
     words = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "--fdname=mcp", "-E", found]
-    gate = subprocess.Popen([*words, COMMAND, "run", "--config", config], stderr=subprocess.PIPE)
+    gate = subprocess.Popen([*words, *COMMAND, "run", "--config", config], stderr=subprocess.PIPE)
     try:
 
         def connected() -> socket.socket | None:

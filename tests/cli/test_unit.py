@@ -207,7 +207,7 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
         with_workers(config, 2)
         admin = '[admin]\nlisten = "tcp:0:interface=127.0.0.1"\ncertificates = "tls"\n\n[[listener]]\n'
         config.write_text(config.read_text().replace("[[listener]]\n", admin, 1))
-        command = [sys.executable, "-m", "tests.cli.sandboxed", str(UNIT), str(COMMAND), "run"]
+        command = [sys.executable, "-m", "tests.cli.sandboxed", str(UNIT), *COMMAND, "run"]
     gate = start(*command, "--config", config)
     manager.told("READY", "generation 1, 1 listener, 0 connections")
     if confined:
@@ -244,7 +244,7 @@ def test_a_gate_tells_of_its_start_its_reloads_and_its_end(
 def test_a_gate_that_cannot_start_was_never_ready(config: Path, manager: Listener) -> None:
     """The exit code is what says why."""
     config.write_text(config.read_text() + "\n[nonsense]\n")
-    done = subprocess.run([COMMAND, "run", "--config", config], capture_output=True, timeout=60)
+    done = subprocess.run([*COMMAND, "run", "--config", config], capture_output=True, timeout=60)
     assert done.returncode == os.EX_CONFIG
     assert not any("READY" in message for message in manager.look())
 
@@ -258,18 +258,23 @@ def test_a_gate_with_a_stopped_worker_gives_no_sign_of_life(
         monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
         monkeypatch.setenv("WATCHDOG_USEC", "400000")
         gate = start()
+        # Then both serve; a sign of life may come before.
+        manager.told("READY")
         manager.told("WATCHDOG")
         below = Path(f"/proc/{gate.pid}/task/{gate.pid}/children").read_text().split()
         assert len(below) >= 2
-        for each in below:
-            environ = Path(f"/proc/{each}/environ").read_bytes()
-            assert b"NOTIFY_SOCKET" not in environ and b"WATCHDOG" not in environ
-            os.kill(int(each), signal.SIGSTOP)
-        said = manager.told("STATUS", "0 of 2 workers", after=len(manager.look()))
-        behind = manager.messages[manager.messages.index(said) :]
-        assert not any("WATCHDOG" in message for message in behind)
-        for each in below:
-            os.kill(int(each), signal.SIGCONT)
+        try:
+            for each in below:
+                environ = Path(f"/proc/{each}/environ").read_bytes()
+                assert b"NOTIFY_SOCKET" not in environ and b"WATCHDOG" not in environ
+                os.kill(int(each), signal.SIGSTOP)
+            said = manager.told("STATUS", "0 of 2 workers", after=len(manager.look()))
+            behind = manager.messages[manager.messages.index(said) :]
+            assert not any("WATCHDOG" in message for message in behind)
+        finally:
+            # Stopped, they would outlive the gate.
+            for each in below:
+                os.kill(int(each), signal.SIGCONT)
         manager.told("WATCHDOG", after=len(manager.look()))
 
 

@@ -1,6 +1,7 @@
 """What a configuration needs of the world."""
 
 import os
+import pwd
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -161,3 +162,18 @@ index = "file:index"
     assert problems["evidence.index"].endswith("index: No such file or directory")
     plain = parse_config((FILE + '[evidence]\nindex = "sqlite"\n').encode(), tmp_path / "mcpgate.toml")
     assert "evidence.index" not in [problem.path for problem in inspect(plain, NOW, {})]
+
+
+def test_a_state_directory_of_another_user_says_whose_it_is(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that whoever checks knows as whom to: mostly root, who looks after the gate's user."""
+    (tmp_path / "state").mkdir()
+    if os.getuid() == 0:
+        os.chown(tmp_path / "state", 4242, 4242)
+        whose = "id 4242"
+    else:
+        whose = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 424242)
+    (sentence,) = said(config)
+    assert f"state belongs to another user ({whose}); run this as that one" in sentence

@@ -9,6 +9,8 @@ from mcpgate.config.judge import judge, route_name
 from mcpgate.config.schema import REPEATED
 
 LISTENER = {"name": "public", "listen": "tcp:1", "certificates": "tls"}
+#: One whose connections an application has.
+EMBEDDED = {"name": "site", "listen": "embedded", "public_url": "https://h"}
 CERTIFICATES = {"client_certificates": "required", "client_ca": "ca.pem"}
 UPSTREAM = {"name": "git", "url": "https://h"}
 ROUTE = {"path": "/git", "upstream": "git"}
@@ -44,6 +46,17 @@ def test_a_good_configuration_has_no_problems() -> None:
         ({"listener": [LISTENER, {**LISTENER, "listen": "tcp:2"}]}, ["listener[1].name"]),
         ({"listener": [LISTENER, {**LISTENER, "name": "b"}]}, ["listener[1].listen"]),
         ({"listener": [{**LISTENER, "listen": "tcp:0"}, {**LISTENER, "listen": "tcp:0", "name": "b"}]}, []),
+        ({"listener": [EMBEDDED]}, []),
+        ({"listener": [LISTENER, EMBEDDED, {**EMBEDDED, "name": "b"}]}, []),
+        ({"listener": [{"name": "a", "listen": "tcp:1"}]}, ["listener[0].certificates"]),
+        ({"listener": [{**EMBEDDED, "certificates": "tls"}]}, ["listener[0].certificates"]),
+        ({"listener": [{**EMBEDDED, "proxy_from": ["10.0.0.1"]}]}, ["listener[0].proxy_from"]),
+        ({"listener": [{"name": "a", "listen": "embedded"}]}, ["listener[0].public_url"]),
+        (
+            {"listener": [{**EMBEDDED, "tokens": False, "unsafe_anonymous": True}]},
+            ["listener[0].unsafe_anonymous"],
+        ),
+        ({"listener": [{**EMBEDDED, **CERTIFICATES}]}, []),
         ({"upstream": [UPSTREAM, UPSTREAM, UPSTREAM]}, ["upstream[1].name", "upstream[2].name"]),
         ({"rule": [RULE, RULE]}, ["rule[1].name"]),
         ({"route": [ROUTE, {**ROUTE, "path": "/b"}]}, ["route[1].name"]),

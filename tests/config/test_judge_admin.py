@@ -74,6 +74,7 @@ def test_a_good_table_has_no_problems(admin: dict[str, object]) -> None:
         ({key: OIDC[key] for key in OIDC if key != "public_url"}, ["admin.public_url"]),
         ({key: OIDC[key] for key in OIDC if key != "viewers"}, ["admin.issuer"]),
         ({**TLS, "client_id": "d"}, ["admin.client_id"]),
+        ({"listen": "embedded"}, ["admin.listen"]),
         ({**CERTIFICATES, "client_secret": "env:S"}, ["admin.client_secret"]),
     ],
 )

@@ -1,8 +1,8 @@
 """A fresh machine for each page, made of namespaces.
 
-What runs on it sees the files of this one, but what it writes to F{/etc}, F{/var/lib}, F{/run},
-F{/usr/local} and F{/usr/share} is its own and gone afterwards, and so are F{/home}, its network, in which
-there is nothing but its world, its host name, and its processes, none of which outlives it. So pages say
+What runs on it sees the files of this one, but what it writes to F{/etc}, F{/home}, F{/var/lib}, F{/run},
+F{/usr/local} and F{/usr/share} is its own and gone afterwards, and so are its network, in which there is
+nothing but its world, its host name, and its processes, none of which outlives it. So pages say
 C{https://files.example.com/mcp}, C{:8443} and F{/etc/mcpgate/mcpgate.toml} as their readers would, and any
 number of them runs at once.
 """
@@ -24,9 +24,13 @@ MOST = 600.0
 
 HOST = "gate"
 #: Where it can write; what is there already is seen below.
-OWN = ("/etc", "/var/lib", "/run", "/usr/local", "/usr/share")
+OWN = ("/etc", "/home", "/var/lib", "/run", "/usr/local", "/usr/share")
+#: And further below these, where that has to be said.
+BELOW = ("/etc/ssl", "/etc/ssl/certs", "/usr/local/bin")
 #: What an installed mcpgate may have here, and a fresh machine has not.
 OURS = ("/etc/mcpgate", "/var/lib/mcpgate", "/run/mcpgate", "/usr/share/mcpgate")
+#: MS_BIND and MS_REC of mount(2).
+_BIND = 4096 | 16384
 #: Where a page begins.
 HOME = Path("/home/you")
 
@@ -76,21 +80,48 @@ def settle(scratch: Path) -> None:
     socket.sethostname(HOST)
     _loopback_up()
     _mount("tmpfs", scratch, "tmpfs", "mode=755")
-    _mount("tmpfs", Path("/home"), "tmpfs", "mode=755")
-    HOME.mkdir()
-    for place in OWN:
-        upper, work = (scratch / kind / place.strip("/").replace("/", "-") for kind in ("upper", "work"))
-        upper.mkdir(parents=True)
-        work.mkdir(parents=True)
-        _mount("overlay", Path(place), "overlay", f"lowerdir={place},upperdir={upper},workdir={work}")
-    for place in OURS:
+    if _all_users():
+        for place in OWN:
+            upper, work = (scratch / kind / place.strip("/").replace("/", "-") for kind in ("upper", "work"))
+            upper.mkdir(parents=True)
+            work.mkdir(parents=True)
+            _mount("overlay", Path(place), "overlay", f"lowerdir={place},upperdir={upper},workdir={work}")
+    else:
+        for place in (*OWN, *BELOW):
+            _link(Path(place), scratch / "below" / place.strip("/"))
+    for place in map(Path, OURS):
         # On the layer above: what is there stays where it is.
-        shutil.rmtree(place, ignore_errors=True)
+        if place.is_symlink():
+            place.unlink()
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    HOME.mkdir()
 
 
-def _mount(source: str, target: Path, kind: str, options: str) -> None:
+def _all_users() -> bool:
+    """Whether the users of this machine are known in its namespace, as they are to root alone."""
+    return Path("/proc/self/uid_map").read_text().split()[2] == str(2**32 - 1)
+
+
+def _link(place: Path, below: Path) -> None:
+    """Without root, what others own could not be replaced on an overlay: so each entry is a link to it."""
+    if place.is_symlink():
+        there = place.resolve()
+        place.unlink()
+        place.mkdir()
+    else:
+        below.mkdir(parents=True)
+        _mount(str(place), below, None, "", _BIND)
+        _mount("tmpfs", place, "tmpfs", "mode=755")
+        there = below
+    for entry in there.iterdir():
+        (place / entry.name).symlink_to(os.readlink(entry) if entry.is_symlink() else entry)
+
+
+def _mount(source: str, target: Path, kind: str | None, options: str, flags: int = 0) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source.encode(), os.fsencode(target), kind.encode(), 0, options.encode()):
+    named = None if kind is None else kind.encode()
+    if libc.mount(source.encode(), os.fsencode(target), named, ctypes.c_ulong(flags), options.encode()):
         number = ctypes.get_errno()
         raise OSError(number, f"no {kind} on {target}: {os.strerror(number)}")
 

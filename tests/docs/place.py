@@ -62,7 +62,9 @@ class Place:
             address = f"127.0.1.{self._hosts}"
         self._names[name] = address
         lines = [f"{where} {who}\n" for who, where in self._names.items()]
-        Path("/etc/hosts").write_text("".join(lines))
+        hosts = Path("/etc/hosts")
+        hosts.unlink(missing_ok=True)
+        hosts.write_text("".join(lines))
         return address
 
     def serve(self, name: str, respond: Respond, *, port: int = 443, ca: LocalCA | None = None) -> Host:
@@ -160,6 +162,7 @@ class Place:
     def _believe(self) -> None:
         bundle = SYSTEM.read_bytes() if SYSTEM.exists() else b""
         SYSTEM.parent.mkdir(parents=True, exist_ok=True)
+        SYSTEM.unlink(missing_ok=True)
         SYSTEM.write_bytes(bundle + certificate_pem(self.ca.certificate))
 
 

@@ -42,6 +42,19 @@ def test_what_is_made_has_to_be_a_target() -> None:
             judged("make", wrong)
 
 
+def test_what_is_said_to_systemd_is_about_our_units() -> None:
+    """With verbs that it has; a drop-in is one that it has nothing to say of."""
+    judged("unit", "$ sudo systemctl enable --now mcpgate.socket\n$ journalctl -u mcpgate\n")
+    for wrong in ("systemctl start nothing", "systemctl begin mcpgate", "mcpgate run", "systemctl"):
+        with pytest.raises(NotGood):
+            judged("unit", f"$ {wrong}\n")
+    unit = checker("unit")
+    unit(None, Fence("ini", "[Service]\nReadWritePaths=/srv\n", 1), "mcpgate.service")
+    for wrong in ("[Service]\nReadWritePath=/srv\n", "[Service]\nLimitNOFILE=9 # more\n"):
+        with pytest.raises(NotGood):
+            unit(None, Fence("ini", wrong, 1), "mcpgate.service")
+
+
 def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None:
     """Its peers, loads and rows, by the program's own parser."""
     judged("measured", '$ make bench ARGS="--rounds 3 --peers mcpgate,nginx --loads post-32"\n$ make bench\n')
@@ -49,3 +62,11 @@ def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None
     for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
         with pytest.raises(NotGood):
             judged("measured", f"$ make {wrong}\n")
+
+
+def test_what_is_done_with_a_package_has_the_options_that_the_command_has() -> None:
+    """Also where another user does it."""
+    judged("package", "$ sudo -u mcpgate mcpgate token list --format json\n$ mcpgate check\n")
+    for wrong in ("mcpgate check --onlin", "sudo -u mcpgate mcpgate check --nothing", "mcpgate begin"):
+        with pytest.raises(NotGood):
+            judged("package", f"$ {wrong}\n")

@@ -13,7 +13,7 @@ PAGE = """\
 <!-- world: gate -->
 ```console
 $ cd /etc/mcpgate && name=$(hostname)
-$ echo $name "$(getent hosts files.example.com)"; ls
+$ echo $name "$(getent hosts files.example.com)"; ls -d tls mcpgate.toml
 gate 127.0.1.1 files.example.com
 mcpgate.toml
 tls

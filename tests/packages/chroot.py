@@ -86,6 +86,11 @@ class Chroot:
             policy = self.path("/usr/sbin/policy-rc.d")
             policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
             policy.chmod(0o755)
+            # What is thrown away need not be safe on the disk, nor have an index of its manual.
+            self.path("/etc/dpkg/dpkg.cfg.d/unsafe").write_text("force-unsafe-io\n", encoding="ascii")
+            self.path("/var/lib/man-db/auto-update").unlink(missing_ok=True)
+            # As any installer writes it: without it, older releases ask the network who localhost is.
+            self.path("/etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="ascii")
             self.path("/etc/resolv.conf").unlink(missing_ok=True)
             shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
         except BaseException:
@@ -161,5 +166,5 @@ class Chroot:
 
 #: Directories whose files come and go with any package.
 UNSTEADY = frozenset(
-    ("/dev", "/proc", "/run/lock", "/sys", "/tmp", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log")
+    ("/dev", "/proc", "/run", "/sys", "/tmp", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log")
 )

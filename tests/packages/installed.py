@@ -49,6 +49,11 @@ class Installed:
         done = self.chroot.run("mcpgate", *words, user=user, good=good)
         return done.stdout + done.stderr
 
+    def token(self, config: str) -> str:
+        """A new one, issued as the gate's user; what is said of it is not in it."""
+        words = ("mcpgate", "token", "issue", "test", "--config", config)
+        return self.chroot.run(*words, user=USER).stdout.strip()
+
     def owner_and_mode(self, path: str) -> str:
         """Such as C{root:mcpgate 750}, by the names of the chroot."""
         return self.chroot.run("stat", "-c", "%U:%G %a", path).stdout.strip()

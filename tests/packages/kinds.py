@@ -31,4 +31,11 @@ class Kind:
         return found[-1]
 
 
-KINDS = (Kind("sid", "mcpgate_*_all.deb", "twist3", tested_with=("python3-mcp", "python3-uvicorn")),)
+#: Beside the Python of the self-contained one.
+_INSIDE = "/opt/mcpgate/bin/twist"
+
+KINDS = (
+    Kind("sid", "mcpgate_*_all.deb", "twist3", tested_with=("python3-mcp", "python3-uvicorn")),
+    Kind("bookworm", "mcpgate-selfcontained_*+deb12_*.deb", _INSIDE),
+    Kind("trixie", "mcpgate-selfcontained_*+deb13_*.deb", _INSIDE),
+)

@@ -31,9 +31,9 @@ def floors() -> list[str]:
 def listed(field: str) -> list[str]:
     """The entries of a list in C{debian/control}."""
     text = (DEBIAN / "control").read_text(encoding="utf-8")
-    found = re.search(rf"^{field}:\n((?: .*\n)+)", text, re.MULTILINE)
+    found = re.search(rf"^{field}:\n((?:[ #].*\n)+)", text, re.MULTILINE)
     assert found is not None, field
-    return [line.strip().rstrip(",") for line in found[1].splitlines()]
+    return [line.strip().rstrip(",") for line in found[1].splitlines() if not line.startswith("#")]
 
 
 def test_the_package_is_of_this_version() -> None:

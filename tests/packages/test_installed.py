@@ -99,10 +99,10 @@ def test_a_first_gate_serves_a_call(installed: Installed, weather: McpServer, ca
         "--listen", "tcp:0:interface=127.0.0.1", "--dashboard", "none", user=USER,
     )  # fmt: skip
     config = f"{home}/mcpgate.toml"
-    assert installed.mcpgate("check", "--config", config, user=USER) == ""
+    assert f"{config} is good" in installed.mcpgate("check", "--config", config, user=USER)
     for secret in ("ca.key", "tls/gate.key"):
         assert installed.owner_and_mode(f"{home}/{secret}") == "mcpgate:mcpgate 600"
-    token = installed.mcpgate("token", "issue", "me", "--config", config, user=USER).strip()
+    token = installed.token(config)
     with installed.serving(config) as port:
         url = f"https://localhost:{port}/localhost"
         assert "Oslo" in call(url, installed.chroot.path(f"{home}/ca.pem"), token)
@@ -130,13 +130,12 @@ def test_the_service_serves_a_call_and_keeps_evidence(
         assert old in text
         text = text.replace(old, new)
     file.write_text(text, encoding="utf-8")
-    assert installed.mcpgate("check", user=USER) == ""
+    assert f"{CONFIG} is good" in installed.mcpgate("check", user=USER)
 
-    token = installed.mcpgate("token", "issue", "ci", user=USER).strip()
+    token = installed.token(CONFIG)
     with installed.serving(CONFIG) as port:
         assert "Oslo" in call(f"https://localhost:{port}/example", chroot.path("/etc/mcpgate/ca.pem"), token)
-    said = installed.mcpgate("evidence", "verify")
-    assert "unsealed" not in said.lower(), said
+    assert is_sound(installed.mcpgate("evidence", "verify"))
     shown = chroot.path(f"{STATE}/journal").glob("*.jsonl")
     assert any('"get_weather"' in one.read_text(encoding="ascii") for one in shown)
     for secret in ("evidence-key.json", "session-keys.json", "tokens.json"):
@@ -159,7 +158,8 @@ def test_its_own_tests_pass(installed: Installed) -> None:
 def test_it_goes_without_a_trace_but_evidence(installed: Installed) -> None:
     """Removed, configuration and state stay; purged, evidence alone, verifiable, without what signed it."""
     chroot = installed.chroot
-    shutil.rmtree(chroot.path("/srv/first"), ignore_errors=True)
+    for made in chroot.path("/srv").iterdir():
+        shutil.rmtree(made)
     ours = {"/etc/mcpgate/ca.pem", "/etc/mcpgate/tls/gate.crt", "/etc/mcpgate/tls/gate.key"}
     evidence = [f"{STATE}/evidence.pub", f"{STATE}/journal/", f"{STATE}/checkpoints/"]
 
@@ -181,12 +181,17 @@ def test_it_goes_without_a_trace_but_evidence(installed: Installed) -> None:
 
     # Who verifies it has an mcpgate of their own.
     chroot.install(installed.kind.file())
-    assert "unsealed" not in installed.mcpgate("evidence", "verify", STATE).lower()
+    assert is_sound(installed.mcpgate("evidence", "verify", STATE))
     chroot.path(f"{STATE}/evidence.pub").unlink()
     for room in ("journal", "checkpoints"):
         shutil.rmtree(chroot.path(f"{STATE}/{room}"))
     chroot.run("apt-get", "-q", "purge", "-y", installed.name)
     assert installed.left() <= OF_THE_SYSTEM
+
+
+def is_sound(said: str) -> bool:
+    """Whether that is what C{mcpgate evidence verify} says of evidence that is whole."""
+    return said.splitlines()[0].split() == ["verdict", "sound"]
 
 
 def _copy_ca(ca: LocalCA, to: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import pytest
@@ -37,7 +37,15 @@ def test_no_markup_of_docstrings_is_left() -> None:
 class Sample:
     """One."""
 
-    def call(self, first: int, /, *rest: str, after: float = 1.5, how: Callable[[], int] = len) -> bool:  # type: ignore[assignment]
+    def call(
+        self,
+        first: int,
+        /,
+        *rest: str,
+        after: float = 1.5,
+        names: Sequence[str] = (),
+        how: Callable[[], int] = int,
+    ) -> bool:
         """Call it."""
         return True
 
@@ -57,7 +65,8 @@ class Sample:
 def test_a_signature_is_as_it_is_written() -> None:
     """Types as they stand in the source, defaults where they mean the same everywhere."""
     assert signature(Sample.call, method=True) == (
-        "(first: int, *rest: str, after: float = 1.5, how: Callable[[], int] = ...) -> bool"
+        "(first: int, *rest: str, after: float = 1.5, names: Sequence[str] = (), "
+        "how: Callable[[], int] = ...) -> bool"
     )
     assert signature(Sample.made.__func__, method=True) == "(*, name: str | None = None) -> Sample"  # type: ignore[attr-defined]
     assert signature(Sample) == "()"

@@ -27,7 +27,7 @@ def test_a_docstring_is_paragraphs_blocks_and_fields() -> None:
     """In one line each; what goes on in the next line belongs to it."""
     docstring = """
     Open the C{door},
-    wide.
+    wide::
 
         door = Door()
         door.open()
@@ -40,7 +40,7 @@ def test_a_docstring_is_paragraphs_blocks_and_fields() -> None:
     @raise DoorError: it is locked.
     """
     assert markdown(docstring) == (
-        "Open the `door`, wide.\n\n```text\ndoor = Door()\ndoor.open()\n```\n\nIt has a handle.\n\n"
+        "Open the `door`, wide:\n\n```text\ndoor = Door()\ndoor.open()\n```\n\nIt has a handle.\n\n"
         "- `wide`: how far, in `metres`.\n- Returns: whether it is open.\n- Raises `DoorError`: it is locked."
     )
 

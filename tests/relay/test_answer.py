@@ -128,3 +128,13 @@ def test_a_name_is_repeated_as_json_and_never_as_a_header() -> None:
     head, told = read(answer.blocked_bytes(*asked(body), Revision.V2025_11_25))
     assert head.get(b"set-cookie") is None
     assert json.loads(told)["error"]["message"] == f"Unknown tool: {name}"
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.value.startswith("tls.")])
+def test_a_connection_that_is_not_good_enough_learns_only_that(reason: Reason) -> None:
+    """By a resource there is somebody to tell; clear text is told in words of its own, as it exposes."""
+    head, body = read(answer.below_bytes(Refusal(reason, "inner detail")))
+    assert head.status == 403 and not head.keep_alive
+    error = json.loads(body)["error"]
+    assert error["data"]["reason"] == reason.value and "inner detail" not in body.decode()
+    assert ("clear text" in error["message"]) is (reason is Reason.TLS_PLAINTEXT)

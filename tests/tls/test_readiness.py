@@ -468,3 +468,45 @@ def test_a_stop_lets_go_of_everything_that_is_left(bench: Bench) -> None:
     bench.set.stop()
     assert bench.heard == ["a failed", "b failed", "c failed"]
     assert bench.reactor.getReaders() == []
+
+
+def test_a_thing_without_a_socket_has_deadlines_like_others(bench: Bench) -> None:
+    """It is told when they pass, until it is forgotten; and at the end, that there will be nothing more."""
+    thing, other = bench.thing("enlisted"), bench.thing("other")
+    number, another = bench.set.enlist(thing), bench.set.enlist(other)
+    assert number != another and number < 0 and another < 0 and len(bench.set) == 2
+    thing.deadline = monotonic() - 1
+    assert bench.tick() == ["enlisted overdue"]
+    bench.set.forget(number)
+    bench.set.forget(number)
+    assert bench.tick() == []
+    bench.set.stop()
+    assert bench.heard == ["other failed"]
+
+
+def test_what_comes_from_outside_has_a_turn_of_its_own(bench: Bench) -> None:
+    """With the time that it is then; inside of another turn it waits for that one's end."""
+    thing = bench.thing("outside")
+    bench.set.now = 0.0
+    heard: list[str] = []
+
+    def inner() -> None:
+        heard.append("inner")
+
+    def outer() -> None:
+        assert bench.set.now > 0.0
+        bench.set.turn(inner, thing)
+        heard.append("outer")
+
+    bench.set.turn(outer, thing)
+    assert heard == ["outer", "inner"]
+
+
+def test_a_bug_in_what_comes_from_outside_is_its_own(bench: Bench) -> None:
+    """Nobody else hears of it."""
+
+    def bug() -> None:
+        raise RuntimeError("a bug")
+
+    bench.set.turn(bug, bench.thing("outside"))
+    assert bench.heard == ["outside failed"]

@@ -1,6 +1,7 @@
-"""C{client KEY...}: what a client's configuration says has to lead to the tools of a server, by the page's token.
+"""C{client KEY...}: what a client's configuration says has to lead to the tools of a server.
 
-The keys lead to the table of one server. Each client has its own names for a URL and its own way to write a variable.
+The keys lead to the table of one server. Each client has its own name for a URL and its own way to write a
+variable.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Workflows of GitHub and GitLab: what they run is run, in the page's directory; what they install has to exist.
+"""Workflows of GitHub and GitLab: what they run is run on the page's machine; what they install has to exist.
 
-What is the service's own (C{uses}, C{image}, C{rules}) is looked at for its form. A job's tokens are its world's.
+What is the service's own (C{uses}, C{image}, C{rules}) is looked at for its form. A job's tokens are its
+world's.
 """
 
 from __future__ import annotations

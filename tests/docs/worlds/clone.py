@@ -1,6 +1,6 @@
 """Nothing but a clone in F{mcpgate}, as a newcomer has it, and what pip would have downloaded.
 
-There is no network here, so C{make docs-test} has downloaded the packages before (F{build/wheels}).
+There is no network here, so C{make docs-test} has downloaded the packages before (F{build/newcomer}).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import subprocess
 
 from tests.docs.place import ROOT, Place
 
-WHEELS = ROOT / "build" / "wheels"
+WHEELS = ROOT / "build" / "newcomer"
 
 
 def build(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""A gate that runs and looks at its files every second, pins its upstream, and has a new certificate in F{new}."""
+"""A gate that runs, looks at its files every second, pins its upstream; a new certificate is in F{new}."""
 
 from __future__ import annotations
 
