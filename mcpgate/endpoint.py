@@ -39,7 +39,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls import contexts
 from mcpgate.tls.failure import failure
 from mcpgate.tls.foreign import handshake_of, judge_foreign
-from mcpgate.tls.profile import PROFILES, Profile, with_pq
+from mcpgate.tls.profile import PROFILE_NAMES, Profile, profile_named
 from mcpgate.tls.reading import MaterialError
 from mcpgate.tls.rotating import Rotating
 from mcpgate.tls.verify import Note
@@ -95,12 +95,11 @@ def endpoint(reactor: Any, *arguments: str, **named: str) -> IStreamServerEndpoi
 
 
 def _profile(text: str) -> Profile:
-    name, plus, more = text.partition("+")
-    if name not in PROFILES or (plus and more != "pq"):
-        known = [*PROFILES, *(f"{one}+pq" for one in PROFILES)]
-        hint = did_you_mean(text, known) or f"; there are {', '.join(known)}"
-        raise ValueError(f"mcptls: no profile is named {quoted(text)}{hint}")
-    return with_pq(PROFILES[name]) if plus else PROFILES[name]
+    try:
+        return profile_named(text)
+    except ValueError as error:
+        hint = did_you_mean(text, PROFILE_NAMES) or f"; {error}"
+        raise ValueError(f"mcptls: no profile is named {quoted(text)}{hint}") from None
 
 
 @implementer(IStreamServerEndpoint)
@@ -220,9 +219,10 @@ class _Anteroom(Protocol):
         refusal = judge_foreign(connection, self._rooms.rotating.profile, handshake_of(connection))
         if refusal is not None:
             return self._refuse(refusal)
+        # Whatever comes now is the application's, and no handshake that was refused.
+        self._over = True
         protocol = self._rooms.application.buildProtocol(self._address)
         if protocol is None:
-            self._over = True
             transport.loseConnection()
             return
         # From here on the transport has the application's protocol, as if it had made it.

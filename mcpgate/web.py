@@ -20,6 +20,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -119,9 +120,9 @@ class _Visit:
         # Asked of the channel: what the request says of itself, an application may have set.
         found = connection_of(getattr(channel, "transport", None))
         peer, local = _address(channel.getPeer()), _address(channel.getHost())
-        shaken = entry.secured(found, peer=peer, local=local)
+        shaken = entry.secured(found, peer=peer, local=local, seen=lambda: self._head(None))
         if isinstance(shaken, Refusal):
-            return self._answer(answer.below_bytes(shaken))
+            return self._send_away(answer.below_bytes(shaken))
         assert isinstance(found, SSL.Connection)
         self._hand_over(entry, found, shaken, peer, local, route)
 
@@ -147,14 +148,17 @@ class _Visit:
         content = request.content
         size = content.seek(0, 2)
         content.seek(0)
+        told = request.requestHeaders
+        said = told.hasHeader(b"content-length") or told.hasHeader(b"transfer-encoding")
+        head = self._head(size if size or said else None)
+        return head + content.read() if 0 < size <= most else head
+
+    def _head(self, length: int | None) -> bytes:
+        request = self._request
         headers = [
             (name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values
         ]
-        said = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in headers)
-        head = head_bytes(
-            request.method, request.uri, request.clientproto, headers, size if size or said else None
-        )
-        return head + content.read() if 0 < size <= most else head
+        return head_bytes(request.method, request.uri, request.clientproto, headers, length)
 
     # What the passage calls.
 
@@ -254,6 +258,14 @@ class _Visit:
 
     def _refuse(self, refusal: Refusal) -> None:
         self._answer(answer.refusal_bytes(refusal, id_json=None, exchange="", close=False))
+
+    def _send_away(self, raw: bytes) -> None:
+        channel = self._request.channel
+        if isinstance(channel, HTTPChannel):
+            # It would be refused again and again, and what it sends meanwhile may be a secret in clear text.
+            channel.persistent = False
+            self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+        self._answer(raw)
 
     def _answer(self, raw: bytes) -> None:
         self.take(raw)

@@ -11,11 +11,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from klein import Klein
+from OpenSSL import SSL
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -24,9 +26,11 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 
 import mcpgate
+from mcpgate import bodies
 from mcpgate.bodies import InMemoryRequest
 from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
+from mcpgate.testing import LocalCA, certificate_pem, write_pair
 from mcpgate.web import GateResource
 from tests.running import (
     STREAM,
@@ -62,7 +66,13 @@ class Hosted:
         self.world = world
         self.ports: list[Any] = []
 
-    def site(self, root: Any, listen: str = "", **named: Any) -> int:
+    def site(
+        self,
+        root: Any,
+        listen: str = "",
+        options: type[CertificateOptions] = CertificateOptions,
+        **named: Any,
+    ) -> int:
         """Serve a tree of resources; where."""
         reactor = self.world.loop.reactor
 
@@ -70,18 +80,18 @@ class Hosted:
             site: Any = Site(root, reactor=reactor, **named)
             if not listen:
                 # As an "ssl:" endpoint does it, which has its timers on the global reactor.
-                site = TLSMemoryBIOFactory(self.options(), False, site, clock=reactor)
+                site = TLSMemoryBIOFactory(self.options(options), False, site, clock=reactor)
             return serverFromString(reactor, listen or "tcp:0:interface=127.0.0.1").listen(site)
 
         port = self.world.loop.call(serve)
         self.ports.append(port)
         return int(getattr(port.getHost(), "port", 0))
 
-    def options(self) -> CertificateOptions:
+    def options(self, kind: type[CertificateOptions]) -> CertificateOptions:
         """What most applications have."""
         files = self.world.certificates / "gate.key", self.world.certificates / "gate.crt"
         pair = PrivateCertificate.loadPEM(b"".join(file.read_bytes() for file in files))
-        return CertificateOptions(pair.privateKey.original, pair.original)
+        return kind(pair.privateKey.original, pair.original)
 
     def close(self) -> None:
         """Serve no more."""
@@ -426,6 +436,29 @@ def test_clear_text_is_refused_whatever_is_said_of_it(hosted: Hosted) -> None:
     (refused,) = of_site(world, "handshake")
     assert (refused["outcome"], refused["reason"]) == ("refused", "tls.plaintext")
     assert refused["peer"].startswith("127.0.0.1:")
+    # Somebody has to be told of the token.
+    assert refused["extra"] == {"credential_exposed": True}
+
+
+def test_clear_text_without_a_credential_exposes_none(hosted: Hosted) -> None:
+    """Whoever is told of those that were exposed is not told of this."""
+    world = hosted.world
+    port = hosted.site(hosted.root(), "tcp:0:interface=127.0.0.1")
+    plain(port, world.post(PING, "Connection: close", token=False))
+    assert of_site(world, "handshake")[0]["extra"] == {"credential_exposed": False}
+
+
+def test_a_connection_that_was_refused_ends(hosted: Hosted) -> None:
+    """Nothing more is taken by it, whatever the application's site would do with it."""
+    world = hosted.world
+    port = hosted.site(hosted.root(), "tcp:0:interface=127.0.0.1")
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+        sock.sendall(world.post(PING) * 3)
+        answer = b""
+        while more := sock.recv(65536):
+            answer += more
+    assert answer.count(b"HTTP/1.1 403 ") == 1
+    assert b"\r\nconnection: close\r\n" in answer.lower()
 
 
 def test_a_unix_socket_is_clear_text_too(hosted: Hosted, tmp_path: Path) -> None:
@@ -504,6 +537,62 @@ def test_a_stricter_profile_counts_for_connections_that_are_open(hosted: Hosted)
         assert (status, told["error"]["data"]["reason"]) == (403, "tls.group")
         refused = of_site(world, "handshake")[-1]
         assert refused["extra"]["ended"] == reached[0]["id"]
+
+
+class Lax(CertificateOptions):
+    """An application that asks for client certificates, and takes any."""
+
+    def getContext(self) -> Any:
+        context = super().getContext()
+        context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        return context
+
+
+@pytest.mark.parametrize(
+    ("issuer", "purpose", "reason"),
+    [
+        ("clients", "client", None),
+        ("clients", "server", "tls.chain"),
+        ("others", "client", "tls.unknown_ca"),
+    ],
+)
+def test_a_certificate_that_the_application_takes_is_judged(
+    world: World, tmp_path: Path, issuer: str, purpose: str, reason: str | None
+) -> None:
+    """By the gate's own CA, and for what it is: a server's certificate is nobody's name."""
+    now, mine = datetime.now(UTC), tmp_path / "clients"
+    mine.mkdir()
+    authorities = {name: LocalCA.create(name, now) for name in ("clients", "others")}
+    (mine / "ca.pem").write_bytes(certificate_pem(authorities["clients"].certificate))
+    made = authorities[issuer]
+    pair = made.client("ci.test", now) if purpose == "client" else made.server(["ci.test"], now)
+    write_pair(pair, mine / "it.crt", mine / "it.key")
+    demand = f'client_certificates = "required"\nclient_ca = "{mine}/ca.pem"\n'
+    world.start(world.config(more=EMBEDDED + demand))
+    hosted = Hosted(world)
+    try:
+        world.port = hosted.site(hosted.root(), options=Lax)
+        with world.caller(client=(mine / "it.crt", mine / "it.key")) as caller:
+            status, told = caller.post(call("get_x"), token=False).json()
+    finally:
+        hosted.close()
+    found = None if status == 200 else told["error"]["data"]["reason"]
+    assert found == reason == of_site(world, "handshake")[-1]["reason"]
+    assert [record["principal"] for record in world.records("open")] == ["ci.test"] * (reason is None)
+
+
+def test_who_is_not_let_in_any_more_is_recorded_once(hosted: Hosted) -> None:
+    """The handshake of a connection ends once; requests that come after it are not more ends of it."""
+    world = hosted.world
+    world.reload(world.config(more=EMBEDDED + 'profile = "intermediate"\n'))
+    with world.caller(version=ssl.TLSVersion.TLSv1_2) as caller:
+        assert caller.post(PING).json()[0] == 200
+        world.reload(world.config(more=EMBEDDED))
+        caller.send(world.post(PING) * 20)
+        assert caller.json()[0] == 403
+        assert caller.closed()
+    ended = [one for one in of_site(world, "handshake") if (one.get("extra") or {}).get("ended")]
+    assert [one["reason"] for one in ended] == ["tls.version"]
 
 
 def test_another_host_than_the_connections_is_misdirected(hosted: Hosted) -> None:
@@ -592,3 +681,23 @@ def test_a_body_need_not_reach_the_disk(hosted: Hosted) -> None:
     assert len(world.upstream.requests) == 1
 
 
+
+
+def test_who_sent_too_much_cannot_keep_the_connection(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS waits for the other end to agree that it is over; this one never does."""
+    monkeypatch.setattr(bodies, "LINGER", 0.1)
+    world = hosted.world
+    world.port = hosted.site(hosted.root(), requestFactory=InMemoryRequest)
+    ended: list[Any] = []
+    lost = InMemoryRequest.connectionLost
+    monkeypatch.setattr(
+        InMemoryRequest, "connectionLost", lambda self, reason: (lost(self, reason), ended.append(reason))
+    )
+    with world.caller() as caller:
+        length = InMemoryRequest.most + 1
+        caller.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length)
+        assert caller.read_head()[0] == 413
+        world.wait_for(lambda: ended)
+    assert world.upstream.requests == []

@@ -67,7 +67,7 @@ def build(out: Path) -> None:
     # In a network of nobody's, where even loopback has to be brought up.
     loopback = (
         'ip link set lo up && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 none "$0/dev/shm" '
-        '&& exec chroot "$0" "$@"'
+        '&& mount -t devpts -o newinstance,ptmxmode=0666 devpts "$0/dev/pts" && exec chroot "$0" "$@"'
     )
     inside = f"DEB_BUILD_OPTIONS='{options}' runuser -u builder -- sh /build/build.sh"
     with tempfile.TemporaryDirectory() as work:

@@ -34,6 +34,7 @@ from mcpgate.tls.observe import after_handshake, observe, verified_chain
 from mcpgate.tls.readiness import NEW, READ
 from mcpgate.tls.stream import LINGER, Bug, TLSStream, discard
 from mcpgate.tls.verify import Note
+from mcpgate.wire.exposed import exposes
 from mcpgate.wire.proxy import ProxyHeader, claims_proxy, read_proxy_header
 
 if TYPE_CHECKING:
@@ -44,17 +45,6 @@ USUAL_HELLO = 4 * 1024
 
 # A plaintext request is read this far, to see whether it carries a credential.
 PLAIN_MOST = 16 * 1024
-
-# The names of headers (and of the one query parameter, RFC 6750 2.3) that carry credentials.
-_CREDENTIALS = (
-    b"\nauthorization:",
-    b"\nproxy-authorization:",
-    b"\ncookie:",
-    b"\nx-api-key:",
-    b"\nmcp-session-id:",
-    b"access_token=",
-    b"mcpgate_",
-)
 
 
 def _hung_up(sock: socket.socket) -> bool:
@@ -257,13 +247,11 @@ class Arrival:
         self._answer_plaintext(peeked)
 
     def _answer_plaintext(self, peeked: bytes) -> None:
-        seen = peeked.lower()
-        exposed = any(name in seen for name in _CREDENTIALS)
         self._listening.refuse(
             Refusal(Reason.TLS_PLAINTEXT, "HTTP in clear text on the TLS port"),
             peer=self._peer,
             local=self._local,
-            extra=self._with_via({"credential_exposed": exposed}),
+            extra=self._with_via({"credential_exposed": exposes(peeked)}),
         )
         self._answered = True
         self.deadline = monotonic() + LINGER

@@ -7,8 +7,10 @@ by the terms in force as one of ours would be, recorded, and judged again when t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from attrs import define
@@ -26,9 +28,10 @@ from mcpgate.relay.heads import HEADS_OF_ONE, Heads
 from mcpgate.relay.inbound import Inbound
 from mcpgate.relay.own import Own
 from mcpgate.relay.passage import Outside, Passage
-from mcpgate.tls.foreign import handshake_of, judge_foreign
+from mcpgate.tls.foreign import handshake_of, judge_foreign, judge_purpose
 from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.observe import verified_chain
+from mcpgate.wire.exposed import exposes
 from mcpgate.wire.http import RequestHead
 
 
@@ -51,13 +54,14 @@ class Embedded(Entry):
         self._shaken: WeakKeyDictionary[SSL.Connection, Shaken] = WeakKeyDictionary()
 
     def secured(
-        self, connection: SSL.Connection | Refusal, *, peer: object, local: object
+        self, connection: SSL.Connection | Refusal, *, peer: object, local: object, seen: Callable[[], bytes]
     ) -> Shaken | Refusal:
         """
         The handshake of a connection, if requests may come by it.
 
         @param connection: or why there is none that could be asked.
         @param peer: the address of whoever is at its other end. C{local}: that of ours.
+        @param seen: the head of the request, for what may have been exposed by it.
         """
         terms = self.terms
         known = self._shaken.get(connection) if isinstance(connection, SSL.Connection) else None
@@ -70,11 +74,17 @@ class Embedded(Entry):
             handshake = known.handshake if known is not None else handshake_of(connection, terms.generation)
             refusal = judge_foreign(connection, terms.profile, handshake)
             if refusal is None:
-                refusal = terms.judge_client(verified_chain(connection))
-        ends = {"ended": known.record} if known is not None else None
+                refusal = _judge_client(terms, connection)
         if refusal is not None or isinstance(connection, Refusal) or handshake is None:
             assert refusal is not None
-            self.refuse(refusal, peer=where(peer), local=where(local), handshake=handshake, extra=ends)
+            extra: dict[str, Any] | None = None
+            if known is not None:
+                # It ends once: what still comes is refused as what was never let in.
+                extra = {"ended": known.record}
+                del self._shaken[connection]  # type: ignore[arg-type]
+            elif refusal.reason is Reason.TLS_PLAINTEXT:
+                extra = {"credential_exposed": exposes(seen())}
+            self.refuse(refusal, peer=where(peer), local=where(local), handshake=handshake, extra=extra)
             return refusal
         if known is not None:
             known.terms = terms
@@ -129,6 +139,13 @@ class Embedded(Entry):
         self.connections.add(guest)
         guest.begin(shaken.handshake, shaken.record)
         return passage
+
+
+def _judge_client(terms: ListenerTerms, connection: SSL.Connection) -> Refusal | None:
+    if terms.clients is None:
+        return None
+    chain = verified_chain(connection)
+    return judge_purpose(chain) or terms.judge_client(chain)
 
 
 class Guest(Inbound):

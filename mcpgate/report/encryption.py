@@ -11,7 +11,7 @@ from mcpgate.report.counts import Bounded, Counted
 from mcpgate.report.generations import Demand, Generations
 from mcpgate.report.lines import Negotiated, Shake
 from mcpgate.tls.handshake import Certificate, Handshake
-from mcpgate.tls.profile import PROFILES, Profile, judge, with_pq
+from mcpgate.tls.profile import Profile, judge, profile_named
 
 #: Places that are told apart: a gate has some dozen.
 PLACES_MOST = 500
@@ -25,11 +25,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def profile_called(name: str) -> Profile | None:
     """The profile of that name; with C{+pq} at its end, the one that demands post-quantum groups."""
-    base, plus, pq = name.partition("+")
-    profile = PROFILES.get(base)
-    if profile is None or plus and pq != "pq":
+    try:
+        return profile_named(name)
+    except ValueError:
         return None
-    return with_pq(profile) if plus else profile
 
 
 def as_handshake(seen: Negotiated) -> Handshake:

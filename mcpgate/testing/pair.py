@@ -16,7 +16,7 @@ from mcpgate.tls.handshake import Handshake
 from mcpgate.tls.localca import LocalCA
 from mcpgate.tls.material import Pair
 from mcpgate.tls.pins import PinRule, parse_pin
-from mcpgate.tls.profile import PROFILES, Profile, with_pq
+from mcpgate.tls.profile import profile_named
 from mcpgate.tls.rehearsal import converse
 from mcpgate.tls.verify import Note
 
@@ -72,9 +72,10 @@ def tls_pair(
     @param names: those in the server's certificate, if not C{host} alone.
     @param client: the client's certificate, which the server then demands.
     @param pins: what the client demands of the chain, as C{sha256/...}.
+    @raise ValueError: no profile has that name.
     """
     shown = ca.server([host] if names is None else list(names), datetime.now(UTC))
-    ours, theirs = _profile(profile), _profile(client_profile or profile)
+    ours, theirs = profile_named(profile), profile_named(client_profile or profile)
     asked = ca.trust() if client is not None else None
     serving = server_context(ours, shown, clients=asked, require_client=client is not None)
     calling = client_context(theirs, ca.trust(), pair=client)
@@ -89,11 +90,6 @@ def tls_pair(
     if refusal is None and server_error is not None:
         refusal = failure(server_error, server_note, leg="inbound")
     return TLSPair(client_end, server_end, refusal)
-
-
-def _profile(text: str) -> Profile:
-    name, _, more = text.partition("+")
-    return with_pq(PROFILES[name]) if more == "pq" else PROFILES[name]
 
 
 def _send(sender: SSL.Connection, receiver: SSL.Connection, data: bytes) -> bytes:

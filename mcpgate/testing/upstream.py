@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from mcpgate.testing.servers import TLSPeer, TLSServer
 from mcpgate.tls.localca import LocalCA
-from mcpgate.tls.profile import PROFILES
+from mcpgate.tls.profile import profile_named
 
 #: The newest revision of MCP that it speaks, and the one that it says it does when asked for another.
 REVISION = "2025-11-25"
@@ -68,7 +68,7 @@ class FakeUpstream(TLSServer):
         @param hosts: the names in its certificate, the first of which is the one of its C{url}.
         """
         pair = ca.server(list(hosts), datetime.now(UTC))
-        super().__init__(pair, self._converse, profile=PROFILES[profile], port=port)
+        super().__init__(pair, self._converse, profile=profile_named(profile), port=port)
         #: The pin of its certificate, as a configuration has it.
         self.pin = pair.facts.spki_pin
         #: All that came, in order.

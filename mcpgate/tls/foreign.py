@@ -6,8 +6,11 @@ stream of HTTP/2, whatever stands in front and says that it was TLS) has no hand
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
 
 from mcpgate.reasons import Reason, Refusal
@@ -56,6 +59,28 @@ def judge_foreign(connection: SSL.Connection, profile: Profile, handshake: Hands
     if refusal is None and handshake.own is not None:
         refusal = judge_key(profile, handshake.own.key)
     return refusal
+
+
+def judge_purpose(chain: Sequence[x509.Certificate]) -> Refusal | None:
+    """
+    Whether a certificate is for clients (RFC 5280 4.2.1.3, 4.2.1.12). OpenSSL judges that in the handshake,
+    but an application may let in what OpenSSL does not, and then a server's name would be a caller's.
+
+    @param chain: of the client, leaf first; empty without a certificate.
+    """
+    if not chain:
+        return None
+    try:
+        extensions = chain[0].extensions
+        for found in extensions:
+            value = found.value
+            if isinstance(value, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.CLIENT_AUTH not in value:
+                return Refusal(Reason.TLS_CHAIN, "the certificate is not for clients")
+            if isinstance(value, x509.KeyUsage) and not (value.digital_signature or value.key_agreement):
+                return Refusal(Reason.TLS_CHAIN, "the certificate's key is not for signatures")
+    except ValueError:
+        return Refusal(Reason.TLS_CHAIN, "the certificate's extensions cannot be read")
+    return None
 
 
 def handshake(transport: Any) -> Handshake | None:

@@ -78,6 +78,22 @@ def with_pq(profile: Profile) -> Profile:
     return evolve(profile, require_pq=True)
 
 
+def profile_named(text: str) -> Profile:
+    """
+    A profile by its name, with C{+pq} behind it where a post-quantum group is demanded.
+
+    @raise ValueError: there is none of that name. What is misspelt demands nothing by accident.
+    """
+    name, plus, more = text.partition("+")
+    if name not in PROFILES or (plus and more != "pq"):
+        raise ValueError(f"there are {', '.join(PROFILE_NAMES)}")
+    return with_pq(PROFILES[name]) if plus else PROFILES[name]
+
+
+#: All that L{profile_named} knows.
+PROFILE_NAMES = (*PROFILES, *(f"{one}+pq" for one in PROFILES))
+
+
 def judge(profile: Profile, handshake: Handshake) -> Refusal | None:
     """Whether a finished handshake is at or above the profile; C{None} if it is."""
     number = VERSIONS.get(handshake.version, 0)

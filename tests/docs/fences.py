@@ -16,6 +16,14 @@ WORDS = ("world", "checked", "into")
 _OPENING = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<info>[^`]*)$")
 _COMMENT = re.compile(r"^ *<!-- *(?P<word>[a-z]+) *: *(?P<value>.*?) *-->$")
 _NAMED = re.compile(r"^# ?(?P<path>(?!/$)[\w./-]*\w\.[a-z]{2,8})(?: - .*)?$")
+#: In a quotation, behind a list's mark or a tab, as a page's own HTML; or a command that is only indented.
+_UNSEEN = re.compile(
+    r"^[ \t]*(?:[>*+-]|\d+[.)])[ \t>]*(?:`{3}|~{3})|^ *\t[ \t]*(?:`{3}|~{3}|\$ )|^ {4,}\$ |<pre\b"
+)
+#: Within a fence of three ticks: it was not closed.
+_SWALLOWED = re.compile(r"^ *(?:```|~~~)\w", re.MULTILINE)
+#: A word that begins a comment of ours, in any other spelling.
+_MISSPELT = re.compile(r"^ *<!--\s*(?:world|checked|into)\b", re.IGNORECASE)
 #: Languages of which a fence may be a file.
 FILES = frozenset({"toml", "yaml", "json", "python", "ini"})
 
@@ -53,6 +61,8 @@ class Page:
     world: str | None
     fences: tuple[Fence, ...]
     unknown: Mapping[int, str]
+    #: Lines that a reader takes for a fence, or the beginning of one, and that nobody would run.
+    unseen: tuple[int, ...] = ()
 
 
 def read_page(text: str) -> Page:
@@ -60,10 +70,13 @@ def read_page(text: str) -> Page:
     world: str | None = None
     fences = []
     unknown = {}
+    unseen = []
     said: dict[str, str] = {}
     for number, line, fence in _pieces(text):
         if fence is not None:
             language = line.split(None, 1)[0] if line.strip() else ""
+            if _SWALLOWED.search(fence):
+                unseen.append(number)
             fences.append(Fence(language, fence, number, said))
             said = {}
         elif match := _COMMENT.match(line):
@@ -76,7 +89,9 @@ def read_page(text: str) -> Page:
                 said = {**said, word: value}
         elif line.strip():
             said = {}
-    return Page(world, tuple(fences), unknown)
+            if _UNSEEN.search(line) or _MISSPELT.match(line):
+                unseen.append(number)
+    return Page(world, tuple(fences), unknown, tuple(unseen))
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str, str | None]]:

@@ -7,7 +7,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from configparser import Error as NoIni
+from configparser import RawConfigParser
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -18,6 +22,9 @@ from tests.docs.pieces import put_into, written
 from tests.docs.place import Place
 from tests.docs.shell import Shell
 from tests.docs.transcript import Command, NoTranscript, read_transcript
+
+#: No stubs are needed for the few functions that are called.
+_YAML: Any = import_module("yaml")
 
 #: Lines of output that a fault quotes.
 _QUOTED = 200
@@ -41,6 +48,7 @@ def run_fences(page: Page, place: Place, shell: Shell) -> Iterator[Fault]:
             yield from _console(fence, shell, copies)
         elif fence.path is not None:
             place.file(fence.path, fence.content)
+            yield from _form(fence)
         elif fence.language in _ALONE:
             yield from _ALONE[fence.language](fence, place)
         elif fence.language != "text" and not fence.directive:
@@ -53,6 +61,14 @@ def _checked(fence: Fence, place: Place) -> Iterator[Fault]:
         checker(name)(place, fence, arguments.strip())
     except NotGood as error:
         yield Fault(fence.line, f"{name}: {error}")
+
+
+def _form(fence: Fence) -> Iterator[Fault]:
+    """A file has to be one of its kind, also where nothing reads it later."""
+    try:
+        _FORMS[fence.language](fence.content)
+    except (ValueError, SyntaxError, NoIni, _YAML.YAMLError) as error:
+        yield Fault(fence.line, f"is no {fence.language}: {error}")
 
 
 def _console(fence: Fence, shell: Shell, copies: dict[str, str]) -> Iterator[Fault]:
@@ -71,6 +87,8 @@ def _console(fence: Fence, shell: Shell, copies: dict[str, str]) -> Iterator[Fau
             yield Fault(
                 command.line, _told(command, f"ended with {ran.status}, not {command.status}", ran.printed)
             )
+        elif not ran.goes_on and not (command.expected and _as_shown(command, ran.printed)):
+            yield Fault(command.line, _told(command, "has ended, and was to go on", ran.printed))
         elif not _as_shown(command, ran.printed):
             shown = "\n".join(command.expected)
             yield Fault(command.line, _told(command, f"is shown to print\n{_indented(shown)}", ran.printed))
@@ -146,6 +164,13 @@ def _read(fence: Fence, _: Place) -> Iterator[Fault]:
                 yield Fault(number, f"is not JSON: {error}")
 
 
+_FORMS: Mapping[str, Callable[[str], object]] = {
+    "toml": tomllib.loads,
+    "yaml": lambda text: list(_YAML.safe_load_all(text)),
+    "json": json.loads,
+    "python": lambda text: compile(text, "page", "exec"),
+    "ini": lambda text: RawConfigParser(strict=False).read_string(text),
+}
 _ALONE: Mapping[str, Callable[[Fence, Place], Iterator[Fault]]] = {
     "toml": _piece,
     "python": _program,

@@ -24,10 +24,20 @@ SETTLED = 0.4
 
 @frozen
 class Ran:
-    """What came of a command. C{status} is C{None} if it did not end, or ended the shell."""
+    """
+    What came of a command. C{status} is C{None} if it did not end, or ended the shell; C{goes_on}: not
+    for one in the background that has ended before it listened, or had printed what is expected.
+    """
 
     status: int | None
     printed: str
+    goes_on: bool = True
+
+
+#: A command of several lines ends with the first that fails, as a reader would; so does a pipe with any of
+#: its parts. That of one whose reader had read enough (SIGPIPE) is no failure.
+_FAILS = "trap 'return $?' ERR"
+_ENOUGH = 141
 
 
 class Shell:
@@ -45,7 +55,7 @@ class Shell:
         reading, writing = os.pipe()
         self._told = reading
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", "-O", "expand_aliases"],
+            ["bash", "--noprofile", "--norc", "-O", "expand_aliases", "-o", "pipefail"],
             cwd=directory,
             env=dict(environment),
             stdin=subprocess.PIPE,
@@ -55,6 +65,7 @@ class Shell:
         )
         os.close(writing)
         self._pipe = writing
+        self._give(_FAILS + "\n")
 
     def __enter__(self) -> Self:
         return self
@@ -73,13 +84,15 @@ class Shell:
         before = listeners()
         self._give(f". {file} </dev/null >{out} 2>&1; echo $? >&{self._pipe}\n")
         status = self._ended()
+        status = 0 if status == _ENOUGH else status
 
         def printed() -> str:
             return out.read_text(errors="replace") if out.exists() else ""
 
+        goes_on = True
         if status == 0 and command.background:
-            self._started(before, lambda: bool(command.expected) and satisfied(printed()))
-        return Ran(status, printed())
+            goes_on = self._started(before, lambda: bool(command.expected) and satisfied(printed()))
+        return Ran(status, printed(), goes_on)
 
     def _give(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -100,16 +113,25 @@ class Shell:
             told += more
         return int(told)
 
-    def _started(self, before: frozenset[str], satisfied: Callable[[], bool]) -> None:
+    def _started(self, before: frozenset[str], satisfied: Callable[[], bool]) -> bool:
         end = time.monotonic() + READY
         seen, since = before, time.monotonic()
         while time.monotonic() < end:
+            lives = self._lives()
             now = listeners()
             if now != seen:
                 seen, since = now, time.monotonic()
             elif satisfied() or (now - before and time.monotonic() - since > SETTLED):
-                return
+                return True
+            if not lives:
+                return False
             time.sleep(0.05)
+        return True
+
+    def _lives(self) -> bool:
+        """Whether what was last put into the background has not ended."""
+        self._give(f"kill -0 $! 2>/dev/null; echo $? >&{self._pipe}\n")
+        return self._ended() == 0
 
 
 def listeners() -> frozenset[str]:

@@ -62,3 +62,11 @@ def test_what_is_measured_is_asked_for_in_words_that_the_program_knows() -> None
     for wrong in ('bench ARGS="--peers nobody"', "bench ARGS=--fast", 'conformance ARGS="--only 1999"'):
         with pytest.raises(NotGood):
             judged("measured", f"$ make {wrong}\n")
+
+
+def test_what_is_done_with_a_package_has_the_options_that_the_command_has() -> None:
+    """Also where another user does it."""
+    judged("package", "$ sudo -u mcpgate mcpgate token list --format json\n$ mcpgate check\n")
+    for wrong in ("mcpgate check --onlin", "sudo -u mcpgate mcpgate check --nothing", "mcpgate begin"):
+        with pytest.raises(NotGood):
+            judged("package", f"$ {wrong}\n")

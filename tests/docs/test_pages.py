@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.docs.transcript import read_transcript
 
 #: What a fence may be.
 LANGUAGES = FILES | {"console", "text"}
+#: What Sphinx reads, and no reader types.
+DIRECTIVES = frozenset({"{toctree}"})
 #: Of these, what nothing runs unless it is a file, or somebody checks it.
 NAMED = frozenset({"yaml", "ini"})
 PAGES = pages()
@@ -30,9 +33,13 @@ def complaints(page: Page) -> Iterator[str]:
         yield f"{line}: a comment says {word!r}, and nobody reads that"
     if page.world and not Path(__file__).with_name("worlds").joinpath(f"{page.world}.py").is_file():
         yield f"there is no world {page.world}"
+    for line in page.unseen:
+        yield f"{line}: looks like a fence or a comment of ours, and is none that would be run or read"
     for fence in page.fences:
         checked = fence.said.get("checked", "").partition(" ")[0]
         if fence.directive:
+            if fence.language not in DIRECTIVES:
+                yield f"{fence.line}: nothing runs what is in {fence.language}"
             continue
         if not fence.language:
             yield f"{fence.line}: a fence says no language; `text` is for drawings and output"
@@ -44,6 +51,8 @@ def complaints(page: Page) -> Iterator[str]:
             yield f"{fence.line}: nothing reads this: name its file in its first line, or who checks it"
         elif not checked and fence.language == "console":
             read_transcript(fence)
+        elif fence.language == "text" and re.search(r"^\$ ", fence.text, re.MULTILINE):
+            yield f"{fence.line}: a command stands in what is never run"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -61,6 +70,15 @@ def test_every_fence_of_a_page_is_run_or_checked(page: str) -> None:
         "```yaml\na: 1\n```",
         "<!-- word: nothing -->",
         "<!-- world: nowhere -->",
+        "<!-- Checked: make -->",
+        "> ```console\n> $ false\n> ```",
+        "- ```console\n  $ false\n  ```",
+        "-\n\t```console\n\t$ false\n\t```",
+        "As follows:\n\n    $ false",
+        "<pre>\n$ false\n</pre>",
+        "```{code-block} console\n$ false\n```",
+        "```text\n$ false\n```",
+        "```text\nnot closed\n\n```console\n$ false\n```",
     ],
 )
 def test_what_nothing_would_run_is_found(text: str) -> None:

@@ -89,6 +89,8 @@ class Chroot:
             # What is thrown away need not be safe on the disk, nor have an index of its manual.
             self.path("/etc/dpkg/dpkg.cfg.d/unsafe").write_text("force-unsafe-io\n", encoding="ascii")
             self.path("/var/lib/man-db/auto-update").unlink(missing_ok=True)
+            # As any installer writes it: without it, older releases ask the network who localhost is.
+            self.path("/etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="ascii")
             self.path("/etc/resolv.conf").unlink(missing_ok=True)
             shutil.copy("/etc/resolv.conf", self.path("/etc/resolv.conf"))
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import jsonschema
@@ -177,11 +177,11 @@ def test_a_schema_that_grows_with_each_step_ends() -> None:
     """Each level has ten ways to the next: ten to the twentieth, if they were all gone."""
     ways = [{"properties": {"a": {"$ref": "#/$defs/w"}}, "title": str(i)} for i in range(10)]
     schema = {"$ref": "#/$defs/w", "$defs": {"w": {"anyOf": ways}}}
-    begun = perf_counter()
+    begun = process_time()
     Fitting(schema).leaf(["a"] * 20, MAIL, "x")
     large = {"anyOf": [{"title": str(i)} for i in range(STEPS_MOST + 1)]}
     assert not Fitting(large).leaf(["a"], MAIL, "x")
-    assert perf_counter() - begun < 2
+    assert process_time() - begun < 2
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,14 @@ def test_a_schema_that_grows_with_each_step_ends() -> None:
 )
 def test_leaves_without_end_end(schema: Mapping[str, object]) -> None:
     """However many leaves ask, and however long they are, there is an end to what is read."""
-    begun = perf_counter()
+    begun = process_time()
     fitting = Fitting(schema)
     for index in range(5000):
         fitting.differs([index, 0])
         fitting.leaf([index, 0], MAIL, "[email]")
         fitting.leaf([index], "a" * 10_000, "b" * 10_000)
     assert not fitting.leaf([5000], MAIL, "[email]")
-    assert perf_counter() - begun < 3
+    assert process_time() - begun < 3
 
 
 # What is said is true: a validator says the same of both documents, with and without formats.

@@ -51,3 +51,10 @@ def test_profiles_and_certificates_are_those_of_a_gate(ca: LocalCA) -> None:
     assert peer is not None and peer.sha256 == alice.facts.sha256
     shown = tls_pair(ca).handshake.own
     assert shown is not None and tls_pair(ca, pins=[NOBODY]).refusal is not None
+
+
+def test_a_profile_that_is_misspelt_is_none(ca: LocalCA) -> None:
+    """A test that believes it demands post-quantum groups has to demand them."""
+    for name in ("modern+qp", "modern+", "modrn", ""):
+        with pytest.raises(ValueError, match="modern, intermediate, modern.pq, intermediate.pq"):
+            tls_pair(ca, profile=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from OpenSSL import SSL
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls.contexts import client_connection, client_context, server_connection, server_context
-from mcpgate.tls.foreign import connection_of, handshake, handshake_of, judge_foreign
+from mcpgate.tls.foreign import connection_of, handshake, handshake_of, judge_foreign, judge_purpose
+from mcpgate.tls.localca import LocalCA
 from mcpgate.tls.profile import PROFILES, Profile, with_pq
 from mcpgate.tls.rehearsal import converse
 from mcpgate.tls.verify import Note
@@ -81,6 +83,17 @@ def test_what_cannot_be_asked_is_refused(transport: Any, reason: Reason) -> None
     refusal = connection_of(transport)
     assert isinstance(refusal, Refusal) and refusal.reason is reason
     assert handshake(transport) is None
+
+
+def test_a_certificate_has_to_be_for_clients(authority: Authority) -> None:
+    """Where the application's own verification may have let in any; without one there is nothing to judge."""
+    now = datetime.now(UTC)
+    ca = LocalCA.create("clients", now)
+    assert judge_purpose([]) is None
+    assert judge_purpose([ca.client("ci.test", now).chain[0]]) is None
+    for wrong in (ca.server(["ci.test"], now).chain[0], ca.certificate):
+        refusal = judge_purpose([wrong])
+        assert refusal is not None and refusal.reason is Reason.TLS_CHAIN
 
 
 def test_an_application_may_ask_the_same(authority: Authority) -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 
+import click
+
 from mcpgate._version import __version__
+from mcpgate.cli import cli
 from tests.docs.checkers import NotGood
 from tests.docs.fences import Fence
 from tests.docs.place import ROOT, Place
@@ -34,8 +37,8 @@ def _judge(place: Place, words: list[str]) -> None:
     match words:
         case ["apt", "install", deb]:
             _there_is(deb)
-        case ["mcpgate", verb, *_]:
-            place.command(verb, "--help")
+        case ["mcpgate", *said]:
+            understands(said)
         case ["systemctl", *_, unit]:
             if not (ROOT / "etc/systemd" / f"{unit}.service").is_file():
                 raise NotGood(f"there is no unit {unit}")
@@ -46,6 +49,22 @@ def _judge(place: Place, words: list[str]) -> None:
             pass
         case _:
             raise NotGood(f"`{shlex.join(words)}` is about no package of ours")
+
+
+def understands(said: list[str]) -> None:
+    """
+    @raise NotGood: for a verb or an option that the command does not have.
+    """
+    command: click.Command = cli
+    context = click.Context(cli, info_name="mcpgate")
+    try:
+        while isinstance(command, click.Group):
+            name, found, said = command.resolve_command(context, said)
+            assert found is not None
+            command, context = found, click.Context(found, info_name=name, parent=context)
+        command.make_parser(context).parse_args(said)
+    except click.UsageError as error:
+        raise NotGood(error.format_message()) from None
 
 
 def _there_is(deb: str) -> None:
