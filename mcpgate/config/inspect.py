@@ -32,8 +32,8 @@ def inspect(
     """
     Everything in the world that keeps this configuration from working, in the file's order.
 
-    @param serves: Whether this process is to be the gate. If not, root may look at a state directory of another
-        user's: it looks after that one's gate (C{foreign_owner} says whose).
+    @param serves: Whether this process is to be the gate. If not, root may look at a state directory of
+        another user's: it looks after that one's gate (C{foreign_owner} says whose).
     """
     problems = [*_clock(now), *_state(config, serves), *_files(config), *_secrets(config, environ)]
     return tuple(sorted(problems, key=lambda problem: problem.line or 0))
