@@ -27,11 +27,11 @@ from packaging.utils import canonicalize_name
 
 from mcpgate._version import __version__
 from tests.release.contents import MADE, differing, forbidden, installed_names, sdist_expected, wheel_expected
-from tests.release.floors import EXTRAS
+from tests.release.floors import EXTRAS, floors
 from tests.release.fragments import astray, kinds, misnamed
 from tests.release.licences import closure, unfit
 from tests.release.steady import steady
-from tests.release.versions import disagreeing
+from tests.release.versions import disagreeing, lagging
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "build" / "release"
@@ -48,11 +48,15 @@ class WrongError(Exception):
 
 
 def version() -> str:
-    """The package, NEWS, Debian's changelog and the RPM's spec are of one version."""
+    """One version in the package, NEWS, Debian's changelog and the RPM's spec; and Debian has our floors."""
     changelog, spec = ROOT / "debian/changelog", ROOT / "etc/rpm/mcpgate.spec"
     fragments = [path.name for path in _fragments()]
     texts = [path.read_text(encoding="utf-8") if path.exists() else None for path in (changelog, spec)]
-    _demand(disagreeing(__version__, _text("NEWS.md"), fragments, *texts))
+    wrong = disagreeing(__version__, _text("NEWS.md"), fragments, *texts)
+    control = ROOT / "debian/control"
+    if control.exists():
+        wrong += lagging(control.read_text(encoding="utf-8"), floors(_text("setup.cfg")))
+    _demand(wrong)
     return __version__
 
 

@@ -1,6 +1,6 @@
 """What says another version than the package does is named."""
 
-from tests.release.versions import disagreeing
+from tests.release.versions import disagreeing, lagging
 
 NEWS = "# News\n\n## 1.2.0 (2027-01-31)\n\nSomething.\n\n## 1.1.0 (2026-12-01)\n"
 CHANGELOG = "mcpgate (1.2.0-1) unstable; urgency=medium\n\n  * New.\n"
@@ -39,4 +39,13 @@ def test_what_says_nothing_is_named_too() -> None:
         "NEWS.md says no version, not 1.2.0",
         "debian/changelog says no version, not 1.2.0",
         "the RPM's spec says no version, not 1.2.0",
+    ]
+
+
+def test_a_bound_of_debian_that_is_not_ours_is_named() -> None:
+    """Higher or lower; what only one of the two names is not compared, and a zero at the end is nothing."""
+    bounds = ("click (>= 8.1) <!nocheck>", "josepy (>= 2~)", "re2 (>= 2025)", "attr")
+    control = "".join(f" python3-{bound},\n" for bound in bounds)
+    assert lagging(control, ["click==8.2", "josepy==2.0", "attrs==25.3", "google-re2==1.1"]) == [
+        "debian/control asks for click 8.1, setup.cfg for 8.2"
     ]
