@@ -100,7 +100,27 @@ def test_the_user_owns_the_state_and_reads_the_configuration() -> None:
     assert re.fullmatch(rf'u {user} - "[^"]+" /var/lib/mcpgate', line)
     entries = (ROOT / "etc/tmpfiles.d/mcpgate.conf").read_text(encoding="utf-8").splitlines()
     rows = [entry.split() for entry in entries if entry and not entry.startswith("#")]
-    whose = {row[1]: row[2:5] for row in rows if row[0] == "d"}
+    whose = {row[1]: [word.lstrip(":") for word in row[2:5]] for row in rows if row[0] == "d"}
     assert whose.pop("/var/lib/mcpgate") == ["0700", user, user]
     assert set(whose) == {"/etc/mcpgate", "/etc/mcpgate/tls", "/etc/mcpgate/secrets"}
     assert all(row == ["0750", "root", user] for row in whose.values())
+
+
+def test_what_was_closed_further_stays_closed(tmp_path: Path) -> None:
+    """At every boot systemd makes what is missing, and of what is there it opens nothing for anybody."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nmcpgate:x:990:990::/:/bin/false\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nmcpgate:x:990:\n")
+    (tmp_path / "var/lib").mkdir(parents=True)
+    secrets = tmp_path / "etc/mcpgate/secrets"
+    secrets.mkdir(parents=True)
+    secrets.chmod(0o700)
+    before = secrets.stat()
+    conf = ROOT / "etc/tmpfiles.d/mcpgate.conf"
+    # Without root it cannot give the others away, and says so.
+    subprocess.run(
+        ["systemd-tmpfiles", f"--root={tmp_path}", "--create", conf], capture_output=True, timeout=60
+    )
+    after = secrets.stat()
+    assert (after.st_mode, after.st_gid) == (before.st_mode, before.st_gid)
+    assert (tmp_path / "etc/mcpgate/tls").stat().st_mode & 0o777 == 0o750

@@ -15,6 +15,7 @@ from mcpgate.cli.exits import complain
 from mcpgate.cli.judged import judged
 from mcpgate.cli.online import inquire, tell, visit
 from mcpgate.cli.text import cell, config_option, format_option, outline, show
+from mcpgate.config.inspect import foreign_owner
 from mcpgate.generation import Generation
 from mcpgate.identity.issued import TokenFile, TokenFileError
 from mcpgate.policy.doubts import doubts
@@ -35,7 +36,7 @@ def command(config: Path, form: str, online: bool, alerts: bool) -> None:
 
     if alerts and not online:
         raise click.UsageError("--alerts tells somebody else, so it wants --online beside it")
-    generation = judged(reactor, config).prepare()
+    generation = judged(reactor, config, serves=False).prepare()
     facts = facts_of(generation, datetime.now(UTC))
     visits = visit(generation.upstreams.values()) if online else []
     inquiries = inquire(generation.issuers.values()) if online and generation.issuers else []
@@ -58,6 +59,9 @@ def command(config: Path, form: str, online: bool, alerts: bool) -> None:
     if generation.grants is not None:
         for warning in generation.grants.assertions.warnings(time.time()):
             complain(f"warning: {warning}")
+    owner = foreign_owner(generation.config)
+    if owner is not None:
+        complain(f"warning: root may read more than the gate's user ({owner}); have that one look, too")
     for sentence in _of_tokens(generation):
         complain(f"warning: {sentence}")
     if any(one.tried.refusal for one in visits) or any(

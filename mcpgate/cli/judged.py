@@ -18,15 +18,17 @@ from mcpgate.workers.child import spawner
 from mcpgate.workers.supervisor import Supervisor
 
 
-def judged(reactor: Any, path: Path) -> Gate | Supervisor:
+def judged(reactor: Any, path: Path, *, serves: bool = True) -> Gate | Supervisor:
     """A gate that is ready to start: one that serves by itself, or the supervisor of several workers.
+
+    @param serves: Whether it is to be started by this process.
 
     @raise ConfigError: if anything is wrong with the file, with the world it names (secrets, the
         state directory), or with what is in the certificate files; it has every problem.
     """
     config = load_config(path)
     gate = _gate(reactor, config)
-    problems = list(inspect(config, datetime.now(UTC)))
+    problems = list(inspect(config, datetime.now(UTC), serves=serves))
     try:
         gate.prepare()
     except ConfigError as error:

@@ -40,6 +40,16 @@ class Endpoint:
         return self.kind == "embedded"
 
     @property
+    def place(self) -> tuple[str, ...]:
+        """What cannot be had twice, however it is written: of a socket of systemd's, which one it is."""
+        named = sorted(self.arguments.items())
+        if self.kind == "systemd":
+            named = [
+                (key, str(int(value)) if key == "index" else value) for key, value in named if key != "domain"
+            ]
+        return (self.kind, *(part for pair in named for part in pair))
+
+    @property
     def chosen_later(self) -> bool:
         """Whether the system chooses the port (0), so that two such listeners are not in one place."""
         return "port" in self.arguments and int(self.arguments["port"]) == 0

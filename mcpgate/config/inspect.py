@@ -26,9 +26,16 @@ EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _KINDS = ("file", "env", "credential")
 
 
-def inspect(config: Config, now: datetime, environ: Mapping[str, str] = os.environ) -> tuple[Problem, ...]:
-    """Everything in the world that keeps this configuration from working, in the file's order."""
-    problems = [*_clock(now), *_state(config), *_files(config), *_secrets(config, environ)]
+def inspect(
+    config: Config, now: datetime, environ: Mapping[str, str] = os.environ, *, serves: bool = True
+) -> tuple[Problem, ...]:
+    """
+    Everything in the world that keeps this configuration from working, in the file's order.
+
+    @param serves: Whether this process is to be the gate. If not, root may look at a state directory of
+        another user's: it looks after that one's gate (C{foreign_owner} says whose).
+    """
+    problems = [*_clock(now), *_state(config, serves), *_files(config), *_secrets(config, environ)]
     return tuple(sorted(problems, key=lambda problem: problem.line or 0))
 
 
@@ -37,7 +44,7 @@ def _clock(now: datetime) -> Iterator[Problem]:
         yield Problem("", None, f"the clock says {now:%Y-%m-%d}: no certificate can be judged; set it first")
 
 
-def _state(config: Config) -> Iterator[Problem]:
+def _state(config: Config, serves: bool) -> Iterator[Problem]:
     state = config.gate.state
     try:
         found = state.stat()
@@ -51,13 +58,22 @@ def _state(config: Config) -> Iterator[Problem]:
         return
     if not stat.S_ISDIR(found.st_mode):
         yield config.problem("gate.state", f"{state} is not a directory")
-    elif found.st_uid not in (os.geteuid(), 0):
+    elif found.st_uid not in (os.geteuid(), 0) and (serves or os.geteuid() != 0):
         whose = _user(found.st_uid)
         yield config.problem("gate.state", f"{state} belongs to another user ({whose}); run this as that one")
     elif found.st_mode & stat.S_IWOTH:
         yield config.problem("gate.state", f"{state} can be written by everybody; chmod 0700 it")
     elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
         yield config.problem("gate.state", f"{state} cannot be written by this user")
+
+
+def foreign_owner(config: Config) -> str | None:
+    """To whom the state directory belongs, if root looks at one of another user's."""
+    try:
+        owner = config.gate.state.stat().st_uid
+    except OSError:
+        return None
+    return _user(owner) if os.geteuid() == 0 and owner != 0 else None
 
 
 def _user(number: int) -> str:

@@ -115,13 +115,14 @@ def _at(table: Draft, key: str, read: Sheet | None = None) -> str:
 
 
 def _sockets(listeners: Iterable[Draft]) -> None:
-    first: dict[str, Draft] = {}
+    first: dict[tuple[str, ...], Draft] = {}
     for listener in listeners:
         listen = str(listener.get("listen") or "")
         if not listen or read_endpoint(listen).chosen_later or read_endpoint(listen).embedded:
             continue
-        if first.setdefault(listen, listener) is not listener:
-            listener.report("listen", f"another listener listens there{_at(first[listen], 'listen')}")
+        place = read_endpoint(listen).place
+        if first.setdefault(place, listener) is not listener:
+            listener.report("listen", f"another listener listens there{_at(first[place], 'listen')}")
 
 
 def _embedded(listener: Draft) -> None:

@@ -36,7 +36,7 @@ def judge_admin(sheet: Sheet, drafts: Drafts) -> None:
                 admin.report(key, "has no effect without listen: then there is no dashboard")
             continue
         endpoint = read_endpoint(str(listen))
-        _apart(admin, str(listen), endpoint, drafts["listener"])
+        _apart(admin, endpoint, drafts["listener"])
         if endpoint.embedded:
             admin.report("listen", 'cannot be "embedded": the dashboard is served by a process of its own')
             continue
@@ -59,9 +59,12 @@ def _socket(admin: Draft, endpoint: Endpoint) -> None:
             admin.report(key, "has no effect on a unix socket: whoever may open that may do everything")
 
 
-def _apart(admin: Draft, listen: str, endpoint: Endpoint, listeners: Sequence[Draft]) -> None:
+def _apart(admin: Draft, endpoint: Endpoint, listeners: Sequence[Draft]) -> None:
+    if endpoint.chosen_later or endpoint.embedded:
+        return
     for listener in listeners:
-        if listener.get("listen") == listen and not (endpoint.chosen_later or endpoint.embedded):
+        listen = listener.get("listen")
+        if listen is not None and read_endpoint(str(listen)).place == endpoint.place:
             line = listener.line("listen")
             admin.report("listen", f"a listener listens there{f' ({line})' if line else ''}")
 

@@ -41,8 +41,15 @@ class SQLiteStore:
     def __init__(self, state: Path) -> None:
         self.path = state / PLACE
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _give(self.path.parent, state)
+            with suppress(FileExistsError):
+                state.mkdir(mode=0o700, parents=True)
+            try:
+                self.path.parent.mkdir(mode=0o700)
+            except FileExistsError:
+                if not self.path.parent.is_dir():
+                    raise
+            else:
+                _give(os.open(self.path.parent, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), state)
         except OSError as error:
             raise StoreError(f"{self.path.parent}: {error.strerror}") from error
         try:
@@ -60,8 +67,8 @@ class SQLiteStore:
     def _open(self) -> sqlite3.Connection:
         # SQLite gives its other files the mode and the owner of this one.
         with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            _give(self.path, self.path.parent)
+            made = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            _give(made, self.path.parent)
         base = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             base.execute("PRAGMA journal_mode = WAL")
@@ -135,11 +142,18 @@ class SQLiteStore:
         self._base.close()
 
 
-def _give(path: Path, like: Path) -> None:
-    """Give a file that root has made to whom another belongs: the gate, which has to go on with it."""
-    if os.geteuid() == 0:
-        owner = like.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+def _give(made: int, like: Path) -> None:
+    """
+    Give what root has just made to whom another file belongs: the gate, which has to go on with it.
+
+    Only that, and by its descriptor: whoever writes in the state directory must not choose what he is given.
+    """
+    try:
+        if os.geteuid() == 0:
+            owner = like.stat()
+            os.fchown(made, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(made)
 
 
 class _SQLiteTurn(Turn):

@@ -105,6 +105,16 @@ def bound_port(reactor: Any, listen: str) -> Any:
     return port
 
 
+def _apart(all_of_them: Mapping[str, Bound]) -> None:
+    """Two listeners on one socket, handed over by systemd, would take callers from each other by chance."""
+    first: dict[int, str] = {}
+    for name, bound in all_of_them.items():
+        other = first.setdefault(os.fstat(bound.port.fileno()).st_ino, name)
+        if other != name:
+            listen = bound.table.listen
+            raise ListenError(f"listener {name}: cannot listen on {listen}: listener {other} has that socket")
+
+
 class Addresses:
     """The addresses of a gate, by the names of its listeners."""
 
@@ -119,6 +129,7 @@ class Addresses:
         @raise ListenError: for the first that cannot be bound.
         """
         fresh: dict[str, Bound] = {}
+        stay: dict[str, Bound] = {}
         try:
             for table in tables:
                 known = self.bound.get(table.name)
@@ -126,6 +137,9 @@ class Addresses:
                     continue
                 if known is None or known.table.listen != table.listen:
                     fresh[table.name] = bind(self._reactor, table)
+                else:
+                    stay[table.name] = known
+            _apart({**stay, **fresh})
         except ListenError:
             for bound in fresh.values():
                 bound.close()

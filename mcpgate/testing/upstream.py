@@ -108,7 +108,10 @@ class FakeUpstream(TLSServer):
             headers = {name.lower(): value.strip() for name, _, value in pairs}
             length = int(headers.get("content-length", "0"))
             while len(buffer) < length:
-                buffer += peer.receive() or b""
+                more = peer.receive()
+                if not more:
+                    return peer.close()
+                buffer += more
             body, buffer = buffer[:length], buffer[length:]
             method, path, _ = first.split(" ")
             request = Received(method, path, headers, json.loads(body) if body else None)

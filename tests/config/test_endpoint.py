@@ -99,3 +99,18 @@ def test_what_is_accepted_means_the_same_to_twisted(text: str) -> None:
     positional, named = endpoints._parse(text)
     assert positional[0] == endpoint.kind
     assert {*positional[1:], *named.values()} == set(endpoint.arguments.values())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("tcp:8443", "tcp:port=8443", True),
+        ("tcp:8443", "tcp6:8443", False),
+        ("systemd:name=mcp", "systemd:INET:name=mcp", True),
+        ("systemd:index=0", "systemd:INET6:index=00", True),
+        ("systemd:name=mcp", "systemd:name=other", False),
+    ],
+)
+def test_one_place_is_the_same_however_it_is_written(one: str, other: str, same: bool) -> None:
+    """Of systemd's sockets the family is only a check."""
+    assert (read_endpoint(one).place == read_endpoint(other).place) is same

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.config.inspect import inspect
+from mcpgate.config.inspect import foreign_owner, inspect
 from mcpgate.config.load import parse_config
 from mcpgate.config.schema import Config
 
@@ -177,3 +177,19 @@ def test_a_state_directory_of_another_user_says_whose_it_is(
     monkeypatch.setattr(os, "geteuid", lambda: 424242)
     (sentence,) = said(config)
     assert f"state belongs to another user ({whose}); run this as that one" in sentence
+    assert foreign_owner(config) is None
+
+
+def test_root_may_look_at_another_users_and_not_serve_from_it(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks after that user's gate."""
+    (tmp_path / "state").mkdir()
+    if os.getuid() == 0:
+        os.chown(tmp_path / "state", 4242, 4242)
+    whose = "id 4242" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert inspect(config, NOW, {}, serves=False) == ()
+    assert foreign_owner(config) == whose
+    (sentence,) = said(config)
+    assert "belongs to another user" in sentence

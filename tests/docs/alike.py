@@ -101,6 +101,26 @@ def copied(shown: Sequence[str], printed: Sequence[str]) -> dict[str, str]:
     return found
 
 
+_WHOLE_PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
+
+
+def torn(copies: Mapping[str, str], more: Mapping[str, str]) -> str | None:
+    """A pin that a page shows as two, or two as one: readers are told to compare them letter by letter.
+
+    @param copies: what was shown before, and C{more} now, each with what was printed in its place.
+    """
+    whole = {shown: printed for shown, printed in copies.items() if _WHOLE_PIN.fullmatch(shown)}
+    for shown, printed in more.items():
+        if _WHOLE_PIN.fullmatch(shown):
+            if whole.get(shown, printed) != printed:
+                return f"{shown} stands for {whole[shown]}, and for {printed}"
+            other = next((one for one, there in whole.items() if there == printed and one != shown), None)
+            if other is not None:
+                return f"{other} and {shown} are shown where it prints the same, {printed}"
+            whole[shown] = printed
+    return None
+
+
 def with_copies(text: str, copies: Mapping[str, str]) -> str:
     """A command, with what was printed in the places of what the page shows."""
     if not copies:

@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tests.docs.alike import alike, copied, with_copies
+from tests.docs.alike import alike, copied, torn, with_copies
 from tests.docs.checkers import NotGood, checker
 from tests.docs.fences import Fence, Page
 from tests.docs.pieces import put_into, written
@@ -92,7 +92,10 @@ def _console(fence: Fence, shell: Shell, copies: dict[str, str]) -> Iterator[Fau
         elif not _as_shown(command, ran.printed):
             shown = "\n".join(command.expected)
             yield Fault(command.line, _told(command, f"is shown to print\n{_indented(shown)}", ran.printed))
-        copies.update(copied(command.expected, ran.printed.splitlines()))
+        more = copied(command.expected, ran.printed.splitlines())
+        if (odd := torn(copies, more)) is not None:
+            yield Fault(command.line, _told(command, odd, ran.printed))
+        copies.update(more)
 
 
 def _as_shown(command: Command, printed: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.docs.alike import alike, copied, fits, with_copies
+from tests.docs.alike import alike, copied, fits, torn, with_copies
 
 LINES = st.lists(st.text("ab .", max_size=4), max_size=6)
 
@@ -89,6 +89,15 @@ def test_what_was_printed_is_copied_into_later_commands() -> None:
     assert with_copies("show x-01a2…3 x-01a2…", copies) == "show x-99ff00 x-01a2…"
     assert with_copies("-H 'Authorization: Bearer mcpgate_0a1b_…'", copies).endswith("mcpgate_77_secret'")
     assert with_copies("as it is", {}) == "as it is"
+
+
+def test_a_pin_that_is_shown_in_two_ways_is_told() -> None:
+    """Runbooks have people compare pins: those of a page have to be of one run."""
+    one, other, real, second = (f"sha256/{letter * 43}=" for letter in "ABCD")
+    assert torn({one: real}, {one: real, other: second}) is None
+    assert torn({"sha256/AAA…": real}, {one: real}) is None
+    assert torn({one: real}, {other: real}) == f"{one} and {other} are shown where it prints the same, {real}"
+    assert torn({one: real}, {one: second}) == f"{one} stands for {real}, and for {second}"
 
 
 @given(LINES)

@@ -192,3 +192,18 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(StoreError, match="Not a directory"):
         SQLiteStore(tmp_path / "state")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_gives_away_only_what_it_has_made(tmp_path: Path) -> None:
+    """The gate's user may have put a link where the index will be: what it leads to stays whose it was."""
+    state, others = tmp_path / "state", tmp_path / "others"
+    state.mkdir()
+    others.mkdir()
+    (state / "index").symlink_to(others)
+    os.chown(state, 12345, 12345)
+    SQLiteStore(state).close()
+    assert others.stat().st_uid == os.geteuid()
+    (state / "index").unlink()
+    SQLiteStore(state).close()
+    assert {file.stat().st_uid for file in (state / "index", state / PLACE)} == {12345}

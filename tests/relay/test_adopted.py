@@ -14,8 +14,9 @@ from twisted.internet.task import Clock
 from twisted.python.systemd import ListenFDs
 
 from mcpgate.config.endpoint import read_endpoint
+from mcpgate.config.tables.listener import ListenerTable
 from mcpgate.relay.adopted import Adopted, AdoptError, adopt
-from mcpgate.relay.bound import ListenError, bound_port
+from mcpgate.relay.bound import Addresses, ListenError, bound_port
 
 
 class Manager:
@@ -127,3 +128,22 @@ def test_what_is_no_socket_is_not_taken_for_one(manager: Manager, tmp_path: Path
     os.close(file)
     with pytest.raises(AdoptError, match="cannot be used: Socket operation on non-socket"):
         taken("systemd:name=mcp")
+
+
+def test_two_listeners_do_not_take_callers_from_each_other(manager: Manager) -> None:
+    """One socket by its name and by its place: nothing but the socket itself knows; and one may move."""
+    manager.listening("mcp")
+    manager.listening("other")
+    addresses = Addresses(Clock())
+    first, second = (
+        ListenerTable(name=name, listen=listen, certificates=Path("tls"))
+        for name, listen in (("first", "systemd:name=mcp"), ("second", "systemd:index=0"))
+    )
+    with pytest.raises(ListenError, match="listener second: .*: listener first has that socket"):
+        addresses.bind([first, second])
+    addresses.take(addresses.bind([first]), ["first"])
+    with pytest.raises(ListenError, match="listener second: .*: listener first has that socket"):
+        addresses.bind([first, second])
+    addresses.take(addresses.bind([second]), ["second"])
+    assert set(addresses.bound) == {"second"}
+    addresses.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 
 from mcpgate.testing import FakeUpstream, LocalCA, certificate_pem
 from tests.running import World, call
+from tests.waiting import eventually
 
 NOW = datetime.now(UTC)
 
@@ -111,3 +113,17 @@ def test_a_gate_before_it_shows_whose_credential_it_had(world: World) -> None:
             caller.post(call("get_secret")).answer()
     assert upstream.called("get_x") == [{}] and upstream.called("get_secret") == []
     assert "authorization" not in upstream.received[0].headers
+
+
+def test_a_caller_that_leaves_in_the_middle_is_let_go(upstream: FakeUpstream, ca: LocalCA) -> None:
+    """In a body as in a head: nothing waits, or turns in circles, for what will never come."""
+    trust = ssl.create_default_context(cadata=certificate_pem(ca.certificate).decode())
+    for part in (b"POST /mcp HT", b"POST /mcp HTTP/1.1\r\ncontent-length: 100\r\n\r\n{"):
+        with (
+            socket.create_connection(("localhost", upstream.port), 20) as raw,
+            trust.wrap_socket(raw, server_hostname="localhost") as sock,
+        ):
+            sock.sendall(part)
+            sock.unwrap()
+    eventually(lambda: upstream.ended == upstream.accepted == 2, "both are over")
+    assert upstream.received == []
