@@ -5,6 +5,7 @@ They come as a stream: what comes as one document is held until it is whole, and
 
 import hashlib
 import itertools
+import socket
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
@@ -17,6 +18,8 @@ from tests.e2e.recording import RESULT, Received, RecordingUpstream, ok
 
 TOTAL = 200 * 1000 * 1000
 PIECE = 100 * 1000
+#: Pieces of a stream by which a gate has done once what it does for streams.
+SHORT = 20
 
 _DOCUMENT = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % TOTAL
 _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -32,9 +35,9 @@ def _piece(number: int) -> bytes:
 _LAST = b"data: %b\n\n" % RESULT
 
 
-def content() -> Iterator[bytes]:
+def content(pieces: int = TOTAL // PIECE) -> Iterator[bytes]:
     """All that is in the stream: the answer comes last."""
-    yield from (_piece(number) for number in range(TOTAL // PIECE))
+    yield from (_piece(number) for number in range(pieces))
     yield _LAST
 
 
@@ -44,16 +47,16 @@ def document() -> Iterator[bytes]:
     yield from (_piece(number) for number in range(TOTAL // PIECE))
 
 
-def events() -> Iterator[bytes]:
+def events(pieces: int = TOTAL // PIECE) -> Iterator[bytes]:
     """As a stream."""
     yield _STREAM
-    for piece in content():
+    for piece in content(pieces):
         yield b"%x\r\n%b\r\n" % (len(piece), piece)
     yield b"0\r\n\r\n"
 
 
 class Generous(RecordingUpstream):
-    """Says a lot when it is asked for C{much}, and counts what it could get rid of."""
+    """Says a lot when asked for C{much}, and counts what it could get rid of; a short stream for C{some}."""
 
     def __init__(self, lab: Lab, pieces: Callable[[], Iterator[bytes]]) -> None:
         self.sent = 0
@@ -61,8 +64,12 @@ class Generous(RecordingUpstream):
         super().__init__(lab.ca.server(HOSTS, lab.now), self._say)
 
     def _say(self, peer: TLSPeer, request: Received) -> None:
+        if b"some" in request.body:
+            return peer.send(b"".join(events(SHORT)))
         if b"much" not in request.body:
             return peer.send(ok(request))
+        # What lies in the kernel on this side, megabytes else, nobody has got.
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE)
         for piece in self._pieces():
             peer.send(piece)
             self.sent += len(piece)
@@ -108,6 +115,8 @@ def test_what_a_slow_reader_does_not_read_is_not_held(lab: Lab) -> None:
         Caller(gate) as slow,
     ):
         assert quick.post(call("little")).read() == RESULT
+        # Streams, too: what Python keeps once it has run through some code is held for nobody.
+        assert slow.post(call("some")).read() == b"".join(content(SHORT))
         before = footprint(gate).memory
         response = slow.post(call("much"))
         assert upstream.stuck() < TOTAL / 10
