@@ -249,6 +249,12 @@ def test_a_gate_that_cannot_start_was_never_ready(config: Path, manager: Listene
     assert not any("READY" in message for message in manager.look())
 
 
+def knows_the_manager(process: str) -> bool:
+    """Whether a process was started with what the manager told its parent."""
+    environ = Path(f"/proc/{process}/environ").read_bytes()
+    return b"NOTIFY_SOCKET" in environ or b"WATCHDOG" in environ
+
+
 def test_a_gate_with_a_stopped_worker_gives_no_sign_of_life(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
@@ -264,9 +270,9 @@ def test_a_gate_with_a_stopped_worker_gives_no_sign_of_life(
         below = Path(f"/proc/{gate.pid}/task/{gate.pid}/children").read_text().split()
         assert len(below) >= 2
         try:
+            # One that was forked just now has still what its parent was started with.
+            eventually(lambda: not any(map(knows_the_manager, below)), "none is told of the manager")
             for each in below:
-                environ = Path(f"/proc/{each}/environ").read_bytes()
-                assert b"NOTIFY_SOCKET" not in environ and b"WATCHDOG" not in environ
                 os.kill(int(each), signal.SIGSTOP)
             said = manager.told("STATUS", "0 of 2 workers", after=len(manager.look()))
             behind = manager.messages[manager.messages.index(said) :]
