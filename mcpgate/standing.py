@@ -62,10 +62,11 @@ class Companion(Protocol):
 
     verbs: Mapping[str, Verb]
 
-    def prepare(self, config: Config) -> Any:
+    def prepare(self, config: Config, holders: Mapping[int, str]) -> Any:
         """
         Judge a configuration, and bind what is new in it.
 
+        @param holders: the listeners, by the inodes of their sockets.
         @raise ConfigError: with every problem; ListenError: an address is taken or may not be used.
         """
 
@@ -199,11 +200,14 @@ class Standing:
 
     def _bound(self, generation: Generation) -> Change:
         """With every address that is new, or with none of them."""
+        config = generation.config
         if self.alone:
-            self._bindable(generation.config)
-        fresh = self.addresses.bind(generation.config.listeners)
+            self._bindable(config)
+        fresh = self.addresses.bind(config.listeners)
+        beside = None
         try:
-            beside = self.beside.prepare(generation.config) if self.beside is not None else None
+            if self.beside is not None:
+                beside = self.beside.prepare(config, self.addresses.holders(fresh, config.listeners))
         except BaseException:
             for bound in fresh.values():
                 bound.close()

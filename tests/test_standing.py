@@ -289,7 +289,7 @@ class Companion:
         self.refuses: Exception | None = None
         self.done: list[tuple[str, Any]] = []
 
-    def prepare(self, config: Any) -> Any:
+    def prepare(self, config: Any, holders: Any) -> Any:
         if self.refuses is not None:
             raise self.refuses
         return config

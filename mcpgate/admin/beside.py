@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from inspect import signature
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -18,10 +19,11 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger, LogLevel
 
 from mcpgate._version import __version__
-from mcpgate.admin.bound import BoundAdmin, bind
-from mcpgate.admin.terms import load_admin, wanted
+from mcpgate.admin.bound import KEY, BoundAdmin, bind
+from mcpgate.admin.terms import NAME, load_admin, wanted
 from mcpgate.config.schema import Config
 from mcpgate.ops.control import ControlError, Verb
+from mcpgate.relay.bound import ListenError
 from mcpgate.workers.channel import ChannelError
 from mcpgate.workers.channel import Verb as ChannelVerb
 from mcpgate.workers.child import Child, Spawn
@@ -78,18 +80,28 @@ class Beside:
 
     # What stands: called by C{standing}.
 
-    def prepare(self, config: Config) -> Prepared:
+    def prepare(self, config: Config, holders: Mapping[int, str] = MappingProxyType({})) -> Prepared:
         """
         Judge a configuration, and bind its address if that is new; L{take} it or L{drop} it.
 
+        @param holders: the listeners, by the inodes of their sockets: one that systemd has handed over could
+            be named as theirs and as ours.
         @raise ConfigError: with every problem.
         @raise ListenError: the address is taken or may not be used.
         """
         load_admin(config, 1, datetime.fromtimestamp(self._wall(), UTC))
         known = self._bound
         if known is not None and known.listen == config.admin.listen:
-            return Prepared(config, None, keeps=True)
-        return Prepared(config, bind(self._reactor, config.admin), keeps=False)
+            prepared = Prepared(config, None, keeps=True)
+        else:
+            known = bind(self._reactor, config.admin)
+            prepared = Prepared(config, known, keeps=False)
+        holder = holders.get(known.inode) if known is not None else None
+        if holder is not None:
+            self.drop(prepared)
+            listen = config.admin.listen
+            raise ListenError(f"{NAME}: cannot listen on {listen}: listener {holder} has that socket", KEY)
+        return prepared
 
     def take(self, prepared: Prepared) -> None:
         """It is in force."""

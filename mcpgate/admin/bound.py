@@ -41,6 +41,11 @@ class BoundAdmin:
         """The listening socket, on a descriptor of its own."""
         return socket.socket(fileno=os.dup(self._descriptor()))
 
+    @property
+    def inode(self) -> int:
+        """What tells its socket from others, however each was named."""
+        return os.fstat(self._descriptor()).st_ino
+
     def close(self) -> Deferred[Any]:
         """Give the address back; fires when it is free."""
         if self._closed is None:

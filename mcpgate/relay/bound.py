@@ -58,6 +58,11 @@ class Bound:
         """The listening socket, on a descriptor of its own."""
         return socket.socket(fileno=os.dup(self.port.fileno()))
 
+    @property
+    def inode(self) -> int:
+        """What tells its socket from others, however each was named."""
+        return os.fstat(self.port.fileno()).st_ino
+
     def close(self) -> Deferred[Any]:
         """Give the address back; fires when it is free, as far as it is up to us."""
         if self._closed is None:
@@ -109,7 +114,7 @@ def _apart(all_of_them: Mapping[str, Bound]) -> None:
     """Two listeners on one socket, handed over by systemd, would take callers from each other by chance."""
     first: dict[int, str] = {}
     for name, bound in all_of_them.items():
-        other = first.setdefault(os.fstat(bound.port.fileno()).st_ino, name)
+        other = first.setdefault(bound.inode, name)
         if other != name:
             listen = bound.table.listen
             raise ListenError(f"listener {name}: cannot listen on {listen}: listener {other} has that socket")
@@ -145,6 +150,12 @@ class Addresses:
                 bound.close()
             raise
         return fresh
+
+    def holders(self, fresh: Mapping[str, Bound], tables: Iterable[ListenerTable]) -> dict[int, str]:
+        """Who will have which socket, by its inode, once these new ones are taken."""
+        names = {table.name for table in tables}
+        everybody = {**self.bound, **fresh}
+        return {bound.inode: name for name, bound in everybody.items() if name in names}
 
     def take(self, fresh: Mapping[str, Bound], names: Container[str]) -> None:
         """Go on with these new ones; those that they replace, and those of other names, are closed."""

@@ -201,6 +201,17 @@ def test_a_configuration_is_judged_before_anything_changes(scene: Scene, tmp_pat
     assert not (tmp_path / "new.sock").exists() and (tmp_path / "admin.sock").exists()
 
 
+def test_it_and_a_listener_do_not_take_callers_from_each_other(scene: Scene, tmp_path: Path) -> None:
+    """Which may come to the socket of the dashboard later; that one stays as it is."""
+    scene.begin()
+    prepared = scene.beside.prepare(scene.config(admin="unsafe_open_metrics = true"), {1: "mcp"})
+    scene.beside.take(prepared)
+    assert scene.beside._bound is not None
+    with pytest.raises(ListenError, match="admin: cannot listen on unix:.*: listener mcp has that socket"):
+        scene.beside.prepare(scene.config(), {scene.beside._bound.inode: "mcp"})
+    assert (tmp_path / "admin.sock").exists()
+
+
 def test_it_is_moved_by_being_given_another_socket(scene: Scene, tmp_path: Path) -> None:
     """The old one is closed; with the same address it keeps what it has."""
     scene.begin()

@@ -109,6 +109,21 @@ def test_systemds_own_program_hands_it_over(config: Path, handed: socket.socket)
         gate.communicate()
 
 
+def test_the_dashboard_does_not_take_callers_from_a_listener(
+    config: Path, handed: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One socket, by its name and by its place: each of them would be given callers of the other's."""
+    with config.open("a") as file:
+        file.write('\n[admin]\nlisten = "systemd:index=0"\ncertificates = "tls"\n')
+    monkeypatch.setattr(subprocess, "Popen", _Inheriting)
+    with handed:
+        said = subprocess.run(
+            handing(handed, *COMMAND, "run", "--config", config), capture_output=True, text=True, timeout=60
+        )
+    assert said.returncode == os.EX_UNAVAILABLE
+    assert "admin: cannot listen on systemd:index=0: listener main has that socket" in said.stderr
+
+
 def test_without_its_socket_it_says_what_is_missing(run: Run, config: Path, handed: socket.socket) -> None:
     """As where an address cannot be listened on; to check it needs none."""
     handed.close()
