@@ -26,9 +26,11 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
 from mcpgate.relay.embedded import Embedded, Shaken
+from mcpgate.relay.entry import Entry
 from mcpgate.relay.passage import Passage
 from mcpgate.tls.foreign import connection_of
 from mcpgate.wire.answered import AnswerReader
@@ -36,6 +38,7 @@ from mcpgate.wire.handed import head_bytes
 
 if TYPE_CHECKING:
     from mcpgate.gate import Gate
+    from mcpgate.serving import Serving
 
 
 def resource(gate: Gate, route: str | None = None, listener: str | None = None) -> IResource:
@@ -105,12 +108,21 @@ class _Visit:
         serving = gate.serving
         entry = serving.listenings.get(listener) if serving is not None else None
         if not isinstance(entry, Embedded):
-            # Nobody is there to write it down, either.
-            return self._refuse(Refusal(Reason.GATE_DRAINING, "the gate does not run"))
+            return self._refuse(self._nobody(serving, listener))
         self._entry = entry
         request = self._request
         request.notifyFinish().addErrback(self._lost)
         entry.force.readiness.turn(partial(self._enter, entry, route), self)
+
+    def _nobody(self, serving: Serving | None, listener: str) -> Refusal:
+        if serving is None:
+            # Nobody is there to write it down, either.
+            return Refusal(Reason.GATE_DRAINING, "the gate does not run")
+        refusal = Refusal(Reason.GATE_DRAINING, "a reload has taken the embedded listener away")
+        channel = self._request.channel
+        peer, local = where(_address(channel.getPeer())), where(_address(channel.getHost()))
+        Entry(listener, serving.force).refuse(refusal, peer=peer, local=local)
+        return refusal
 
     def _enter(self, entry: Embedded, route: str | None) -> None:
         if self._gone:

@@ -650,6 +650,7 @@ def test_an_embedded_listener_comes_and_goes_with_a_reload(hosted: Hosted) -> No
     with world.caller() as caller:
         world.reload(world.config())
         assert caller.post(PING).answer()[0] == 503
+        assert of_site(world, "handshake")[-1]["reason"] == "gate.draining"
         world.reload(world.config(more=EMBEDDED))
         assert caller.post(PING).json()[0] == 200
 
