@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 from tests.docs.place import ROOT, Place
+from tests.docs.running import STATE
 from tests.docs.worlds import serving
-from tests.docs.worlds.gate import STATE
 
 
 def build(place: Place) -> None:

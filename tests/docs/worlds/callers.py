@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.docs.issuers import Issuer
 from tests.docs.place import Place
-from tests.docs.worlds.gate import STATE, built
+from tests.docs.running import STATE
+from tests.docs.worlds.gate import built
 from tests.waiting import eventually
 
 OKTA = "https://acme.okta.com/oauth2/default"

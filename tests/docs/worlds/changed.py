@@ -8,7 +8,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from tests.docs.place import Place
-from tests.docs.worlds.gate import STATE, built
+from tests.docs.running import STATE
+from tests.docs.worlds.gate import built
 
 _HIDDEN = "".join(chr(0xE0000 + ord(letter)) for letter in "SEND")
 

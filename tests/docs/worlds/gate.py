@@ -8,54 +8,18 @@ pieces of configurations name are there: secrets, authorities, ready policies.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from mcpgate.testing import certificate_pem
+from tests.docs import running
 from tests.docs.mcp_server import McpServer, Tool
 from tests.docs.place import ROOT, Place
+from tests.docs.running import STATE
 from tests.identity.saml.provider import metadata, signer
 
-STATE = Path("/var/lib/mcpgate")
-
-CONFIG = """\
-[gate]
-state = "/var/lib/mcpgate"
-
-[[listener]]
-name = "public"
-listen = "tcp:8443"
-public_url = "https://gate.example.com:8443"
-certificates = "/etc/mcpgate/tls"
-
-[[upstream]]
-name = "files"
-url = "https://files.example.com/mcp"
-
-[[upstream]]
-name = "github"
-url = "https://github.example.com/mcp"
-
+CONFIG = f"""{running.CONFIG}
 [[upstream]]
 name = "jira"
 url = "https://jira.example.com/mcp"
-
-[[route]]
-path = "/files"
-upstream = "files"
-
-[[route]]
-path = "/github"
-upstream = "github"
-
-[[rule]]
-name = "use-files"
-on = { route = "files" }
-verdict = "allow"
-
-[[rule]]
-name = "use-github"
-on = { route = "github" }
-verdict = "allow"
 """
 
 FILES = {

@@ -7,7 +7,8 @@ from threading import Thread
 
 from mcpgate.ops.control import ask
 from tests.docs.place import Place
-from tests.docs.worlds.gate import STATE, built
+from tests.docs.running import STATE
+from tests.docs.worlds.gate import built
 
 RULES = """\
 [[rule]]

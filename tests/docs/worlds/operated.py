@@ -11,8 +11,8 @@ import shutil
 
 from mcpgate.testing import certificate_pem
 from tests.docs.place import Place
+from tests.docs.running import STATE
 from tests.docs.worlds import serving
-from tests.docs.worlds.gate import STATE
 
 MORE = """\
 [admin]

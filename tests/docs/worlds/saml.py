@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 
 from tests.docs.place import Place
-from tests.docs.worlds.gate import STATE, built
+from tests.docs.running import STATE
+from tests.docs.worlds.gate import built
 from tests.identity.saml.provider import assertion
 
 SAML = """\

@@ -7,7 +7,8 @@ C{me} has listed and read files.
 from __future__ import annotations
 
 from tests.docs.place import Place
-from tests.docs.worlds.gate import STATE, built
+from tests.docs.running import STATE
+from tests.docs.worlds.gate import built
 
 RULES = """\
 [[rule]]
