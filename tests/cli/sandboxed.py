@@ -40,9 +40,10 @@ def settings(unit: Path, key: str) -> list[str]:
 
 def group(name: str) -> Iterator[str]:
     """The calls of a set such as C{@system-service}, as this machine's systemd has it."""
-    told = subprocess.run(
-        ["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True
-    )
+    # It would tell a service manager of itself, and wait when nobody reads that (since systemd 258 or so).
+    environ = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
+    command = ["systemd-analyze", "syscall-filter", name]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
     for line in told.stdout.splitlines()[1:]:
         word = line.strip()
         if word.startswith("@"):
