@@ -189,7 +189,7 @@ def _have_the_sdk() -> None:
         numbers = ()
     if numbers < SDK:
         raise Stop(
-            "the official MCP SDK is not installed; run: pip install 'mcpgate[demo]'", os.EX_UNAVAILABLE
+            "the official MCP SDK is not installed; mcpgate's extra [demo] brings it", os.EX_UNAVAILABLE
         )
 
 

@@ -12,7 +12,7 @@ from mcpgate.index.store import Asked, Store, StoreError
 
 #: What C{[evidence] index} says besides references.
 SQLITE, OFF = "sqlite", "off"
-_MISSING = "an index in PostgreSQL needs the extra: pip install 'mcpgate[postgres]'"
+_MISSING = "an index in PostgreSQL needs psycopg: mcpgate's extra [postgres] brings it"
 
 
 def to_fill(index: str, state: Path) -> Callable[[], Store] | None:

@@ -28,8 +28,10 @@ def test_others_are_none(name: str) -> None:
 
 def test_what_is_installed_has_to_exist() -> None:
     """Packages, extras; and nothing but installing."""
-    judged("installs", "$ pip install cryptography\n$ pip install 'mcpgate[saml]'\n$ pip install .\n")
-    for wrong in ("$ pip install no-such-thing\n", "$ pip install 'mcpgate[xyz]'\n", "$ mcpgate check\n"):
+    judged("installs", "$ pip install cryptography\n$ pip install './mcpgate[saml]'\n$ pip install .\n")
+    unknown = ("$ pip install no-such-thing\n", "$ pip install './mcpgate[xyz]'\n")
+    of_a_stranger = ("$ pip install mcpgate\n", "$ pip install 'mcpgate[saml]'\n")
+    for wrong in (*unknown, *of_a_stranger, "$ mcpgate check\n"):
         with pytest.raises(NotGood):
             judged("installs", wrong)
 

@@ -9,6 +9,9 @@ from importlib.metadata import version
 #: same stands in setup.cfg.
 SIGNXML = (5, 2)
 
+# Not a command: the name alone would have pip install another project from PyPI.
+_EXTRA = "mcpgate's extra [saml] brings them"
+
 
 def lacking() -> str | None:
     """What is not there, in words, with what to do; nothing, if all is."""
@@ -17,9 +20,9 @@ def lacking() -> str | None:
         import_module("signxml")
         found = version("signxml")
     except ImportError:  # of which PackageNotFoundError is one
-        return "needs signxml and lxml, which are not installed: pip install 'mcpgate[saml]'"
+        return f"needs signxml and lxml, which are not installed: {_EXTRA}"
     parts = found.split(".")[: len(SIGNXML)]
     if not all(part.isdecimal() for part in parts) or tuple(map(int, parts)) < SIGNXML:
         wanted = ".".join(map(str, SIGNXML))
-        return f"needs signxml {wanted}, and {found} is installed: pip install 'mcpgate[saml]'"
+        return f"needs signxml {wanted}, and {found} is installed: {_EXTRA}"
     return None

@@ -1,7 +1,8 @@
 """C{pip install} and what belongs to it: there is no network on a page's machine to install from.
 
 What is installed has to exist: a package by its name in the environment of the tests, or the clone, with
-extras that it has. The lines have to be ones that a shell can read, in the order in which they would work.
+extras that it has; but not ours by its name alone, as on PyPI that is somebody else's. The lines have to be
+ones that a shell can read, in the order in which they would work.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def check(_: Place, fence: Fence, arguments: str) -> None:
 def _exists(wanted: str) -> None:
     match = _WANTED.match(wanted)
     name = match["name"] if match else wanted
+    if name == "mcpgate":
+        raise NotGood("mcpgate on PyPI is another project: name a wheel or a clone")
     name = "mcpgate" if name in (".", "./mcpgate") or name.endswith(".whl") else name
     try:
         found = distribution(name)

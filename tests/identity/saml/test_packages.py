@@ -38,7 +38,7 @@ def test_what_is_missing_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     """One without the other will not do."""
     monkeypatch.setitem(sys.modules, lost, None)
     said = packages.lacking()
-    assert said is not None and "pip install 'mcpgate[saml]'" in said
+    assert said is not None and "mcpgate's extra [saml]" in said
 
 
 def test_setup_cfg_says_the_same() -> None:
