@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -83,6 +84,44 @@ def test_evidence_on_another_disk_can_be_verified_still(tmp_path: Path, state: P
     assert "journal/0.jsonl" in files(tmp_path / "disk")
 
 
+@pytest.mark.parametrize("how", ["a dangling link", "an empty mount point", "nothing"])
+def test_evidence_that_cannot_be_seen_can_be_verified_still(tmp_path: Path, state: Path, how: str) -> None:
+    """Its disk is not mounted now; and the public key is nowhere else."""
+    (state / "evidence-key.json").write_text("something")
+    (state / "checkpoints").rename(tmp_path / "checkpoints")
+    (state / "journal").rename(tmp_path / "journal")
+    if how == "a dangling link":
+        (state / "journal").symlink_to(tmp_path / "disk/journal")
+    elif how == "an empty mount point":
+        (state / "journal").mkdir()
+    assert "debhelper" in purge(tmp_path)
+    assert files(state) == {"evidence.pub"}
+
+
+def test_checkpoints_without_a_journal_stay(tmp_path: Path, state: Path) -> None:
+    """All segments have been moved away; nothing fails for that, and debhelper's part comes."""
+    (state / "journal").rename(tmp_path / "journal")
+    assert "debhelper" in purge(tmp_path)
+    assert files(state) == {"checkpoints/a", "evidence.pub"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@pytest.mark.parametrize("evidence", [True, False])
+def test_a_mount_point_is_emptied_as_far_as_it_goes(tmp_path: Path, state: Path, evidence: bool) -> None:
+    """It cannot be removed, and that is no reason for the package to stay half removed."""
+    (state / "journal/0.jsonl").write_bytes(b"something" if evidence else b"")
+    (state / "checkpoints/a").write_bytes(b"")
+    for place in (state, state / "uses"):
+        place.mkdir(exist_ok=True)
+        subprocess.run(["mount", "--bind", place, place], check=True)
+    try:
+        assert "debhelper" in purge(tmp_path)
+        assert files(state) == ({"journal/0.jsonl", "checkpoints/a", "evidence.pub"} if evidence else set())
+    finally:
+        for place in (state / "uses", state):
+            subprocess.run(["umount", place], check=True)
+
+
 def test_state_without_evidence_goes(tmp_path: Path, state: Path) -> None:
     """As a whole."""
     for name in ("journal/0.jsonl", "checkpoints/a"):
@@ -94,5 +133,7 @@ def test_state_without_evidence_goes(tmp_path: Path, state: Path) -> None:
 @pytest.mark.parametrize("rules", RULES, ids=lambda rules: rules.parent.parent.name)
 def test_a_gate_that_runs_is_started_anew_by_an_upgrade(rules: Path) -> None:
     """With C{--no-start} debhelper has an upgrade stop it, and start it no more."""
-    (said,) = [line for line in rules.read_text().splitlines() if line.startswith("\tdh_installsystemd")]
-    assert "--no-enable" in said and "--no-start" not in said
+    said = [line for line in rules.read_text().splitlines() if line.startswith("\tdh_installsystemd")]
+    assert all("--no-enable" in line and "--no-start" not in line for line in said)
+    (socket,) = [line for line in said if line.endswith(" mcpgate.socket")]
+    assert "--no-stop-on-upgrade" in socket and len(said) == 2
