@@ -182,7 +182,7 @@ deb-selfcontained: build/wheels/3.11/.fetched build/wheels/3.13/.fetched
 
 # In chroots, each made for it and dropped: the machine's own Python has no part in it.
 deb-sid:
-	@command -v mmdebstrap >/dev/null || $(call apt,mmdebstrap)
+	@command -v mmdebstrap >/dev/null && command -v ip >/dev/null || $(call apt,mmdebstrap iproute2)
 	@$(PYTHON) etc/sid/build_deb.py build/deb
 
 # One after the other; then the packages as they are, where nothing of ours is.

@@ -2,6 +2,7 @@
 
 In a chroot that C{mmdebstrap} makes of that release and drops again, so that the machine's own Python
 has no part in it. WHEELS is a directory with what the locked sets name; the build itself has no network.
+Then that release's lintian judges what came of it.
 """
 
 import argparse
@@ -21,7 +22,10 @@ MIRROR = "http://deb.debian.org/debian"
 RELEASES = {"bookworm": 12, "trixie": 13}
 
 #: Without a compiler, of which dpkg-buildpackage would ask for one: nothing is compiled.
-NEEDED = "debhelper,dpkg-dev,python3"
+NEEDED = "debhelper,dpkg-dev,lintian,python3"
+
+# Where Debian's own packages are wanted otherwise, the overrides say why this one is as it is.
+LINTIAN = "lintian --info --display-info --fail-on error,warning,info --allow-root /out/*.deb"
 
 CHANGELOG = """\
 mcpgate-selfcontained ({version}) {suite}; urgency=medium
@@ -72,6 +76,7 @@ def build(suite: str, wheels: Path, out: Path) -> None:
                 f"--customize-hook=copy-in {source} {work}/wheels /build",
                 f'--customize-hook=unshare --net chroot "$1" sh -c "{run}"',
                 "--customize-hook=chroot $1 sh -c 'mkdir /out && mv /build/*.deb /out'",
+                f"--customize-hook=chroot $1 sh -c '{LINTIAN}'",
                 f"--customize-hook=sync-out /out {out}",
                 suite, os.devnull, MIRROR,
             ],

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 MIRROR = "http://deb.debian.org/debian"
 
 #: Beside what debian/control asks for.
@@ -91,7 +92,7 @@ def build(out: Path) -> None:
                 hook(f"sync-out /out {out}"),
                 "sid", os.devnull, MIRROR,
             ],
-            check=True, env=os.environ | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            check=True, env=os.environ | {"PATH": PATH},
         )  # fmt: skip
 
 
@@ -102,8 +103,9 @@ def main() -> None:
     said = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("only root can make chroots to build packages in")
-    if shutil.which("mmdebstrap") is None:
-        sys.exit("mmdebstrap is missing: install it to build packages")
+    for command in ("mmdebstrap", "ip", "git"):
+        if shutil.which(command, path=PATH) is None:
+            sys.exit(f"{command} is missing: install it to build packages")
     said.out.mkdir(parents=True, exist_ok=True)
     build(said.out)
 
