@@ -3,8 +3,9 @@
 A C{Gate} can be a guest in any Twisted application, so it touches neither. C{Process} owns the gate,
 or the supervisor of one, where the application is nothing but the gate:
 
-  - SIGHUP reads the configuration again and reopens the journal. A configuration that is not good
-    changes nothing; the log and C{status} say what was wrong with it.
+  - SIGHUP reads the configuration again, and goes on in a new segment of the journal if somebody has
+    moved the old one away. A configuration that is not good changes nothing; the log and C{status} say
+    what was wrong with it.
   - SIGTERM and SIGINT let exchanges finish for C{gate.drain}, then stop; a second one stops at once.
     The process ends with 0 if all could finish, and with 1 if some were cut off.
   - What cannot start ends the process with a code of sysexits.h and one message, before the reactor

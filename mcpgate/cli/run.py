@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Run the gate, until SIGTERM or SIGINT.
 
-    SIGHUP reads the configuration again and reopens the journal. "twist mcpgate" does the same.
+    SIGHUP reads the configuration again, and goes on in a new segment of the journal if somebody has moved
+    the old one away. "twist mcpgate" does the same.
     """
     if log_file not in (None, "-", "+"):
         _appendable(Path(log_file))

@@ -1,6 +1,12 @@
 """How C{mcpgate status} words what a gate says."""
 
-from mcpgate.cli.status import as_configured
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mcpgate.cli.status import as_configured, not_ready
 
 
 def test_limits_are_written_as_in_the_file() -> None:
@@ -30,3 +36,36 @@ def test_a_gate_of_another_version_is_shown_as_it_is() -> None:
     """A limit that is not known here, or no limits at all."""
     assert as_configured({"limits": {"patience": 5}}) == {"limits": {"patience": 5}}
     assert as_configured({"running": False}) == {"running": False}
+
+
+def facts(**changed: object) -> dict[str, object]:
+    """What a gate says that serves."""
+    certificate = {"not_after": "2026-12-01T00:00:00+00:00"}
+    row = {"name": "main", "address": "127.0.0.1:8443", "certificates": [certificate]}
+    return {"running": True, "draining": False, "listeners": [row], "journal": {"failure": None}, **changed}
+
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, None),
+        ({"running": False}, "does not run"),
+        ({"draining": True}, "is stopping"),
+        # Of several workers none answers; the supervisor still does.
+        ({"listeners": [], "workers": [{"number": 0, "state": "does not answer"}]}, "no worker serves"),
+        ({"listeners": [{"name": "main", "address": "", "certificates": []}]}, "not every listener accepts"),
+        ({"journal": {"failure": "the disk is full"}}, "journal cannot be written"),
+    ],
+)
+def test_a_health_check_is_told_whether_it_serves(changed: dict[str, object], words: str | None) -> None:
+    """And not only that somebody answers."""
+    why = not_ready(facts(**changed), NOW)
+    assert why is None if words is None else why is not None and words in why
+
+
+def test_a_certificate_that_is_over_is_not_healthy() -> None:
+    """No caller accepts it."""
+    assert "certificate" in str(not_ready(facts(), NOW + 30 * 86400))

@@ -180,6 +180,14 @@ def test_probes_are_answered_by_the_name_of_the_certificate(running: Running, po
     assert get(ports[1], "/readyz", f"10.1.2.3:{ports[1]}")[0] == 421
 
 
+def test_the_probe_of_life_asks_the_gate_itself(running: Running) -> None:
+    """Over its control socket, where the page's configuration has it."""
+    (gates,) = (one for one in documents() if one["kind"] == "StatefulSet")
+    (gate,) = gates["spec"]["template"]["spec"]["containers"]
+    done = running.execute(*gate["livenessProbe"]["exec"]["command"])
+    assert done.returncode == 0 and "running" in done.stdout
+
+
 def test_a_renewed_certificate_is_taken_up(
     running: Running, volumes: Volumes, ca: LocalCA, ports: tuple[int, int]
 ) -> None:

@@ -54,6 +54,7 @@ complete -c mcpgate -n '__mcpgate_at mcpgate run' -l reactor -d 'Which of Twiste
 complete -c mcpgate -n '__mcpgate_at mcpgate status' -s c -l config -d 'The configuration file; only gate.state is read.' -r -F
 complete -c mcpgate -n '__mcpgate_at mcpgate status' -l state -d 'The state directory itself, instead.' -x -a '(__fish_complete_directories)'
 complete -c mcpgate -n '__mcpgate_at mcpgate status' -l format -d 'Text for people, JSON for programs.' -x -a 'text json'
+complete -c mcpgate -n '__mcpgate_at mcpgate status' -l ready -d 'For a health check: end with 69, and say why, unless it serves.'
 complete -c mcpgate -n '__mcpgate_at mcpgate dashboard' -l viewer -d 'For somebody who may look, and decide nothing.'
 complete -c mcpgate -n '__mcpgate_at mcpgate dashboard' -l open -d 'Open it in a browser, too.'
 complete -c mcpgate -n '__mcpgate_at mcpgate dashboard' -s c -l config -d 'The configuration file; only gate.state is read.' -r -F
