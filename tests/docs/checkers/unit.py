@@ -21,7 +21,7 @@ from tests.docs.transcript import read_transcript
 UNITS = ROOT / "etc" / "systemd"
 
 #: What can be said to systemctl, each about a unit.
-VERBS = frozenset("enable disable start stop restart reload status edit cat show".split())
+VERBS = frozenset("enable disable start stop restart reload status edit cat show reset-failed".split())
 
 
 def check(_: Place, fence: Fence, arguments: str) -> None:
