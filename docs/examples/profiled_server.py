@@ -67,7 +67,7 @@ def makeService(options: Mapping[str, str]) -> IService:
     from twisted.web.server import Site
 
     endpoint = serverFromString(reactor, options["listen"])
-    return StreamServerEndpointService(endpoint, Site(Server()))
+    return StreamServerEndpointService(endpoint, Site(Server(), parsePOSTFormSubmission=False))
 
 
 if __name__ == "__main__":
