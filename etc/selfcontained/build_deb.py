@@ -24,8 +24,8 @@ RELEASES = {"bookworm": 12, "trixie": 13}
 #: Without a compiler, of which dpkg-buildpackage would ask for one: nothing is compiled.
 NEEDED = "debhelper,dpkg-dev,lintian,python3"
 
-# Where Debian's own packages are wanted otherwise, the overrides say why this one is as it is. (Bookworm's would
-# have a script of init.d, which that of trixie knows nothing of, so it cannot be overridden; it is an info.)
+# Where Debian's own packages are wanted otherwise, the overrides say why this one is as it is. An info is
+# left in bookworm, about init.d: trixie has no such tag, and takes an override of it for an error.
 LINTIAN = "lintian --info --display-info --fail-on error,warning --allow-root /out/*.deb"
 
 CHANGELOG = """\
