@@ -19,8 +19,12 @@ import pytest
 from klein import Klein
 from OpenSSL import SSL
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import ConnectionLost
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
+from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
@@ -680,6 +684,108 @@ def test_a_body_need_not_reach_the_disk(hosted: Hosted) -> None:
             assert caller.read_head()[0] == 413
             caller.read_head()
     assert len(world.upstream.requests) == 1
+
+
+FORMS = {
+    b"application/x-www-form-urlencoded": b"a=2&b=3",
+    b"multipart/form-data; boundary=x": (
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n2\r\n--x--\r\n'
+    ),
+}
+
+
+class Arguments(Resource):
+    """A page that says what was put into C{args}, and how much there is to read."""
+
+    isLeaf = True
+
+    def render_POST(self, request: Any) -> bytes:
+        names = sorted((name.decode(), values[0].decode()) for name, values in request.args.items())
+        return json.dumps([names, len(request.content.read())]).encode()
+
+
+class WithForms(InMemoryRequest):
+    """As an application asks for them."""
+
+    forms = True
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_no_form_is_taken_apart_unless_it_is_asked_for(hosted: Hosted, kind: bytes) -> None:
+    """It is done before any resource is asked, and while it is done nobody is served."""
+    world, form = hosted.world, FORMS[kind]
+
+    def answer(**named: Any) -> Any:
+        world.port = hosted.site(Arguments(), **named)
+        with world.caller() as caller:
+            head = b"POST /?q=1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+            return caller.send(head % (kind, len(form)) + form).json()[1]
+
+    assert answer(requestFactory=InMemoryRequest) == [[["q", "1"]], len(form)]
+    (names, length) = answer(requestFactory=WithForms)
+    assert ["a", "2"] in names and length == len(form)
+    # What the page says of other requests.
+    for other in ({}, {"requestFactory": WithForms}):
+        assert answer(parsePOSTFormSubmission=False, **other) == [[["q", "1"]], len(form)]
+
+
+class Stream:
+    """
+    What a request knows of HTTP/2: as C{twisted.web._http2.H2Stream}, which has no transport and no timers,
+    and is known to its connection only after its head.
+    """
+
+    transport = None
+
+    def __init__(self) -> None:
+        self.site = Site(Resource(), reactor=Clock())
+        self.clock: Any = self.site.reactor
+        self.did: list[Any] = []
+
+    def getPeer(self) -> None:
+        return None
+
+    getHost = getPeer
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        self.did.append((code, dict(headers.getAllRawHeaders())))
+
+    def abortConnection(self) -> None:
+        self.did.append("reset")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_over_http2_too_much_ends_its_stream_alone(announced: bool) -> None:
+    """The connection has streams of others; and it is not done while it deals with this one."""
+    stream = Stream()
+    request = InMemoryRequest(stream, queued=False)
+    request.process = lambda: stream.did.append("processed")  # type: ignore[method-assign]
+    request.gotLength(request.most + 1 if announced else None)
+    if announced:
+        # A second content-length, which h2 takes if it is the same.
+        request.gotLength(request.most + 1)
+    request.handleContentChunk(b"x" * request.most)
+    request.handleContentChunk(b"x")
+    request.requestReceived(b"POST", b"/mcp", b"HTTP/2")
+    assert stream.did == []
+    stream.clock.advance(0)
+    assert stream.did == [(b"413", {b"Content-Length": [b"0"]}), "reset"]
+    assert not stream.clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize("when", ["before", "by the answer"])
+def test_over_http2_a_stream_that_is_gone_is_left_alone(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its caller may have left first; or it reads nothing, so that the answer ends the whole connection."""
+    stream = Stream()
+    request = InMemoryRequest(stream, queued=False)
+    request.gotLength(request.most + 1)
+    gone = Failure(ConnectionLost())
+    if when == "before":
+        request.connectionLost(gone)
+    else:
+        monkeypatch.setattr(stream, "writeHeaders", lambda *_: request.connectionLost(gone))
+    stream.clock.advance(0)
+    assert stream.did == []
 
 
 
