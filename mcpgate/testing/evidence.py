@@ -49,14 +49,26 @@ class Evidence:
 
     @classmethod
     def read(cls, state: Path) -> Evidence:
-        """What is in the journals of a state directory now, of a gate that may be running."""
+        """
+        What is in the journals of a state directory now, of a gate that may be running.
+
+        @raise ReadingError: A segment cannot be read, or the directory; the message names it and the cause.
+        """
+        failed: set[Path] = set()
         while True:
-            try:
-                return cls([parse_line(line) for one in segments(state) for line in lines(one)])
-            except ReadingError:
-                # It was compressed between two looks: it is there under another name.
-                if not any(segment.path.exists() for segment in segments(state)):
-                    raise
+            records: list[Mapping[str, Any]] = []
+            for segment in segments(state):
+                try:
+                    records.extend(parse_line(line) for line in lines(segment))
+                except ReadingError:
+                    # It may have been compressed between two looks, and is there under another name. Where it
+                    # is found again, it is not that.
+                    if segment.path in failed:
+                        raise
+                    failed.add(segment.path)
+                    break
+            else:
+                return cls(records)
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """Take one more: what C{gate.on_evidence} calls."""

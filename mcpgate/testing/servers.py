@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from select import select
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,9 @@ _RECORD = 16 * 1024
 
 # Both ends are on this machine; longer than this, a test has failed and should say so.
 _PATIENCE = 30.0
+
+# How long L{TLSServer.stop} waits for functions to return whose connections are gone: they may be at work.
+_PARTING = 2.0
 
 
 class TLSPeer:
@@ -117,23 +121,36 @@ class TLSServer:
         self._context = server_context(profile, pair, clients=clients, require_client=clients is not None)
         self._listening: socket.socket | None = None
         self._open: set[socket.socket] = set()
+        self._threads: list[Thread] = []
         self._lock = Lock()
 
     def start(self) -> Self:
         """Bind and accept; C{port} is known afterwards."""
         self._listening = socket.create_server(("127.0.0.1", self.port), backlog=128)
         self.port = self._listening.getsockname()[1]
-        Thread(target=self._accept, args=(self._listening,), name="TLSServer", daemon=True).start()
+        with self._lock:
+            self._begin(Thread(target=self._accept, args=(self._listening,), name="TLSServer", daemon=True))
         return self
 
     def stop(self) -> None:
-        """Accept no more and drop every connection."""
-        listening, self._listening = self._listening, None
+        """
+        Accept no more, drop every connection, and wait until all functions have returned: for two seconds at
+        most, as one may be at work on something else than its connection.
+        """
+        with self._lock:
+            listening, self._listening = self._listening, None
         if listening is not None:
             # Wakes the thread that waits in accept; closing alone would leave it there.
             listening.shutdown(socket.SHUT_RDWR)
             listening.close()
             self.drop()
+            with self._lock:
+                threads, self._threads = self._threads, []
+            until = time.monotonic() + _PARTING
+            for thread in threads:
+                # A tool may be what stops its server.
+                if thread is not current_thread():
+                    thread.join(max(0.0, until - time.monotonic()))
 
     def drop(self) -> None:
         """Break off every open connection, as a crash would."""
@@ -158,15 +175,26 @@ class TLSServer:
                 sock, _ = listening.accept()
             except OSError:
                 return
-            self.accepted += 1
-            Thread(target=self._run, args=(sock,), name="TLSServer connection", daemon=True).start()
+            with self._lock:
+                # What comes while the server is stopped would outlive it: nobody looks for it any more.
+                if self._listening is not listening:
+                    sock.close()
+                    return
+                self.accepted += 1
+                self._open.add(sock)
+                name = "TLSServer connection"
+                self._begin(Thread(target=self._run, args=(sock,), name=name, daemon=True))
+
+    def _begin(self, thread: Thread) -> None:
+        """Start a thread, and know it as long as it lives. To be called with the lock."""
+        self._threads = [one for one in self._threads if one.is_alive()]
+        self._threads.append(thread)
+        thread.start()
 
     def _run(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with self._lock:
-            self._open.add(sock)
         try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer = TLSPeer(server_connection(self._context, sock, note=Note()), sock)
             peer.shake()
             self.groups.append(peer.group)

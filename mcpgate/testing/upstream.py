@@ -85,11 +85,10 @@ class FakeUpstream(TLSServer):
     def called(self, tool: str) -> list[dict[str, Any]]:
         """The arguments of each call of a tool that came."""
         return [
-            one.message["params"].get("arguments", {})
+            params.get("arguments") or {}
             for one in self.received
-            if isinstance(one.message, dict)
-            and one.message.get("method") == "tools/call"
-            and one.message["params"].get("name") == tool
+            if isinstance(one.message, dict) and one.message.get("method") == "tools/call"
+            if (params := _params(one.message)).get("name") == tool
         ]
 
     # HTTP, as far as it goes.
@@ -125,7 +124,7 @@ class FakeUpstream(TLSServer):
         if "id" not in request.message or "method" not in request.message:
             return b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request.message["id"]}
-        result = self._result(request.message["method"], request.message.get("params") or {})
+        result = self._result(request.message["method"], _params(request.message))
         if result is None:
             answer["error"] = {"code": -32601, "message": "Method not found"}
         else:
@@ -161,6 +160,12 @@ class FakeUpstream(TLSServer):
         except Exception as error:
             said, failed = f"{type(error).__name__}: {error}", True
         return {"content": [{"type": "text", "text": said}], "isError": failed}
+
+
+def _params(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those of a message by their names: none, where it has none or has them in a row."""
+    params = message.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def _described(name: str, tool: Tool) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mcpgate.testing import LocalCA, TLSFront, TLSPeer, TLSServer, certificate_pem
+from mcpgate.testing import LocalCA, TLSFront, TLSPeer, TLSServer, certificate_pem, servers
 from mcpgate.tls.contexts import client_connection, client_context
 from mcpgate.tls.profile import PROFILES
 from mcpgate.tls.verify import Note
+from tests.waiting import eventually
 
 #: More than the buffers of two sockets hold.
 MUCH = bytes(range(256)) * 20_000
@@ -107,3 +108,83 @@ def test_stopping_drops_connections(ca: LocalCA, shouting: Path) -> None:
             raise ConnectionError("ended")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", front.port))
+
+
+def test_nothing_outlives_a_server_that_is_stopped(ca: LocalCA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a thread of it, nor a connection that nothing was done with yet."""
+    server = TLSServer(ca.server(["localhost"], datetime.now(UTC)), lambda peer: None)
+    began, go_on = threading.Event(), threading.Event()
+    run = server._run
+
+    def late(sock: socket.socket) -> None:
+        """As a thread does that was started and had no turn since."""
+        began.set()
+        go_on.wait(20)
+        run(sock)
+
+    monkeypatch.setattr(server, "_run", late)
+    before = set(threading.enumerate())
+    with server, socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        assert began.wait(20)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        with pytest.raises(OSError):
+            if client.recv(1) == b"":
+                raise ConnectionError("ended")
+        go_on.set()
+        stopping.join(20)
+    assert set(threading.enumerate()) <= before
+    assert (server.accepted, server.ended, server.groups) == (1, 1, [])
+
+
+def test_what_comes_while_a_server_is_stopped_is_not_served(
+    ca: LocalCA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was accepted already, in a thread that had no turn since."""
+    server = TLSServer(ca.server(["localhost"], datetime.now(UTC)), lambda peer: None)
+    ours, theirs = socket.socketpair()
+    stopped = threading.Event()
+
+    class Late:
+        """A socket that listens, and gives somebody who came when all is over."""
+
+        def accept(self) -> tuple[socket.socket, str]:
+            stopped.wait(20)
+            return ours, ""
+
+        def shutdown(self, how: int) -> None: ...
+
+        def close(self) -> None:
+            stopped.set()
+
+        def getsockname(self) -> tuple[str, int]:
+            return "127.0.0.1", 1
+
+    monkeypatch.setattr(socket, "create_server", lambda *_, **__: Late())
+    with theirs:
+        server.start()
+        server.stop()
+        theirs.settimeout(20)
+        assert theirs.recv(1) == b""
+    assert server.accepted == server.ended == 0
+
+
+def test_a_function_that_never_returns_is_not_waited_for(
+    ca: LocalCA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one that stops its own server wait for itself."""
+    monkeypatch.setattr(servers, "_PARTING", 0.1)
+    busy, over = threading.Event(), threading.Event()
+
+    def serve(peer: TLSPeer) -> None:
+        busy.set()
+        over.wait(20)
+
+    with TLSServer(ca.server(["localhost"], datetime.now(UTC)), serve) as server, dial(server, ca):
+        assert busy.wait(20)
+        server.stop()
+        assert server.ended == 0
+        over.set()
+    itself = TLSServer(ca.server(["localhost"], datetime.now(UTC)), lambda peer: itself.stop())
+    with itself, dial(itself, ca):
+        eventually(lambda: itself.ended == 1, "it has stopped itself")

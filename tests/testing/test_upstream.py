@@ -80,6 +80,18 @@ def test_what_goes_wrong_is_said(upstream: FakeUpstream, ca: LocalCA) -> None:
     assert ask(upstream, ca, {"jsonrpc": "2.0", "method": "notifications/initialized"}) == (202, None)
 
 
+@pytest.mark.parametrize("without", [{}, {"params": None}, {"params": ["add"]}])
+def test_a_call_of_nothing_is_no_call_of_a_tool(
+    upstream: FakeUpstream, ca: LocalCA, without: dict[str, object]
+) -> None:
+    """It is answered with an error of a tool's, and hides no other call from who asks."""
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    result = ask(upstream, ca, asked | without)[1]["result"]  # type: ignore[index]
+    assert result == {"content": [{"type": "text", "text": "Unknown tool: None"}], "isError": True}
+    ask(upstream, ca, asked | {"params": {"name": "fail", "arguments": None}})
+    assert upstream.called("add") == [] and upstream.called("fail") == [{}]
+
+
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_the_official_client_can_use_it(upstream: FakeUpstream, ca: LocalCA, mode: str) -> None:
     """The Python SDK's, in the era that this server speaks, and when left to choose."""
