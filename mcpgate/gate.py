@@ -41,7 +41,9 @@ class Gate(Service):
             descriptors, as every reactor on Linux is.
         @param wall: Unix seconds, for validity of certificates and tokens and for records.
         """
+        #: Its configuration, and all that this names.
         self.standing = Standing(reactor, config, wall, self._not_taken)
+        #: What serves, while it runs; C{None} before and after.
         self.serving: Serving | None = None
         #: What it answers on its control socket, once it runs.
         self.verbs: Mapping[str, Verb] = {}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mcpgate
-from mcpgate.reference.api import public_members
+from mcpgate.reference.api import public_attributes, public_members
 
 #: Every public name with its module.
 NAMES = [(module, name) for module in mcpgate.PUBLIC_MODULES for name in import_module(module).__all__]
@@ -34,6 +34,8 @@ def test_each_public_name_is_documented(module: str, name: str) -> None:
             if not member.startswith("_") and not says_something(getattr(what, "__func__", what))
         ]
         assert silent == [], f"{module}.{name} has members without a docstring"
+        silent = [one.name for one in public_attributes(found) if not one.words]
+        assert silent == [], f"{module}.{name} has attributes without a comment (#:) above them"
 
 
 def says_something(found: Any) -> bool:

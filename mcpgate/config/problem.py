@@ -51,7 +51,9 @@ class ConfigError(Exception):
     """A configuration that cannot be used, with every problem that was found in it."""
 
     def __init__(self, problems: Iterable[Problem], source: Path | None) -> None:
+        #: All of them.
         self.problems = tuple(problems)
+        #: The file; C{None}: it was made in memory.
         self.source = source
         super().__init__(self.problems, source)
 

@@ -57,32 +57,46 @@ def field_of(kind: str) -> str:
 
 @frozen
 class Config:
-    """A whole configuration file. C{source} is where it came from, for messages.
+    """A whole configuration file: its tables as they are configured, and where they stand in it."""
 
-    C{lines} says on which line a key stands, by its path (C{upstream.git.pins}); it is how a later
-    check can still point into the file.
-    """
-
+    #: C{[gate]}.
     gate: GateTable
+    #: C{[limits]}.
     limits: LimitsTable
+    #: C{[[listener]]}.
     listeners: tuple[ListenerTable, ...]
+    #: C{[[upstream]]}.
     upstreams: tuple[UpstreamTable, ...]
+    #: C{[[route]]}.
     routes: tuple[RouteTable, ...]
+    #: C{[[rule]]}.
     rules: tuple[RuleTable, ...]
+    #: C{[[issuer]]}.
     issuers: tuple[IssuerTable, ...] = ()
+    #: C{[[credential]]}.
     credentials: tuple[CredentialTable, ...] = ()
+    #: C{[[vault]]}.
     vaults: tuple[VaultTable, ...] = ()
+    #: C{[[detector]]}.
     detectors: tuple[DetectorTable, ...] = ()
+    #: C{[[budget]]}.
     budgets: tuple[BudgetTable, ...] = ()
+    #: C{[[saml]]}.
     samls: tuple[SamlTable, ...] = ()
+    #: C{[[alert]]}.
     alerts: tuple[AlertTable, ...] = ()
+    #: C{[evidence]}.
     evidence: EvidenceTable = field(factory=EvidenceTable)
+    #: C{[admin]}.
     admin: AdminTable = field(factory=AdminTable)
+    #: Where it came from, for messages; C{None}: it was made in memory.
     source: Path | None = None
     #: The bytes that it was read from, for another process to read it again.
     text: bytes = field(default=b"", eq=False, repr=False)
     #: The same of the files that it includes, by their paths as they are shown.
     included: Mapping[str, bytes] = field(factory=dict, eq=False, repr=False)
+    #: On which line a key stands, by its path (C{upstream.git.pins}); it is how a later check can still
+    #: point into the file.
     lines: Mapping[str, int] = field(factory=dict, eq=False, repr=False)
     #: Which included file a table stands in, by its path (C{rule.read-only}).
     files: Mapping[str, str] = field(factory=dict, eq=False, repr=False)

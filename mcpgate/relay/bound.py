@@ -28,10 +28,11 @@ from mcpgate.relay.adopted import AdoptError, adopt
 
 
 class ListenError(Exception):
-    """An address cannot be listened on; one line says which and why. C{key}: where it is configured."""
+    """An address cannot be listened on; one line says which and why."""
 
     def __init__(self, words: str, key: str = "listener") -> None:
         super().__init__(words)
+        #: Where it is configured.
         self.key = key
 
 

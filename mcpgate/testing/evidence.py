@@ -16,8 +16,9 @@ from mcpgate.evidence.record import parse_line
 class RecordedExchange:
     """One request with what became of it: its C{open} and its C{close} record."""
 
+    #: Its C{open} record.
     opened: Mapping[str, Any]
-    #: C{None} as long as it goes on.
+    #: Its C{close} record; C{None} as long as it goes on.
     closed: Mapping[str, Any] | None
 
     @property

@@ -28,7 +28,9 @@ _PIECE = 1 << 20
 class TLSPair:
     """A client and a server that have met, in memory. Both ends are pyOpenSSL's C{Connection}."""
 
+    #: The end that called.
     client: SSL.Connection = field(repr=False)
+    #: The end that was called.
     server: SSL.Connection = field(repr=False)
     #: Why it came to nothing, as whichever of them noticed it; C{None}: it did not.
     refusal: Refusal | None

@@ -33,7 +33,9 @@ class TLSPeer:
     """One connection of a L{TLSServer}, its handshake complete. Only its own thread may use it."""
 
     def __init__(self, connection: SSL.Connection, sock: socket.socket) -> None:
+        #: pyOpenSSL's, which reads and writes what C{socket} carries.
         self.connection = connection
+        #: The one beneath it, which does not block.
         self.socket = sock
 
     @property
@@ -111,11 +113,13 @@ class TLSServer:
         @param serve: called with each connection; when it returns, the connection is dropped.
         @param clients: whom client certificates, which are then required, must chain to.
         """
+        #: Where it is, once it has begun.
         self.port = port
-        #: Connections accepted so far, whatever became of them; how many of them are over; and the
-        #: groups of finished handshakes.
+        #: Connections accepted so far, whatever became of them.
         self.accepted = 0
+        #: How many of them are over.
         self.ended = 0
+        #: The groups of finished handshakes, in order.
         self.groups: list[str | None] = []
         self._serve = serve
         self._context = server_context(profile, pair, clients=clients, require_client=clients is not None)

@@ -32,11 +32,15 @@ Tool = Callable[..., object]
 
 @frozen
 class Received:
-    """A request as it came: header names in lower case, and the JSON-RPC message, if it had one."""
+    """A request as it came."""
 
+    #: In HTTP, such as C{POST}.
     method: str
+    #: With the query, if it has one.
     path: str
+    #: By their names in lower case.
     headers: Mapping[str, str] = field(repr=False)
+    #: What came in JSON; C{None}: there was no body.
     message: Any
 
 

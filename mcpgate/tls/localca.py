@@ -42,7 +42,9 @@ _SLACK = timedelta(minutes=5)
 class LocalCA:
     """A root certificate and its key. Make one with L{create}; times are with a time zone."""
 
+    #: The root.
     certificate: x509.Certificate
+    #: What it signs with; whoever has it can issue certificates.
     key: ec.EllipticCurvePrivateKey = field(repr=False)
 
     @classmethod
