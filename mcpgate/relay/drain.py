@@ -34,10 +34,7 @@ class Drain:
         for connection in self._connections():
             # Streams that only their callers would end are ended where it costs nothing. One that cannot be
             # is ended with the rest, at the deadline.
-            try:
-                connection.drain()
-            except Exception:
-                self.log.failure("a connection was not drained because of a bug in the gate")
+            self._ask(connection)
 
     def within(self, seconds: float) -> Deferred[bool]:
         """Be done by then; fires with whether everything could finish."""
@@ -56,20 +53,30 @@ class Drain:
     def _connections(self) -> list[Inbound]:
         return [connection for listening in self._listenings for connection in listening.connections]
 
+    def _ask(self, connection: Inbound) -> None:
+        # One connection's bug must not keep the process from its end.
+        try:
+            connection.drain()
+        except Exception:
+            self.log.failure("a connection was not drained because of a bug in the gate")
+
     def _look(self) -> None:
         self._again = None
         busy = []
         for connection in self._connections():
             if not connection.busy:
                 # What is still in the kernel is looked for first.
-                connection.drain()
+                self._ask(connection)
             if connection.busy:
                 busy.append(connection)
         if not busy and not any(listening.flushing for listening in self._listenings):
             return self._tell(True)
         if monotonic() >= self._end:
             for connection in busy:
-                connection.end(Refusal(Reason.GATE_DRAINING, "the drain deadline passed"))
+                try:
+                    connection.end(Refusal(Reason.GATE_DRAINING, "the drain deadline passed"))
+                except Exception:
+                    self.log.failure("a connection was not ended because of a bug in the gate")
             return self._tell(False)
         self._again = self._reactor.callLater(LOOK, self._look)
 

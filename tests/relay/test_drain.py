@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import drain
@@ -121,3 +122,29 @@ def test_a_later_deadline_changes_nothing(clock: Clock) -> None:
 def test_nothing_to_do_is_done_at_once(clock: Clock) -> None:
     """A gate without callers stops without waiting."""
     assert fired(begun(clock, Place(), Place()).within(30)) == [True]
+
+
+class Broken(Connection):
+    """One with a bug."""
+
+    def drain(self) -> None:
+        self.asked += 1
+        raise RuntimeError("a bug")
+
+    def end(self, refusal: Refusal) -> None:
+        raise RuntimeError("a bug")
+
+
+def test_a_bug_of_one_connection_keeps_nobody_waiting(clock: Clock) -> None:
+    """Neither while it lasts nor at the deadline; the others are ended, and it is told in the log."""
+    place = Place()
+    broken, idle = Broken(place.connections, busy=True), Broken(place.connections, busy=False)
+    others = [Connection(place.connections, busy=True) for _ in range(3)]
+    with capturedLogs() as logged:
+        done = fired(begun(clock, place).within(1))
+        clock.pump([0.1] * 12)
+    assert done == [False] and not clock.getDelayedCalls()
+    assert all(isinstance(each.ended, Refusal) for each in others)
+    assert broken.asked == 1 and idle.asked > 1
+    told = [one["log_format"] for one in logged if "log_failure" in one]
+    assert "a connection was not ended because of a bug in the gate" in told
