@@ -29,7 +29,7 @@ from mcpgate.config.problem import did_you_mean, quoted
 from mcpgate.evidence.record import where
 from mcpgate.reasons import Reason, Refusal
 from mcpgate.relay import answer
-from mcpgate.relay.embedded import Embedded, Shaken
+from mcpgate.relay.embedded import AnsweredElsewhere, Embedded, Shaken
 from mcpgate.relay.entry import Entry
 from mcpgate.relay.passage import Passage
 from mcpgate.tls.foreign import connection_of
@@ -105,13 +105,17 @@ class _Visit:
 
     def begin(self, gate: Gate, listener: str, route: str | None) -> None:
         """Judge by what connection it came, and hand it over."""
+        request = self._request
+        if getattr(request, "channel", None) is None:
+            # Over before it came to be rendered, which an application may take its time for: nothing tells
+            # of that any more.
+            return
         serving = gate.serving
         entry = serving.listenings.get(listener) if serving is not None else None
         if not isinstance(entry, Embedded):
             return self._refuse(self._nobody(serving, listener))
         self._entry = entry
-        request = self._request
-        request.notifyFinish().addErrback(self._lost)
+        request.notifyFinish().addCallbacks(self._ended, self._lost)
         entry.force.readiness.turn(partial(self._enter, entry, route), self)
 
     def _nobody(self, serving: Serving | None, listener: str) -> Refusal:
@@ -213,22 +217,29 @@ class _Visit:
         if self._done or self._gone:
             return
         self._gone = True
-        channel = self._request.channel
+        # A request that is finished has none.
+        channel = getattr(self._request, "channel", None)
         if channel is not None:
             channel.transport.abortConnection()
 
     # What the application's connection calls.
 
+    def _ended(self, _: object) -> None:
+        """The answer is out: ours, or one that the application has given in its place."""
+        if not self._gone:
+            # twisted.web has taken the producer back by then.
+            self._leave(AnsweredElsewhere())
+
     def _lost(self, failure: Failure) -> None:
-        if not self._done:
-            self._gone = True
-            passage, entry = self._passage, self._entry
-            if passage is not None and entry is not None:
-                why = failure.value if isinstance(failure.value, Exception) else None
-                error = None if isinstance(why, ConnectionDone) else why
-                entry.force.readiness.turn(partial(passage.lost, error), passage)
-        else:
-            self._gone = True
+        """The connection is gone."""
+        why = failure.value if isinstance(failure.value, Exception) else None
+        self._leave(None if isinstance(why, ConnectionDone) else why)
+
+    def _leave(self, error: Exception | None) -> None:
+        self._gone = True
+        passage, entry = self._passage, self._entry
+        if not self._done and passage is not None and entry is not None:
+            entry.force.readiness.turn(partial(passage.lost, error), passage)
 
     def pauseProducing(self) -> None:
         """The caller reads slowly."""

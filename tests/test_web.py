@@ -18,16 +18,19 @@ from typing import Any
 import pytest
 from klein import Klein
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import ConnectionLost
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
+from twisted.web.util import DeferredResource
 
 import mcpgate
 from mcpgate import bodies
@@ -325,6 +328,103 @@ def test_a_header_that_would_be_two_is_refused(hosted: Hosted) -> None:
     with world.caller() as caller:
         assert caller.post(PING, "Authorization: Bearer x").answer()[0] == 400
     assert world.closes(1)[0]["reason"] == "frame.duplicate_header"
+
+
+class Impatient(Resource):
+    """An application that answers what it has handed over, when it is told to."""
+
+    isLeaf = True
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        assert world.gate is not None
+        self._gated = mcpgate.resource(world.gate, route="server")
+        self._loop = world.loop
+        self.request: Any = None
+
+    def render(self, request: Any) -> Any:
+        self.request = request
+        return self._gated.render(request)
+
+    def give_up(self, polite: bool) -> None:
+        def answer() -> None:
+            if polite:
+                self.request.unregisterProducer()
+            if not self.request.startedWriting:
+                self.request.setResponseCode(504)
+            self.request.finish()
+
+        self._loop.call(answer)
+
+
+@pytest.mark.parametrize("polite", [False, True])
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_application_may_answer_in_place_of_the_gate(hosted: Hosted, begun: bool, polite: bool) -> None:
+    """The call ends as if its caller had left: nothing is kept, and nothing of the answer comes after."""
+    world = hosted.world
+    goes_on = threading.Event()
+
+    def late(sock: ssl.SSLSocket, request: Request) -> None:
+        if begun:
+            sock.sendall(STREAM + chunked(event(1)))
+        goes_on.wait(PATIENCE)
+        sock.sendall((b"" if begun else STREAM) + chunked(last_event(request)) + b"0\r\n\r\n")
+
+    world.upstream.behave = late
+    assert world.gate is not None and world.gate.serving is not None
+    entry = world.gate.serving.listenings["site"]
+    impatient, root = Impatient(world), Resource()
+    root.putChild(b"mcp", impatient)
+    world.port = hosted.site(root)
+    with capturedLogs() as logged, world.caller() as caller:
+        caller.post(call("get_x"))
+        world.wait_for(lambda: world.upstream.requests)
+        if begun:
+            caller.read_head()
+            assert caller.read_chunk() == event(1)
+        impatient.give_up(polite)
+        assert caller.read_chunk() == b"" if begun else caller.answer()[0] == 504
+        (close,) = world.closes(1)
+        assert (close["reason"], close["detail"]) == (
+            "client.gone",
+            "the application answered the request itself",
+        )
+        assert not entry.connections and world.status()["callers"]["connections"] == 0
+        goes_on.set()
+        assert world.upstream.gone.wait(PATIENCE)
+        # The connection goes on, and its next request is served.
+        world.upstream.behave = answer_json
+        assert caller.post(PING).json()[0] == 200
+        assert world.loop.call(world.gate.drain, PATIENCE) is True
+    told = [str(one["log_failure"].value) for one in logged if "log_failure" in one]
+    assert told == ([] if polite else ["Producer was not unregistered for b'/mcp'"])
+
+
+def test_a_caller_that_leaves_before_it_is_rendered_is_let_go(hosted: Hosted) -> None:
+    """What an application takes its time for, nobody may be waiting for any more."""
+    world, gate = hosted.world, hosted.world.gate
+    assert gate is not None
+    gated, waiting, lost = mcpgate.resource(gate, route="server"), Deferred(), []
+
+    class Slow(Resource):
+        def getChild(self, name: Any, request: Any) -> Any:
+            request.notifyFinish().addErrback(lost.append)
+            return DeferredResource(waiting)
+
+    world.port = hosted.site(Slow())
+    with capturedLogs() as logged:
+        with world.caller() as caller:
+            caller.post(PING)
+        world.wait_for(lambda: lost)
+        world.loop.call(waiting.callback, gated)
+        world.reload(world.config())
+        waiting = Deferred()
+        with world.caller() as caller:
+            caller.post(PING)
+        world.wait_for(lambda: len(lost) == 2)
+        world.loop.call(waiting.callback, gated)
+    assert not [one for one in logged if "log_failure" in one]
+    assert of_site(world, "handshake") == [] and world.upstream.requests == []
 
 
 # Where it leads.

@@ -148,6 +148,10 @@ def _judge_client(terms: ListenerTerms, connection: SSL.Connection) -> Refusal |
     return judge_purpose(chain) or terms.judge_client(chain)
 
 
+class AnsweredElsewhere(Exception):
+    """The application has answered the request itself, in the middle of it."""
+
+
 class Guest(Inbound):
     """A request that an application hands over."""
 
@@ -168,6 +172,13 @@ class Guest(Inbound):
         self.only: str | None = None
         # What one was let in by is not for another, who may be let in elsewhere.
         self._heads = Heads(HEADS_OF_ONE)
+
+    def lost(self, error: Exception | None) -> None:
+        """Its caller is gone, or waits for nothing any more (L{AnsweredElsewhere})."""
+        if isinstance(error, AnsweredElsewhere) and self._exchange is not None:
+            exchange, self._exchange = self._exchange, None
+            exchange.abandon(Refusal(Reason.CLIENT_GONE, "the application answered the request itself"))
+        super().lost(error)
 
     def admit(self, head: RequestHead) -> Admission | Denial | Preflight | Own | Pending:
         """Judge a head, and whether it leads where it may."""
