@@ -12,6 +12,7 @@ is refused, and no header is believed about what might have been in front.
 from __future__ import annotations
 
 from functools import partial
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
@@ -34,11 +35,15 @@ from mcpgate.relay.entry import Entry
 from mcpgate.relay.passage import Passage
 from mcpgate.tls.foreign import connection_of
 from mcpgate.wire.answered import AnswerReader
+from mcpgate.wire.exposed import exposes
 from mcpgate.wire.handed import head_bytes
 
 if TYPE_CHECKING:
     from mcpgate.gate import Gate
     from mcpgate.serving import Serving
+
+#: What stands in records for an address that is none.
+UNKNOWN = "unknown"
 
 
 def resource(gate: Gate, route: str | None = None, listener: str | None = None) -> IResource:
@@ -113,32 +118,44 @@ class _Visit:
         serving = gate.serving
         entry = serving.listenings.get(listener) if serving is not None else None
         if not isinstance(entry, Embedded):
-            return self._refuse(self._nobody(serving, listener))
+            return self._turn_away(serving, listener)
         self._entry = entry
         request.notifyFinish().addCallbacks(self._ended, self._lost)
         entry.force.readiness.turn(partial(self._enter, entry, route), self)
 
-    def _nobody(self, serving: Serving | None, listener: str) -> Refusal:
-        if serving is None:
-            # Nobody is there to write it down, either.
-            return Refusal(Reason.GATE_DRAINING, "the gate does not run")
-        refusal = Refusal(Reason.GATE_DRAINING, "a reload has taken the embedded listener away")
-        channel = self._request.channel
-        peer, local = where(_address(channel.getPeer())), where(_address(channel.getHost()))
-        Entry(listener, serving.force).refuse(refusal, peer=peer, local=local)
-        return refusal
+    def _turn_away(self, serving: Serving | None, listener: str) -> None:
+        """There is nobody to hand it over to."""
+        found, peer, local = _ends(self._request.channel)
+        if isinstance(found, Refusal):
+            # Not to come again: what came with it is not to be sent in clear text twice.
+            refusal = found
+        elif serving is None:
+            refusal = Refusal(Reason.GATE_DRAINING, "the gate does not run")
+        else:
+            refusal = Refusal(Reason.GATE_DRAINING, "a reload has taken the embedded listener away")
+        if serving is not None:
+            # Where nothing runs nobody is there to write it down, either.
+            extra = None
+            if refusal.reason is Reason.TLS_PLAINTEXT:
+                extra = {"credential_exposed": exposes(self._head(None))}
+            Entry(listener, serving.force).refuse(refusal, peer=where(peer), local=where(local), extra=extra)
+        if refusal is found:
+            self._send_away(refusal)
+        else:
+            self._refuse(refusal)
 
     def _enter(self, entry: Embedded, route: str | None) -> None:
         if self._gone:
             return
-        request = self._request
-        channel = request.channel
-        # Asked of the channel: what the request says of itself, an application may have set.
-        found = connection_of(getattr(channel, "transport", None))
-        peer, local = _address(channel.getPeer()), _address(channel.getHost())
+        channel = self._request.channel
+        found, peer, local = _ends(channel)
+        if isinstance(found, SSL.Connection) and channel.transport.disconnecting:
+            # twisted.web has answered it with 400, and made a request of the lines that came after. It looks
+            # at this itself, as all that reads lines does, but only between lines that came together.
+            return self.cut()
         shaken = entry.secured(found, peer=peer, local=local, seen=lambda: self._head(None))
         if isinstance(shaken, Refusal):
-            return self._send_away(answer.below_bytes(shaken))
+            return self._send_away(shaken)
         assert isinstance(found, SSL.Connection)
         self._hand_over(entry, found, shaken, peer, local, route)
 
@@ -282,13 +299,16 @@ class _Visit:
     def _refuse(self, refusal: Refusal) -> None:
         self._answer(answer.refusal_bytes(refusal, id_json=None, exchange="", close=False))
 
-    def _send_away(self, raw: bytes) -> None:
+    def _send_away(self, refusal: Refusal) -> None:
         channel = self._request.channel
         if isinstance(channel, HTTPChannel):
             # It would be refused again and again, and what it sends meanwhile may be a secret in clear text.
             channel.persistent = False
             self._request.responseHeaders.setRawHeaders(b"connection", [b"close"])
-        self._answer(raw)
+        if refusal.reason is Reason.PROXY_HEADER:
+            self._answer(answer.refusal_bytes(refusal, id_json=None, exchange="", close=True))
+        else:
+            self._answer(answer.below_bytes(refusal))
 
     def _answer(self, raw: bytes) -> None:
         self.take(raw)
@@ -297,8 +317,26 @@ class _Visit:
             self._request.finish()
 
 
+def _ends(channel: Any) -> tuple[SSL.Connection | Refusal, object, object]:
+    """
+    By what connection a request came, or why there is none that it may have come by; the address of whoever
+    is at its other end, and that of ours.
+    """
+    # Asked of the channel: what the request says of itself, an application may have set.
+    found = connection_of(getattr(channel, "transport", None))
+    peer, local = _address(channel.getPeer()), _address(channel.getHost())
+    if UNKNOWN in (peer, local) and not isinstance(found, Refusal):
+        # Whoever counts as nobody is not counted, and no rule that shuts an address out would meet it.
+        found = Refusal(Reason.PROXY_HEADER, "what stands in front gives an address that is none")
+    return found, peer, local
+
+
 def _address(address: Any) -> object:
-    """An address as a socket says it."""
+    """An address as a socket says it; L{UNKNOWN} where somebody in front has said what is none."""
     if isinstance(address, IPv4Address | IPv6Address):
+        try:
+            ip_address(address.host)
+        except ValueError:
+            return UNKNOWN
         return address.host, address.port
     return None if isinstance(address, UNIXAddress) else str(address)

@@ -6,10 +6,12 @@ sees, and what is on record, is compared with what a listener of the same gate d
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -427,6 +429,40 @@ def test_a_caller_that_leaves_before_it_is_rendered_is_let_go(hosted: Hosted) ->
     assert of_site(world, "handshake") == [] and world.upstream.requests == []
 
 
+@pytest.mark.parametrize("transport", ["twisted", "mcptls", "haproxy"])
+@pytest.mark.parametrize(
+    "line",
+    ["Content-Length: 7", "Transfer-Encoding: chunked", "Origin: https://elsewhere.example\0", "A name: x"],
+)
+def test_what_twisted_has_refused_is_not_executed(hosted: Hosted, transport: str, line: str) -> None:
+    """twisted.web answers 400 in the middle of a head, and makes a request of what comes after it."""
+    world = hosted.world
+    tls = f"mcptls:modern:tcp:0:interface=127.0.0.1:certificates={world.certificates}"
+    if transport != "twisted":
+        world.port = hosted.site(hosted.root(), tls if transport == "mcptls" else f"haproxy:{tls}")
+    with world.caller() as caller:
+        if transport == "haproxy":
+            caller.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n")
+        # A good one first: that it can be served by this transport at all.
+        assert caller.post(PING).json()[0] == 200
+        head, _, body = world.post(call("get_x")).partition(b"\r\n\r\n")
+        lines = [*head.split(b"\r\n"), line.encode(), b"X-Last: 1", b""]
+        with contextlib.suppress(OSError):
+            for each in (*(each + b"\r\n" for each in lines), body):
+                caller.send(each)
+                # Lines that come together, Twisted itself drops.
+                time.sleep(0.01)
+        with contextlib.suppress(OSError, EOFError):
+            assert caller.read_head()[0] == 400
+            assert caller.closed()
+    # Nor is it a moment later: what comes after it is on record.
+    world.port = hosted.site(hosted.root())
+    with world.caller() as caller:
+        assert caller.post(PING).json()[0] == 200
+    world.closes(2)
+    assert len(world.records("open")) == len(world.upstream.requests) == 2
+
+
 # Where it leads.
 
 
@@ -563,6 +599,55 @@ def test_a_connection_that_was_refused_ends(hosted: Hosted) -> None:
             answer += more
     assert answer.count(b"HTTP/1.1 403 ") == 1
     assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_clear_text_is_not_told_to_come_again(hosted: Hosted, stopped: bool) -> None:
+    """Where nobody serves, neither: a token was shown in clear text, once is enough, and is told of."""
+    world = hosted.world
+    port = hosted.site(hosted.root(), "tcp:0:interface=127.0.0.1")
+    if stopped:
+        world.stop_gate()
+    else:
+        world.reload(world.config())
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+        sock.sendall(world.post(PING) * 3)
+        answer = b""
+        while more := sock.recv(65536):
+            answer += more
+    assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 403 ") == 1
+    assert b"\r\nconnection: close\r\n" in answer.lower() and b"retry-after" not in answer.lower()
+    found = [(one["reason"], one["extra"]) for one in of_site(world, "handshake")]
+    assert found == ([] if stopped else [("tls.plaintext", {"credential_exposed": True})])
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "peer"),
+    [
+        ("TCP4 192.0.2.7 192.0.2.1 1234 443", 200, "192.0.2.7:1234"),
+        ("TCP6 2001:db8::7 ::1 1234 443", 200, "[2001:db8::7]:1234"),
+        ("UNKNOWN here there 1 2", 200, "127.0.0.1:"),
+        ("TCP6 zz:zz ::1 1 2", 400, "unknown"),
+        ("TCP4 some-where 192.0.2.1 1 2", 400, "unknown"),
+        ("TCP4 192.0.2.7 here 1 2", 400, "192.0.2.7:1"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(hosted: Hosted, line: str, status: int, peer: str) -> None:
+    """What stands in front may say anything: whoever is nobody would be counted and shut out by nothing."""
+    world = hosted.world
+    world.port = hosted.site(
+        hosted.root(), f"mcptls:modern:haproxy:tcp:0:interface=127.0.0.1:certificates={world.certificates}"
+    )
+    with capturedLogs() as logged, world.caller(preface=f"PROXY {line}\r\n".encode()) as caller:
+        found, told = caller.post(call("get_x")).json()
+        assert found == 200 or caller.closed()
+    (shaken,) = of_site(world, "handshake")
+    assert shaken["peer"].startswith(peer)
+    assert found == status
+    if status == 400:
+        assert shaken["reason"] == told["error"]["data"]["reason"] == "proxy.header"
+        assert world.upstream.requests == []
+    assert not [one for one in logged if "log_failure" in one]
 
 
 def test_a_unix_socket_is_clear_text_too(hosted: Hosted, tmp_path: Path) -> None:
