@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -30,6 +30,9 @@ FOR_CLIENTS = ExtendedKeyUsageOID.CLIENT_AUTH
 
 #: A subjectAltName whose one dNSName is not ASCII: DER that cryptography refuses to read.
 UNREADABLE_SAN = bytes.fromhex("3005 8203 61ff62")
+
+#: sha256WithRSAEncryption (RFC 4055 5) in DER.
+_RSA_SHA256 = bytes.fromhex("06092a864886f70d01010b")
 
 
 def rsa_key(bits: int) -> rsa.RSAPrivateKey:
@@ -58,9 +61,9 @@ class Authority:
         own = key or ec_key()
         return cls(_authority(name, name, own, own, ends), own)
 
-    def intermediate(self, name: str = "intermediate") -> Authority:
+    def intermediate(self, name: str = "intermediate", *, key: PrivateKey | None = None) -> Authority:
         """A CA that this one has signed."""
-        key = ec_key()
+        key = key or ec_key()
         certificate = _authority(name, _common_name(self.certificate), key, self.key, 365 * DAY)
         return Authority(certificate, key, (certificate, *self.above))
 
@@ -125,6 +128,22 @@ class Authority:
     def trust(self, *crls: x509.CertificateRevocationList) -> TrustStore:
         """The store that believes this CA, judged by nobody."""
         return TrustStore(certificates=(self.certificate,), crls=crls, label="test")
+
+
+def signed_with(
+    digest: hashes.HashAlgorithm, certificate: x509.Certificate, signer: rsa.RSAPrivateKey
+) -> x509.Certificate:
+    """The same certificate, signed with another hash than SHA-256: with one that no library signs with any more.
+
+    @param digest: MD5, SHA-1 or SHA-224: what is exchanged has the same length.
+    """
+    last = {"md5": 4, "sha1": 5, "sha224": 14}[digest.name]
+    new = _RSA_SHA256[:-1] + bytes([last])
+    body = certificate.tbs_certificate_bytes.replace(_RSA_SHA256, new, 1)
+    whole = certificate.public_bytes(Encoding.DER)
+    whole = whole.replace(certificate.tbs_certificate_bytes, body).replace(_RSA_SHA256, new)
+    signature = signer.sign(body, padding.PKCS1v15(), digest)
+    return x509.load_der_x509_certificate(whole.replace(certificate.signature, signature))
 
 
 def pem(*signed: x509.Certificate | x509.CertificateRevocationList) -> bytes:

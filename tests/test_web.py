@@ -41,6 +41,7 @@ from mcpgate.config.load import parse_config
 from mcpgate.gate import Gate
 from mcpgate.testing import LocalCA, certificate_pem, write_pair
 from mcpgate.web import GateResource
+from tests import pki
 from tests.running import (
     STREAM,
     Request,
@@ -768,6 +769,45 @@ def test_a_certificate_that_the_application_takes_is_judged(
     found = None if status == 200 else told["error"]["data"]["reason"]
     assert found == reason == of_site(world, "handshake")[-1]["reason"]
     assert [record["principal"] for record in world.records("open")] == ["ci.test"] * (reason is None)
+
+
+@pytest.mark.parametrize("sent", [True, False], ids=["sent", "in the file of CAs"])
+def test_a_chain_below_the_floor_is_refused_as_a_listener_refuses_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bool
+) -> None:
+    """A leaf of a good key that a CA of a small one has signed, which the application takes."""
+    root, mine = pki.Authority.root(), tmp_path / "clients"
+    small = root.intermediate(key=pki.rsa_key(1024))
+    pair = small.issue("ci.test", usage=pki.FOR_CLIENTS)
+    mine.mkdir()
+    (mine / "ca.pem").write_bytes(pki.pem(root.certificate, *(() if sent else [small.certificate])))
+    chain = pki.pem(*(pair.chain if sent else pair.chain[:1]))
+    files = pki.write(mine / "it.crt", chain), pki.write(mine / "it.key", pki.key_pem(pair.key))
+    demand = f'client_certificates = "required"\nclient_ca = "{mine}/ca.pem"\n'
+    world.start(world.config(more=EMBEDDED + demand, listener=demand))
+    context = ssl.create_default_context
+
+    def lax(*arguments: Any, **named: Any) -> ssl.SSLContext:
+        made = context(*arguments, **named)
+        made.set_ciphers("DEFAULT:@SECLEVEL=0")
+        return made
+
+    monkeypatch.setattr(ssl, "create_default_context", lax)
+    hosted = Hosted(world)
+    try:
+        with contextlib.suppress(OSError, EOFError), world.caller(client=files) as caller:
+            caller.post(call("get_x"), token=False).json()
+        world.port = hosted.site(hosted.root(), options=Lax)
+        with world.caller(client=files) as caller:
+            status, told = caller.post(call("get_x"), token=False).json()
+    finally:
+        hosted.close()
+    assert (status, told["error"]["data"]["reason"]) == (403, "tls.key")
+    assert [(one["where"], one["reason"]) for one in world.records("handshake")] == [
+        ("public", "tls.key"),
+        ("site", "tls.key"),
+    ]
+    assert world.upstream.requests == []
 
 
 def test_who_is_not_let_in_any_more_is_recorded_once(hosted: Hosted) -> None:

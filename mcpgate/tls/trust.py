@@ -22,7 +22,7 @@ from mcpgate.reasons import Reason, Refusal
 from mcpgate.tls import pem
 from mcpgate.tls.certificate import moment, subject
 from mcpgate.tls.reading import MaterialError, Reading
-from mcpgate.tls.verify import chain_refusal
+from mcpgate.tls.verify import chain_refusal, judge_level
 
 #: Where distributions keep the bundle of public CAs, in the order of pyOpenSSL's and Go's lists. The
 #: OpenSSL inside cryptography's wheel looks below /opt/pyca, where there is nothing.
@@ -111,17 +111,18 @@ def load_trust(reading: Reading, path: Path | None, crl: Path | None, now: datet
 def recheck(trust: TrustStore, chain: Sequence[x509.Certificate]) -> Refusal | None:
     """Judges the chain of a live connection, leaf first, by a trust store that is newer than it.
 
-    Dates, issuers and revocation; what the certificate is for was judged in the handshake.
+    Dates, issuers and revocation, and the strength of keys and signatures: of the chain that is found now,
+    which need not be the one that it came with. What the certificate is for was judged in the handshake.
     """
     if not chain:
         return Refusal(Reason.TLS_RESUMED, "there is no verified chain to judge again")
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
     try:
-        crypto.X509StoreContext(trust.store, leaf, others).verify_certificate()
+        found = crypto.X509StoreContext(trust.store, leaf, others).get_verified_chain()
     except crypto.X509StoreContextError as error:
         code, depth = error.errors[0], error.errors[1]
         return chain_refusal(code, depth, error.certificate.to_cryptography())
-    return None
+    return judge_level([certificate.to_cryptography() for certificate in found])
 
 
 def _system(reading: Reading) -> tuple[x509.Certificate, ...]:

@@ -13,20 +13,27 @@ L{Note} that travels beside the connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 
 from attrs import define
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
 from mcpgate.reasons import Reason, Refusal
-from mcpgate.tls.certificate import subject
+from mcpgate.tls.certificate import key_kind, subject
 from mcpgate.tls.names import judge_name
 from mcpgate.tls.pins import PinRule
+from mcpgate.tls.profile import PROFILES, judge_key
 
 Callback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 _Codes = SSL.X509VerificationCodes
+
+#: x509_vfy.h; pyOpenSSL has no names for these: what of a chain is below the security level, the key of its
+#: leaf, that of a CA, or the hash of a signature.
+LEAF_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, DIGEST_TOO_WEAK = 66, 67, 68
 
 #: OpenSSL's verification errors (X509_verify_cert_error_string(3)) that have a reason of their own.
 _REASONS: Mapping[int, Reason] = MappingProxyType(
@@ -49,19 +56,17 @@ _REASONS: Mapping[int, Reason] = MappingProxyType(
         _Codes.ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD: Reason.TLS_CRL,
         _Codes.ERR_KEYUSAGE_NO_CRL_SIGN: Reason.TLS_CRL,
         _Codes.ERR_UNHANDLED_CRITICAL_CRL_EXTENSION: Reason.TLS_CRL,
-        # x509_vfy.h; pyOpenSSL has no names for these two: the keys of a leaf and of a CA below the
-        # security level.
-        66: Reason.TLS_KEY,
-        67: Reason.TLS_KEY,
+        LEAF_KEY_TOO_SMALL: Reason.TLS_KEY,
+        CA_KEY_TOO_SMALL: Reason.TLS_KEY,
     }
 )
 
 #: What the codes are called, for the record.
 _NAMES: Mapping[int, str] = MappingProxyType(
     {
-        66: "end entity key too small",
-        67: "CA key too small",
-        68: "CA signature digest too weak",
+        LEAF_KEY_TOO_SMALL: "end entity key too small",
+        CA_KEY_TOO_SMALL: "CA key too small",
+        DIGEST_TOO_WEAK: "CA signature digest too weak",
     }
     | {
         number: name.removeprefix("ERR_").replace("_", " ").lower()
@@ -69,6 +74,16 @@ _NAMES: Mapping[int, str] = MappingProxyType(
         if name.startswith("ERR_")
     }
 )
+
+
+#: Bits of OpenSSL's level 2, which all of our contexts have (C{tls.contexts}).
+_LEVEL_BITS = 112
+
+#: What it demands of RSA keys and of those without a curve is what the level does, as in every profile.
+_FLOOR = PROFILES["intermediate"]
+
+#: Keys whose signatures leave no hash to choose.
+_PURE = frozenset({"Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"})
 
 
 @define
@@ -90,6 +105,24 @@ def chain_refusal(code: int, depth: int, certificate: x509.Certificate) -> Refus
         f"{_NAMES.get(code, f'OpenSSL verification error {code}')}: {which} {subject(certificate)}"
         f" (issued by {_issuer(certificate)})",
     )
+
+
+def judge_level(chain: Sequence[x509.Certificate]) -> Refusal | None:
+    """
+    What OpenSSL's security level refuses in a handshake of ours (check_auth_level in x509_vfy.c), for a chain
+    that was built where there is none: pyOpenSSL cannot demand it of a store (no
+    X509_VERIFY_PARAM_set_auth_level(3)), and what an application demands is not known.
+
+    @param chain: leaf first, and what is trusted last.
+    """
+    for depth, certificate in enumerate(chain):
+        if not _strong_key(certificate):
+            return chain_refusal(CA_KEY_TOO_SMALL if depth else LEAF_KEY_TOO_SMALL, depth, certificate)
+    # The last is believed because it is in the store, and not for its signature.
+    for depth, (certificate, issuer) in enumerate(pairwise(chain)):
+        if not _strong_signature(certificate, issuer):
+            return chain_refusal(DIGEST_TOO_WEAK, depth, certificate)
+    return None
 
 
 def judge_server(
@@ -147,6 +180,28 @@ def _callback(note: Note, judge: Callable[[Sequence[x509.Certificate]], Refusal 
         return refusal is None
 
     return verify
+
+
+def _strong_key(certificate: x509.Certificate) -> bool:
+    try:
+        key = certificate.public_key()
+    except Exception:  # ValueError or UnsupportedAlgorithm; what cannot be read cannot be judged
+        return False
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        # An issuer's may be on any curve: the profile's own are for keys that shake hands.
+        return key.curve.key_size // 2 >= _LEVEL_BITS
+    return judge_key(_FLOOR, key_kind(certificate)) is None
+
+
+def _strong_signature(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if key_kind(issuer) in _PURE:
+        return True
+    try:
+        digest = certificate.signature_hash_algorithm
+    except Exception:  # UnsupportedAlgorithm
+        return False
+    # Half of its length is what a hash withstands of collisions: MD5 64 bits, SHA-1 80.
+    return digest is not None and digest.digest_size * 4 >= _LEVEL_BITS
 
 
 def _issuer(certificate: x509.Certificate) -> str:

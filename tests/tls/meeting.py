@@ -99,11 +99,17 @@ def foreign_client(
     newest: int = 0,
     alpn: list[bytes] | None = None,
     sni: bytes | None = None,
+    pair: Pair | None = None,
 ) -> SSL.Connection:
     """A client that is not ours and believes everybody."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     if ciphers is not None:
         context.set_cipher_list(ciphers)
+    if pair is not None:
+        context.use_certificate(pair.chain[0])
+        for issuer in pair.chain[1:]:
+            context.add_extra_chain_cert(issuer)
+        context.use_privatekey(pair.key)
     if newest:
         context.set_min_proto_version(SSL.TLS1_VERSION)
         context.set_max_proto_version(newest)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mcpgate.reasons import Reason
+from mcpgate.tls.material import Pair, pair_of
+from mcpgate.tls.pem import PrivateKey
 from mcpgate.tls.reading import MaterialError, Reading
 from mcpgate.tls.trust import TrustStore, load_trust, recheck
 from tests import pki
 from tests.pki import DAY, NOW
-from tests.tls.meeting import HOST, foreign_server, meet, outbound
+from tests.tls.meeting import HOST, foreign_client, foreign_server, inbound, meet, outbound
 
 ROOT = pki.Authority.root()
 MIDDLE = ROOT.intermediate()
@@ -109,6 +114,84 @@ def test_a_live_connection_whose_certificate_has_expired_is_found() -> None:
     refusal = recheck(ROOT.trust(), expired.chain)
     assert refusal is not None
     assert refusal.reason is Reason.TLS_EXPIRED
+
+
+RSA = pki.Authority.root("rsa root", key=pki.rsa_key(2048))
+BELOW = ROOT.intermediate("small", key=pki.rsa_key(1024))
+
+
+def _signed_with(digest: hashes.HashAlgorithm, *, root: bool = False) -> tuple[pki.Authority, Pair]:
+    """A root, and a pair of which the leaf (or the root instead) is signed with that hash."""
+    assert isinstance(RSA.key, rsa.RSAPrivateKey)
+    pair, authority = RSA.issue("ci.test", usage=pki.FOR_CLIENTS), RSA
+    if root:
+        authority = evolve(RSA, certificate=pki.signed_with(digest, RSA.certificate, RSA.key))
+    else:
+        pair = pair_of((pki.signed_with(digest, pair.chain[0], RSA.key),), pair.key, label="leaf")
+    return authority, pair
+
+
+def _signed_intermediate(digest: hashes.HashAlgorithm) -> tuple[pki.Authority, Pair]:
+    """A root, and a pair whose intermediate is signed with that hash."""
+    assert isinstance(RSA.key, rsa.RSAPrivateKey)
+    middle = RSA.intermediate()
+    certificate = pki.signed_with(digest, middle.certificate, RSA.key)
+    changed = evolve(middle, certificate=certificate, above=(certificate,))
+    return RSA, changed.issue("ci.test", usage=pki.FOR_CLIENTS)
+
+
+def _below(authority: pki.Authority, key: PrivateKey) -> tuple[pki.Authority, Pair]:
+    """A root, and a pair whose intermediate has that key."""
+    return authority, authority.intermediate(key=key).issue("ci.test", usage=pki.FOR_CLIENTS)
+
+
+def _of_root(key: PrivateKey) -> tuple[pki.Authority, Pair]:
+    """A root with that key, and a pair of its own."""
+    authority = pki.Authority.root(key=key)
+    return authority, authority.issue("ci.test", usage=pki.FOR_CLIENTS)
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (_below(ROOT, pki.rsa_key(1024)), Reason.TLS_KEY),
+        (_of_root(pki.rsa_key(1024)), Reason.TLS_KEY),
+        (_below(ROOT, ec.generate_private_key(ec.SECP192R1())), Reason.TLS_KEY),
+        (_signed_with(hashes.MD5()), Reason.TLS_CHAIN),
+        (_signed_with(hashes.SHA1()), Reason.TLS_CHAIN),
+        (_signed_intermediate(hashes.MD5()), Reason.TLS_CHAIN),
+        (_signed_intermediate(hashes.SHA1()), Reason.TLS_CHAIN),
+        (_signed_with(hashes.SHA1(), root=True), None),
+        (_signed_with(hashes.SHA224()), None),
+        (_below(ROOT, pki.rsa_key(2048)), None),
+        (_below(ROOT, ec.generate_private_key(ec.SECP224R1())), None),
+        (_below(ROOT, ec.generate_private_key(ec.BrainpoolP256R1())), None),
+        (_below(RSA, ec.generate_private_key(ec.SECP521R1())), None),
+    ],
+    ids=[
+        "small intermediate", "small root", "small curve", "md5 leaf", "sha1 leaf", "md5 intermediate",
+        "sha1 intermediate", "sha1 root", "sha224", "rsa", "secp224r1", "brainpool", "secp521r1",
+    ],
+)  # fmt: skip
+def test_a_chain_is_as_strong_as_a_handshake_of_ours_demands(
+    made: tuple[pki.Authority, Pair], reason: Reason | None
+) -> None:
+    """Outside of a handshake there is no security level, and the same is refused in the same words."""
+    authority, pair = made
+    end = inbound(ROOT.issue(HOST), clients=authority.trust(), require_client=True)
+    meet(foreign_client(ciphers=b"ALL:@SECLEVEL=0", pair=pair), end)
+    refusal = recheck(authority.trust(), pair.chain)
+    assert refusal == end.refusal
+    assert (None if refusal is None else refusal.reason) is reason
+
+
+def test_the_chain_that_counts_is_the_one_that_the_store_leads_to() -> None:
+    """Who sends only a leaf has the issuers of the store, whatever was verified elsewhere."""
+    trust = TrustStore(certificates=(BELOW.certificate, ROOT.certificate), crls=(), label="test")
+    refusal = recheck(trust, BELOW.issue("ci.test", usage=pki.FOR_CLIENTS).chain[:1])
+    assert refusal is not None
+    assert refusal.reason is Reason.TLS_KEY
+    assert "CA key too small: the issuer at depth 1 CN=small" in refusal.detail
 
 
 def test_a_live_connection_without_a_verified_chain_is_refused() -> None:
