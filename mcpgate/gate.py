@@ -75,7 +75,11 @@ class Gate(Service):
 
         @raise ListenError: an address is taken or may not be used.
         @raise JournalError: the journal cannot be opened.
+        @raise RuntimeError: it runs already, or drains; it goes on as if it had not been asked.
         """
+        if self.serving is not None:
+            # What is given up below, when a start fails, would be what serves.
+            raise RuntimeError("the gate runs already")
         standing, state = self.standing, self.config.gate.state
         try:
             standing.claim()

@@ -445,6 +445,52 @@ def test_a_stopped_gate_can_be_started_again_on_the_same_port_at_once(world: Wor
             assert caller.post(PING).json()[0] == 200
 
 
+def test_a_gate_that_runs_is_not_started_again(world: World) -> None:
+    """And goes on: what a failed start gives up is not what serves."""
+    world.start()
+    gate = world.gate
+    assert gate is not None
+    with world.caller() as caller:
+        assert works(caller)
+        with pytest.raises(RuntimeError, match="runs already"):
+            world.loop.call(gate.startService)
+        assert gate.running
+        assert (world.status()["running"], world.status()["problem"]) == (True, None)
+        assert works(caller)
+    with world.caller() as caller:
+        assert works(caller)
+    assert {record["outcome"] for record in world.records("close")} == {"completed"}
+
+
+def test_a_gate_that_drains_is_not_started_again(world: World) -> None:
+    """What is in flight finishes, and the stop with it; then it may be."""
+    world.start()
+    gate = world.gate
+    assert gate is not None
+    for end, stopped in ((_drain, False), (_stop, True)):
+        with world.caller() as caller, held(world.upstream) as release:
+            caller.post(call("get_x"))
+            world.wait_for(lambda: len(world.upstream.requests) == 1)
+            done: list[bool] = []
+            world.loop.call(lambda end=end, done=done: end(gate, done))
+            with pytest.raises(RuntimeError, match="runs already"):
+                world.loop.call(gate.startService)
+            assert done == [] and bool(gate.running) is not stopped
+            release()
+            assert caller.json()[0] == 200
+            world.wait_for(lambda done=done: done == [True])
+        if not stopped:
+            with pytest.raises(RuntimeError, match="runs already"):
+                world.loop.call(gate.startService)
+            world.loop.call(gate.stopService)
+        world.loop.call(gate.startService)
+        world.port = world.loop.call(gate.address, "public").port
+        world.upstream.requests.clear()
+        with world.caller() as caller:
+            assert works(caller)
+        world.upstream.requests.clear()
+
+
 def test_a_second_gate_cannot_take_the_port_and_leaves_nothing(world: World, tmp_path: Path) -> None:
     """Its journal is closed again, so that it can be started when the port is free."""
     world.start()

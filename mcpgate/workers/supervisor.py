@@ -106,7 +106,11 @@ class Supervisor(Service):
 
         @raise ListenError: an address is taken or may not be used.
         @raise JournalError: the state directory cannot be used.
+        @raise RuntimeError: it runs already, or drains; it goes on as if it had not been asked.
         """
+        if self._control is not None:
+            # What is given up below, when a start fails, would be what serves.
+            raise RuntimeError("the gate runs already")
         standing, state = self.standing, self.config.gate.state
         try:
             standing.claim()

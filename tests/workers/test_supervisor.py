@@ -335,6 +335,28 @@ def test_a_start_that_fails_leaves_nothing(world: World) -> None:
     assert running.stop() is True
 
 
+def test_one_that_runs_is_not_started_again(world: World) -> None:
+    """And goes on, with its sockets: what a failed start gives up is not what serves. Nor while it drains."""
+    with watched(world) as running:
+        start = running.supervisor.startService
+        with pytest.raises(RuntimeError, match="runs already"):
+            running.loop.call(start)
+        assert running.supervisor.running
+        assert [worker["state"] for worker in ask(world.state / SOCKET, "status")["workers"]] == ["serves"] * 2
+        assert answered(world, "get_x")
+        with world.caller() as caller, held(world.upstream) as release:
+            caller.post(call("get_x"))
+            world.wait_for(lambda: len(world.upstream.requests) == 2)
+            stopped: list[bool] = []
+            running.loop.call(lambda: running.supervisor.stopService().addCallback(stopped.append) and None)
+            with pytest.raises(RuntimeError, match="runs already"):
+                running.loop.call(start)
+            release()
+            assert caller.json()[0] == 200
+            world.wait_for(lambda: stopped == [True])
+        running.start()
+
+
 def test_the_state_directory_is_one_gates(world: World) -> None:
     """A gate with one process, or another supervisor, does not start beside a supervisor, nor it beside
     a gate."""
