@@ -7,6 +7,7 @@ but its own. Nobody who asks, nothing that is done: a journal without hearers ha
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from time import monotonic
@@ -30,15 +31,18 @@ class Hearers:
         self._reactor = reactor
         self._callbacks: list[Heard] = []
         self._waiting: list[bytes] = []
+        # Who is still to be told which line, of what is being told now.
+        self._due: deque[tuple[Heard, bytes]] = deque()
         self._reported = -REPORT_APART
         self._failures = 0
 
     def add(self, callback: Heard) -> None:
         """One more, who hears what is recorded from now on.
 
-        @raise TypeError: it is a coroutine function, or cannot be called.
+        @raise TypeError: a call of it makes a coroutine, or it cannot be called.
         """
-        if not callable(callback) or iscoroutinefunction(callback):
+        called = callable(callback) and (callback, type(callback).__call__)
+        if not called or any(map(iscoroutinefunction, called)):
             raise TypeError("a callback for evidence is an ordinary function of one record")
         self._callbacks.append(callback)
 
@@ -48,12 +52,20 @@ class Hearers:
         return self._wrote if self._callbacks else None
 
     def deliver(self) -> None:
-        """Tell now what waits, if anything does."""
+        """Tell now what waits, if anything does.
+
+        A callback may stop the gate, which comes here again: it goes on with what is next, so that each
+        hears in order all the same, and all before the gate has stopped.
+        """
         waiting, self._waiting = self._waiting, []
-        for piece in waiting:
-            for line in piece.splitlines():
-                for callback in tuple(self._callbacks):
-                    self._tell(callback, line)
+        self._due.extend(
+            (callback, line)
+            for piece in waiting
+            for line in piece.splitlines()
+            for callback in self._callbacks
+        )
+        while self._due:
+            self._tell(*self._due.popleft())
 
     def _wrote(self, piece: bytes) -> None:
         self._waiting.append(piece)
