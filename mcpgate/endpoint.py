@@ -11,7 +11,8 @@ the handshake is complete and has been judged: till then there is no protocol to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -32,7 +33,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mcpgate.config.problem import did_you_mean, quoted
+from mcpgate.config.problem import did_you_mean, nearest, quoted
 from mcpgate.config.units import read_duration
 from mcpgate.ops.watch import Watch
 from mcpgate.reasons import Reason, Refusal
@@ -64,10 +65,12 @@ def endpoint(reactor: Any, *arguments: str, **named: str) -> IStreamServerEndpoi
     profile = _profile(arguments[0] if arguments else "")
     ours = {key: named.pop(key) for key in _OURS if key in named}
     inner = arguments[1:]
-    if not inner:
+    # What a balancer says goes before the handshake, on whatever accepts.
+    kind = next((name for name in inner if name != "haproxy"), None)
+    if kind is None:
         raise ValueError(f"mcptls: says no address to listen on; write it like {_EXAMPLE}")
-    if inner[0] in ("ssl", "tls", "mcptls"):
-        raise ValueError(f"mcptls: puts TLS on {inner[0]}:, which is TLS already; write tcp:PORT")
+    if kind in ("ssl", "tls", "mcptls"):
+        raise ValueError(f"mcptls: puts TLS on {kind}:, which is TLS already; write tcp:PORT")
     if "certificates" not in ours:
         raise ValueError(f"mcptls: certificates= is missing; write it like {_EXAMPLE}")
     for key, value in ours.items():
@@ -91,7 +94,21 @@ def endpoint(reactor: Any, *arguments: str, **named: str) -> IStreamServerEndpoi
             *(f"{key}={quoteStringArgument(value)}" for key, value in named.items()),
         ]
     )
-    return ProfileEndpoint(reactor, serverFromString(reactor, description), rotating, watch)
+    try:
+        accepting = serverFromString(reactor, description)
+    except (TypeError, ValueError, LookupError, OSError) as error:
+        raise ValueError(f"mcptls: {kind}: {_told(error, named)}") from None
+    return ProfileEndpoint(reactor, accepting, rotating, watch)
+
+
+def _told(error: Exception, named: Iterable[str]) -> str:
+    """What Twisted's parsers make of their arguments, some by being called with them."""
+    if not isinstance(error, TypeError):
+        return str(error)
+    words = re.sub(r"^\S+\(\) ", "", str(error))
+    guesses = (nearest(key, _OURS) for key in named if f"'{key}'" in words)
+    guess = next(filter(None, guesses), None)
+    return f"{words}; did you mean {guess}=?" if guess else f"{words}; write it like {_EXAMPLE}"
 
 
 def _profile(text: str) -> Profile:
