@@ -133,7 +133,7 @@ class Authority:
 def signed_with(
     digest: hashes.HashAlgorithm, certificate: x509.Certificate, signer: rsa.RSAPrivateKey
 ) -> x509.Certificate:
-    """The same certificate, signed with another hash than SHA-256: with one that no library signs with any more.
+    """The same certificate, signed with another hash: with one that no library makes certificates with now.
 
     @param digest: MD5, SHA-1 or SHA-224: what is exchanged has the same length.
     """

@@ -342,7 +342,8 @@ def test_one_that_runs_is_not_started_again(world: World) -> None:
         with pytest.raises(RuntimeError, match="runs already"):
             running.loop.call(start)
         assert running.supervisor.running
-        assert [worker["state"] for worker in ask(world.state / SOCKET, "status")["workers"]] == ["serves"] * 2
+        workers = ask(world.state / SOCKET, "status")["workers"]
+        assert [worker["state"] for worker in workers] == ["serves", "serves"]
         assert answered(world, "get_x")
         with world.caller() as caller, held(world.upstream) as release:
             caller.post(call("get_x"))
