@@ -512,9 +512,9 @@ ADVICE: Mapping[Reason, str] = {
     ),
     Reason.PROXY_HEADER: (
         "A connection from an address of listener.proxy_from did not begin with a PROXY protocol header "
-        "of version 2. Switch it on there (HAProxy: send-proxy-v2; AWS: proxy protocol v2 of the target "
-        "group), or take the address out of proxy_from. Behind an endpoint haproxy: of an application "
-        "that embeds the gate: the header gave an address that is none."
+        "of version 2. Switch it on there (HAProxy: send-proxy-v2, AWS: proxy protocol v2 of the target "
+        "group), or take the address out of proxy_from. In an application that embeds the gate, behind an "
+        "endpoint haproxy:, the header gave an address that is none."
     ),
     Reason.PROXY_UNTRUSTED: (
         "Somebody who is not in listener.proxy_from sent a PROXY protocol header, and could have claimed "

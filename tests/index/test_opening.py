@@ -59,6 +59,6 @@ def test_what_is_not_installed_is_named(
         return original(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", imported)
-    with pytest.raises(StoreError, match=r"mcpgate\[postgres\]"):
+    with pytest.raises(StoreError, match=r"extra \[postgres\] brings it"):
         opened = way("env:INDEX", tmp_path)
         opened()
