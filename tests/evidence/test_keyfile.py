@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,13 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
         file.begin(NOW)
 
 
+def _later(note: str) -> str:
+    """A note of a thousand years later, with the signature of the one that was signed."""
+    changed = re.sub(r"20(?=\d\d-\d\d-\d\d)", "30", note, count=1)
+    assert changed != note
+    return changed
+
+
 def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
     def edit(raw: bytes) -> bytes:
         stored = json.loads(raw)
@@ -146,10 +154,7 @@ def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byte
         (edited(lambda file: file["successions"].clear()), "not named by the one before"),
         (edited(lambda file: file["successions"].append("\ud800")), "not an evidence key file"),
         (edited(lambda file: file["successions"].append("note")), "not a note"),
-        (
-            edited(lambda file: file.update(successions=[file["successions"][0].replace("20", "30", 1)])),
-            "is wrong",
-        ),
+        (edited(lambda file: file.update(successions=[_later(file["successions"][0])])), "is wrong"),
     ],
 )
 def test_what_is_not_exactly_such_a_file_is_refused(
