@@ -116,19 +116,19 @@ def twine() -> str:
 
 def docs() -> str:
     """The documentation builds without a warning."""
-    _run("make", "docs")
+    _make("docs")
     return "builds"
 
 
 def deb() -> str:
     """Both kinds of Debian package are built."""
-    _run("make", "deb")
+    _make("deb")
     return "builds"
 
 
 def sbom() -> str:
     """What is inside the self-contained package is listed, with each locked library and its licence."""
-    made = Path(_run("make", "sbom").strip().rpartition("\n")[2])
+    made = Path(_make("sbom").rpartition("\n")[2])
     bom = json.loads((ROOT / made).read_text(encoding="utf-8"))
     named = {canonicalize_name(one["name"]) for one in bom["components"]}
     lines = _text("etc/constraints/selfcontained.txt").splitlines()
@@ -181,6 +181,11 @@ def _run(*command: str | Path) -> str:
         why = (done.stdout + done.stderr).strip().splitlines()[-TAIL:]
         raise WrongError(f"{' '.join(map(str, command))} ends with {done.returncode}", *why)
     return done.stdout.strip()
+
+
+def _make(target: str) -> str:
+    """What a target has printed, and not in which directory, as a make that was started by another tells."""
+    return _run("make", "--no-print-directory", target)
 
 
 def _demand(wrong: list[str]) -> None:
