@@ -54,6 +54,8 @@ REPORT_APART = 5.0
 
 _EXAMPLE = "mcptls:modern:tcp:8443:certificates=/etc/site/tls"
 _OURS = ("certificates", "client_ca", "watch")
+#: What is mistyped of Twisted's endpoints (C{tcp:}, C{unix:}, C{systemd:}).
+_THEIRS = ("backlog", "domain", "index", "interface", "mode", "name", "port")
 
 
 def endpoint(reactor: Any, *arguments: str, **named: str) -> IStreamServerEndpoint:
@@ -105,8 +107,9 @@ def _told(error: Exception, named: Iterable[str]) -> str:
     """What Twisted's parsers make of their arguments, some by being called with them."""
     if not isinstance(error, TypeError):
         return str(error)
-    words = re.sub(r"^\S+\(\) ", "", str(error))
-    guesses = (nearest(key, _OURS) for key in named if f"'{key}'" in words)
+    # Python guesses as well, since 3.13, but knows no arguments of ours.
+    words = re.sub(r"^\S+\(\) |\. Did you mean .*$", "", str(error))
+    guesses = (nearest(key, (*_OURS, *_THEIRS)) for key in named if f"'{key}'" in words)
     guess = next(filter(None, guesses), None)
     return f"{words}; did you mean {guess}=?" if guess else f"{words}; write it like {_EXAMPLE}"
 

@@ -247,7 +247,7 @@ def test_a_flood_of_refusals_is_told_in_few_lines(house: House) -> None:
         ("mcptls:modern:haproxy:certificates=TLS", "says no address to listen on"),
         ("mcptls:modern:tcp:0:certificates=TLS:clientca=/x", "'clientca'; did you mean client_ca=?"),
         ("mcptls:modern:tcp:0:certificates=TLS:interfce=::1", "mcptls: tcp: got an unexpected keyword"),
-        ("mcptls:modern:tcp:0:certificates=TLS:interfce=\\:\\:1", "'interfce'; write it like mcptls:"),
+        ("mcptls:modern:tcp:0:certificates=TLS:interfce=\\:\\:1", "'interfce'; did you mean interface=?"),
         ("mcptls:modern:tcp:certificates=TLS", "mcptls: tcp: missing 1 required positional argument: 'port'"),
         ("mcptls:modern:haproxy:tcp:abc:certificates=TLS", "mcptls: tcp: invalid literal"),
         ("mcptls:modern:nope:0:certificates=TLS", "mcptls: nope: Unknown endpoint type"),

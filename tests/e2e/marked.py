@@ -43,6 +43,10 @@ def marked(
         .not_valid_before(lab.now - timedelta(minutes=5))
         .not_valid_after(lab.now + timedelta(days=5))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        # Python asks for it since 3.13 (VERIFY_X509_STRICT).
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False
+        )
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
         .add_extension(x509.CRLDistributionPoints([point]), critical=False)
