@@ -55,6 +55,7 @@ class Server:
         self._mute = mute
         self._hasty = hasty
         self._hold = hold
+        self._lock = threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -99,10 +100,13 @@ class Server:
         self.client = connection.get_peer_certificate(as_cryptography=True)
         while True:
             try:
-                self.told += connection.recv(65536)
+                received = connection.recv(65536)
             except SSL.ZeroReturnError:
                 self.goodbyes += 1
                 return
+            with self._lock:
+                # Read first, and then added: connections are told at the same time.
+                self.told += received
             if self._hasty is not None:
                 if self._hold is not None:
                     self._hold.wait(PATIENCE)
