@@ -171,6 +171,13 @@ def test_every_cut_is_seen(lab: Lab, shape: Shape) -> None:
     ):
         planned = cuts(shape)
         wires = list(pool.map(lambda cut: play(gate, context, cut), planned))
+
+        def often_enough() -> bool:
+            # On a busy machine all cuts may be over before others had the time for much beside them.
+            play(gate, context, planned[0])
+            return bystander.calls > 20 or bool(bystander.wrong)
+
+        eventually(often_enough, "somebody has called beside the cuts")
         records = {record["name"]: record for record in gate.settled()}
         seen = zip(planned, wires, strict=True)
         found = [wrong(cut, wire, records[cut.name]) for cut, wire in seen]
