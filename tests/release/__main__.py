@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from importlib.metadata import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mcpgate._version import __version__
@@ -132,7 +133,9 @@ def sbom() -> str:
     bom = json.loads((ROOT / made).read_text(encoding="utf-8"))
     named = {canonicalize_name(one["name"]) for one in bom["components"]}
     lines = _text("etc/constraints/selfcontained.txt").splitlines()
-    locked = {canonicalize_name(match[1]) for line in lines if (match := LOCKED.match(line))}
+    wanted = [Requirement(line.rstrip("\\ ")) for line in lines if LOCKED.match(line)]
+    # As pip does it: what is for another system is not installed here.
+    locked = {canonicalize_name(one.name) for one in wanted if not one.marker or one.marker.evaluate()}
     missing = sorted(locked - named)
     _demand([f"{bom.get('bomFormat')} is not CycloneDX"] if bom.get("bomFormat") != "CycloneDX" else [])
     _demand([f"not listed: {', '.join(missing)}"] if missing else [])
